@@ -1,0 +1,169 @@
+# grasp - build, test, install. `make help` lists the targets.
+#
+# Everything is built under build/ (SAN=1: build/san, with ASan and UBSan). The program is made of
+# the folders' archives in the order runtime, fhir, skills, gate, probes, base.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+WERROR  ?= 1
+SAN     ?= 0
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+VERSION := 0.1.0
+comma := ,
+
+B := build$(if $(filter 1,$(SAN)),/san)
+PACKAGES := build-essential pkg-config libgit2-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev \
+	libmicrohttpd-dev libyaml-dev libcmocka-dev libzstd-dev libxxhash-dev zlib1g-dev libssl-dev \
+	ca-certificates git curl jq
+MODULES := libgit2 libcurl jansson lmdb libmicrohttpd yaml-0.1 libzstd libxxhash zlib libcrypto
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wno-format-nonliteral -Wundef -Wpointer-arith $(if $(filter 1,$(WERROR)),-Werror)
+SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -O1)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/gen -DGRASP_VERSION='"$(VERSION)"' $(WARN) \
+	$(CFLAGS) $(SANFLAGS) $(DEP_CFLAGS) -MMD -MP -pthread
+ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
+LIBS = $(DEP_LIBS) -lm
+
+MAIN := runtime/main.c
+FOLDERS := runtime fhir skills gate probes runtime/base
+sources = $(filter-out $(MAIN),$(wildcard $(1)/*.c)) \
+	$(if $(filter runtime,$(1)),$(wildcard runtime/model/*.c))
+lib = $(B)/lib$(notdir $(1)).a
+ARCHIVES := $(foreach f,$(FOLDERS),$(if $(strip $(call sources,$(f))),$(call lib,$(f))))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+EXAMPLES_C := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c))
+
+# pkg-config is asked only once the packages are there, and only by targets that compile.
+HAVE_DEPS := $(shell pkg-config --exists $(MODULES) cmocka 2>/dev/null && \
+	command -v $(firstword $(CC)) git curl jq >/dev/null && echo yes)
+DEP_CFLAGS = $(eval DEP_CFLAGS := $(shell pkg-config --cflags $(MODULES)))$(DEP_CFLAGS)
+DEP_LIBS = $(eval DEP_LIBS := $(shell pkg-config --libs $(MODULES)))$(DEP_LIBS)
+
+.PHONY: all deps build demo test sanitize bench check fuzz install uninstall clean format help
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: deps
+	@$(MAKE) --no-print-directory build
+
+help:
+	@echo 'make            install what is missing, build build/grasp'
+	@echo 'make demo       a learning run on a synthetic clinic, with the simulated model'
+	@echo 'make test       unit and integration tests'
+	@echo 'make sanitize   the same tests under ASan and UBSan'
+	@echo 'make check      clang-format, cppcheck, documentation against the program'
+	@echo 'make bench      the measurements behind the figures in README.md'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS (default 10)'
+	@echo 'make install    to PREFIX (default /usr/local), DESTDIR honoured'
+	@echo 'make clean      remove build/'
+
+deps:
+ifeq ($(HAVE_DEPS),)
+	@if [ ! -f /etc/debian_version ]; then \
+	    echo 'grasp needs (Debian names): $(PACKAGES)' >&2; exit 1; fi; \
+	run=; if [ "$$(id -u)" != 0 ]; then \
+	    if command -v sudo >/dev/null; then run=sudo; else \
+	        echo 'missing packages; as root: apt-get install $(PACKAGES)' >&2; exit 1; fi; fi; \
+	echo 'INSTALL $(PACKAGES)'; \
+	$$run apt-get update -qq && \
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    $(PACKAGES) >/dev/null
+endif
+
+build: $(B)/grasp
+
+$(B)/grasp: $(B)/$(MAIN:.c=.o) $(ARCHIVES)
+	@echo "LINK $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
+define archive
+$(call lib,$(1)): $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+	@echo "AR   $$@"
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive,$(f))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "CC   $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Prompt templates are compiled in with .incbin; their texts are dependencies of that object.
+$(B)/skills/prompts.o: $(wildcard skills/prompts/*.md)
+
+$(B)/tests/%: tests/unit/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "CC   $<"
+	@$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) \
+	    -Wl,--end-group -lcmocka $(LIBS)
+
+$(B)/bench/%: tests/bench/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "CC   $<"
+	@$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) \
+	    -Wl,--end-group $(LIBS)
+
+$(B)/examples/%: examples/%.c
+	@mkdir -p $(@D)
+	@echo "CC   $<"
+	@$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -ljansson
+
+build/fuzz/%: tests/fuzz/%.c $(wildcard */*.c runtime/*/*.c */*.h runtime/*/*.h)
+	@mkdir -p $(@D)
+	@echo "FUZZ $<"
+	@clang -std=gnu11 -D_GNU_SOURCE -I. -DGRASP_VERSION='"fuzz"' -O1 -g $(DEP_CFLAGS) -pthread \
+	    -fsanitize=fuzzer$(comma)address$(comma)undefined -o $@ $< \
+	    $(foreach f,$(FOLDERS),$(call sources,$(f))) $(LIBS)
+
+.PHONY: demo-run test-run bench-run
+demo test bench: all
+	@$(MAKE) --no-print-directory $@-run
+
+demo-run:
+	@examples/quickstart/demo.sh $(B)/grasp
+
+test-run: $(B)/grasp $(UNIT_TESTS) $(EXAMPLES_C)
+	@tests/run $(B)
+
+sanitize: deps
+	@$(MAKE) --no-print-directory SAN=1 test-run
+
+bench-run: $(B)/grasp $(BENCHES) $(EXAMPLES_C)
+	@tests/bench/run $(B)
+
+check: all
+	@tests/check
+
+FUZZ_SECONDS ?= 10
+fuzz: deps $(FUZZERS)
+	@for f in $(FUZZERS); do \
+	    corpus=tests/fuzz/corpus/$${f##*/}; mkdir -p build/fuzz/corpus/$${f##*/}; \
+	    [ -d "$$corpus" ] || corpus=; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
+	        -verbosity=0 build/fuzz/corpus/$${f##*/} $$corpus || exit 1; \
+	    echo "ok   $${f##*/}"; done
+
+install: build
+	install -Dm755 $(B)/grasp $(DESTDIR)$(PREFIX)/bin/grasp
+	$(B)/grasp help --man > $(B)/grasp.1
+	install -Dm644 $(B)/grasp.1 $(DESTDIR)$(PREFIX)/share/man/man1/grasp.1
+	for d in quickstart medagentbench-v1 medagentbench-v2; do [ ! -d examples/$$d ] || \
+	    { mkdir -p $(DESTDIR)$(PREFIX)/share/grasp/examples && \
+	      cp -R examples/$$d $(DESTDIR)$(PREFIX)/share/grasp/examples/; }; done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/grasp $(DESTDIR)$(PREFIX)/share/man/man1/grasp.1
+	rm -rf $(DESTDIR)$(PREFIX)/share/grasp
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

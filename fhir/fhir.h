@@ -1,0 +1,111 @@
+/*
+ * fhir.h - a FHIR R4 mock server that can be used on its own: libfhir.
+ *
+ *     struct fhir_store *store = NULL;
+ *     struct fhir_options o = {.base_url = "http://localhost:8080/fhir/"};
+ *     if (fhir_open(&store, "clinic.db", &o) < 0) ...
+ *     struct fhir_load_report report = {0};
+ *     fhir_load_file(store, "Patient.ndjson", &report);
+ *
+ *     struct fhir_request rq = {.method = "GET", .target = "Observation?patient=S1&code=MG"};
+ *     struct fhir_response rs = FHIR_RESPONSE_INIT;
+ *     fhir_handle(store, &rq, &rs);     // rs.status, rs.body
+ *     fhir_response_release(&rs);
+ *     fhir_close(store);
+ *
+ * One request function serves everybody (DESIGN.md D5). Resources are kept as the JSON text they
+ * came in; searches run on indexes. A store may be used from several threads: readers run side by
+ * side, writers one after the other. One process opens a store's directory once.
+ */
+#ifndef GRASP_FHIR_H
+#define GRASP_FHIR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/buf.h"
+
+struct fhir_store;
+struct fhir_overlay;
+
+struct fhir_options {
+    const char *base_url;       /* what fullUrl and links begin with, ends in '/'; default
+                                   "http://localhost:8080/fhir/" */
+    bool ignore_unknown_params; /* lenient reading: unknown search parameters are skipped */
+    bool read_only;             /* create, update and delete answer 405 */
+    bool no_sync;               /* no fsync per commit: for throw-away stores */
+};
+
+/* Opens or creates the store in directory `dir`; NULL: a temporary one, removed by fhir_close.
+ * GRASP_EIO, GRASP_EREFUSED (the directory holds something else or another version). */
+int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_options *options);
+void fhir_close(struct fhir_store *store); /* NULL is fine */
+
+struct fhir_request {
+    const char *method; /* "GET", "POST", ... */
+    const char *target; /* path and query after the base: "Patient/1", "Observation?code=MG" */
+    const char *body;   /* may be NULL */
+    size_t body_len;
+    const char *content_type; /* NULL: application/fhir+json */
+    const char *accept;       /* NULL: anything */
+    const char *if_match;     /* header values, NULL where absent */
+    const char *if_none_match;
+    struct fhir_overlay *overlay; /* NULL, or where this request's writes go and reads look first */
+    bool agent_url; /* the target is what an agent wrote, with "&_format=json" appended by the
+                       harness: an extra "&..." at the end of a path is taken as its query */
+};
+
+struct fhir_response {
+    int status;
+    struct buf body;          /* indented by two as HAPI does; compact with _pretty=false */
+    const char *content_type; /* static */
+    char etag[32];            /* W/"1", or empty */
+    char last_modified[40];   /* HTTP date, or empty */
+    char *location;           /* malloc'ed or NULL */
+};
+/* clang-format off */
+#define FHIR_RESPONSE_INIT {.body = BUF_INIT}
+/* clang-format on */
+
+/* Answers a request; every problem of the request is a status and an OperationOutcome. Negative
+ * only when the store itself failed (GRASP_EIO, GRASP_ENOMEM; the response is then a 500). */
+int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
+                struct fhir_response *response);
+void fhir_response_release(struct fhir_response *response);
+
+/* All matches of a search as an array of resources, in load order, no paging, not a byte added:
+ * what graders read. `query` as in target ("Observation?patient=S1&code=MG"). New reference in
+ * *out. */
+int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const char *query,
+                json_t **out);
+
+/* Writes of one rollout that nobody else sees. NULL when out of memory. */
+struct fhir_overlay *fhir_overlay_new(void);
+void fhir_overlay_free(struct fhir_overlay *overlay);
+
+/* How many resources (of a type; NULL: all). */
+uint64_t fhir_count(struct fhir_store *store, const char *type);
+
+struct fhir_load_report {
+    uint64_t loaded, bad; /* resources; lines or entries that were skipped */
+    bool strict;          /* in: stop at the first bad one */
+};
+/* Loads NDJSON, a Bundle or a single resource, gzip or not; streamed, so that memory does not grow
+ * with the file. What is bad is logged with file and line, skipped and counted. "-": standard
+ * input. */
+int fhir_load_file(struct fhir_store *store, const char *path, struct fhir_load_report *report);
+/* Copies a running server's resources by following search pages (types NULL: those of its
+ * CapabilityStatement). GRASP_EOUTAGE when it does not answer. */
+int fhir_import(struct fhir_store *store, const char *base_url, const char *const *types,
+                struct fhir_load_report *report);
+
+/* The HTTP front (libmicrohttpd) on its own threads; port 0: any free one. GRASP_EIO: port in use.
+ */
+struct fhir_server;
+int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port);
+int fhir_server_port(const struct fhir_server *server);
+void fhir_server_stop(struct fhir_server *server);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * grader.h - the graders of MedAgentBench v1 and v2: pure functions of (task, trace, resources).
+ *
+ *     struct strlist queries = {0};
+ *     grader_searches(task, &settings, &queries);      //
+ * "Observation?patient=S1&code=MG&_count=5000"
+ *     ... run them; found[i] = array of resources of queries.v[i] ...
+ *     struct verdict v;
+ *     grader_grade(task, &settings, &trace, found, &v);
+ *
+ * Searches depend on the task alone; what a trace says never reaches the FHIR server. Rules:
+ * spec/benchmarks.md.
+ */
+#ifndef GRASP_PROBES_GRADER_H
+#define GRASP_PROBES_GRADER_H
+
+#include <stdbool.h>
+
+#include "probes/task.h"
+#include "runtime/base/chat.h"
+#include "runtime/base/text.h"
+
+enum benchmark { BENCHMARK_V1 = 1, BENCHMARK_V2 = 2 };
+
+struct grader_settings {
+    enum benchmark benchmark;
+    const char *base;  /* FHIR base URL as shown to the agent, with a trailing slash */
+    const char *today; /* v2 task1's real current time, ISO 8601; NULL: the clock */
+    bool lenient;      /* v1 task5 also takes the route {text: "IV"} */
+};
+
+struct trace {
+    const struct chat *chat; /* all messages as they stood */
+    const char *result;      /* the text handed to FINISH, NULL: none */
+};
+
+struct verdict {
+    bool correct;
+    char reason[160]; /* the first check that failed ("payload.dosageInstruction[0].route"), or "ok"
+                       */
+};
+
+/* Appends the searches the task's grader needs; GRASP_EINVAL for a family it does not know. */
+int grader_searches(const struct task *task, const struct grader_settings *settings,
+                    struct strlist *queries);
+/* found[i]: array of resources for the i-th search (borrowed). Never fails: what cannot be judged
+ * is incorrect, with the reason. */
+void grader_grade(const struct task *task, const struct grader_settings *settings,
+                  const struct trace *trace, json_t *const *found, struct verdict *verdict);
+/* The value the grader computes from the data for v1's task4-7, 9 and 10 (number, -1, or null), for
+ * tests and reports; NULL for other families. New reference. */
+json_t *grader_reference(const struct task *task, const struct grader_settings *settings,
+                         json_t *const *found);
+/* The expected answer as shown to the writer, where the task has one (`sol`); NULL otherwise.
+ * New reference. */
+json_t *grader_expected(const struct task *task);
+/* The context with "Current time: T" semantics: v1's fixed now, v2's from the context. ISO text
+ * into `out` (64 bytes). */
+void grader_now(const struct task *task, const struct grader_settings *settings, char *out);
+/* Failure tags (spec/method.md, "Rollout") as hints for the writer: protocol_invalid, no_finish,
+ * finish_not_json, answered_without_query, read_only_task_used_post, missing_required_post,
+ * extra_post, wrong_post_url, post_body_mismatch:FIELD. `status` is the rollout's status text.
+ * GRASP_ENOMEM only. */
+int grader_tags(const struct task *task, const struct grader_settings *settings,
+                const struct trace *trace, const struct verdict *verdict, const char *status,
+                struct strlist *tags);
+
+#endif

@@ -1,0 +1,174 @@
+/* buf.c - growing byte buffer. */
+#include "runtime/base/buf.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+char buf_empty[1] = "";
+
+void buf_init(struct buf *b)
+{
+    *b = (struct buf)BUF_INIT;
+}
+
+void buf_release(struct buf *b)
+{
+    if (b->cap)
+        free(b->ptr);
+    buf_init(b);
+}
+
+void buf_reset(struct buf *b)
+{
+    b->failed = false;
+    buf_truncate(b, 0);
+}
+
+bool buf_grow(struct buf *b, size_t extra)
+{
+    if (b->failed)
+        return false;
+    if (extra < b->cap - b->len && b->cap)
+        return true;
+    if (extra > SIZE_MAX / 2 - b->len - 1) {
+        b->failed = true;
+        return false;
+    }
+    size_t want = b->len + extra + 1;
+    size_t cap = b->cap + b->cap / 2 + 64;
+    if (cap < want)
+        cap = want;
+    char *p = realloc(b->cap ? b->ptr : NULL, cap);
+    if (!p) {
+        b->failed = true;
+        return false;
+    }
+    p[b->len] = '\0';
+    b->ptr = p;
+    b->cap = cap;
+    return true;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+    if (!len || !buf_grow(b, len))
+        return;
+    memcpy(b->ptr + b->len, bytes, len);
+    b->len += len;
+    b->ptr[b->len] = '\0';
+}
+
+void buf_adds(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+void buf_addch(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
+
+void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    if (n < 0)
+        b->failed = true;
+    else if (buf_grow(b, (size_t)n)) {
+        vsnprintf(b->ptr + b->len, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vaddf(b, fmt, ap);
+    va_end(ap);
+}
+
+static void add_u_escape(struct buf *b, uint32_t cp)
+{
+    if (cp >= 0x10000) {
+        cp -= 0x10000;
+        buf_addf(b, "\\u%04x\\u%04x", 0xd800 + (cp >> 10), 0xdc00 + (cp & 0x3ff));
+    } else {
+        buf_addf(b, "\\u%04x", cp);
+    }
+}
+
+void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii)
+{
+    static const char shorts[] = "btn\0fr";
+    size_t from = 0;
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)s[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !ascii)) {
+            i++;
+            continue;
+        }
+        buf_add(b, s + from, i - from);
+        if (c == '"' || c == '\\') {
+            char pair[2] = {'\\', (char)c};
+            buf_add(b, pair, 2);
+            i++;
+        } else if (c < 0x20) {
+            if (c >= 8 && c <= 13 && shorts[c - 8]) {
+                char pair[2] = {'\\', shorts[c - 8]};
+                buf_add(b, pair, 2);
+            } else {
+                add_u_escape(b, c);
+            }
+            i++;
+        } else {
+            uint32_t cp;
+            i += utf8_decode(s + i, len - i, &cp);
+            add_u_escape(b, cp);
+        }
+        from = i;
+    }
+    buf_add(b, s + from, len - from);
+}
+
+void buf_add_url(struct buf *b, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (ascii_isalnum((char)c) || c == '-' || c == '.' || c == '_' || c == '~')
+            buf_addch(b, (char)c);
+        else
+            buf_addf(b, "%%%02X", c);
+    }
+}
+
+void buf_truncate(struct buf *b, size_t len)
+{
+    if (len < b->len) {
+        b->len = len;
+        b->ptr[len] = '\0';
+    }
+}
+
+char *buf_detach(struct buf *b)
+{
+    char *p = NULL;
+    if (!b->failed && (b->cap || buf_grow(b, 0)))
+        p = b->ptr;
+    else
+        buf_release(b);
+    buf_init(b);
+    return p;
+}
+
+int buf_check(const struct buf *b)
+{
+    return b->failed ? err_set(GRASP_ENOMEM, "out of memory") : 0;
+}

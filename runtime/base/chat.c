@@ -1,0 +1,117 @@
+/* chat.c - a conversation. */
+#include "runtime/base/chat.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+static const char *const role_names[] = {"system", "user", "agent"};
+
+void chat_release(struct chat *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        free(c->v[i].text);
+    free(c->v);
+    *c = (struct chat){0};
+}
+
+int chat_take(struct chat *c, enum chat_role role, char *text, size_t len)
+{
+    if (text && c->n == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 8;
+        struct message *v = reallocarray(c->v, cap, sizeof(*v));
+        if (v) {
+            c->v = v;
+            c->cap = cap;
+        }
+    }
+    if (!text || c->n == c->cap) {
+        free(text);
+        return err_set(GRASP_ENOMEM, "out of memory");
+    }
+    c->v[c->n++] = (struct message){role, text, len};
+    return 0;
+}
+
+int chat_add(struct chat *c, enum chat_role role, const char *text, size_t len)
+{
+    return chat_take(c, role, str_ndup(text, len), len);
+}
+
+const char *chat_role_name(enum chat_role role)
+{
+    return role_names[role];
+}
+
+int chat_from_json(struct chat *c, const json_t *messages)
+{
+    size_t i;
+    json_t *m;
+    int rc = 0;
+    *c = (struct chat){0};
+    if (!json_is_array(messages))
+        return err_set(GRASP_EPARSE, "messages: an array of {role, content} is needed");
+    json_array_foreach(messages, i, m)
+    {
+        const char *name = json_string_value(json_object_get(m, "role"));
+        const json_t *content = json_object_get(m, "content");
+        int role = -1;
+        for (int r = 0; name && r < 3; r++)
+            if (strcmp(name, role_names[r]) == 0)
+                role = r;
+        if (name && strcmp(name, "assistant") == 0)
+            role = CHAT_AGENT;
+        if (role < 0 || !json_is_string(content))
+            rc = err_set(GRASP_EPARSE,
+                         "messages[%zu]: needs a role (system, user, agent) and a string content",
+                         i);
+        else
+            rc = chat_add(c, (enum chat_role)role, json_string_value(content),
+                          json_string_length(content));
+        if (rc < 0)
+            break;
+    }
+    if (rc < 0)
+        chat_release(c);
+    return rc;
+}
+
+static json_t *text_to_json(const char *text, size_t len)
+{
+    json_t *s = json_stringn(text, len);
+    if (s)
+        return s;
+    struct buf fixed = BUF_INIT;
+    for (size_t i = 0; i < len;) {
+        uint32_t cp;
+        size_t n = utf8_decode(text + i, len - i, &cp);
+        if (cp == 0xfffd)
+            buf_adds(&fixed, "\xef\xbf\xbd");
+        else
+            buf_add(&fixed, text + i, n);
+        i += n;
+    }
+    s = fixed.failed ? NULL : json_stringn(fixed.ptr, fixed.len);
+    buf_release(&fixed);
+    return s;
+}
+
+json_t *chat_to_json(const struct chat *c)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; out && i < c->n; i++) {
+        json_t *content = text_to_json(c->v[i].text, c->v[i].len);
+        json_t *m =
+            content ? json_pack("{s:s,s:o}", "role", role_names[c->v[i].role], "content", content)
+                    : NULL;
+        if (!m || json_array_append_new(out, m) < 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}

@@ -1,0 +1,161 @@
+/* fs.c - files, read whole and written whole. */
+#include "runtime/base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+int fs_read(const char *path, struct buf *out)
+{
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? 0 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot open '%s'",
+                             path);
+    int rc = 0;
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+        buf_grow(out, (size_t)st.st_size);
+    for (;;) {
+        if (!buf_grow(out, 65536)) {
+            rc = buf_check(out);
+            break;
+        }
+        ssize_t n = read(fd, out->ptr + out->len, out->cap - out->len - 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rc = err_set_errno(GRASP_EIO, "cannot read '%s'", path);
+        if (n <= 0)
+            break;
+        out->len += (size_t)n;
+        out->ptr[out->len] = '\0';
+    }
+    out->ptr[out->len] = '\0';
+    if (!standard)
+        close(fd);
+    return rc;
+}
+
+static int write_all(int fd, const char *p, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int fs_write(const char *path, const void *bytes, size_t len)
+{
+    char *tmp = NULL;
+    if (asprintf(&tmp, "%s.tmp.XXXXXX", path) < 0)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    int rc = 0;
+    int fd = mkostemp(tmp, O_CLOEXEC);
+    if (fd < 0) {
+        rc = err_set_errno(GRASP_EIO, "cannot create '%s'", path);
+        goto out;
+    }
+    if (write_all(fd, bytes, len) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+    if (close(fd) < 0 && rc == 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+    if (rc == 0 && rename(tmp, path) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", path);
+    if (rc < 0)
+        unlink(tmp);
+out:
+    free(tmp);
+    return rc;
+}
+
+int fs_mkdirs(const char *path)
+{
+    char *copy = str_dup(path);
+    if (!copy)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    int rc = 0;
+    for (char *p = copy + (*copy == '/'); rc == 0; p++) {
+        if (*p && *p != '/')
+            continue;
+        char old = *p;
+        *p = '\0';
+        if (*copy && mkdir(copy, 0777) < 0 && (errno != EEXIST || !fs_is_dir(copy)))
+            rc = err_set_errno(GRASP_EIO, "cannot create directory '%s'", copy);
+        *p = old;
+        if (!old)
+            break;
+    }
+    free(copy);
+    return rc;
+}
+
+bool fs_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool fs_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+int fs_remove_tree(const char *path)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
+        return err_set_errno(GRASP_EIO, "cannot remove '%s'", path);
+    return 0;
+}
+
+char *fs_join(const char *dir, const char *name)
+{
+    char *out = NULL;
+    if (!dir || !*dir || *name == '/')
+        return str_dup(name);
+    if (asprintf(&out, "%s%s%s", dir, str_ends(dir, "/") ? "" : "/", name) < 0)
+        return NULL;
+    return out;
+}
+
+char *fs_dirname(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return str_dup(".");
+    return str_ndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+char *fs_tempdir(const char *prefix)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *out = NULL;
+    if (asprintf(&out, "%s/%s.XXXXXX", tmp && *tmp ? tmp : "/tmp", prefix) < 0)
+        return NULL;
+    if (!mkdtemp(out)) {
+        err_set_errno(GRASP_EIO, "cannot create a directory '%s'", out);
+        free(out);
+        return NULL;
+    }
+    return out;
+}

@@ -1,0 +1,29 @@
+/* fs.h - files, read whole and written whole. */
+#ifndef GRASP_BASE_FS_H
+#define GRASP_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/buf.h"
+
+/* Appends a file's content. GRASP_ENOTFOUND, GRASP_EIO. "-" is standard input. */
+int fs_read(const char *path, struct buf *out);
+/* Replaces a file atomically: temporary file beside it, fsync, rename. After a failure (full disk)
+ * the old content stands. */
+int fs_write(const char *path, const void *bytes, size_t len);
+/* mkdir -p. */
+int fs_mkdirs(const char *path);
+bool fs_exists(const char *path);
+bool fs_is_dir(const char *path);
+/* Removes a tree; missing is fine. Does not follow symbolic links. */
+int fs_remove_tree(const char *path);
+/* dir/name (name as it is when absolute or dir is NULL or empty); caller frees; NULL on no memory.
+ */
+char *fs_join(const char *dir, const char *name);
+/* Everything before the last '/', "." when there is none; caller frees. */
+char *fs_dirname(const char *path);
+/* A fresh directory under $TMPDIR or /tmp; caller frees the path and removes the tree. */
+char *fs_tempdir(const char *prefix);
+
+#endif

@@ -1,0 +1,151 @@
+/* json.c - paths, typed reads and files over jansson. */
+#include "runtime/base/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/text.h"
+
+json_t *json_at(const json_t *v, const char *path)
+{
+    char key[128];
+    const char *p = path;
+    while (v && *p) {
+        if (*p == '[') {
+            char *end;
+            size_t i = strtoul(p + 1, &end, 10);
+            v = json_array_get(v, i);
+            p = *end == ']' ? end + 1 : end;
+        } else {
+            size_t n = strcspn(p, ".[");
+            if (n >= sizeof(key))
+                return NULL;
+            memcpy(key, p, n);
+            key[n] = '\0';
+            v = json_object_get(v, key);
+            p += n;
+        }
+        if (*p == '.')
+            p++;
+    }
+    return (json_t *)v;
+}
+
+const char *json_str_at(const json_t *v, const char *path, const char *fallback)
+{
+    const json_t *x = json_at(v, path);
+    return json_is_string(x) ? json_string_value(x) : fallback;
+}
+
+int64_t json_int_at(const json_t *v, const char *path, int64_t fallback)
+{
+    const json_t *x = json_at(v, path);
+    return json_is_integer(x) ? json_integer_value(x) : fallback;
+}
+
+double json_num_at(const json_t *v, const char *path, double fallback)
+{
+    const json_t *x = json_at(v, path);
+    return json_is_number(x) ? json_number_value(x) : fallback;
+}
+
+bool json_bool_at(const json_t *v, const char *path, bool fallback)
+{
+    const json_t *x = json_at(v, path);
+    return json_is_boolean(x) ? json_is_true(x) : fallback;
+}
+
+int json_parse(json_t **out, const char *text, size_t len, const char *what)
+{
+    json_error_t e;
+    *out = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
+    if (*out)
+        return 0;
+    return err_set(GRASP_EPARSE, "%s:%d: %s", what, e.line > 0 ? e.line : 1, e.text);
+}
+
+int json_read_file(json_t **out, const char *path)
+{
+    struct buf text = BUF_INIT;
+    *out = NULL;
+    int rc = fs_read(path, &text);
+    if (rc == 0)
+        rc = json_parse(out, text.ptr, text.len, path);
+    buf_release(&text);
+    return rc;
+}
+
+static int dump_to_buf(const char *bytes, size_t len, void *arg)
+{
+    struct buf *b = arg;
+    buf_add(b, bytes, len);
+    return b->failed ? -1 : 0;
+}
+
+static void dump(struct buf *b, const json_t *v, size_t flags)
+{
+    if (json_dump_callback(v, dump_to_buf, b, flags | JSON_ENCODE_ANY) < 0)
+        b->failed = true;
+}
+
+void buf_add_json_value(struct buf *b, const json_t *v)
+{
+    dump(b, v, JSON_COMPACT);
+}
+
+void buf_add_json_canonical(struct buf *b, const json_t *v)
+{
+    dump(b, v, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+int json_write_file(const json_t *v, const char *path)
+{
+    struct buf text = BUF_INIT;
+    dump(&text, v, JSON_INDENT(2));
+    buf_addch(&text, '\n');
+    int rc = buf_check(&text);
+    if (rc == 0)
+        rc = fs_write(path, text.ptr, text.len);
+    buf_release(&text);
+    return rc;
+}
+
+int json_read_lines(const char *path, json_line_fn fn, void *arg)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!f)
+        return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot open '%s'",
+                             path);
+    char *line = NULL;
+    size_t cap = 0, number = 0;
+    ssize_t len;
+    int rc = 0;
+    while (rc >= 0 && (len = getline(&line, &cap, f)) >= 0) {
+        number++;
+        size_t n = (size_t)len;
+        while (n && ascii_isspace(line[n - 1]))
+            n--;
+        if (!n)
+            continue;
+        json_t *v;
+        json_error_t e;
+        v = json_loadb(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
+        if (!v) {
+            rc = err_set(GRASP_EPARSE, "%s:%zu:%d: %s", f == stdin ? "standard input" : path,
+                         number, e.column, e.text);
+            break;
+        }
+        rc = fn(v, number, arg);
+        json_decref(v);
+    }
+    if (rc >= 0 && ferror(f))
+        rc = err_set_errno(GRASP_EIO, "cannot read '%s'", path);
+    free(line);
+    if (f != stdin)
+        fclose(f);
+    return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * log.h - messages for people: on stderr, and in a run's log file.
+ *
+ * Registered secrets (API keys) are blanked out wherever they would appear, also inside err_msg
+ * texts that are logged. Results go to stdout and never through here.
+ */
+#ifndef GRASP_BASE_LOG_H
+#define GRASP_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* What reaches stderr (default LOG_INFO); a log file gets everything from LOG_DEBUG on. */
+void log_set_level(enum log_level level);
+/* Also append to this file, with time stamps. 0 or GRASP_EIO. NULL closes it. */
+int log_open(const char *path);
+void log_close(void);
+/* Never show this text (at least 4 bytes; shorter ones are ignored). Copied. */
+void log_secret(const char *secret);
+/* Blanks registered secrets in place. */
+void log_redact(char *text);
+void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define log_debug(...) log_msg(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_msg(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_msg(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
+
+/* A progress line on stderr, only when that is a terminal; cleared before every log message.
+ * Redrawn at most ten times a second. total 0: unknown. */
+void progress_set(const char *label, uint64_t done, uint64_t total, const char *note);
+void progress_clear(void);
+
+#endif

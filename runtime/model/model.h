@@ -1,0 +1,135 @@
+/*
+ * model.h - chat models behind one interface: openai, responses, simulated, replay, and the
+ * journal, which is a model in front of another.
+ *
+ *     struct model *m = NULL;
+ *     model_open(&m, loop, &settings);
+ *     model_ask(m, &request, done, arg);     // done(...) comes later, from loop_turn
+ *     model_close(m);
+ *
+ * A backend gets nothing but the request. An answer is always delivered through the callback, never
+ * from inside model_ask.
+ */
+#ifndef GRASP_RUNTIME_MODEL_H
+#define GRASP_RUNTIME_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/chat.h"
+#include "runtime/base/hash.h"
+#include "runtime/loop.h"
+
+/* What the call is for; only accounting looks at it, never a backend. */
+enum model_phase {
+    PHASE_ROLLOUT_DEV,
+    PHASE_ROLLOUT_VAL,
+    PHASE_ROLLOUT_PROBE,
+    PHASE_ROLLOUT_TEST,
+    PHASE_CLASSIFY,
+    PHASE_DIAGNOSE,
+    PHASE_PROPOSE,
+    PHASE_REVISE,
+    PHASE_OTHER,
+    MODEL_PHASES
+};
+const char *model_phase_name(enum model_phase p);
+
+struct model_request {
+    const struct chat *chat; /* borrowed until the callback */
+    double temperature;      /* < 0: not sent */
+    int max_tokens;          /* 0: not sent */
+    int draw;                /* number of the independent sample; 0 at temperature 0 */
+    enum model_phase phase;
+    /* Optional: the hash of chat's messages [0, hashed) as chat_hash made it, kept by the asker so
+     * that a growing conversation is hashed once. NULL: hashed here. */
+    struct hash *prefix;
+};
+
+enum model_result {
+    MODEL_OK,
+    MODEL_CONTEXT_LIMIT, /* the endpoint says the conversation is too long */
+    MODEL_OUTAGE,        /* out of reach after retries: unscored */
+    MODEL_FATAL,         /* cannot work however often: 401, unknown model, HTML instead of an API */
+    MODEL_MISSING,       /* --replay-only, and the journal (or the recording) does not have it */
+};
+
+struct model_usage {
+    int64_t prompt_tokens, completion_tokens, cached_tokens;
+};
+
+struct model_reply {
+    enum model_result result;
+    const char *text; /* borrowed for the callback's time; never NULL */
+    size_t len;
+    struct model_usage usage;
+    int64_t latency_ns; /* of the call that was made, also when replayed from the journal */
+    bool from_journal;  /* nothing was paid */
+    const char *error;  /* what happened when result != MODEL_OK; no secrets in it */
+};
+typedef void (*model_fn)(const struct model_reply *reply, void *arg);
+
+/* Backends implement this; each `struct model` begins with it. */
+struct model {
+    const struct model_ops *ops;
+    char *name;  /* the model's name as configured, for trailers and reports */
+    char *label; /* "simulated model" or the name: what tables show */
+};
+struct model_ops {
+    /* Starts a call. 0, or negative when it could not even be queued. */
+    int (*ask)(struct model *m, const struct model_request *rq, model_fn fn, void *arg);
+    void (*close)(struct model *m);
+};
+
+int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg);
+void model_close(struct model *m); /* NULL is fine */
+
+struct model_endpoint {
+    const char *base_url; /* "https://api.openai.com/v1" */
+    const char *api_key;  /* registered as a secret; NULL: none */
+};
+struct sim_settings {
+    double noise, fail;
+    uint64_t seed;
+    double latency_ms;
+    const char *profile; /* "weak", "strong", "default" */
+};
+struct model_settings {
+    const char *kind;  /* "openai", "responses", "simulated", "replay" */
+    const char *model; /* name sent to the endpoint */
+    const struct model_endpoint *endpoints;
+    size_t n_endpoints;
+    const char
+        *api_key_header; /* "Authorization" (default, with "Bearer "), or Azure's "api-key" */
+    const char *query;   /* appended to the URL: "api-version=2024-10-21" */
+    const json_t *extra; /* further members of the request's body; may be NULL */
+    double timeout_s;    /* per attempt, default 300 */
+    int attempts;        /* default 8 */
+    size_t concurrency;  /* most calls in flight per endpoint; adaptive below it. default 4096 */
+    int outage_limit;    /* so many consecutive outages make every further call one; 0: never */
+    struct sim_settings sim;
+    const char *replay_file; /* recorded episodes */
+};
+int model_open(struct model **m, struct loop *loop, const struct model_settings *settings);
+
+/* Canonical request hash: model name, parameters, messages, draw (DESIGN.md D1). `prefix` as in
+ * model_request. */
+void chat_hash_message(struct hash *h, const struct message *m);
+void model_request_hash(const struct model_request *rq, const char *model, uint8_t out[HASH_SIZE]);
+
+/* The pure heart of the simulated model: text in, text out (spec/simulated-model.md). Appends the
+ * reply. `salt` is the request's hash. */
+int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
+              const uint8_t salt[HASH_SIZE], struct buf *out);
+
+/* grasp model serve: the simulated model over HTTP (/v1/chat/completions, /v1/models,
+ * /v1/responses), on its own threads. */
+struct model_server;
+int model_serve(struct model_server **server, const struct sim_settings *sim, const char *host,
+                int port);
+int model_server_port(const struct model_server *server);
+void model_server_stop(struct model_server *server);
+
+#endif

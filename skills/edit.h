@@ -1,0 +1,98 @@
+/*
+ * edit.h - edits as the writer proposes them: parsing its replies, validation, application
+ * (spec/method.md, "Edits"). All text here is hostile.
+ */
+#ifndef GRASP_SKILLS_EDIT_H
+#define GRASP_SKILLS_EDIT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "skills/skill.h"
+
+enum edit_action { EDIT_ADD, EDIT_MODIFY, EDIT_REMOVE };
+const char *edit_action_name(enum edit_action a); /* "ADD", ... */
+
+struct edit {
+    enum edit_action action;
+    char *name;                  /* a valid slug once validated */
+    char *description, *content; /* NULL when absent */
+    struct strlist tags;
+};
+
+/* One candidate: one edit, or a REMOVE paired with an ADD in a full library. */
+struct proposal {
+    struct edit v[2];
+    size_t n;
+};
+void edit_release(struct edit *e);
+void proposal_release(struct proposal *p);
+/* Same action, name and content (the ADD/MODIFY part of a pair counts too). */
+bool proposal_equal(const struct proposal *a, const struct proposal *b);
+/* "ADD observation-value", "REMOVE a + ADD b": the subject's first part. */
+void proposal_describe(const struct proposal *p, struct buf *out);
+
+/* Why something was refused; counted by the caller. Index into edit_refusal_name. */
+enum edit_refusal {
+    EDIT_OK,
+    EDIT_NO_ARRAY,    /* no balanced JSON array in the reply */
+    EDIT_EMPTY_ARRAY, /* the writer had nothing to propose: not an error */
+    EDIT_NOT_OBJECT,
+    EDIT_BAD_ACTION,
+    EDIT_BAD_NAME,
+    EDIT_TEMPLATE,
+    EDIT_EXISTS,  /* ADD of a skill that is there */
+    EDIT_MISSING, /* MODIFY or REMOVE of one that is not */
+    EDIT_FULL,
+    EDIT_EMPTY_CONTENT,
+    EDIT_TOO_LONG, /* description, content, tags or the reply itself */
+    EDIT_BAD_TEXT, /* NUL bytes, invalid UTF-8, frontmatter inside the content, '<' '>' */
+    EDIT_TOO_MANY, /* more edits than asked for: the surplus */
+    EDIT_APPEND_ONLY,
+    EDIT_LEAK,      /* quotes the benchmark (leak guard) */
+    EDIT_DUPLICATE, /* equal to an earlier candidate of the update */
+    EDIT_UNCHANGED, /* MODIFY that leaves the file as it is */
+    EDIT_REFUSALS
+};
+const char *edit_refusal_name(enum edit_refusal r); /* "bad-action", ... */
+
+struct edit_rules {
+    size_t capacity;  /* max_learned_skills */
+    size_t max_edits; /* max_proposals, 2 when two places or fewer are left */
+    bool append_only;
+    /* Further check on the text of an edit (leak guard): true refuses. May be NULL. */
+    bool (*forbidden)(void *arg, const char *text, char *what, size_t size);
+    void *forbidden_arg;
+};
+
+/* Parses a writer's reply (fence, prose around it; the first balanced array) and validates each
+ * edit against the library. What is valid is appended to `out` as proposals (a REMOVE beside an
+ * ADD, in either order, pairs up when the library has two places or fewer left). Each refusal is
+ * reported. 0, or GRASP_ENOMEM. */
+typedef void (*edit_refused_fn)(void *arg, enum edit_refusal why, const char *detail);
+struct proposal_list {
+    struct proposal *v;
+    size_t n, cap;
+};
+void proposal_list_release(struct proposal_list *l);
+int edit_parse_reply(const char *text, size_t len, const struct skill_set *library,
+                     const struct edit_rules *rules, struct proposal_list *out,
+                     edit_refused_fn refused, void *arg);
+/* The first balanced JSON value of the wanted kind ('[' or '{') in a reply with prose, fences or
+ * nonsense around it; new reference or NULL. Bounded in size and depth. */
+json_t *reply_json(const char *text, size_t len, char open);
+
+/* What is known before measuring; goes into the frontmatter's metadata. */
+struct provenance {
+    const char *author_model;
+    int epoch, update;
+};
+/* library + proposal -> the candidate's set. GRASP_EINVAL when it does not apply. */
+int proposal_apply(const struct skill_set *library, const struct proposal *p,
+                   const struct provenance *provenance, struct skill_set *out);
+/* As JSON {action, name, description, content, tags} (array of them for a pair), and back. */
+json_t *proposal_to_json(const struct proposal *p);
+int proposal_from_json(struct proposal *p, const json_t *v);
+
+#endif

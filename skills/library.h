@@ -1,0 +1,109 @@
+/*
+ * library.h - the git repository that holds the skills (DESIGN.md D2), on libgit2.
+ *
+ *     struct library *lib = NULL;
+ *     library_open(&lib, "skills-lib", LIBRARY_WRITE | LIBRARY_CREATE);
+ *     library_head(lib, &head);                       // oid of the branch's tip
+ *     library_read(lib, head.hex, &set);              // any revision, no working tree
+ *     library_candidate(lib, &set, &tree);            // a tree in the object database
+ *     library_commit(lib, &tree, &head, &message, &commit);      // once judged
+ *     library_accept(lib, &head, &commit);            // compare-and-swap fast-forward
+ *     library_keep(lib, &commit, run, update, k);     // refs/grasp/candidates/RUN/UPDATE/K
+ *     library_note(lib, &commit, evidence);           // refs/notes/gate
+ *
+ * Nothing is ever copied to a temporary directory. The working tree of a non-bare library follows
+ * the branch; a dirty one is refused (GRASP_EREFUSED), never overwritten. SOURCE_DATE_EPOCH makes
+ * commits reproducible. Author and committer are "grasp <grasp@localhost>" unless the user's git
+ * configuration names somebody.
+ */
+#ifndef GRASP_SKILLS_LIBRARY_H
+#define GRASP_SKILLS_LIBRARY_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "skills/skill.h"
+
+struct library;
+struct oid {
+    char hex[41]; /* "" is none */
+};
+
+enum { LIBRARY_READ = 0, LIBRARY_WRITE = 1, LIBRARY_CREATE = 2, LIBRARY_BARE = 4 };
+
+/* With LIBRARY_WRITE: takes the library's lock (another run's: GRASP_ECONFLICT naming its process),
+ * refuses what is not a skill library, is dirty, or has a branch other than the one checked out.
+ * With LIBRARY_CREATE a missing or empty directory becomes a library with one commit (a README.md
+ * that says what this is and how to read it). */
+int library_open(struct library **lib, const char *dir, int flags);
+void library_close(struct library *lib);
+const char *library_dir(const struct library *lib);
+const char *library_branch(const struct library *lib); /* "main" */
+
+int library_head(struct library *lib, struct oid *commit);
+/* Any revision git understands ("best~1", a tag, a full or short id); peels to a commit. */
+int library_resolve(struct library *lib, const char *rev, struct oid *commit);
+/* The skills of a revision (commit, tag or tree). Files that are not valid skills are an error
+ * naming file and line. */
+int library_read(struct library *lib, const char *rev, struct skill_set *set);
+/* Same, by tree id, for candidates. */
+int library_read_tree(struct library *lib, const struct oid *tree, struct skill_set *set);
+
+/* Writes the tree of `set` on top of `base`'s tree (other files of the library are kept). */
+int library_candidate(struct library *lib, const struct skill_set *set, const struct oid *base,
+                      struct oid *tree);
+int library_tree_of(struct library *lib, const struct oid *commit, struct oid *tree);
+
+struct trailer {
+    const char *key, *value;
+};
+struct commit_text {
+    const char *subject, *body; /* body may be NULL */
+    const struct trailer *trailers;
+    size_t n;
+    int64_t when; /* nanoseconds since the epoch; 0: clock_stamp() */
+};
+/* A commit object of `tree` with parent `parent`; no ref is touched. */
+int library_commit(struct library *lib, const struct oid *tree, const struct oid *parent,
+                   const struct commit_text *text, struct oid *commit);
+/* Moves the branch from `from` to `to` if it still is at `from` (else GRASP_ECONFLICT), then lets
+ * the working tree follow. Crash-safe: on the next open a half-updated working tree is completed.
+ */
+int library_accept(struct library *lib, const struct oid *from, const struct oid *to);
+int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k);
+/* The evidence note of a commit (JSON, canonical with indentation): written or replaced by an equal
+ * one; a different one that exists is GRASP_ECONFLICT. */
+int library_note(struct library *lib, const struct oid *commit, const json_t *evidence,
+                 int64_t when);
+/* New reference; GRASP_ENOTFOUND when there is none. */
+int library_note_read(struct library *lib, const struct oid *commit, json_t **evidence);
+/* Stores bytes as a blob (the probe set) and returns its id. */
+int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
+int library_blob_read(struct library *lib, const struct oid *blob, struct buf *out);
+/* Sets refs/tags/NAME as an annotated tag on a commit; replace: moves an existing one (the "best"
+ * checkpoint); else a different existing one is GRASP_ECONFLICT. */
+int library_tag(struct library *lib, const char *name, const struct oid *commit,
+                const char *message, bool replace, int64_t when, struct oid *tag);
+int library_tag_message(struct library *lib, const char *name, struct buf *out);
+/* Creates or moves refs/heads/NAME (never the checked-out branch), for pruned branches. */
+int library_branch_set(struct library *lib, const char *name, const struct oid *commit);
+
+/* A commit as read back. */
+struct library_commit_info {
+    struct oid commit, tree, parent; /* first parent, "" for the root */
+    char *subject, *body;
+    struct strlist keys, values; /* trailers in order */
+    int64_t when;
+};
+void library_commit_release(struct library_commit_info *c);
+int library_commit_read(struct library *lib, const struct oid *commit,
+                        struct library_commit_info *info);
+const char *library_trailer(const struct library_commit_info *c, const char *key);
+/* First-parent history of a revision, newest first. Stops at the first non-zero return. */
+typedef int (*library_walk_fn)(const struct library_commit_info *c, void *arg);
+int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void *arg);
+/* All refs under refs/grasp/candidates/, in name order. */
+typedef int (*library_ref_fn)(const char *ref, const struct oid *commit, void *arg);
+int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
+
+#endif

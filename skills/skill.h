@@ -1,0 +1,62 @@
+/*
+ * skill.h - SKILL.md documents (Agent Skills convention, DESIGN.md D8) and sets of them.
+ *
+ * A file that skill_parse took is written back byte for byte by skill_render as long as nothing was
+ * changed (`source` is kept). What we write ourselves has one form: name first, description,
+ * metadata with double-quoted values, one newline at the end.
+ */
+#ifndef GRASP_SKILLS_SKILL_H
+#define GRASP_SKILLS_SKILL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/text.h"
+
+#define SKILL_NAME_MAX        64
+#define SKILL_DESCRIPTION_MAX 1024
+#define SKILL_CONTENT_MAX     65536
+#define SKILL_TAGS_MAX        16
+#define SKILL_TAG_MAX         64
+
+struct skill {
+    char *name, *description, *body;
+    struct strlist tags;
+    int version; /* 1 when the file says nothing */
+    struct strlist keys,
+        values; /* the other metadata, in file order ("author-model", "epoch", ...) */
+    char *license, *compatibility, *allowed_tools; /* NULL when absent */
+    char *source;                                  /* the file's bytes, NULL for one made here */
+    size_t source_len;
+};
+
+void skill_release(struct skill *s);
+int skill_copy(struct skill *dst, const struct skill *src);
+/* Parses a SKILL.md. `where` names it in messages ("skills/x/SKILL.md"), `folder` is the name its
+ * folder has (NULL: not checked). GRASP_EPARSE with line and rule. */
+int skill_parse(struct skill *s, const char *text, size_t len, const char *where,
+                const char *folder);
+/* Appends the document. */
+void skill_render(const struct skill *s, struct buf *out);
+const char *skill_meta(const struct skill *s, const char *key); /* NULL when absent */
+int skill_set_meta(struct skill *s, const char *key, const char *value);
+/* [a-z0-9]+(-[a-z0-9]+)*, at most 64. */
+bool skill_name_valid(const char *name);
+/* Runs of [a-z0-9] (after lower-casing) joined by '-', cut to 64; "" when nothing is left. */
+void skill_slug(const char *name, char out[SKILL_NAME_MAX + 1]);
+
+/* A library's skills, sorted by name (byte order). All zero is empty. */
+struct skill_set {
+    struct skill *v;
+    size_t n, cap;
+};
+void skill_set_release(struct skill_set *set);
+int skill_set_copy(struct skill_set *dst, const struct skill_set *src);
+/* NULL when it is not there. */
+const struct skill *skill_set_find(const struct skill_set *set, const char *name);
+/* Adds or replaces; takes ownership of *s (left empty), also when it fails. */
+int skill_set_put(struct skill_set *set, struct skill *s);
+bool skill_set_remove(struct skill_set *set, const char *name);
+
+#endif

@@ -1,0 +1,25 @@
+/* test.h - what every cmocka test includes, and where test data is. */
+#ifndef GRASP_TEST_H
+#define GRASP_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* The path of a file of the shared test data, or NULL when it is not there: then the test says that
+ * it was skipped (`skip()`). Static buffer of the caller's choosing: `out` holds 512 bytes. */
+static inline const char *shared_file(const char *name, char *out)
+{
+    const char *dir = getenv("GRASP_SHARED");
+    snprintf(out, 512, "%s/%s", dir ? dir : "../shared", name);
+    return access(out, R_OK) == 0 ? out : NULL;
+}
+
+#endif

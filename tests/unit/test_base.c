@@ -1,0 +1,223 @@
+/* test_base.c - errors, buffers, text, time, JSON, files, hashing, chats. */
+#include "test.h"
+
+#include <sys/stat.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/chat.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/text.h"
+
+static void errors_keep_context(void **state)
+{
+    (void)state;
+    assert_int_equal(err_set(GRASP_EINVAL, "bad %d", 7), GRASP_EINVAL);
+    assert_int_equal(err_prefix(GRASP_EINVAL, "file %s", "x"), GRASP_EINVAL);
+    assert_string_equal(err_msg(), "file x: bad 7");
+    err_set(GRASP_EINVAL, "again: %s", err_msg());
+    assert_string_equal(err_msg(), "again: file x: bad 7");
+    for (int i = 0; i < 500; i++)
+        err_prefix(GRASP_EINVAL, "more context");
+    assert_true(strlen(err_msg()) < 2048);
+    assert_int_equal(err_exit_code(GRASP_EUSAGE), 2);
+    assert_int_equal(err_exit_code(GRASP_EOUTAGE), 3);
+    assert_int_equal(err_exit_code(GRASP_EIO), 1);
+    err_clear();
+}
+
+static void buffers_grow_and_escape(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    for (int i = 0; i < 1000; i++)
+        buf_addf(&b, "%d,", i);
+    assert_int_equal(b.len, 3890);
+    buf_reset(&b);
+    buf_add_json(&b, "a\"\\\n\x01\t\xc3\xa9\xf0\x9f\x98\x80", 12, false);
+    assert_string_equal(b.ptr, "a\\\"\\\\\\n\\u0001\\t\xc3\xa9\xf0\x9f\x98\x80");
+    buf_reset(&b);
+    buf_add_json(&b, "\xc3\xa9\xf0\x9f\x98\x80", 6, true);
+    assert_string_equal(b.ptr, "\\u00e9\\ud83d\\ude00");
+    buf_reset(&b);
+    buf_add_url(&b, "a b/\xc3\xa9~", 7);
+    assert_string_equal(b.ptr, "a%20b%2F%C3%A9~");
+    buf_grow(&b, SIZE_MAX / 2);
+    assert_int_equal(buf_check(&b), GRASP_ENOMEM);
+    buf_adds(&b, "ignored");
+    assert_null(buf_detach(&b));
+    char *p = buf_detach(&b);
+    assert_string_equal(p, "");
+    free(p);
+    buf_release(&b);
+}
+
+static void utf8_is_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *s;
+        int valid;
+    } cases[] = {{"plain", 1},        {"\xc3\xa9", 1},     {"\xc0\x80", 0},
+                 {"\xed\xa0\x80", 0}, {"\xf4\x90\x80", 0}, {"\xf4\x8f\xbf\xbf", 1},
+                 {"\x80", 0},         {"\xe2\x82", 0},     {"\xff", 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_int_equal(utf8_valid(cases[i].s, strlen(cases[i].s)), cases[i].valid);
+    assert_int_equal(utf8_cut("a\xc3\xa9z", 4, 2), 1);
+    assert_int_equal(utf8_prefix("a\xc3\xa9z", 4, 2), 3);
+    assert_int_equal(utf8_length("a\xc3\xa9z", 4), 3);
+}
+
+static void numbers_are_checked(void **state)
+{
+    (void)state;
+    int64_t i;
+    double d;
+    assert_true(str_to_i64("-12", -20, 5, &i));
+    assert_int_equal(i, -12);
+    assert_false(str_to_i64("12x", 0, 99, &i));
+    assert_false(str_to_i64("", 0, 99, &i));
+    assert_false(str_to_i64("99999999999999999999", 0, INT64_MAX, &i));
+    assert_true(str_to_double("1e3", &d));
+    assert_true(d == 1000.0);
+    assert_false(str_to_double("nan", &d));
+    assert_false(str_to_double("0x10", &d));
+    assert_false(str_to_double("1e999", &d));
+    assert_int_equal(str_distance("epochs", "epoch"), 1);
+    assert_int_equal(str_distance("seed", "sede"), 1);
+    assert_int_equal(str_distance("", "abc"), 3);
+}
+
+static void calendar_round_trips(void **state)
+{
+    (void)state;
+    for (int64_t day = -800000; day < 800000; day += 13) {
+        int64_t y;
+        int m, d;
+        civil_from_days(day, &y, &m, &d);
+        assert_in_range(m, 1, 12);
+        assert_in_range(d, 1, days_in_month(y, m));
+        assert_true(days_from_civil(y, m, d) == day);
+    }
+    int64_t ns;
+    char text[CLOCK_TEXT];
+    assert_int_equal(clock_parse("2023-11-13T10:15:00+00:00", &ns), 0);
+    clock_format(ns, 0, text);
+    assert_string_equal(text, "2023-11-13T10:15:00Z");
+    assert_int_equal(clock_parse("1969-12-31T23:59:59.250-01:30", &ns), 0);
+    clock_format(ns, 1, text);
+    assert_string_equal(text, "1970-01-01T01:29:59.250Z");
+    static const char *const bad[] = {
+        "2023-02-29T00:00:00Z", "2023-11-13", "2023-11-13T10:15:00",
+        "2023-11-13T24:00:00Z", "",           "2023-11-13T10:15:00+0100"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_int_equal(clock_parse(bad[i], &ns), GRASP_EPARSE);
+}
+
+static void json_paths(void **state)
+{
+    (void)state;
+    json_t *v = NULL;
+    const char *text = "{\"a\":[{\"b\":{\"c\":\"x\"}},2],\"n\":1.5,\"t\":true}";
+    assert_int_equal(json_parse(&v, text, strlen(text), "here"), 0);
+    assert_string_equal(json_str_at(v, "a[0].b.c", "?"), "x");
+    assert_int_equal(json_int_at(v, "a[1]", -1), 2);
+    assert_string_equal(json_str_at(v, "a[1].b", "?"), "?");
+    assert_string_equal(json_str_at(v, "a[7].b", "?"), "?");
+    assert_true(json_num_at(v, "n", 0) == 1.5);
+    assert_true(json_bool_at(v, "t", false));
+    json_decref(v);
+    assert_int_equal(json_parse(&v, "{\n\"a\":}", 7, "f.json"), GRASP_EPARSE);
+    assert_non_null(strstr(err_msg(), "f.json:2"));
+}
+
+static void files_are_replaced_whole(void **state)
+{
+    (void)state;
+    char *dir = fs_tempdir("grasp-test");
+    assert_non_null(dir);
+    char *sub = fs_join(dir, "a/b/c");
+    assert_int_equal(fs_mkdirs(sub), 0);
+    assert_int_equal(fs_mkdirs(sub), 0);
+    char *file = fs_join(sub, "x");
+    assert_int_equal(fs_write(file, "one", 3), 0);
+    assert_int_equal(fs_write(file, "two!", 4), 0);
+    struct buf b = BUF_INIT;
+    assert_int_equal(fs_read(file, &b), 0);
+    assert_string_equal(b.ptr, "two!");
+    buf_release(&b);
+    assert_int_equal(fs_read("/nonexistent", &b), GRASP_ENOTFOUND);
+    assert_int_equal(fs_mkdirs(file), GRASP_EIO);
+    assert_int_equal(fs_write("/proc/none/x", "", 0), GRASP_EIO);
+    assert_int_equal(fs_remove_tree(dir), 0);
+    assert_false(fs_exists(dir));
+    free(file);
+    free(sub);
+    free(dir);
+}
+
+static void hashes_grow(void **state)
+{
+    (void)state;
+    uint8_t a[HASH_SIZE], b[HASH_SIZE];
+    char hex[HASH_HEX];
+    hash_once("abc", 3, a);
+    hash_hex(a, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    struct hash *h = hash_new(), *g = hash_new();
+    hash_add(h, "a", 1);
+    hash_peek(h, b);
+    hash_add(h, "bc", 2);
+    hash_peek(h, b);
+    assert_memory_equal(a, b, HASH_SIZE);
+    hash_copy(g, h);
+    hash_peek(g, b);
+    assert_memory_equal(a, b, HASH_SIZE);
+    hash_free(h);
+    hash_free(g);
+}
+
+static void chats_round_trip(void **state)
+{
+    (void)state;
+    struct chat c = {0}, d;
+    assert_int_equal(chat_add(&c, CHAT_USER, "hi\xff", 3), 0);
+    assert_int_equal(chat_add(&c, CHAT_AGENT, "GET x", 5), 0);
+    json_t *j = chat_to_json(&c);
+    assert_string_equal(json_str_at(j, "[0].content", ""), "hi\xef\xbf\xbd");
+    assert_int_equal(chat_from_json(&d, j), 0);
+    assert_int_equal(d.n, 2);
+    assert_int_equal(d.v[1].role, CHAT_AGENT);
+    json_decref(j);
+    chat_release(&c);
+    chat_release(&d);
+    j = json_pack("[{s:s}]", "role", "nobody");
+    assert_int_equal(chat_from_json(&d, j), GRASP_EPARSE);
+    json_decref(j);
+}
+
+static void secrets_are_blanked(void **state)
+{
+    (void)state;
+    char text[] = "key sk-12345 and sk-12345";
+    log_secret("sk-12345");
+    log_redact(text);
+    assert_string_equal(text, "key ******** and ********");
+    log_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_keep_context),      cmocka_unit_test(buffers_grow_and_escape),
+        cmocka_unit_test(utf8_is_checked),          cmocka_unit_test(numbers_are_checked),
+        cmocka_unit_test(calendar_round_trips),     cmocka_unit_test(json_paths),
+        cmocka_unit_test(files_are_replaced_whole), cmocka_unit_test(hashes_grow),
+        cmocka_unit_test(chats_round_trip),         cmocka_unit_test(secrets_are_blanked),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
