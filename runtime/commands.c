@@ -1,0 +1,5 @@
+/* commands.c - the table of commands. */
+#include "runtime/commands.h"
+
+#define ENTRY(name) &cmd_##name,
+const struct command *const all_commands[] = {GRASP_COMMANDS(ENTRY) NULL};

@@ -1,0 +1,17 @@
+/* commands.h - the list of commands, in the order of `grasp help`. */
+#ifndef GRASP_RUNTIME_COMMANDS_H
+#define GRASP_RUNTIME_COMMANDS_H
+
+#include "runtime/command.h"
+
+/* X(name): `extern const struct command cmd_name` lives in cmd_name.c */
+#define GRASP_COMMANDS(X) X(help)
+
+#define GRASP_COMMAND_DECLARE(name) extern const struct command cmd_##name;
+GRASP_COMMANDS(GRASP_COMMAND_DECLARE)
+#undef GRASP_COMMAND_DECLARE
+
+/* NULL-terminated. */
+extern const struct command *const all_commands[];
+
+#endif
