@@ -1,0 +1,122 @@
+/*
+ * store.h - inside of libfhir: the LMDB store under the REST function, and how resources get in.
+ *
+ *     struct fhir_batch *batch = NULL;
+ *     if ((rc = fhir_batch_begin(store, &batch)) < 0) ...
+ *     for each resource text
+ *         rc = fhir_batch_put_text(batch, text, len, NULL);   // GRASP_EINVAL/EPARSE: this one is
+ *                                                             // bad, err_msg says why; go on
+ *     rc = fhir_batch_commit(batch);                          // frees the batch, also on failure
+ *
+ * Four LMDB tables:
+ *   meta  format, fingerprint of the search parameters, next sequence number
+ *   ids   "Type/id" -> struct id_entry (sequence number, version, deleted)
+ *   res   sequence number -> record: head, type, id, packed index values, text as it came
+ *   idx   index key (see index.h) -> sequence numbers (sorted duplicates)
+ * A sequence number is a resource's place in load order; an update keeps it.
+ *
+ * Readers (struct view) run side by side; there is one writer at a time. LMDB's map is grown only
+ * while no transaction is open, which `map_lock` sees to.
+ */
+#ifndef GRASP_FHIR_STORE_H
+#define GRASP_FHIR_STORE_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fhir/fhir.h"
+
+#define FHIR_ID_MAX     64
+#define FHIR_TEXT_MAX   (64u << 20) /* bytes of one resource */
+#define FHIR_TIME_NEVER INT64_MIN
+
+struct fhir_cache;
+
+struct fhir_store {
+    MDB_env *env;
+    MDB_dbi meta, ids, res, idx;
+    char *dir;
+    char *base_url;
+    bool temporary, ignore_unknown_params, read_only;
+    pthread_rwlock_t map_lock;   /* shared: a transaction is open; exclusive: the map grows */
+    pthread_mutex_t write_lock;  /* one writer */
+    _Atomic uint64_t generation; /* counts commits: what a cache is checked against */
+    struct fhir_cache *cache;
+};
+
+/* A resource as stored. Pointers borrow from the transaction or the overlay. */
+struct record {
+    uint64_t seq;
+    uint32_t version;
+    int64_t updated_us; /* microseconds since 1970 */
+    const char *type, *id;
+    const uint8_t *values; /* packed index values, see index.h */
+    size_t values_len;
+    const char *text;
+    size_t text_len;
+};
+
+struct id_entry {
+    uint64_t seq;
+    uint32_t version;
+    uint32_t deleted;
+};
+
+/* What one request reads (and in a write transaction, writes): the store below, maybe an overlay
+ * above it. */
+struct view {
+    struct fhir_store *store;
+    MDB_txn *txn;
+    struct fhir_overlay *overlay;
+    bool writing;
+};
+
+/* A resource checked and indexed, ready to be stored. Owned memory. */
+struct prepared {
+    const struct resource_type *type;
+    char id[FHIR_ID_MAX + 1];
+    char *text;
+    size_t text_len;
+    struct buf values;
+    int64_t updated_us;
+    uint32_t version; /* what meta.versionId says, 0: nothing */
+};
+
+/* Reads type, id, version, time and index values out of a resource's text. `tree` is the parsed
+ * text when the caller has it (borrowed), else NULL. GRASP_EPARSE, GRASP_EINVAL, GRASP_ELIMIT. */
+int prepared_init(struct prepared *p, struct fhir_store *store, const char *text, size_t len,
+                  const json_t *tree);
+void prepared_release(struct prepared *p);
+
+int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay);
+void view_close(struct view *v);
+/* 0, GRASP_ENOTFOUND (entry->deleted tells "gone" from "never was"), GRASP_EIO. */
+int view_get(struct view *v, const char *type, const char *id, struct record *out,
+             struct id_entry *entry);
+/* The store's own resource at a sequence number. */
+int view_at(struct view *v, uint64_t seq, struct record *out);
+/* Inside a write: stores it, replacing one of the same type and id (which keeps its place).
+ * `version` 0: as loaded. */
+int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t updated_us);
+int view_delete(struct view *v, const char *type, const char *id);
+/* An id for a created resource that nobody has. */
+int view_new_id(struct view *v, const char *type, char out[FHIR_ID_MAX + 1]);
+
+/* Runs fn with a view that may write; its changes are kept when it returns 0 and undone otherwise.
+ * With an overlay they go there. fn may be run again (after the map grew): it must start over. */
+typedef int (*write_fn)(struct view *v, void *arg);
+int store_write(struct fhir_store *store, struct fhir_overlay *overlay, write_fn fn, void *arg);
+
+/* Loading many: gathers resources and commits them by the thousand. Not for two threads at once. */
+struct fhir_batch;
+int fhir_batch_begin(struct fhir_store *store, struct fhir_batch **batch);
+/* Stores the text verbatim (white space around it is cut). Replaces a resource of the same type and
+ * id. `tree`: the parsed text when at hand, else NULL. GRASP_EPARSE, GRASP_EINVAL, GRASP_ELIMIT:
+ * this resource is bad, the batch is not; anything else is the store's failure. */
+int fhir_batch_put_text(struct fhir_batch *batch, const char *text, size_t len, const json_t *tree);
+/* Both free the batch. What put_text already committed stays. */
+int fhir_batch_commit(struct fhir_batch *batch);
+void fhir_batch_abort(struct fhir_batch *batch);
+
+#endif
