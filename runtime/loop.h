@@ -24,13 +24,15 @@ typedef void (*loop_fn)(void *arg);
 int loop_open(struct loop **loop);
 void loop_close(struct loop *loop);
 /* Runs what is due: deferred calls, timers, socket events. Blocks up to `max_ns` (-1: until
- * something happens; 0: not at all). Returns the number of callbacks run, or GRASP_ESTOPPED after a
- * signal (loop_signals) or GRASP_EIO. */
+ * something happens; 0: not at all). Returns the number of callbacks run, GRASP_ESTOPPED after a
+ * signal (loop_signals), GRASP_EIO, or GRASP_EINVAL when it would wait forever for nothing. */
 int loop_turn(struct loop *loop, int64_t max_ns);
-/* In FIFO order; a call deferred by a callback runs in the same turn. 0 or GRASP_ENOMEM. */
+/* In FIFO order; a call deferred by a callback runs in the same turn (up to a bound: the rest comes
+ * in the next turn, so that turn ends come too). 0 or GRASP_ENOMEM. */
 int loop_defer(struct loop *loop, loop_fn fn, void *arg);
 /* Called once at the end of each turn that ran anything (the journal's group commit). */
 int loop_at_turn_end(struct loop *loop, loop_fn fn, void *arg);
+void loop_not_at_turn_end(struct loop *loop, loop_fn fn, void *arg); /* takes it back */
 /* A one-shot timer; the id (never 0) cancels it. Returns 0 when out of memory. */
 uint64_t loop_timer(struct loop *loop, int64_t delay_ns, loop_fn fn, void *arg);
 void loop_timer_cancel(struct loop *loop, uint64_t id);
@@ -41,6 +43,7 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *
 /* SIGINT and SIGTERM make loop_turn return GRASP_ESTOPPED (every time, until cleared); a second
  * SIGINT ends the process at once. */
 int loop_signals(struct loop *loop);
+void loop_signals_clear(struct loop *loop);
 bool loop_interrupted(const struct loop *loop);
 
 /* HTTP. One curl_multi per loop; handles and connections are reused; HTTP/2 where TLS offers it. */

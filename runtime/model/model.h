@@ -43,7 +43,7 @@ struct model_request {
     int max_tokens;          /* 0: not sent */
     int draw;                /* number of the independent sample; 0 at temperature 0 */
     enum model_phase phase;
-    /* Optional: the hash of chat's messages [0, hashed) as chat_hash made it, kept by the asker so
+    /* Optional: a hash that took all of chat's messages by chat_hash_message, kept by the asker so
      * that a growing conversation is hashed once. NULL: hashed here. */
     struct hash *prefix;
 };
@@ -76,10 +76,14 @@ struct model {
     const struct model_ops *ops;
     char *name;  /* the model's name as configured, for trailers and reports */
     char *label; /* "simulated model" or the name: what tables show */
+    char
+        *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
+                      decides the answer (extra parameters, the simulator's seed); NULL: the name */
 };
 struct model_ops {
     /* Starts a call. 0, or negative when it could not even be queued. */
     int (*ask)(struct model *m, const struct model_request *rq, model_fn fn, void *arg);
+    /* Frees the struct and what the backend added; model_close has freed name, label, identity. */
     void (*close)(struct model *m);
 };
 
@@ -114,8 +118,8 @@ struct model_settings {
 };
 int model_open(struct model **m, struct loop *loop, const struct model_settings *settings);
 
-/* Canonical request hash: model name, parameters, messages, draw (DESIGN.md D1). `prefix` as in
- * model_request. */
+/* Canonical request hash: model (its `identity`), parameters, messages, draw (DESIGN.md D1); the
+ * same with and without `prefix`. */
 void chat_hash_message(struct hash *h, const struct message *m);
 void model_request_hash(const struct model_request *rq, const char *model, uint8_t out[HASH_SIZE]);
 

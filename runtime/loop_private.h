@@ -1,0 +1,12 @@
+/* loop_private.h - what loop.c and http.c share. */
+#ifndef GRASP_RUNTIME_LOOP_PRIVATE_H
+#define GRASP_RUNTIME_LOOP_PRIVATE_H
+
+#include "runtime/loop.h"
+
+/* Where a loop keeps its HTTP client; NULL until the first http_* call. loop_close releases it. */
+struct http;
+struct http **loop_http_slot(struct loop *loop);
+void http_release(struct http *h);
+
+#endif

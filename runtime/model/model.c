@@ -1,0 +1,117 @@
+/* model.c - what all chat models share: asking, closing, and the canonical hash of a request. */
+#include "runtime/model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/model/backend.h"
+
+const char *model_phase_name(enum model_phase p)
+{
+    static const char *const names[MODEL_PHASES + 1] = {
+        "rollout_dev", "rollout_val", "rollout_probe", "rollout_test", "classify",
+        "diagnose",    "propose",     "revise",        "other",        "total"};
+    return (unsigned)p <= MODEL_PHASES ? names[p] : "?";
+}
+
+int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
+{
+    return m->ops->ask(m, rq, fn, arg);
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    free(m->name);
+    free(m->label);
+    free(m->identity);
+    m->ops->close(m);
+}
+
+int model_init(struct model *m, const struct model_ops *ops, const struct model_settings *s)
+{
+    struct buf id = BUF_INIT;
+    bool simulated = strcmp(s->kind, "simulated") == 0;
+    const char *name = s->model && *s->model ? s->model : s->kind;
+    m->ops = ops;
+    m->name = str_dup(name);
+    m->label = str_dup(simulated ? "simulated model" : name);
+    buf_adds(&id, name);
+    if (json_object_size(s->extra)) {
+        buf_addch(&id, '\n');
+        buf_add_json_canonical(&id, s->extra);
+    }
+    if (simulated)
+        buf_addf(&id, "\nsim %s %llu %.17g", s->sim.profile ? s->sim.profile : "default",
+                 (unsigned long long)s->sim.seed, s->sim.noise);
+    m->identity = buf_detach(&id);
+    if (m->name && m->label && m->identity)
+        return 0;
+    return err_set(GRASP_ENOMEM, "out of memory");
+}
+
+static int open_unknown(struct model **m, struct loop *loop, const struct model_settings *s)
+{
+    (void)m;
+    (void)loop;
+    return err_set(GRASP_EINVAL, "model.kind '%s' is none of openai, responses, simulated, replay",
+                   s->kind);
+}
+
+int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
+{
+    static const struct {
+        const char *kind;
+        int (*open)(struct model **m, struct loop *loop, const struct model_settings *s);
+    } kinds[] = {
+        {"simulated", model_open_simulated},
+    };
+    *m = NULL;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcmp(kinds[i].kind, settings->kind) == 0)
+            return kinds[i].open(m, loop, settings);
+    return open_unknown(m, loop, settings);
+}
+
+/* ---- the canonical request ----
+ *
+ * SHA-256 over parts, each with its length: a version, the model's identity, the parameters as
+ * text, the draw, and last the SHA-256 of the messages (role, text, role, text, ...). The messages
+ * come as a digest of their own so that a conversation's hash can be kept and grown by whoever
+ * holds the conversation. */
+
+void chat_hash_message(struct hash *h, const struct message *m)
+{
+    const char *role = chat_role_name(m->role);
+    hash_add_part(h, role, strlen(role));
+    hash_add_part(h, m->text, m->len);
+}
+
+void model_request_hash(const struct model_request *rq, const char *model, uint8_t out[HASH_SIZE])
+{
+    uint8_t messages[HASH_SIZE] = {0};
+    char params[96];
+    struct buf all = BUF_INIT;
+    struct hash *h = rq->prefix ? rq->prefix : hash_new();
+    memset(out, 0, HASH_SIZE);
+    if (!h)
+        return;
+    for (size_t i = 0; !rq->prefix && i < rq->chat->n; i++)
+        chat_hash_message(h, &rq->chat->v[i]);
+    hash_peek(h, messages);
+    if (!rq->prefix)
+        hash_free(h);
+    int n = snprintf(params, sizeof(params), "%.17g %d %d",
+                     rq->temperature < 0 ? -1.0 : rq->temperature, rq->max_tokens, rq->draw);
+    buf_addf(&all, "grasp request 1\n%zu:%s\n%d:%s\n", strlen(model), model, n, params);
+    buf_add(&all, messages, sizeof(messages));
+    hash_once(all.ptr, all.len, out);
+    buf_release(&all);
+}
