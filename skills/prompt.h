@@ -2,10 +2,20 @@
  * prompt.h - the writer's prompts: template files (skills/prompts/NAME.md, compiled in; a directory
  * of the user's may override them) filled with JSON data.
  *
- * Template language: {{path}} inserts a string or number, {{#path}}..{{/path}} repeats for each
- * array item (inside, {{.}} is the item and paths look at the item first) or shows once for a true
- * value,
- * {{^path}}..{{/path}} shows when it is missing, false or empty. Text is inserted as it is.
+ * Template language (Mustache's, less and a little more):
+ *
+ *     {{path}}                inserts a string or number as it is; an array, joined by ", "
+ *     {{~path}}               the same on one line: runs of blanks and control characters are a
+ * space
+ *     {{#path}}..{{/path}}    for each item of an array; once for any other value that is there
+ *     {{#path?}}..{{/path?}}  once when the value is there, also for an array
+ *     {{^path}}..{{/path}}    when it is missing, null, false or empty (0 is a value)
+ *     {{> name}}              another template, with the same data
+ *     {{! ... }}              a comment
+ *
+ * A path is keys joined by dots. Inside a section, {{.}} is the item and paths look at the item
+ * first, then outwards. A line that holds nothing but a section tag, a comment or {{> name}} leaves
+ * no empty line behind.
  */
 #ifndef GRASP_SKILLS_PROMPT_H
 #define GRASP_SKILLS_PROMPT_H
@@ -17,11 +27,18 @@
 /* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), and the
  * fragments "skill-template" and "inject". */
 struct prompts;
-/* dir NULL: only the compiled-in ones. GRASP_ENOTFOUND / GRASP_EPARSE with file and line. */
+/* dir NULL: only the compiled-in ones; else each NAME.md that is there replaces one. Another *.md
+ * in it (but README.md) is an error, so that a misspelt name does not go unnoticed.
+ * GRASP_ENOTFOUND, GRASP_EINVAL, or GRASP_EPARSE with file and line. */
 int prompts_open(struct prompts **p, const char *dir);
 void prompts_close(struct prompts *p);
-/* Appends the filled template. GRASP_EINVAL for an unknown name. The data each phase gets is listed
- * at the top of its template file, in a comment ({{! ... }}) that is not part of the prompt. */
+/* Appends the filled template. GRASP_EINVAL for an unknown name, GRASP_ELIMIT when templates
+ * include each other too deeply. The data each phase gets is listed at the top of its template
+ * file, in a comment that is not part of the prompt. */
 int prompts_render(const struct prompts *p, const char *name, const json_t *data, struct buf *out);
+
+/* One template on its own, without others to include. `where` names it in messages. */
+int prompt_render_text(const char *text, size_t len, const char *where, const json_t *data,
+                       struct buf *out);
 
 #endif

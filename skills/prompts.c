@@ -1,0 +1,32 @@
+/* prompts.c - the template files of skills/prompts/, compiled in as they are. */
+#include "skills/prompts.h"
+
+#include <stddef.h>
+
+/* The text and a NUL after it. The path is relative to the source tree, where the build runs. */
+#define TEMPLATE(symbol, file)                                                                     \
+    __asm__(".pushsection .rodata\n"                                                               \
+            ".global " #symbol "\n" #symbol ":\n"                                                  \
+            ".incbin \"skills/prompts/" file "\"\n"                                                \
+            ".byte 0\n"                                                                            \
+            ".popsection\n");                                                                      \
+    extern const char symbol[]
+
+TEMPLATE(grasp_prompt_classify, "classify.md");
+TEMPLATE(grasp_prompt_diagnose, "diagnose.md");
+TEMPLATE(grasp_prompt_propose, "propose.md");
+TEMPLATE(grasp_prompt_revise, "revise.md");
+TEMPLATE(grasp_prompt_select, "select.md");
+TEMPLATE(grasp_prompt_skill_template, "skill-template.md");
+TEMPLATE(grasp_prompt_inject, "inject.md");
+
+const struct prompt_source prompt_sources[] = {
+    {"classify", grasp_prompt_classify, true},
+    {"diagnose", grasp_prompt_diagnose, true},
+    {"propose", grasp_prompt_propose, true},
+    {"revise", grasp_prompt_revise, true},
+    {"select", grasp_prompt_select, true},
+    {"skill-template", grasp_prompt_skill_template, false},
+    {"inject", grasp_prompt_inject, false},
+    {NULL, NULL, false},
+};
