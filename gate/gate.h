@@ -40,9 +40,11 @@ struct gate_rules {
         .coverage_floor = 0.9, .repeats = 1                                                        \
     }
 
-/* The outcome of one probe out of `n` repeats (draws 0..n-1): PENDING while the majority is open,
- * else the majority's; among wrong ones INVALID before ERROR before FAIL by count, ties to the
- * first drawn; UNSCORED when no majority of scored ones is possible. */
+/* The outcome of one probe out of `n` repeats (draws 0..n-1, PENDING where not drawn yet). PASS
+ * once more than half of them passed; wrong once that can no longer happen for what was measured:
+ * then of the most frequent wrong kind, ties to the first drawn. PENDING while open draws could
+ * change the result, so that the order of completion does not show. UNSCORED when it would hang on
+ * draws that could not be measured. */
 enum outcome gate_majority(const enum outcome *draws, int n);
 
 struct gate_score {
@@ -55,15 +57,20 @@ struct gate_score {
     bool eligible; /* meaningful when pending == 0 */
 };
 
-/* failing[i]: side of probe i. base, cand: outcomes. Unscored probes count in neither arm; an error
- * on a probe whose baseline was an error counts neither way. */
+/* failing[i]: side of probe i. base, cand: outcomes. Probes unscored in either arm count in
+ * neither, pending ones do not count yet. A candidate's error on a probe whose baseline was an
+ * error is neither a fix nor a regression of the candidate (the baseline's own regression there
+ * stays one, as the method has it). */
 void gate_score(const struct gate_rules *rules, const bool *failing, const enum outcome *base,
                 const enum outcome *cand, size_t n, struct gate_score *out);
 
-/* Bounds of what an unfinished candidate can still reach, for early stopping. */
+/* What an unfinished candidate can still reach, for early stopping; exact: some outcomes of its
+ * pending probes lead there. Probes may also be pending in the baseline. */
 struct gate_bound {
-    int most; /* the highest final score */
-    bool can_be_eligible;
+    int least, most;       /* the lowest and the highest final score */
+    bool within_budget;    /* it can still end within the regression budget */
+    bool can_be_eligible;  /* for some outcomes */
+    bool must_be_eligible; /* whatever the outcomes */
 };
 void gate_bound(const struct gate_rules *rules, const bool *failing, const enum outcome *base,
                 const enum outcome *cand, size_t n, struct gate_bound *out);
@@ -71,18 +78,21 @@ void gate_bound(const struct gate_rules *rules, const bool *failing, const enum 
 /* Why a candidate stopped, for the evidence. */
 enum gate_stop {
     GATE_RUNNING,
-    GATE_FINISHED,
-    GATE_STOP_REGRESSIONS,
-    GATE_STOP_SCORE,
-    GATE_STOP_BEATEN
+    GATE_FINISHED,         /* measured in full */
+    GATE_STOP_REGRESSIONS, /* more than the budget, whatever comes */
+    GATE_STOP_SCORE,       /* cannot get above 0 */
+    GATE_STOP_BEATEN,      /* another one is sure to reach more (an earlier one: as much) */
 };
 const char *gate_stop_name(enum gate_stop s);
+/* -1 when it is none. */
+int gate_stop_from_name(const char *name);
 
 /* An update in progress: one baseline, up to K candidates over n probes. */
 struct gate_arm {
     enum outcome *outcomes; /* n of them */
     enum gate_stop stop;
-    struct gate_score score; /* set when it finished or stopped */
+    struct gate_score score; /* over what has been measured, as of the last gate_update */
+    struct gate_bound bound; /* likewise */
 };
 struct gate {
     struct gate_rules rules;
@@ -91,27 +101,34 @@ struct gate {
     enum outcome *base;
     struct gate_arm *arm;
 };
+/* `failing` is copied (NULL: all passing, to be filled in). 0 or GRASP_ENOMEM. */
 int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failing, size_t n,
               size_t candidates);
 void gate_release(struct gate *g);
-/* Looks at all arms anew and stops those that can no longer win (rules.early_stop). An arm's
- * baseline outcomes must be known first (all base PENDING resolved). Returns how many arms still
- * run. */
+/* Looks at all arms anew: those without pending probes are finished, those that can no longer win
+ * stop (rules.early_stop). Returns how many still run. A stopped arm stays stopped, and outcomes
+ * that come in for it afterwards change nothing. Call it after the baseline's outcomes are in, too.
+ */
 size_t gate_update(struct gate *g);
 /* The probes still wanted from an arm, in the order that stops losers soonest, at most `max` into
- * `out`; 0 when the arm is done. */
+ * `out`; 0 when the arm is done. Probes in flight are among them; those that the baseline could not
+ * score are not wanted. */
 size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out);
-/* All arms finished or stopped: index of the winner, or -1. */
+/* All arms finished or stopped: index of the winner (the highest score among the eligible, the
+ * earliest on a tie), or -1. */
 int gate_winner(const struct gate *g);
-/* Share of the probes scored in both arms is at least the floor (baseline against `cand`). */
+/* Share of the probes scored in both arms is at least the floor. Pending ones (of a candidate that
+ * stopped early) are not held against it. */
 bool gate_covered(const struct gate_rules *rules, const enum outcome *base,
                   const enum outcome *cand, size_t n);
 
-/* Evidence of one candidate as JSON (schema "grasp-evidence-1"): rules, score, and a row per probe
- * {id, side, base, cand}. ids: n task ids. New reference; NULL when out of memory. */
+/* Evidence of one candidate as JSON (schema "grasp-evidence-1"): rules, why it stopped, score, and
+ * a row per probe {id, side "failing"|"passing", base, cand}. ids: n task ids. New reference; NULL
+ * when out of memory. */
 json_t *gate_evidence(const struct gate *g, size_t arm, const char *const *ids);
-/* Recomputes score, eligibility from an evidence object, and says whether they match what it
- * claims. 0 match; GRASP_EREFUSED with what differs; GRASP_EPARSE when it is not one. */
+/* Recomputes score and eligibility from an evidence object (further keys are allowed), and says
+ * whether they and the reason for stopping match what it claims. 0 match; GRASP_EREFUSED with what
+ * differs; GRASP_EPARSE when it is not one. `recomputed` may be NULL. */
 int gate_evidence_check(const json_t *evidence, struct gate_score *recomputed);
 
 #endif

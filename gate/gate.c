@@ -1,0 +1,297 @@
+/*
+ * gate.c - score, bounds, early stopping, winner.
+ *
+ * Every probe adds an independent amount to a candidate's score and to its slack (how many more
+ * regressions the rule would allow), so the best and the worst an unfinished candidate can reach is
+ * a sum over its probes.
+ */
+#include "gate/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+
+static const char *const outcome_names[] = {"pending", "pass",  "fail",
+                                            "invalid", "error", "unscored"};
+static const char *const stop_names[] = {"running", "finished", "regressions", "score", "beaten"};
+
+const char *outcome_name(enum outcome o)
+{
+    return outcome_names[o];
+}
+
+int outcome_from_name(const char *name)
+{
+    for (int o = 0; name && o <= OUTCOME_UNSCORED; o++)
+        if (strcmp(name, outcome_names[o]) == 0)
+            return o;
+    return -1;
+}
+
+const char *gate_stop_name(enum gate_stop s)
+{
+    return stop_names[s];
+}
+
+int gate_stop_from_name(const char *name)
+{
+    for (int s = 0; name && s <= GATE_STOP_BEATEN; s++)
+        if (strcmp(name, stop_names[s]) == 0)
+            return s;
+    return -1;
+}
+
+/* The kind of a probe that is wrong: the most frequent one, ties to the first drawn. PENDING while
+ * the open draws could still change that. */
+static enum outcome wrong_kind(const enum outcome *draws, int n, int open)
+{
+    int count[OUTCOME_UNSCORED + 1] = {0}, first[OUTCOME_UNSCORED + 1], first_open = n;
+    enum outcome top = OUTCOME_FAIL;
+
+    for (int o = 0; o <= OUTCOME_UNSCORED; o++)
+        first[o] = n;
+    for (int i = n; i-- > 0;) {
+        count[draws[i]]++;
+        first[draws[i]] = i;
+        if (draws[i] == OUTCOME_PENDING)
+            first_open = i;
+    }
+    for (enum outcome o = OUTCOME_FAIL; o <= OUTCOME_ERROR; o++)
+        if (count[o] > count[top] || (count[o] == count[top] && first[o] < first[top]))
+            top = o;
+    for (enum outcome o = OUTCOME_FAIL; open && o <= OUTCOME_ERROR; o++) {
+        int soonest = first[o] < first_open ? first[o] : first_open;
+        if (o != top && (count[o] + open > count[top] ||
+                         (count[o] + open == count[top] && soonest < first[top])))
+            return OUTCOME_PENDING;
+    }
+    return top;
+}
+
+enum outcome gate_majority(const enum outcome *draws, int n)
+{
+    int pass = 0, wrong = 0, open = 0;
+
+    for (int i = 0; i < n; i++) {
+        pass += draws[i] == OUTCOME_PASS;
+        wrong += draws[i] >= OUTCOME_FAIL && draws[i] <= OUTCOME_ERROR;
+        open += draws[i] == OUTCOME_PENDING;
+    }
+    if (2 * pass > n)
+        return OUTCOME_PASS;
+    if (n > 0 && 2 * wrong >= n)
+        return wrong_kind(draws, n, open);
+    return open ? OUTCOME_PENDING : OUTCOME_UNSCORED;
+}
+
+/* What one measured probe adds. */
+struct effect {
+    int score, slack;
+};
+
+static struct effect effect_of(const struct gate_rules *rules, bool failing, enum outcome base,
+                               enum outcome cand)
+{
+    int before = base == OUTCOME_PASS, after = cand == OUTCOME_PASS, regressed, base_regressed;
+
+    if (base == OUTCOME_UNSCORED || cand == OUTCOME_UNSCORED)
+        return (struct effect){0, 0};
+    if (failing)
+        return (struct effect){after - before, 0};
+    base_regressed = !before;
+    regressed = !after && !(cand == OUTCOME_ERROR && base == OUTCOME_ERROR);
+    if (rules->fixes_only)
+        return (struct effect){0, base_regressed - regressed};
+    return (struct effect){base_regressed - regressed -
+                               (cand == OUTCOME_INVALID ? rules->invalid_action_penalty - 1 : 0),
+                           base_regressed - regressed};
+}
+
+/* The least and the most a probe can add, whatever is still to be measured of it. */
+static void effect_range(const struct gate_rules *rules, bool failing, enum outcome base,
+                         enum outcome cand, struct effect *lo, struct effect *hi)
+{
+    enum outcome b0 = base ? base : OUTCOME_PASS, b1 = base ? base : OUTCOME_UNSCORED;
+    enum outcome c0 = cand ? cand : OUTCOME_PASS, c1 = cand ? cand : OUTCOME_UNSCORED;
+
+    *lo = *hi = effect_of(rules, failing, b0, c0);
+    for (enum outcome b = b0; b <= b1; b++)
+        for (enum outcome c = c0; c <= c1; c++) {
+            struct effect e = effect_of(rules, failing, b, c);
+            lo->score = e.score < lo->score ? e.score : lo->score;
+            lo->slack = e.slack < lo->slack ? e.slack : lo->slack;
+            hi->score = e.score > hi->score ? e.score : hi->score;
+            hi->slack = e.slack > hi->slack ? e.slack : hi->slack;
+        }
+}
+
+static bool within_budget(const struct gate_rules *rules, int slack)
+{
+    return !rules->regression_gate || rules->fixes_only || slack + rules->regression_budget >= 0;
+}
+
+void gate_score(const struct gate_rules *rules, const bool *failing, const enum outcome *base,
+                const enum outcome *cand, size_t n, struct gate_score *out)
+{
+    int slack = 0;
+
+    *out = (struct gate_score){0};
+    for (size_t i = 0; i < n; i++) {
+        bool before = base[i] == OUTCOME_PASS, after = cand[i] == OUTCOME_PASS;
+        if (base[i] == OUTCOME_UNSCORED || cand[i] == OUTCOME_UNSCORED) {
+            out->unscored++;
+            continue;
+        }
+        if (base[i] == OUTCOME_PENDING || cand[i] == OUTCOME_PENDING) {
+            out->pending++;
+            continue;
+        }
+        if (failing[i]) {
+            out->failing++;
+            out->fixes += after;
+            out->base_fixes += before;
+        } else {
+            bool same_error = cand[i] == OUTCOME_ERROR && base[i] == OUTCOME_ERROR;
+            out->passing++;
+            out->regressions += !after && !same_error;
+            out->base_regressions += !before;
+            out->invalid += cand[i] == OUTCOME_INVALID;
+        }
+        struct effect e = effect_of(rules, failing[i], base[i], cand[i]);
+        out->score += e.score;
+        slack += e.slack;
+    }
+    out->eligible = out->score > 0 && within_budget(rules, slack);
+}
+
+void gate_bound(const struct gate_rules *rules, const bool *failing, const enum outcome *base,
+                const enum outcome *cand, size_t n, struct gate_bound *out)
+{
+    struct effect least = {0, 0}, most = {0, 0}, lo, hi;
+
+    for (size_t i = 0; i < n; i++) {
+        effect_range(rules, failing[i], base[i], cand[i], &lo, &hi);
+        least.score += lo.score;
+        least.slack += lo.slack;
+        most.score += hi.score;
+        most.slack += hi.slack;
+    }
+    out->least = least.score;
+    out->most = most.score;
+    out->within_budget = within_budget(rules, most.slack);
+    out->can_be_eligible = most.score > 0 && out->within_budget;
+    out->must_be_eligible = least.score > 0 && within_budget(rules, least.slack);
+}
+
+int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failing, size_t n,
+              size_t candidates)
+{
+    *g = (struct gate){.rules = *rules, .n = n, .arms = candidates};
+    g->failing = calloc(n ? n : 1, sizeof(*g->failing));
+    g->base = calloc(n ? n : 1, sizeof(*g->base));
+    g->arm = calloc(candidates ? candidates : 1, sizeof(*g->arm));
+    if (!g->failing || !g->base || !g->arm)
+        goto fail;
+    for (size_t k = 0; k < candidates; k++)
+        if (!(g->arm[k].outcomes = calloc(n ? n : 1, sizeof(*g->arm[k].outcomes))))
+            goto fail;
+    if (failing && n)
+        memcpy(g->failing, failing, n * sizeof(*failing));
+    return 0;
+fail:
+    gate_release(g);
+    return err_set(GRASP_ENOMEM, "out of memory");
+}
+
+void gate_release(struct gate *g)
+{
+    for (size_t k = 0; g->arm && k < g->arms; k++)
+        free(g->arm[k].outcomes);
+    free(g->failing);
+    free(g->base);
+    free(g->arm);
+    *g = (struct gate){0};
+}
+
+/* Whether arm k cannot win because of what another arm is sure to reach: a later one must exceed
+ * that, an earlier one reach it. */
+static bool beaten(const struct gate *g, size_t k)
+{
+    int most = g->arm[k].bound.most;
+
+    for (size_t j = 0; j < g->arms; j++) {
+        const struct gate_arm *a = &g->arm[j];
+        if (j != k && a->stop <= GATE_FINISHED && a->bound.must_be_eligible &&
+            (most < a->bound.least || (most == a->bound.least && k > j)))
+            return true;
+    }
+    return false;
+}
+
+size_t gate_update(struct gate *g)
+{
+    size_t running = 0;
+
+    for (size_t k = 0; k < g->arms; k++) {
+        struct gate_arm *a = &g->arm[k];
+        if (a->stop != GATE_RUNNING)
+            continue;
+        gate_bound(&g->rules, g->failing, g->base, a->outcomes, g->n, &a->bound);
+        gate_score(&g->rules, g->failing, g->base, a->outcomes, g->n, &a->score);
+        if (a->score.pending == 0)
+            a->stop = GATE_FINISHED;
+    }
+    for (size_t k = 0; k < g->arms; k++) {
+        struct gate_arm *a = &g->arm[k];
+        if (a->stop == GATE_RUNNING && g->rules.early_stop) {
+            if (!a->bound.within_budget)
+                a->stop = GATE_STOP_REGRESSIONS;
+            else if (!a->bound.can_be_eligible)
+                a->stop = GATE_STOP_SCORE;
+            else if (beaten(g, k))
+                a->stop = GATE_STOP_BEATEN;
+        }
+        running += a->stop == GATE_RUNNING;
+    }
+    return running;
+}
+
+size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out)
+{
+    const struct gate_arm *a = &g->arm[arm];
+    size_t n = 0;
+
+    if (a->stop != GATE_RUNNING)
+        return 0;
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < g->n && n < max; i++)
+            if (g->failing[i] == side && a->outcomes[i] == OUTCOME_PENDING &&
+                g->base[i] != OUTCOME_UNSCORED)
+                out[n++] = i;
+    return n;
+}
+
+int gate_winner(const struct gate *g)
+{
+    int winner = -1;
+
+    for (size_t k = 0; k < g->arms; k++) {
+        const struct gate_arm *a = &g->arm[k];
+        if (a->stop == GATE_FINISHED && a->score.eligible &&
+            (winner < 0 || a->score.score > g->arm[winner].score.score))
+            winner = (int)k;
+    }
+    return winner;
+}
+
+bool gate_covered(const struct gate_rules *rules, const enum outcome *base,
+                  const enum outcome *cand, size_t n)
+{
+    size_t unscored = 0;
+
+    for (size_t i = 0; i < n; i++)
+        unscored += base[i] == OUTCOME_UNSCORED || cand[i] == OUTCOME_UNSCORED;
+    /* 33 of 36 at a floor of 0.9; the sum forgives the floor's last binary digit */
+    return n == 0 || (double)(n - unscored) / (double)n + 1e-12 >= rules->coverage_floor;
+}
