@@ -136,7 +136,7 @@ static const struct {
     {"ffp", 'f'},   {"ff.", 'f'},   {"fip", 'f'},   {"ifp", 'i'},   {"fie", 'f'},   {"fii", 'i'},
     {"fi.", '.'},   {".fi", '.'},   {"eip", 'e'},   {"pf", 'f'},    {"p.", '.'},    {"pu", 'u'},
     {"fu", 'f'},    {"f.", 'f'},    {".f", '.'},    {"pp", 'p'},    {"ppff", 'f'},  {"pppf", 'p'},
-    {"ffii.", '.'}, {"fffi.", 'f'}, {"iff..", '.'}, {"iii..", 'i'}, {"ffi.p", '.'}, {"fif.p", 'f'},
+    {"ffii.", '.'}, {"fffi.", 'f'}, {"iff..", '.'}, {"iii..", 'i'}, {"fii.p", '.'}, {"fif.p", 'f'},
 };
 
 static void majorities_hold(void **state)
@@ -355,7 +355,7 @@ static void early_stop_decides_alike(void **state)
         if (!rules.early_stop)
             assert_in_range(m, scored * t.arms, t.n * t.arms);
     }
-    assert_true(stopped > full / 5); /* the test did test something */
+    assert_true(stopped > full / 10); /* the test did test something */
     assert_true(won > 100000);
 }
 
