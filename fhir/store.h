@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 
 #include "fhir/fhir.h"
+#include "fhir/params.h"
 
 #define FHIR_ID_MAX     64
 #define FHIR_TEXT_MAX   (64u << 20) /* bytes of one resource */
@@ -69,7 +70,10 @@ struct view {
     struct fhir_store *store;
     MDB_txn *txn;
     struct fhir_overlay *overlay;
+    uint64_t next_seq; /* what the next new resource gets */
     bool writing;
+    bool full;               /* the map is: the write is undone and run again after growing it */
+    struct pending *pending; /* index entries that wait to be written in order; NULL: at once */
 };
 
 /* A resource checked and indexed, ready to be stored. Owned memory. */
@@ -102,6 +106,11 @@ int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t
 int view_delete(struct view *v, const char *type, const char *id);
 /* An id for a created resource that nobody has. */
 int view_new_id(struct view *v, const char *type, char out[FHIR_ID_MAX + 1]);
+
+/* Resources of a type in the store alone. */
+uint64_t view_count(struct view *v, const struct resource_type *type);
+/* Turns LMDB's code into ours, with the message set. */
+int store_error(int mdb_rc, const char *what);
 
 /* Runs fn with a view that may write; its changes are kept when it returns 0 and undone otherwise.
  * With an overlay they go there. fn may be run again (after the map grew): it must start over. */

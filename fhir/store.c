@@ -1,0 +1,326 @@
+/* store.c - opening, closing and growing the LMDB environment. */
+#include "fhir/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fhir/cache.h"
+#include "fhir/index.h"
+#include "fhir/overlay.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/text.h"
+
+#define FORMAT       "grasp-fhir 1"
+#define MAP_START    (UINT64_C(64) << 30) /* address space, not disk: the file grows as it fills */
+#define MAP_FALLBACK (UINT64_C(1) << 30)  /* where address space is limited */
+#define READERS_MAX  510
+#define DEFAULT_BASE "http://localhost:8080/fhir/"
+#define SEQUENCE_KEY "seq"
+#define FORMAT_KEY   "format"
+#define TABLES_KEY   "tables"
+
+int store_error(int rc, const char *what)
+{
+    if (rc == 0)
+        return 0;
+    if (rc == ENOMEM)
+        return err_set(GRASP_ENOMEM, "FHIR store: %s: out of memory", what);
+    return err_set(GRASP_EIO, "FHIR store: %s: %s", what, mdb_strerror(rc));
+}
+
+/* Refuses a directory that is not empty and not ours. */
+static int check_dir(const char *dir)
+{
+    char *data = fs_join(dir, "data.mdb");
+    int rc = 0;
+    if (!data)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (fs_is_dir(dir) && !fs_exists(data)) {
+        DIR *d = opendir(dir);
+        struct dirent *e;
+        while (d && rc == 0 && (e = readdir(d)))
+            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                rc = err_set(GRASP_EREFUSED,
+                             "'%s' is no FHIR store and not empty (it holds '%s'): choose another "
+                             "directory",
+                             dir, e->d_name);
+        if (d)
+            closedir(d);
+    }
+    free(data);
+    return rc;
+}
+
+static int check_value(struct fhir_store *s, MDB_txn *txn, const char *key, const char *value,
+                       bool fresh)
+{
+    MDB_val k = {strlen(key), (void *)key}, v = {strlen(value), (void *)value}, got;
+    if (fresh)
+        return store_error(mdb_put(txn, s->meta, &k, &v, 0), "writing its format");
+    int rc = mdb_get(txn, s->meta, &k, &got);
+    if (rc == 0 && got.mv_size == v.mv_size && memcmp(got.mv_data, value, v.mv_size) == 0)
+        return 0;
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return store_error(rc, "reading its format");
+    return err_set(GRASP_EREFUSED,
+                   "'%s' was written by another version of this program: load its resources into a "
+                   "new directory",
+                   s->dir);
+}
+
+static int open_tables(struct fhir_store *s)
+{
+    MDB_txn *txn = NULL;
+    MDB_stat stat;
+    char tables[32];
+    int rc = store_error(mdb_txn_begin(s->env, NULL, 0, &txn), "first transaction");
+    if (rc < 0)
+        return rc;
+    static const struct {
+        const char *name;
+        size_t at;
+        unsigned flags;
+    } dbs[] = {
+        {"meta", offsetof(struct fhir_store, meta), 0},
+        {"ids", offsetof(struct fhir_store, ids), 0},
+        {"res", offsetof(struct fhir_store, res), MDB_INTEGERKEY},
+        {"idx", offsetof(struct fhir_store, idx), MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP},
+    };
+    for (size_t i = 0; rc == 0 && i < sizeof(dbs) / sizeof(*dbs); i++) {
+        MDB_dbi *dbi = (MDB_dbi *)((char *)s + dbs[i].at);
+        rc = store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | MDB_CREATE, dbi),
+                         "opening its tables");
+    }
+    if (rc == 0)
+        rc = store_error(mdb_stat(txn, s->meta, &stat), "reading its format");
+    snprintf(tables, sizeof(tables), "%016llx", (unsigned long long)params_fingerprint());
+    if (rc == 0)
+        rc = check_value(s, txn, FORMAT_KEY, FORMAT, stat.ms_entries == 0);
+    if (rc == 0)
+        rc = check_value(s, txn, TABLES_KEY, tables, stat.ms_entries == 0);
+    if (rc == 0)
+        return store_error(mdb_txn_commit(txn), "first transaction");
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+static int open_env(struct fhir_store *s, bool no_sync)
+{
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+    if (no_sync || s->temporary)
+        flags |= MDB_NOSYNC;
+    static const uint64_t sizes[] = {MAP_START, MAP_FALLBACK};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        mdb_env_close(s->env);
+        s->env = NULL;
+        if ((rc = mdb_env_create(&s->env)) != 0 || (rc = mdb_env_set_maxdbs(s->env, 8)) != 0 ||
+            (rc = mdb_env_set_maxreaders(s->env, READERS_MAX)) != 0 ||
+            (rc = mdb_env_set_mapsize(s->env, sizes[i])) != 0)
+            break;
+        rc = mdb_env_open(s->env, s->dir, flags, 0666);
+        if (rc != ENOMEM)
+            break;
+    }
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
+        return err_set(GRASP_EREFUSED, "'%s' is no FHIR store: %s", s->dir, mdb_strerror(rc));
+    return rc ? err_set(GRASP_EIO, "cannot open FHIR store '%s': %s", s->dir, mdb_strerror(rc)) : 0;
+}
+
+static int init_locks(struct fhir_store *s)
+{
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&s->map_lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    pthread_mutex_init(&s->write_lock, NULL);
+    s->cache = fhir_cache_new();
+    return s->cache ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_options *options)
+{
+    static const struct fhir_options defaults;
+    const struct fhir_options *o = options ? options : &defaults;
+    struct fhir_store *s = calloc(1, sizeof(*s));
+    int rc;
+    *store = NULL;
+    if (!s)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    s->ignore_unknown_params = o->ignore_unknown_params;
+    s->read_only = o->read_only;
+    s->temporary = !dir;
+    rc = init_locks(s);
+    if (rc < 0)
+        goto out;
+    s->base_url = str_dup(o->base_url ? o->base_url : DEFAULT_BASE);
+    s->dir = dir ? str_dup(dir) : fs_tempdir("grasp-fhir");
+    if (!s->base_url || !s->dir) {
+        rc = err_set(GRASP_EIO, "cannot make a directory for a temporary FHIR store");
+        goto out;
+    }
+    if (!str_ends(s->base_url, "/")) {
+        rc = err_set(GRASP_EINVAL, "FHIR base URL '%s' must end in '/'", s->base_url);
+        goto out;
+    }
+    if ((rc = check_dir(s->dir)) < 0 || (rc = fs_mkdirs(s->dir)) < 0 ||
+        (rc = open_env(s, o->no_sync)) < 0 || (rc = open_tables(s)) < 0)
+        goto out;
+    *store = s;
+    s = NULL;
+out:
+    fhir_close(s);
+    return rc;
+}
+
+void fhir_close(struct fhir_store *s)
+{
+    if (!s)
+        return;
+    mdb_env_close(s->env);
+    if (s->temporary && s->dir)
+        fs_remove_tree(s->dir);
+    fhir_cache_free(s->cache);
+    pthread_rwlock_destroy(&s->map_lock);
+    pthread_mutex_destroy(&s->write_lock);
+    free(s->base_url);
+    free(s->dir);
+    free(s);
+}
+
+/* ---- views ---- */
+
+static int begin(struct view *v, unsigned flags)
+{
+    struct fhir_store *s = v->store;
+    pthread_rwlock_rdlock(&s->map_lock);
+    int rc = mdb_txn_begin(s->env, NULL, flags, &v->txn);
+    if (rc != MDB_MAP_RESIZED)
+        goto out;
+    /* another process grew the file */
+    pthread_rwlock_unlock(&s->map_lock);
+    pthread_rwlock_wrlock(&s->map_lock);
+    rc = mdb_env_set_mapsize(s->env, 0);
+    pthread_rwlock_unlock(&s->map_lock);
+    pthread_rwlock_rdlock(&s->map_lock);
+    if (rc == 0)
+        rc = mdb_txn_begin(s->env, NULL, flags, &v->txn);
+out:
+    if (rc != 0) {
+        v->txn = NULL;
+        pthread_rwlock_unlock(&s->map_lock);
+    }
+    return store_error(rc, "beginning a transaction");
+}
+
+static int read_sequence(struct view *v)
+{
+    MDB_val k = {strlen(SEQUENCE_KEY), (void *)SEQUENCE_KEY}, got;
+    int rc = mdb_get(v->txn, v->store->meta, &k, &got);
+    v->next_seq = 1;
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc == 0)
+        memcpy(&v->next_seq, got.mv_data, sizeof(v->next_seq));
+    return store_error(rc, "reading the sequence");
+}
+
+int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay)
+{
+    *v = (struct view){.store = store, .overlay = overlay};
+    return begin(v, MDB_RDONLY);
+}
+
+void view_close(struct view *v)
+{
+    if (!v->txn)
+        return;
+    mdb_txn_abort(v->txn);
+    v->txn = NULL;
+    pthread_rwlock_unlock(&v->store->map_lock);
+}
+
+static int grow(struct fhir_store *s)
+{
+    MDB_envinfo info;
+    pthread_rwlock_wrlock(&s->map_lock);
+    int rc = mdb_env_info(s->env, &info);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(s->env, info.me_mapsize * 2);
+    pthread_rwlock_unlock(&s->map_lock);
+    return store_error(rc, "growing");
+}
+
+static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
+{
+    MDB_val k = {strlen(SEQUENCE_KEY), (void *)SEQUENCE_KEY};
+    int mdb, rc = begin(v, 0);
+    if (rc < 0)
+        return rc;
+    v->writing = true;
+    v->full = false;
+    if ((rc = read_sequence(v)) == 0 && (rc = fn(v, arg)) == 0) {
+        MDB_val seq = {sizeof(v->next_seq), &v->next_seq};
+        mdb = mdb_put(v->txn, v->store->meta, &k, &seq, 0);
+        if (mdb == 0) {
+            mdb = mdb_txn_commit(v->txn);
+            v->txn = NULL; /* gone either way */
+            atomic_fetch_add(&v->store->generation, 1);
+        }
+        v->full |= mdb == MDB_MAP_FULL;
+        rc = store_error(mdb, "committing");
+    }
+    if (v->txn)
+        mdb_txn_abort(v->txn);
+    v->txn = NULL;
+    pthread_rwlock_unlock(&v->store->map_lock);
+    *full = v->full;
+    return rc;
+}
+
+int store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn, void *arg)
+{
+    struct view v = {.store = s, .overlay = overlay};
+    int rc;
+    if (overlay) {
+        size_t mark = overlay->n;
+        if ((rc = begin(&v, MDB_RDONLY)) < 0)
+            return rc;
+        v.writing = true;
+        if ((rc = read_sequence(&v)) == 0)
+            rc = fn(&v, arg);
+        if (rc < 0)
+            overlay_cut(overlay, mark);
+        view_close(&v);
+        return rc;
+    }
+    bool full = false;
+    pthread_mutex_lock(&s->write_lock);
+    do {
+        rc = write_once(&v, fn, arg, &full);
+        if (full && (rc = grow(s)) < 0)
+            break;
+    } while (full);
+    pthread_mutex_unlock(&s->write_lock);
+    return rc;
+}
+
+uint64_t fhir_count(struct fhir_store *store, const char *type)
+{
+    struct view v;
+    uint64_t n = 0;
+    MDB_stat stat;
+    const struct resource_type *t = type ? resource_type_find(type, strlen(type)) : NULL;
+    if ((type && !t) || view_open(&v, store, NULL) < 0)
+        return 0;
+    if (t)
+        n = view_count(&v, t);
+    else if (mdb_stat(v.txn, store->res, &stat) == 0)
+        n = stat.ms_entries;
+    view_close(&v);
+    return n;
+}

@@ -1,0 +1,272 @@
+/* view.c - reading and writing single resources inside a transaction, overlay first. */
+#include "fhir/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fhir/index.h"
+#include "fhir/overlay.h"
+#include "fhir/pending.h"
+#include "runtime/base/err.h"
+
+/* A record in the store begins with this; type, id (both with NUL), values and text follow. */
+struct record_head {
+    int64_t updated_us;
+    uint32_t version;
+    uint32_t values_len;
+    uint8_t type_len, id_len; /* with NUL */
+    uint8_t unused[6];
+};
+
+static int write_error(struct view *v, int rc, const char *what)
+{
+    v->full |= rc == MDB_MAP_FULL;
+    return store_error(rc, what);
+}
+
+static int record_decode(const MDB_val *val, uint64_t seq, struct record *out)
+{
+    struct record_head h;
+    const char *p = val->mv_data;
+    if (val->mv_size < sizeof(h))
+        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+    memcpy(&h, p, sizeof(h));
+    size_t head = sizeof(h) + h.type_len + h.id_len;
+    if (head > val->mv_size || h.values_len > val->mv_size - head)
+        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+    *out = (struct record){.seq = seq,
+                           .version = h.version,
+                           .updated_us = h.updated_us,
+                           .type = p + sizeof(h),
+                           .id = p + sizeof(h) + h.type_len,
+                           .values = (const uint8_t *)p + head,
+                           .values_len = h.values_len,
+                           .text = p + head + h.values_len,
+                           .text_len = val->mv_size - head - h.values_len};
+    return 0;
+}
+
+int view_at(struct view *v, uint64_t seq, struct record *out)
+{
+    MDB_val k = {sizeof(seq), &seq}, got;
+    int rc = mdb_get(v->txn, v->store->res, &k, &got);
+    if (rc == MDB_NOTFOUND)
+        return GRASP_ENOTFOUND;
+    return rc ? store_error(rc, "reading a resource") : record_decode(&got, seq, out);
+}
+
+static size_t id_key(char out[160], const char *type, const char *id)
+{
+    return (size_t)snprintf(out, 160, "%s/%s", type, id);
+}
+
+static int get_id(struct view *v, const char *type, const char *id, struct id_entry *entry)
+{
+    char key[160];
+    size_t len = id_key(key, type, id);
+    MDB_val k = {len, key}, got;
+    *entry = (struct id_entry){0};
+    if (len >= sizeof(key))
+        return GRASP_ENOTFOUND;
+    int rc = mdb_get(v->txn, v->store->ids, &k, &got);
+    if (rc == MDB_NOTFOUND)
+        return GRASP_ENOTFOUND;
+    if (rc != 0)
+        return store_error(rc, "looking up an id");
+    memcpy(entry, got.mv_data, sizeof(*entry));
+    return entry->deleted ? GRASP_ENOTFOUND : 0;
+}
+
+int view_get(struct view *v, const char *type, const char *id, struct record *out,
+             struct id_entry *entry)
+{
+    struct id_entry unused;
+    entry = entry ? entry : &unused;
+    const struct overlay_entry *e = v->overlay ? overlay_find(v->overlay, type, id) : NULL;
+    if (e) {
+        *out = e->record;
+        *entry = (struct id_entry){e->record.seq, e->record.version, e->deleted};
+        return e->deleted ? GRASP_ENOTFOUND : 0;
+    }
+    int rc = get_id(v, type, id, entry);
+    return rc < 0 ? rc : view_at(v, entry->seq, out);
+}
+
+/* ---- writing ---- */
+
+struct index_write {
+    struct view *view;
+    uint64_t seq;
+    bool remove;
+};
+
+static int write_key(const struct index_key *key, void *arg)
+{
+    struct index_write *w = arg;
+    struct view *v = w->view;
+    if (v->pending && !w->remove)
+        return pending_add(v->pending, key, w->seq);
+    MDB_val k = {key->len, (void *)key->bytes}, d = {sizeof(w->seq), &w->seq};
+    int rc;
+    if (w->remove) {
+        rc = mdb_del(v->txn, v->store->idx, &k, &d);
+        rc = rc == MDB_NOTFOUND ? 0 : rc; /* a key that came twice */
+    } else {
+        rc = mdb_put(v->txn, v->store->idx, &k, &d, MDB_NODUPDATA);
+        rc = rc == MDB_KEYEXIST ? 0 : rc;
+    }
+    return write_error(v, rc, "writing the index");
+}
+
+static int index_write(struct view *v, const struct record *r, bool remove)
+{
+    struct index_write w = {v, r->seq, remove};
+    const struct resource_type *type = resource_type_find(r->type, strlen(r->type));
+    if (!type)
+        return err_set(GRASP_EIO, "FHIR store: unknown resource type '%s'", r->type);
+    if (remove && v->pending) {
+        int rc = pending_flush(v->pending, v);
+        if (rc < 0)
+            return rc;
+    }
+    return index_keys(type, r->values, r->values_len, write_key, &w);
+}
+
+static int put_id(struct view *v, const char *type, const char *id, const struct id_entry *entry)
+{
+    char key[160];
+    MDB_val k = {id_key(key, type, id), key}, d = {sizeof(*entry), (void *)entry};
+    return write_error(v, mdb_put(v->txn, v->store->ids, &k, &d, 0), "writing an id");
+}
+
+static int put_record(struct view *v, const struct record *r, bool append)
+{
+    struct record_head h = {.updated_us = r->updated_us,
+                            .version = r->version,
+                            .values_len = (uint32_t)r->values_len,
+                            .type_len = (uint8_t)(strlen(r->type) + 1),
+                            .id_len = (uint8_t)(strlen(r->id) + 1)};
+    uint64_t seq = r->seq;
+    MDB_val k = {sizeof(seq), &seq};
+    MDB_val d = {sizeof(h) + h.type_len + h.id_len + r->values_len + r->text_len, NULL};
+    int rc = mdb_put(v->txn, v->store->res, &k, &d, MDB_RESERVE | (append ? MDB_APPEND : 0));
+    if (rc != 0)
+        return write_error(v, rc, "writing a resource");
+    char *p = d.mv_data;
+    p = mempcpy(p, &h, sizeof(h));
+    p = mempcpy(p, r->type, h.type_len);
+    p = mempcpy(p, r->id, h.id_len);
+    p = mempcpy(p, r->values, r->values_len);
+    memcpy(p, r->text, r->text_len);
+    return 0;
+}
+
+/* Takes a stored record and its index entries out. */
+static int remove_record(struct view *v, uint64_t seq)
+{
+    struct record old;
+    MDB_val k = {sizeof(seq), &seq};
+    int rc = view_at(v, seq, &old);
+    if (rc < 0)
+        return rc;
+    /* The old bytes lie in a page that this transaction may rewrite. */
+    struct buf copy = BUF_INIT;
+    buf_add(&copy, old.values, old.values_len);
+    old.values = (const uint8_t *)copy.ptr;
+    if ((rc = buf_check(&copy)) == 0) {
+        const struct resource_type *type = resource_type_find(old.type, strlen(old.type));
+        old.type = type ? type->name : "";
+        rc = index_write(v, &old, true);
+    }
+    if (rc == 0)
+        rc = write_error(v, mdb_del(v->txn, v->store->res, &k, NULL), "removing a resource");
+    buf_release(&copy);
+    return rc;
+}
+
+int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t updated_us)
+{
+    struct record r = {.type = p->type->name,
+                       .id = p->id,
+                       .updated_us = updated_us,
+                       .values = (const uint8_t *)p->values.ptr,
+                       .values_len = p->values.len,
+                       .text = p->text,
+                       .text_len = p->text_len};
+    struct record old;
+    struct id_entry entry;
+    int rc;
+    if (v->overlay) {
+        rc = view_get(v, r.type, r.id, &old, &entry);
+        if (rc < 0 && rc != GRASP_ENOTFOUND)
+            return rc;
+        r.seq = rc == 0 ? entry.seq : OVERLAY_SEQ + v->overlay->n;
+        r.version = version ? version : entry.version + 1;
+        return overlay_put(v->overlay, p->type, &r, false);
+    }
+    rc = get_id(v, r.type, r.id, &entry);
+    if (rc < 0 && rc != GRASP_ENOTFOUND)
+        return rc;
+    bool fresh = rc == GRASP_ENOTFOUND;
+    if (!fresh && (rc = remove_record(v, entry.seq)) < 0)
+        return rc;
+    r.seq = fresh ? v->next_seq++ : entry.seq;
+    r.version = version             ? version
+                : entry.version > 0 ? entry.version + 1
+                : p->version > 0    ? p->version
+                                    : 1;
+    entry = (struct id_entry){.seq = r.seq, .version = r.version};
+    if ((rc = put_id(v, r.type, r.id, &entry)) < 0 || (rc = put_record(v, &r, fresh)) < 0)
+        return rc;
+    return index_write(v, &r, false);
+}
+
+int view_delete(struct view *v, const char *type, const char *id)
+{
+    struct record old;
+    struct id_entry entry;
+    int rc = view_get(v, type, id, &old, &entry);
+    if (rc < 0)
+        return rc;
+    if (v->overlay) {
+        old.version++;
+        old.text_len = old.values_len = 0;
+        return overlay_put(v->overlay, resource_type_find(type, strlen(type)), &old, true);
+    }
+    if ((rc = remove_record(v, entry.seq)) < 0)
+        return rc;
+    entry.version++;
+    entry.deleted = 1;
+    return put_id(v, type, id, &entry);
+}
+
+int view_new_id(struct view *v, const char *type, char out[FHIR_ID_MAX + 1])
+{
+    struct record r;
+    struct id_entry entry;
+    uint64_t n = v->next_seq + (v->overlay ? v->overlay->n : 0);
+    for (;; n++) {
+        snprintf(out, FHIR_ID_MAX + 1, "%llu", (unsigned long long)n);
+        int rc = view_get(v, type, out, &r, &entry);
+        if (rc == GRASP_ENOTFOUND && !entry.version)
+            return 0;
+        if (rc < 0 && rc != GRASP_ENOTFOUND)
+            return rc;
+    }
+}
+
+uint64_t view_count(struct view *v, const struct resource_type *type)
+{
+    struct index_key key;
+    MDB_cursor *cur = NULL;
+    size_t n = 0;
+    index_key_start(&key, param_slot_number(type, PARAM_SLOT_TYPE));
+    MDB_val k = {key.len, key.bytes}, d;
+    if (mdb_cursor_open(v->txn, v->store->idx, &cur) != 0)
+        return 0;
+    if (mdb_cursor_get(cur, &k, &d, MDB_SET) != 0 || mdb_cursor_count(cur, &n) != 0)
+        n = 0;
+    mdb_cursor_close(cur);
+    return n;
+}

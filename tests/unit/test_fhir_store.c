@@ -1,0 +1,145 @@
+/* test_fhir_store.c - the store under the FHIR server: loading, replacing, counting, growing. */
+#include "test.h"
+
+#include "fhir/store.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+
+static int put(struct fhir_store *s, const char *text)
+{
+    struct fhir_batch *b = NULL;
+    assert_int_equal(fhir_batch_begin(s, &b), 0);
+    int rc = fhir_batch_put_text(b, text, strlen(text), NULL);
+    assert_int_equal(fhir_batch_commit(b), 0);
+    return rc;
+}
+
+static void text_is_kept_verbatim(void **state)
+{
+    (void)state;
+    static const char text[] = "{ \"resourceType\":\"Observation\",\n \"id\":\"a.1\", "
+                               "\"valueQuantity\":{\"value\":5.00}}";
+    struct fhir_store *s = NULL;
+    struct view v;
+    struct record r;
+    char padded[256];
+    assert_int_equal(fhir_open(&s, NULL, NULL), 0);
+    snprintf(padded, sizeof(padded), " \t%s\r\n", text);
+    assert_int_equal(put(s, padded), 0);
+    assert_int_equal(view_open(&v, s, NULL), 0);
+    assert_int_equal(view_get(&v, "Observation", "a.1", &r, NULL), 0);
+    assert_int_equal(r.text_len, strlen(text));
+    assert_memory_equal(r.text, text, r.text_len);
+    assert_int_equal(r.version, 1);
+    assert_int_equal(view_get(&v, "Observation", "a.2", &r, NULL), GRASP_ENOTFOUND);
+    view_close(&v);
+    fhir_close(s);
+}
+
+static void replacing_keeps_the_place(void **state)
+{
+    (void)state;
+    struct fhir_store *s = NULL;
+    struct view v;
+    struct record a, b;
+    assert_int_equal(fhir_open(&s, NULL, NULL), 0);
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"1\"}"), 0);
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"2\"}"), 0);
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"1\",\"active\":true}"), 0);
+    assert_int_equal(fhir_count(s, "Patient"), 2);
+    assert_int_equal(fhir_count(s, NULL), 2);
+    assert_int_equal(fhir_count(s, "Observation"), 0);
+    assert_int_equal(fhir_count(s, "NoSuchType"), 0);
+    assert_int_equal(view_open(&v, s, NULL), 0);
+    assert_int_equal(view_get(&v, "Patient", "1", &a, NULL), 0);
+    assert_int_equal(view_get(&v, "Patient", "2", &b, NULL), 0);
+    assert_true(a.seq < b.seq);
+    assert_int_equal(a.version, 2);
+    view_close(&v);
+    fhir_close(s);
+}
+
+static void bad_resources_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int rc;
+    } cases[] = {
+        {"", GRASP_EPARSE},
+        {"{", GRASP_EPARSE},
+        {"[1]", GRASP_EINVAL},
+        {"{\"id\":\"1\"}", GRASP_EINVAL},
+        {"{\"resourceType\":\"Patient\"}", GRASP_EINVAL},
+        {"{\"resourceType\":\"Patient\",\"id\":7}", GRASP_EINVAL},
+        {"{\"resourceType\":\"Patient\",\"id\":\"a/b\"}", GRASP_EINVAL},
+        {"{\"resourceType\":\"Patient\",\"id\":\"\"}", GRASP_EINVAL},
+        {"{\"resourceType\":\"Patien\",\"id\":\"1\"}", GRASP_EINVAL},
+        {"{\"resourceType\":\"\",\"id\":\"1\"}", GRASP_EINVAL},
+        {"{\"resourceType\":\"Patient\",\"id\":\"1\"} x", GRASP_EPARSE},
+    };
+    struct fhir_store *s = NULL;
+    assert_int_equal(fhir_open(&s, NULL, NULL), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_int_equal(put(s, cases[i].text), cases[i].rc);
+    assert_int_equal(fhir_count(s, NULL), 0);
+    fhir_close(s);
+}
+
+static void a_store_is_opened_again(void **state)
+{
+    (void)state;
+    char *dir = fs_tempdir("test-fhir");
+    char *sub = fs_join(dir, "store");
+    struct fhir_store *s = NULL;
+    struct fhir_options o = {.base_url = "http://x/fhir/", .no_sync = true};
+    assert_int_equal(fhir_open(&s, sub, &o), 0);
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"1\"}"), 0);
+    fhir_close(s);
+    assert_int_equal(fhir_open(&s, sub, &o), 0);
+    assert_int_equal(fhir_count(s, "Patient"), 1);
+    fhir_close(s);
+    /* a directory that holds something else is left alone */
+    assert_int_equal(fhir_open(&s, dir, &o), GRASP_EREFUSED);
+    assert_null(s);
+    o.base_url = "http://x/fhir";
+    assert_int_equal(fhir_open(&s, sub, &o), GRASP_EINVAL);
+    fs_remove_tree(dir);
+    free(sub);
+    free(dir);
+    fhir_close(NULL);
+}
+
+static void the_map_grows(void **state)
+{
+    (void)state;
+    struct fhir_store *s = NULL;
+    struct fhir_batch *b = NULL;
+    char text[600];
+    assert_int_equal(fhir_open(&s, NULL, NULL), 0);
+    assert_int_equal(mdb_env_set_mapsize(s->env, 1 << 20), 0);
+    assert_int_equal(fhir_batch_begin(s, &b), 0);
+    for (int i = 0; i < 20000; i++) {
+        int n =
+            snprintf(text, sizeof(text),
+                     "{\"resourceType\":\"Observation\",\"id\":\"o%d\",\"code\":{\"text\":\"c%d\"}"
+                     ",\"subject\":{\"reference\":\"Patient/p%d\"}}",
+                     i, i % 7, i % 100);
+        assert_int_equal(fhir_batch_put_text(b, text, (size_t)n, NULL), 0);
+    }
+    assert_int_equal(fhir_batch_commit(b), 0);
+    assert_int_equal(fhir_count(s, "Observation"), 20000);
+    fhir_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_kept_verbatim),
+        cmocka_unit_test(replacing_keeps_the_place),
+        cmocka_unit_test(bad_resources_are_refused),
+        cmocka_unit_test(a_store_is_opened_again),
+        cmocka_unit_test(the_map_grows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
