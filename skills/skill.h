@@ -2,8 +2,9 @@
  * skill.h - SKILL.md documents (Agent Skills convention, DESIGN.md D8) and sets of them.
  *
  * A file that skill_parse took is written back byte for byte by skill_render as long as nothing was
- * changed (`source` is kept). What we write ourselves has one form: name first, description,
- * metadata with double-quoted values, one newline at the end.
+ * changed (`source` is kept and compared). What we write ourselves has one form: name first,
+ * description, metadata with double-quoted values, one newline at the end. Tags stand in one string
+ * separated by spaces; a space inside a tag is written '+' ('+' and '%' are "%2B" and "%25").
  */
 #ifndef GRASP_SKILLS_SKILL_H
 #define GRASP_SKILLS_SKILL_H
@@ -41,10 +42,26 @@ int skill_parse(struct skill *s, const char *text, size_t len, const char *where
 void skill_render(const struct skill *s, struct buf *out);
 const char *skill_meta(const struct skill *s, const char *key); /* NULL when absent */
 int skill_set_meta(struct skill *s, const char *key, const char *value);
+void skill_unset_meta(struct skill *s, const char *key);
+/* Takes a text as the body: without blank lines before it, with one newline at its end. */
+int skill_set_body(struct skill *s, const char *text, size_t len);
+/* Same in everything but `source`. */
+bool skill_equal(const struct skill *a, const struct skill *b);
 /* [a-z0-9]+(-[a-z0-9]+)*, at most 64. */
 bool skill_name_valid(const char *name);
 /* Runs of [a-z0-9] (after lower-casing) joined by '-', cut to 64; "" when nothing is left. */
 void skill_slug(const char *name, char out[SKILL_NAME_MAX + 1]);
+
+/* A document's two parts, inside its text: the YAML between the '---' lines, and the body without
+ * blank lines around it. */
+struct skill_parts {
+    const char *front, *body;
+    size_t front_len, body_len;
+};
+/* GRASP_EPARSE when there is no frontmatter, or it is too large or not UTF-8. */
+int skill_split(const char *text, size_t len, const char *where, struct skill_parts *parts);
+/* Appends a value as YAML's double-quoted form. */
+void skill_add_quoted(struct buf *b, const char *s);
 
 /* A library's skills, sorted by name (byte order). All zero is empty. */
 struct skill_set {

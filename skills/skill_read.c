@@ -1,0 +1,300 @@
+/* skill_read.c - reading SKILL.md: libyaml's events, strictly. */
+#include "skills/skill.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "runtime/base/err.h"
+
+enum {
+    FILE_MAX = 2 * SKILL_CONTENT_MAX, /* bytes */
+    COMPATIBILITY_MAX = 500,          /* characters; Agent Skills specification */
+    KEY_MAX = 64,                     /* bytes of a metadata key */
+    KEYS_MAX = 64
+};
+
+static int split_tags(struct strlist *tags, const char *s)
+{
+    struct buf tag = BUF_INIT;
+    int rc = 0;
+    while (rc == 0 && *s) {
+        while (ascii_isspace(*s))
+            s++;
+        if (!*s)
+            break;
+        buf_reset(&tag);
+        for (; *s && !ascii_isspace(*s); s++) {
+            if (strncmp(s, "%2B", 3) == 0 || strncmp(s, "%25", 3) == 0) {
+                buf_addch(&tag, s[2] == 'B' ? '+' : '%');
+                s += 2;
+            } else {
+                buf_addch(&tag, *s == '+' ? ' ' : *s);
+            }
+        }
+        rc = buf_check(&tag);
+        if (rc == 0)
+            rc = strlist_add(tags, tag.ptr);
+    }
+    buf_release(&tag);
+    return rc;
+}
+
+struct reader {
+    yaml_parser_t yaml;
+    const char *where;
+    struct skill *s;
+    unsigned seen; /* top-level keys, by bit */
+};
+
+/* The frontmatter begins in line 2 of the file. */
+static int bad(const struct reader *r, const yaml_mark_t *mark, const char *what, const char *about)
+{
+    return err_set(GRASP_EPARSE, "%s:%zu: %s%s", r->where, mark->line + 2, what, about);
+}
+
+static int next_event(struct reader *r, yaml_event_t *e)
+{
+    if (yaml_parser_parse(&r->yaml, e))
+        return 0;
+    memset(e, 0, sizeof(*e));
+    if (r->yaml.error == YAML_MEMORY_ERROR)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    return err_set(GRASP_EPARSE, "%s:%zu: frontmatter: %s", r->where, r->yaml.problem_mark.line + 2,
+                   r->yaml.problem ? r->yaml.problem : "not valid YAML");
+}
+
+/* Reads a scalar into a fresh string; an empty *out is the end of the mapping. */
+static int read_scalar(struct reader *r, const char *what, bool or_end, char **out,
+                       yaml_mark_t *mark)
+{
+    yaml_event_t e;
+    *out = NULL;
+    int rc = next_event(r, &e);
+    if (rc < 0)
+        return rc;
+    *mark = e.start_mark;
+    if (e.type == YAML_SCALAR_EVENT) {
+        const char *v = (const char *)e.data.scalar.value;
+        if (e.data.scalar.anchor ||
+            (e.data.scalar.tag && !e.data.scalar.plain_implicit && !e.data.scalar.quoted_implicit))
+            rc = bad(r, mark, what, ": anchors and type tags are not allowed");
+        else if (strlen(v) != e.data.scalar.length)
+            rc = bad(r, mark, what, ": holds a NUL byte");
+        else if (!(*out = str_dup(v)))
+            rc = err_set(GRASP_ENOMEM, "out of memory");
+    } else if (!or_end || e.type != YAML_MAPPING_END_EVENT) {
+        rc = bad(r, mark, what, " must be a string");
+    }
+    yaml_event_delete(&e);
+    return rc;
+}
+
+static int expect(struct reader *r, yaml_event_type_t type, const char *message)
+{
+    yaml_event_t e;
+    int rc = next_event(r, &e);
+    if (rc == 0 && e.type != type)
+        rc = bad(r, &e.start_mark, message, "");
+    yaml_event_delete(&e);
+    return rc;
+}
+
+/* A leading integer counts ("1.2" is 1). */
+static int version_of(const char *s)
+{
+    int64_t v;
+    char digits[10];
+    size_t n = strspn(s, "0123456789");
+    if (n >= sizeof(digits))
+        return 1;
+    memcpy(digits, s, n);
+    digits[n] = '\0';
+    return str_to_i64(digits, 1, 999999999, &v) ? (int)v : 1;
+}
+
+static int read_metadata(struct reader *r)
+{
+    int rc = expect(r, YAML_MAPPING_START_EVENT, "metadata must be a map of string to string");
+    bool version = false, tags = false;
+    while (rc == 0) {
+        char *key = NULL, *value = NULL;
+        yaml_mark_t mark, at;
+        rc = read_scalar(r, "a key of metadata", true, &key, &mark);
+        if (rc < 0 || !key)
+            return rc;
+        bool twice = (version && strcmp(key, "version") == 0) ||
+                     (tags && strcmp(key, "tags") == 0) || skill_meta(r->s, key);
+        if (!*key || strlen(key) > KEY_MAX)
+            rc = bad(r, &mark, "a key of metadata has 1 to 64 characters", "");
+        else if (twice)
+            rc = bad(r, &mark, "metadata has this key twice: ", key);
+        else if (r->s->keys.n == KEYS_MAX)
+            rc = bad(r, &mark, "metadata has more than 64 keys", "");
+        else
+            rc = read_scalar(r, key, false, &value, &at);
+        if (rc == 0 && strcmp(key, "version") == 0) {
+            r->s->version = version_of(value);
+            version = true;
+        } else if (rc == 0 && strcmp(key, "tags") == 0) {
+            rc = split_tags(&r->s->tags, value);
+            tags = true;
+        } else if (rc == 0 && (rc = strlist_add(&r->s->keys, key)) == 0) {
+            rc = strlist_add(&r->s->values, value);
+        }
+        free(key);
+        free(value);
+    }
+    return rc;
+}
+
+static int check_value(const struct reader *r, const char *key, const char *value,
+                       const yaml_mark_t *mark)
+{
+    size_t chars = utf8_length(value, strlen(value));
+    if (strcmp(key, "name") == 0 && !skill_name_valid(value))
+        return bad(r, mark,
+                   "name: lower-case letters, digits and single '-' between, at most 64 "
+                   "characters; got ",
+                   value);
+    if (strcmp(key, "description") == 0 && (chars < 1 || chars > SKILL_DESCRIPTION_MAX))
+        return bad(r, mark, "description must have 1 to 1024 characters", "");
+    if (strcmp(key, "description") == 0 && strpbrk(value, "<>"))
+        return bad(r, mark, "description must not hold '<' or '>'", "");
+    if (strcmp(key, "compatibility") == 0 && (chars < 1 || chars > COMPATIBILITY_MAX))
+        return bad(r, mark, "compatibility must have 1 to 500 characters", "");
+    return 0;
+}
+
+static int read_keys(struct reader *r)
+{
+    const struct {
+        const char *key;
+        char **to; /* NULL: metadata */
+    } keys[] = {{"name", &r->s->name},
+                {"description", &r->s->description},
+                {"license", &r->s->license},
+                {"compatibility", &r->s->compatibility},
+                {"allowed-tools", &r->s->allowed_tools},
+                {"metadata", NULL}};
+    enum { N = sizeof(keys) / sizeof(*keys) };
+    int rc = 0;
+    while (rc == 0) {
+        char *key = NULL;
+        yaml_mark_t mark;
+        rc = read_scalar(r, "a key", true, &key, &mark);
+        if (rc < 0 || !key)
+            break;
+        size_t i = 0;
+        while (i < N && strcmp(keys[i].key, key) != 0)
+            i++;
+        if (i == N)
+            rc = err_set(GRASP_EPARSE,
+                         "%s:%zu: unknown key '%.64s' (allowed: name, description, license, "
+                         "compatibility, metadata, allowed-tools; others go into metadata)",
+                         r->where, mark.line + 2, key);
+        else if (r->seen & 1U << i)
+            rc = bad(r, &mark, "this key stands there twice: ", key);
+        else if (!keys[i].to)
+            rc = read_metadata(r);
+        else if ((rc = read_scalar(r, keys[i].key, false, keys[i].to, &mark)) == 0)
+            rc = check_value(r, keys[i].key, *keys[i].to, &mark);
+        if (i < N)
+            r->seen |= 1U << i;
+        free(key);
+    }
+    return rc;
+}
+
+static int read_frontmatter(struct skill *s, const char *text, size_t len, const char *where)
+{
+    struct reader r = {.where = where, .s = s};
+    if (!yaml_parser_initialize(&r.yaml))
+        return err_set(GRASP_ENOMEM, "out of memory");
+    yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r.yaml, (const unsigned char *)text, len);
+    int rc = expect(&r, YAML_STREAM_START_EVENT, "frontmatter is not YAML");
+    if (rc == 0)
+        rc = expect(&r, YAML_DOCUMENT_START_EVENT, "the frontmatter is empty");
+    if (rc == 0)
+        rc = expect(&r, YAML_MAPPING_START_EVENT, "the frontmatter must be a map of keys");
+    if (rc == 0)
+        rc = read_keys(&r);
+    if (rc == 0)
+        rc = expect(&r, YAML_DOCUMENT_END_EVENT, "one YAML document is expected");
+    if (rc == 0)
+        rc = expect(&r, YAML_STREAM_END_EVENT, "one YAML document is expected");
+    yaml_parser_delete(&r.yaml);
+    return rc;
+}
+
+/* The end of a line that is "---" (blanks after it allowed), or NULL. */
+static const char *fence_end(const char *p, const char *end)
+{
+    if (end - p < 3 || memcmp(p, "---", 3) != 0)
+        return NULL;
+    for (p += 3; p < end && *p != '\n'; p++)
+        if (!ascii_isspace(*p))
+            return NULL;
+    return p < end ? p + 1 : p;
+}
+
+int skill_split(const char *text, size_t len, const char *where, struct skill_parts *parts)
+{
+    const char *end = text + len, *p = fence_end(text, end), *close = NULL;
+    if (len > FILE_MAX)
+        return err_set(GRASP_EPARSE, "%s:1: the file is larger than %d bytes", where, FILE_MAX);
+    if (memchr(text, '\0', len) || !utf8_valid(text, len))
+        return err_set(GRASP_EPARSE, "%s:1: not a text in UTF-8", where);
+    if (!p)
+        return err_set(GRASP_EPARSE, "%s:1: the first line must be '---' (YAML frontmatter)",
+                       where);
+    *parts = (struct skill_parts){.front = p};
+    while (p && p < end && !(close = fence_end(p, end))) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        p = p ? p + 1 : NULL;
+    }
+    if (!close)
+        return err_set(GRASP_EPARSE, "%s:1: the frontmatter is not closed by a line '---'", where);
+    parts->front_len = (size_t)(p - parts->front);
+    /* Other tools cut the file at the next "---", wherever it stands. */
+    if (memmem(parts->front, parts->front_len, "---", 3))
+        return err_set(GRASP_EPARSE, "%s:1: '---' inside the frontmatter is not allowed", where);
+    while (close < end && (*close == '\n' || *close == '\r'))
+        close++;
+    while (end > close && ascii_isspace(end[-1]))
+        end--;
+    parts->body = close;
+    parts->body_len = (size_t)(end - close);
+    return 0;
+}
+
+int skill_parse(struct skill *out, const char *text, size_t len, const char *where,
+                const char *folder)
+{
+    struct skill s = {.version = 1};
+    struct skill_parts parts;
+    *out = s;
+    int rc = skill_split(text, len, where, &parts);
+    if (rc < 0)
+        return rc;
+    rc = read_frontmatter(&s, parts.front, parts.front_len, where);
+    if (rc == 0 && (!s.name || !s.description))
+        rc = err_set(GRASP_EPARSE, "%s:1: the frontmatter lacks '%s'", where,
+                     s.name ? "description" : "name");
+    if (rc == 0 && folder && strcmp(folder, s.name) != 0)
+        rc = err_set(GRASP_EPARSE, "%s:2: name is '%s', but the folder is '%s'", where, s.name,
+                     folder);
+    if (rc == 0 && parts.body_len > SKILL_CONTENT_MAX)
+        rc = err_set(GRASP_EPARSE, "%s:1: the body is larger than %d bytes", where,
+                     SKILL_CONTENT_MAX);
+    if (rc == 0)
+        rc = skill_set_body(&s, parts.body, parts.body_len);
+    if (rc == 0 && !(s.source = str_ndup(text, len)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    s.source_len = len;
+    if (rc < 0)
+        skill_release(&s);
+    *out = s;
+    return rc;
+}
