@@ -30,9 +30,11 @@
 struct fhir_store;
 struct fhir_overlay;
 
+#define FHIR_DEFAULT_BASE "http://localhost:8080/fhir/"
+
 struct fhir_options {
     const char *base_url;       /* what fullUrl and links begin with, ends in '/'; default
-                                   "http://localhost:8080/fhir/" */
+                                   FHIR_DEFAULT_BASE */
     bool ignore_unknown_params; /* lenient reading: unknown search parameters are skipped */
     bool read_only;             /* create, update and delete answer 405 */
     bool no_sync;               /* no fsync per commit: for throw-away stores */
@@ -102,8 +104,11 @@ int fhir_import(struct fhir_store *store, const char *base_url, const char *cons
                 struct fhir_load_report *report);
 
 /* The HTTP front (libmicrohttpd) on its own threads; port 0: any free one. GRASP_EIO: port in use.
- */
+ * Its path is that of the store's base URL; a store without one of its own (FHIR_DEFAULT_BASE) is
+ * told the address it is served at, so that its links lead back. */
 struct fhir_server;
+/* The base URL that answers give to clients, ends in '/'; good as long as the server. */
+const char *fhir_server_url(const struct fhir_server *server);
 int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port);
 int fhir_server_port(const struct fhir_server *server);
 void fhir_server_stop(struct fhir_server *server);

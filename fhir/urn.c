@@ -1,0 +1,114 @@
+/* urn.c - a hash map from urn to "Type/id", and references rewritten by it. */
+#include "fhir/urn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+void urn_map_init(struct urn_map *m)
+{
+    memset(m, 0, sizeof(*m));
+    buf_init(&m->names);
+}
+
+void urn_map_release(struct urn_map *m)
+{
+    free(m->slots);
+    if (m->names.ptr)
+        buf_release(&m->names);
+    urn_map_init(m);
+}
+
+static struct urn_slot *find(const struct urn_map *m, const char *urn, size_t len)
+{
+    for (size_t i = XXH3_64bits(urn, len);; i++) {
+        struct urn_slot *s = &m->slots[i & (m->cap - 1)];
+        if (!s->urn_len || (s->urn_len == len && memcmp(m->names.ptr + s->urn, urn, len) == 0))
+            return s;
+    }
+}
+
+static int grow(struct urn_map *m)
+{
+    struct urn_map bigger = {.cap = m->cap ? m->cap * 2 : 64, .names = m->names};
+    bigger.slots = calloc(bigger.cap, sizeof(*bigger.slots));
+    if (!bigger.slots)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < m->cap; i++)
+        if (m->slots[i].urn_len)
+            *find(&bigger, m->names.ptr + m->slots[i].urn, m->slots[i].urn_len) = m->slots[i];
+    free(m->slots);
+    m->slots = bigger.slots;
+    m->cap = bigger.cap;
+    return 0;
+}
+
+int urn_map_put(struct urn_map *m, const char *urn, size_t urn_len, const char *target)
+{
+    if (!urn_len)
+        return 0;
+    if (!m->names.ptr)
+        buf_init(&m->names);
+    if (m->n * 4 >= m->cap * 3 && grow(m) < 0)
+        return GRASP_ENOMEM;
+    struct urn_slot *s = find(m, urn, urn_len);
+    struct urn_slot now = {.urn = s->urn, .urn_len = urn_len};
+    if (!s->urn_len) {
+        now.urn = m->names.len;
+        buf_add(&m->names, urn, urn_len);
+    }
+    now.target = m->names.len;
+    buf_add(&m->names, target, strlen(target) + 1);
+    if (m->names.failed)
+        return buf_check(&m->names);
+    m->n += !s->urn_len;
+    *s = now;
+    return 0;
+}
+
+const char *urn_map_get(const struct urn_map *m, const char *urn, size_t urn_len)
+{
+    if (!m->n || !urn_len)
+        return NULL;
+    const struct urn_slot *s = find(m, urn, urn_len);
+    return s->urn_len ? m->names.ptr + s->target : NULL;
+}
+
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end && ascii_isspace(*p))
+        p++;
+    return p;
+}
+
+/* An unescaped quote before `reference` can only open a key or value of that very text. */
+void urn_resolve(const struct urn_map *m, const char *text, size_t len, struct buf *out,
+                 size_t *replaced, size_t *unknown)
+{
+    static const char key[] = "\"reference\"", value[] = "\"urn:";
+    const char *from = text, *p = text, *end = text + len;
+    *replaced = *unknown = 0;
+    while ((p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
+        p = skip_space(p + sizeof(key) - 1, end);
+        if (p == end || *p != ':')
+            continue;
+        p = skip_space(p + 1, end);
+        if ((size_t)(end - p) < sizeof(value) - 1 || memcmp(p, value, sizeof(value) - 1) != 0)
+            continue;
+        const char *urn = p + 1, *close = memchr(urn, '"', (size_t)(end - urn));
+        if (!close)
+            break;
+        const char *target = urn_map_get(m, urn, (size_t)(close - urn));
+        if (target) {
+            buf_add(out, from, (size_t)(urn - from));
+            buf_adds(out, target);
+            from = close;
+        }
+        *(target ? replaced : unknown) += 1;
+        p = close;
+    }
+    buf_add(out, from, (size_t)(end - from));
+}
