@@ -96,14 +96,13 @@ static int put_urn_entry(struct fhir_loader *l, const struct fhir_item *it)
     int rc = 0;
     json_t *tree = NULL;
     struct buf named = BUF_INIT;
-    char where[64], *urn = str_ndup(it->full_url, it->full_url_len), *target = NULL;
-    snprintf(where, sizeof(where), "line %zu", it->line);
+    char *urn = str_ndup(it->full_url, it->full_url_len), *target = NULL;
     if (!urn) {
         rc = err_set(GRASP_ENOMEM, "out of memory");
         goto out;
     }
-    if (json_parse(&tree, it->text, it->len, where) < 0) {
-        rc = fhir_loader_bad(it->line, err_msg(), l);
+    if (!(tree = json_loadb(it->text, it->len, JSON_ALLOW_NUL, NULL))) {
+        rc = put(l, it->line, it->text, it->len, NULL); /* says what is wrong */
         goto out;
     }
     const char *type = json_str_at(tree, "resourceType", NULL), *id = json_str_at(tree, "id", NULL);

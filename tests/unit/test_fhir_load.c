@@ -1,9 +1,16 @@
 /* test_fhir_load.c - the streaming splitter: what comes out of NDJSON, Bundles, single resources
- * and broken versions of them, whatever the chunks. */
+ * and broken versions of them, whatever the chunks; and files into a store. */
 #include "test.h"
 
+#include <zlib.h>
+
+#include "fhir/fhir.h"
 #include "fhir/split.h"
+#include "fhir/urn.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
 
 /* What was reported, one line each: "LINE TEXT", "LINE URL TEXT", "LINE! WHY", "= FRAME". */
 static int note_item(const struct fhir_item *it, void *arg)
@@ -193,6 +200,186 @@ static void a_sink_stops_it(void **state)
     fhir_split_release(&s);
 }
 
+/* ---- files into a store ---- */
+
+struct fixture {
+    struct fhir_store *store;
+    char *dir;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    f->dir = fs_tempdir("grasp-test");
+    *state = f;
+    log_set_level(LOG_ERROR);
+    return f->dir ? fhir_open(&f->store, NULL, &(struct fhir_options){0}) : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    fhir_close(f->store);
+    fs_remove_tree(f->dir);
+    free(f->dir);
+    free(f);
+    return 0;
+}
+
+static char *write_file(struct fixture *f, const char *name, const char *text, size_t len)
+{
+    char *path = fs_join(f->dir, name);
+    assert_int_equal(fs_write(path, text, len), 0);
+    return path;
+}
+
+static struct fhir_load_report load_text(struct fixture *f, const char *name, const char *text)
+{
+    struct fhir_load_report report = {0};
+    char *path = write_file(f, name, text, strlen(text));
+    assert_int_equal(fhir_load_file(f->store, path, &report), 0);
+    free(path);
+    return report;
+}
+
+/* The stored text, compact and sorted, or "" when it is not there. */
+static void check_stored(struct fixture *f, const char *query, const char *expected)
+{
+    json_t *found = NULL;
+    assert_int_equal(fhir_search(f->store, NULL, query, &found), 0);
+    struct buf b = BUF_INIT;
+    buf_add_json_canonical(&b, found);
+    assert_string_equal(b.ptr, expected);
+    buf_release(&b);
+    json_decref(found);
+}
+
+static void all_shapes_of_files_load(void **state)
+{
+    struct fixture *f = *state;
+    struct fhir_load_report r = load_text(f, "a.ndjson",
+                                          "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n"
+                                          "{\"resourceType\":\"Patient\",\"id\":\"b\"");
+    assert_int_equal(r.loaded, 1);
+    assert_int_equal(r.bad, 1);
+    r = load_text(f, "b.json", "{\n \"resourceType\" : \"Patient\",\n \"id\" : \"b\"\n}\n");
+    assert_int_equal(r.loaded, 1);
+    r = load_text(f, "c.json",
+                  "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[\n"
+                  "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"c\"}},\n"
+                  "{\"resource\":{\"resourceType\":\"Nonsense\",\"id\":\"c\"}},\n"
+                  "{\"resource\":{\"resourceType\":\"Patient\"}},\n"
+                  "{\"resource\":{\"resourceType\":\"OperationOutcome\"}}]}");
+    assert_int_equal(r.loaded, 1);
+    assert_int_equal(r.bad, 2);
+    assert_int_equal(fhir_count(f->store, "Patient"), 3);
+    check_stored(f, "Patient?_id=b", "[{\"id\":\"b\",\"resourceType\":\"Patient\"}]");
+}
+
+static void urn_references_become_ids(void **state)
+{
+    struct fixture *f = *state;
+    struct fhir_load_report r = load_text(
+        f, "t.json",
+        "{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":["
+        "{\"fullUrl\":\"urn:uuid:e\",\"resource\":{\"resourceType\":\"Encounter\",\"id\":\"e1\","
+        "\"subject\":{\"reference\" : \"urn:uuid:p\"},"
+        "\"serviceProvider\":{\"reference\":\"urn:uuid:nobody\"}}},"
+        "{\"fullUrl\":\"urn:uuid:p\",\"resource\":{\"resourceType\":\"Patient\"}},"
+        "{\"fullUrl\":\"urn:uuid:o\",\"resource\":{\"resourceType\":\"Observation\","
+        "\"valueString\":\"\\\"reference\\\":\\\"urn:uuid:p\\\"\","
+        "\"subject\":{\"reference\":\"urn:uuid:p\"}}}]}");
+    assert_int_equal(r.loaded, 3);
+    assert_int_equal(r.bad, 0);
+    check_stored(f, "Patient?_id=p", "[{\"id\":\"p\",\"resourceType\":\"Patient\"}]");
+    check_stored(f, "Observation?patient=p",
+                 "[{\"id\":\"o\",\"resourceType\":\"Observation\",\"subject\":{\"reference\":"
+                 "\"Patient/p\"},\"valueString\":\"\\\"reference\\\":\\\"urn:uuid:p\\\"\"}]");
+    check_stored(f, "Encounter?patient=p",
+                 "[{\"id\":\"e1\",\"resourceType\":\"Encounter\",\"serviceProvider\":{"
+                 "\"reference\":\"urn:uuid:nobody\"},\"subject\":{\"reference\":\"Patient/p\"}}]");
+}
+
+static void urn_maps_grow(void **state)
+{
+    (void)state;
+    struct urn_map m = {0};
+    char urn[32], target[32];
+    assert_null(urn_map_get(&m, "urn:uuid:1", 10));
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < 5000; i++) {
+            snprintf(urn, sizeof(urn), "urn:uuid:%d", i);
+            snprintf(target, sizeof(target), "Patient/%d", i + pass);
+            assert_int_equal(urn_map_put(&m, urn, strlen(urn), target), 0);
+        }
+    assert_int_equal(m.n, 5000);
+    assert_string_equal(urn_map_get(&m, "urn:uuid:4999", 13), "Patient/5000");
+    assert_null(urn_map_get(&m, "urn:uuid:5000", 13));
+    urn_map_release(&m);
+}
+
+static void strict_stops_at_the_first_bad_line(void **state)
+{
+    struct fixture *f = *state;
+    const char *text = "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n\n"
+                       "{\"resourceType\":\"Patient\",\"id\":\"not an id\"}\n"
+                       "{\"resourceType\":\"Patient\",\"id\":\"c\"}\n";
+    struct fhir_load_report r = {.strict = true};
+    char *path = write_file(f, "x.ndjson", text, strlen(text));
+    assert_int_equal(fhir_load_file(f->store, path, &r), GRASP_EINVAL);
+    assert_non_null(strstr(err_msg(), "x.ndjson:3: "));
+    assert_non_null(strstr(err_msg(), "not an id"));
+    assert_int_equal(r.loaded, 1);
+    assert_int_equal(fhir_count(f->store, NULL), 1);
+    free(path);
+}
+
+static void gzip_is_read_also_when_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text = BUF_INIT, cut = BUF_INIT;
+    for (int i = 0; i < 2000; i++)
+        buf_addf(&text, "{\"resourceType\":\"Patient\",\"id\":\"p%d\",\"language\":\"%x\"}\n", i,
+                 (unsigned)i * 2654435761u);
+    char *path = fs_join(f->dir, "p.ndjson.gz");
+    gzFile z = gzopen(path, "wb");
+    assert_int_equal(gzwrite(z, text.ptr, (unsigned)text.len), text.len);
+    gzclose(z);
+    struct fhir_load_report r = {0};
+    assert_int_equal(fhir_load_file(f->store, path, &r), 0);
+    assert_int_equal(r.loaded, 2000);
+    assert_int_equal(r.bad, 0);
+    assert_int_equal(fs_read(path, &cut), 0);
+    assert_int_equal(fs_write(path, cut.ptr, cut.len / 2), 0);
+    r = (struct fhir_load_report){0};
+    assert_int_equal(fhir_load_file(f->store, path, &r), 0);
+    assert_in_range(r.loaded, 100, 1999);
+    assert_in_range(r.bad, 1, 2); /* the line it ends in, and the end itself */
+    cut.ptr[cut.len - 8] ^= 1;    /* the checksum */
+    assert_int_equal(fs_write(path, cut.ptr, cut.len), 0);
+    r = (struct fhir_load_report){.strict = true};
+    assert_int_equal(fhir_load_file(f->store, path, &r), GRASP_EINVAL);
+    buf_release(&text);
+    buf_release(&cut);
+    free(path);
+}
+
+static void files_that_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct fhir_load_report r = {0};
+    assert_int_equal(fhir_load_file(f->store, "/nonexistent/x", &r), GRASP_ENOTFOUND);
+    assert_non_null(strstr(err_msg(), "/nonexistent/x"));
+    assert_int_equal(fhir_load_file(f->store, f->dir, &r), GRASP_EIO);
+    assert_non_null(strstr(err_msg(), "directory"));
+    r = load_text(f, "empty", "");
+    assert_int_equal(r.loaded + r.bad, 0);
+    r = load_text(f, "page.html", "<html>\n<body>\n</body>\n");
+    assert_int_equal(r.bad, 3);
+}
+
+#define stored(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +389,12 @@ int main(void)
         cmocka_unit_test(broken_lines_are_skipped),
         cmocka_unit_test(sizes_are_bounded),
         cmocka_unit_test(a_sink_stops_it),
+        cmocka_unit_test(urn_maps_grow),
+        stored(all_shapes_of_files_load),
+        stored(urn_references_become_ids),
+        stored(strict_stops_at_the_first_bad_line),
+        stored(gzip_is_read_also_when_cut),
+        stored(files_that_cannot_be_read),
     };
     return cmocka_run_group_tests_name("fhir_load", tests, NULL, NULL);
 }
