@@ -151,7 +151,8 @@ int pending_flush(struct pending *p, struct view *v)
 {
     MDB_cursor *cur = NULL;
     int rc = mdb_cursor_open(v->txn, v->store->idx, &cur);
-    qsort_r(p->v, p->n, sizeof(*p->v), by_key, p->keys.ptr);
+    if (p->n)
+        qsort_r(p->v, p->n, sizeof(*p->v), by_key, p->keys.ptr);
     for (size_t i = 0; rc == 0 && i < p->n; i++) {
         MDB_val k = {p->v[i].len, p->keys.ptr + p->v[i].at};
         MDB_val d = {sizeof(p->v[i].seq), &p->v[i].seq};
