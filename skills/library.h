@@ -31,7 +31,9 @@ struct oid {
 
 enum { LIBRARY_READ = 0, LIBRARY_WRITE = 1, LIBRARY_CREATE = 2, LIBRARY_BARE = 4 };
 
-/* With LIBRARY_WRITE: takes the library's lock (another run's: GRASP_ECONFLICT naming its process),
+/* A library is a git repository whose root holds the file .grasp-library; for reading, a folder
+ * skills/ is enough. Bare repositories are fine: they have no working tree to follow.
+ * With LIBRARY_WRITE: takes the library's lock (another run's: GRASP_ECONFLICT naming its process),
  * refuses what is not a skill library, is dirty, or has a branch other than the one checked out.
  * With LIBRARY_CREATE a missing or empty directory becomes a library with one commit (a README.md
  * that says what this is and how to read it). */
@@ -39,6 +41,11 @@ int library_open(struct library **lib, const char *dir, int flags);
 void library_close(struct library *lib);
 const char *library_dir(const struct library *lib);
 const char *library_branch(const struct library *lib); /* "main" */
+/* Who signs from here on. A run that must end in the same object ids when it is resumed keeps both
+ * and sets them again. */
+const char *library_author(const struct library *lib);
+const char *library_email(const struct library *lib);
+int library_identity_set(struct library *lib, const char *name, const char *email);
 
 int library_head(struct library *lib, struct oid *commit);
 /* Any revision git understands ("best~1", a tag, a full or short id); peels to a commit. */
@@ -66,10 +73,16 @@ struct commit_text {
 /* A commit object of `tree` with parent `parent`; no ref is touched. */
 int library_commit(struct library *lib, const struct oid *tree, const struct oid *parent,
                    const struct commit_text *text, struct oid *commit);
-/* Moves the branch from `from` to `to` if it still is at `from` (else GRASP_ECONFLICT), then lets
- * the working tree follow. Crash-safe: on the next open a half-updated working tree is completed.
- */
+/* 1 when `ancestor` is `commit` or in its history, 0 when not, negative on failure. */
+int library_contains(struct library *lib, const struct oid *commit, const struct oid *ancestor);
+/* Moves the branch from `from` to its descendant `to` if it still is at `from` (else
+ * GRASP_ECONFLICT), then lets the working tree follow. A branch that has `to` already is left alone
+ * (a resumed run accepts again what it accepted). Crash-safe: the next open for writing, or the
+ * next accept, completes a half-updated working tree; a user's edits are refused before the branch
+ * moves. */
 int library_accept(struct library *lib, const struct oid *from, const struct oid *to);
+/* Keeps a commit under refs/grasp/candidates/RUN/UPDATE/K. The same one again is fine, another one
+ * in its place GRASP_ECONFLICT. */
 int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k);
 /* The evidence note of a commit (JSON, canonical with indentation): written or replaced by an equal
  * one; a different one that exists is GRASP_ECONFLICT. */
@@ -77,7 +90,8 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
                  int64_t when);
 /* New reference; GRASP_ENOTFOUND when there is none. */
 int library_note_read(struct library *lib, const struct oid *commit, json_t **evidence);
-/* Stores bytes as a blob (the probe set) and returns its id. */
+/* Stores bytes as a blob (the probe set) and returns its id. refs/grasp/probes/ID points to it, so
+ * that `git gc` keeps it. */
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
 int library_blob_read(struct library *lib, const struct oid *blob, struct buf *out);
 /* Sets refs/tags/NAME as an annotated tag on a commit; replace: moves an existing one (the "best"
@@ -102,8 +116,13 @@ const char *library_trailer(const struct library_commit_info *c, const char *key
 /* First-parent history of a revision, newest first. Stops at the first non-zero return. */
 typedef int (*library_walk_fn)(const struct library_commit_info *c, void *arg);
 int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void *arg);
-/* All refs under refs/grasp/candidates/, in name order. */
+/* All refs that begin with `prefix` ("refs/tags/") and lead to a commit, in version order (2 before
+ * 10). Stops at the first non-zero return. */
 typedef int (*library_ref_fn)(const char *ref, const struct oid *commit, void *arg);
+int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, void *arg);
+/* Those under refs/grasp/candidates/. */
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
+/* Every object that has an evidence note; `ref` is the id of the note's blob. */
+int library_notes(struct library *lib, library_ref_fn fn, void *arg);
 
 #endif

@@ -1,0 +1,386 @@
+/*
+ * library.c - opening and making a library, and what the other files of it share: libgit2's errors
+ * in our words, ids, signatures, the compare-and-swap of refs.
+ */
+#include "skills/library_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+
+/* A user's `git status` holds git's locks for milliseconds: wait for it, not for an editor. */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE (10 * NS_PER_MS)
+
+int library_git_error(int rc, const char *fmt, ...)
+{
+    static const struct {
+        int git, ours;
+    } codes[] = {
+        {GIT_ENOTFOUND, GRASP_ENOTFOUND}, {GIT_EUNBORNBRANCH, GRASP_ENOTFOUND},
+        {GIT_EMODIFIED, GRASP_ECONFLICT}, {GIT_EEXISTS, GRASP_ECONFLICT},
+        {GIT_ELOCKED, GRASP_ECONFLICT},   {GIT_EINVALIDSPEC, GRASP_EINVAL},
+        {GIT_EAMBIGUOUS, GRASP_EINVAL},   {GIT_EOWNER, GRASP_EREFUSED},
+    };
+    const git_error *e = git_error_last();
+    char context[512];
+    int code = e && e->klass == GIT_ERROR_NOMEMORY ? GRASP_ENOMEM : GRASP_EIO;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+        if (codes[i].git == rc)
+            code = codes[i].ours;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(context, sizeof(context), fmt, ap);
+    va_end(ap);
+    return err_set(code, "%s: %s", context, e && e->message ? e->message : "git failed");
+}
+
+int library_need_write(const struct library *lib)
+{
+    if (lib->lock_fd < 0)
+        return err_set(GRASP_EINVAL, "the library '%s' was opened for reading only", lib->dir);
+    return 0;
+}
+
+void library_oid_out(struct oid *out, const git_oid *in)
+{
+    git_oid_tostr(out->hex, sizeof(out->hex), in);
+}
+
+int library_oid_in(git_oid *out, const struct oid *in)
+{
+    if (strlen(in->hex) != GIT_OID_HEXSZ || git_oid_fromstr(out, in->hex) < 0)
+        return err_set(GRASP_EINVAL, "'%s' is no object id", in->hex);
+    return 0;
+}
+
+int library_signature(struct library *lib, int64_t when, git_signature **out)
+{
+    int64_t ns = when ? when : clock_stamp();
+    int64_t seconds = ns / NS_PER_SEC - (ns % NS_PER_SEC < 0);
+    int rc = git_signature_new(out, lib->name, lib->email, seconds, 0);
+    return rc < 0 ? library_git_error(rc, "cannot sign as '%s <%s>'", lib->name, lib->email) : 0;
+}
+
+int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
+                    const git_oid *expected, const char *why)
+{
+    const struct timespec pause = {0, LOCK_PAUSE};
+    git_reference *made = NULL;
+    int rc;
+    library_lock_intent(lib, ref);
+    for (int i = 0;; i++) {
+        if (expected && git_oid_is_zero(expected))
+            rc = git_reference_create(&made, lib->repo, ref, id, 0, why);
+        else if (expected)
+            rc = git_reference_create_matching(&made, lib->repo, ref, id, 1, expected, why);
+        else
+            rc = git_reference_create(&made, lib->repo, ref, id, 1, why);
+        if (rc != GIT_ELOCKED || i == LOCK_TRIES)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    library_lock_intent(lib, NULL);
+    git_reference_free(made);
+    return rc < 0 ? library_git_error(rc, "cannot set %s in '%s'", ref, lib->dir) : 0;
+}
+
+int library_tip(struct library *lib, git_oid *out)
+{
+    int rc = git_reference_name_to_id(out, lib->repo, lib->head_ref);
+    return rc < 0 ? library_git_error(rc, "the library '%s' has no commit yet", lib->dir) : 0;
+}
+
+static int take_config(git_config *config, const char *key, const char *fallback, char **out)
+{
+    const char *v = NULL;
+    if (!config || git_config_get_string(&v, config, key) < 0 || !v || !*v || strpbrk(v, "<>\n"))
+        v = fallback;
+    *out = str_dup(v);
+    return *out ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+static int read_identity(struct library *lib)
+{
+    git_config *config = NULL;
+    git_repository_config_snapshot(&config, lib->repo);
+    int rc = take_config(config, "user.name", "grasp", &lib->name);
+    if (rc == 0)
+        rc = take_config(config, "user.email", "grasp@localhost", &lib->email);
+    git_config_free(config);
+    return rc < 0 ? rc : library_identity_set(lib, lib->name, lib->email);
+}
+
+const char *library_author(const struct library *lib)
+{
+    return lib->name;
+}
+
+const char *library_email(const struct library *lib)
+{
+    return lib->email;
+}
+
+int library_identity_set(struct library *lib, const char *name, const char *email)
+{
+    if (!*name || !*email || strpbrk(name, "<>\n") || strpbrk(email, "<>\n"))
+        return err_set(GRASP_EINVAL, "'%s <%s>' is no author", name, email);
+    char *n = str_dup(name), *e = str_dup(email);
+    if (!n || !e) {
+        free(n);
+        free(e);
+        return err_set(GRASP_ENOMEM, "out of memory");
+    }
+    free(lib->name);
+    free(lib->email);
+    lib->name = n;
+    lib->email = e;
+    int rc = git_repository_set_ident(lib->repo, n, e); /* of the reflog */
+    return rc < 0 ? library_git_error(rc, "cannot set the author") : 0;
+}
+
+/* Opens what is there; GRASP_ENOTFOUND when the directory itself is no repository. */
+static int open_repo(struct library *lib)
+{
+    int rc = git_repository_open_ext(&lib->repo, lib->dir, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+    if (rc < 0)
+        return library_git_error(rc, "cannot open the library '%s'", lib->dir);
+    free(lib->gitdir);
+    lib->gitdir = str_dup(git_repository_path(lib->repo));
+    return lib->gitdir ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+/* Which branch is ours: the one that HEAD names. */
+static int read_branch(struct library *lib)
+{
+    git_reference *head = NULL;
+    int rc = git_reference_lookup(&head, lib->repo, "HEAD");
+    if (rc < 0)
+        return library_git_error(rc, "the library '%s' has no HEAD", lib->dir);
+    const char *target = git_reference_symbolic_target(head);
+    rc = 0;
+    if (target && str_starts(target, "refs/heads/")) {
+        lib->head_ref = str_dup(target);
+        lib->branch = str_dup(target + strlen("refs/heads/"));
+    } else if (lib->flags & LIBRARY_WRITE) {
+        rc = err_set(GRASP_EREFUSED,
+                     "the library '%s' has no branch checked out (HEAD is detached): "
+                     "git -C '%s' switch main",
+                     lib->dir, lib->dir);
+    } else {
+        lib->head_ref = str_dup("HEAD");
+        lib->branch = str_dup("HEAD");
+    }
+    if (rc == 0 && (!lib->head_ref || !lib->branch))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    git_reference_free(head);
+    return rc;
+}
+
+static bool dir_holds_only(const char *dir, const char *name)
+{
+    bool only = true;
+    DIR *d = opendir(dir);
+    if (!d)
+        return errno == ENOENT;
+    for (struct dirent *e; only && (e = readdir(d));)
+        only = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+               strcmp(e->d_name, name) == 0;
+    closedir(d);
+    return only;
+}
+
+/* Removes what a stopped process had made of a new repository; the lock file stays. */
+static int wipe(const char *gitdir)
+{
+    int rc = 0;
+    DIR *d = opendir(gitdir);
+    if (!d)
+        return err_set_errno(GRASP_EIO, "cannot read '%s'", gitdir);
+    for (struct dirent *e; rc == 0 && (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            strcmp(e->d_name, "grasp.lock") == 0)
+            continue;
+        char *path = fs_join(gitdir, e->d_name);
+        rc = path ? fs_remove_tree(path) : err_set(GRASP_ENOMEM, "out of memory");
+        free(path);
+    }
+    closedir(d);
+    return rc;
+}
+
+static int init_repo(struct library *lib)
+{
+    git_repository_init_options options;
+    git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
+    options.flags = GIT_REPOSITORY_INIT_MKPATH;
+    if (lib->flags & LIBRARY_BARE)
+        options.flags |= GIT_REPOSITORY_INIT_BARE;
+    options.initial_head = "main";
+    options.description = "A skill library, kept by grasp\n";
+    int rc = library_lock_creating(lib, true);
+    if (rc == 0)
+        rc = wipe(lib->gitdir);
+    if (rc < 0)
+        return rc;
+    rc = git_repository_init_ext(&lib->repo, lib->dir, &options);
+    return rc < 0 ? library_git_error(rc, "cannot make the library '%s'", lib->dir) : 0;
+}
+
+/* A missing or empty directory, or what a stopped process left of one, becomes a repository with
+ * an unborn branch. The lock is taken before the first file. */
+static int create(struct library *lib)
+{
+    bool bare = lib->flags & LIBRARY_BARE;
+    int rc;
+    free(lib->gitdir);
+    lib->gitdir = fs_join(lib->dir, bare ? "" : ".git/");
+    if (!lib->gitdir)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    bool blank = dir_holds_only(lib->dir, bare ? "grasp.lock" : ".git") &&
+                 (bare || dir_holds_only(lib->gitdir, "grasp.lock"));
+    if (!blank && !library_lock_half_made(lib->gitdir))
+        return err_set(GRASP_EREFUSED,
+                       "'%s' is neither empty nor a git repository: name a new directory",
+                       lib->dir);
+    if ((rc = fs_mkdirs(lib->gitdir)) < 0 || (rc = library_lock(lib)) < 0)
+        return rc;
+    /* Somebody else may have made it while we waited for the lock. */
+    if (lib->creating || open_repo(lib) < 0)
+        rc = init_repo(lib);
+    return rc;
+}
+
+/* The branch has no commit: make the first, or say why not. */
+static int begin_branch(struct library *lib)
+{
+    git_oid tip;
+    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0)
+        return lib->creating ? library_lock_creating(lib, false) : 0;
+    if (!(lib->flags & LIBRARY_CREATE))
+        return err_set(lib->flags & LIBRARY_WRITE ? GRASP_EREFUSED : GRASP_ENOTFOUND,
+                       "the library '%s' has no commit yet", lib->dir);
+    if (!git_repository_is_bare(lib->repo) && !dir_holds_only(lib->dir, ".git"))
+        return err_set(GRASP_EREFUSED,
+                       "the repository '%s' has files but no commit: commit them, or name a new "
+                       "directory",
+                       lib->dir);
+    return library_first_commit(lib);
+}
+
+/* What makes a repository a library: its marker; for reading, skills/ will do. */
+static int check_marker(struct library *lib)
+{
+    git_oid tip;
+    git_tree *tree = NULL;
+    git_blob *blob = NULL;
+    int rc = library_tip(lib, &tip);
+    if (rc < 0 || (rc = library_tree_lookup(lib, &tip, &tree)) < 0)
+        return rc;
+    const git_tree_entry *marker = git_tree_entry_byname(tree, LIBRARY_MARKER);
+    if (!marker) {
+        if ((lib->flags & LIBRARY_WRITE) || !git_tree_entry_byname(tree, "skills"))
+            rc = err_set(GRASP_EREFUSED,
+                         "'%s' is a git repository but no skill library (no %s in its root); to "
+                         "make it one: cd '%s' && echo 'format 1' > %s && git add %s && git commit",
+                         lib->dir, LIBRARY_MARKER, lib->dir, LIBRARY_MARKER, LIBRARY_MARKER);
+        goto out;
+    }
+    rc = git_blob_lookup(&blob, lib->repo, git_tree_entry_id(marker));
+    if (rc < 0)
+        rc = library_git_error(rc, "cannot read %s of '%s'", LIBRARY_MARKER, lib->dir);
+    else if (git_blob_rawsize(blob) != strlen(LIBRARY_MARKER_TEXT) ||
+             memcmp(git_blob_rawcontent(blob), LIBRARY_MARKER_TEXT, strlen(LIBRARY_MARKER_TEXT)) !=
+                 0)
+        rc = err_set(GRASP_EREFUSED,
+                     "the library '%s' has another format than this grasp reads (its %s says so)",
+                     lib->dir, LIBRARY_MARKER);
+out:
+    git_blob_free(blob);
+    git_tree_free(tree);
+    return rc;
+}
+
+static int open_checked(struct library *lib)
+{
+    int rc = open_repo(lib);
+    if (rc == GRASP_ENOTFOUND && (lib->flags & LIBRARY_CREATE))
+        rc = create(lib);
+    else if (rc == GRASP_ENOTFOUND)
+        rc = err_set(rc, "there is no skill library in '%s'", lib->dir);
+    if (rc < 0)
+        return rc;
+    if ((lib->flags & LIBRARY_WRITE) && git_repository_is_worktree(lib->repo))
+        return err_set(GRASP_EREFUSED,
+                       "'%s' is a linked worktree: name the library's own directory", lib->dir);
+    if ((lib->flags & LIBRARY_WRITE) && lib->lock_fd < 0 && (rc = library_lock(lib)) < 0)
+        return rc;
+    if ((rc = read_branch(lib)) < 0)
+        return rc;
+    if (lib->creating && git_repository_head_unborn(lib->repo) == 1) {
+        git_repository_free(lib->repo);
+        lib->repo = NULL;
+        rc = init_repo(lib);
+    }
+    if (rc < 0 || (rc = read_identity(lib)) < 0 || (rc = begin_branch(lib)) < 0 ||
+        (rc = check_marker(lib)) < 0)
+        return rc;
+    if (!(lib->flags & LIBRARY_WRITE) || git_repository_is_bare(lib->repo))
+        return 0;
+    if ((rc = library_checkout_settle(lib)) < 0)
+        return rc;
+    return library_clean(lib);
+}
+
+int library_open(struct library **out, const char *dir, int flags)
+{
+    struct library *lib = calloc(1, sizeof(*lib));
+    int rc = 0;
+    *out = NULL;
+    if (!lib)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    git_libgit2_init();
+    lib->lock_fd = -1;
+    lib->flags = flags & LIBRARY_CREATE ? flags | LIBRARY_WRITE : flags;
+    lib->dir = str_dup(dir);
+    rc = lib->dir ? open_checked(lib) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0)
+        library_close(lib);
+    else
+        *out = lib;
+    return rc;
+}
+
+void library_close(struct library *lib)
+{
+    if (!lib)
+        return;
+    library_unlock(lib);
+    git_repository_free(lib->repo);
+    free(lib->dir);
+    free(lib->gitdir);
+    free(lib->branch);
+    free(lib->head_ref);
+    free(lib->name);
+    free(lib->email);
+    free(lib);
+    git_libgit2_shutdown();
+}
+
+const char *library_dir(const struct library *lib)
+{
+    return lib->dir;
+}
+
+const char *library_branch(const struct library *lib)
+{
+    return lib->branch;
+}

@@ -1,0 +1,375 @@
+/*
+ * library_checkout.c - the working tree follows the branch.
+ *
+ * The branch moves first, then the files. Between the two, the file grasp-checkout in the git
+ * directory says "FROM TO": whoever opens the library next (after a SIGKILL, a full disk) finishes
+ * the job. A user's edit is told from our half-done work by content: every file that differs
+ * between the two commits must be as in one of them, byte for byte (files are replaced by rename,
+ * so there is no half-written one); anything else in the working tree must be as in the commit.
+ * Otherwise nothing is touched and the library is refused. Files that git does not track stand in
+ * nobody's way outside skills/.
+ */
+#include "skills/library_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+
+#define NAMED_MAX   5 /* so many changed files are named */
+#define INDEX_TRIES 100
+#define INDEX_PAUSE (10 * NS_PER_MS)
+
+static bool entry_counts(const git_status_entry *e, const char **path)
+{
+    const git_diff_delta *d = e->index_to_workdir ? e->index_to_workdir : e->head_to_index;
+    *path = d ? (d->new_file.path ? d->new_file.path : d->old_file.path) : "?";
+    if (e->status == GIT_STATUS_WT_NEW)
+        return str_starts(*path, "skills/");
+    return e->status != GIT_STATUS_CURRENT && e->status != GIT_STATUS_IGNORED;
+}
+
+int library_clean(struct library *lib)
+{
+    git_status_options options;
+    git_status_list *list = NULL;
+    struct buf names = BUF_INIT;
+    size_t changed = 0;
+    if (git_repository_state(lib->repo) != GIT_REPOSITORY_STATE_NONE)
+        return err_set(GRASP_EREFUSED,
+                       "the library '%s' is in the middle of a merge, rebase or bisect: finish or "
+                       "abort it",
+                       lib->dir);
+    git_status_options_init(&options, GIT_STATUS_OPTIONS_VERSION);
+    options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
+    options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
+                    GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
+    int rc = git_status_list_new(&list, lib->repo, &options);
+    if (rc < 0)
+        return library_git_error(rc, "cannot compare the working tree of '%s'", lib->dir);
+    for (size_t i = 0; i < git_status_list_entrycount(list); i++) {
+        const char *path;
+        if (entry_counts(git_status_byindex(list, i), &path) && ++changed <= NAMED_MAX)
+            buf_addf(&names, "%s%s", changed > 1 ? ", " : "", path);
+    }
+    if (changed)
+        rc = err_set(GRASP_EREFUSED,
+                     "the library '%s' has changes that are in no commit (%s%s): commit them, or "
+                     "drop them with git -C '%s' stash -u",
+                     lib->dir, names.ptr, changed > NAMED_MAX ? ", ..." : "", lib->dir);
+    git_status_list_free(list);
+    buf_release(&names);
+    return rc;
+}
+
+/* The difference of two commits; a zero `from` is nothing at all. */
+static int diff_commits(struct library *lib, const git_oid *from, const git_oid *to,
+                        git_diff **diff)
+{
+    git_diff_options options;
+    git_tree *a = NULL, *b = NULL;
+    int rc = git_oid_is_zero(from) ? 0 : library_tree_lookup(lib, from, &a);
+    if (rc == 0)
+        rc = library_tree_lookup(lib, to, &b);
+    git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
+    options.flags = GIT_DIFF_SKIP_BINARY_CHECK | GIT_DIFF_INCLUDE_TYPECHANGE;
+    if (rc == 0 && (rc = git_diff_tree_to_tree(diff, lib->repo, a, b, &options)) < 0)
+        rc = library_git_error(rc, "cannot compare two commits of '%s'", lib->dir);
+    git_tree_free(a);
+    git_tree_free(b);
+    return rc;
+}
+
+static char *workdir_path(struct library *lib, const char *path)
+{
+    return fs_join(git_repository_workdir(lib->repo), path);
+}
+
+/* A tree from elsewhere may hold entries named ".." or ".git"; git refuses them, and so do we. */
+static bool path_safe(const char *path)
+{
+    for (const char *p = path;; p++) {
+        size_t n = strcspn(p, "/");
+        if (n == 0 || (n <= 2 && strspn(p, ".") >= n) || (n == 4 && strncasecmp(p, ".git", 4) == 0))
+            return false;
+        p += n;
+        if (!*p)
+            return true;
+    }
+}
+
+/* What is in the working tree at `path`, as git would store it; zero when nothing is. */
+static int workdir_id(struct library *lib, const char *path, git_oid *id)
+{
+    struct stat st;
+    char target[4096];
+    char *full = workdir_path(lib, path);
+    int rc = 0;
+    memset(id, 0, sizeof(*id));
+    if (!full)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (lstat(full, &st) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            rc = err_set_errno(GRASP_EIO, "cannot look at '%s'", full);
+    } else if (S_ISLNK(st.st_mode)) {
+        ssize_t n = readlink(full, target, sizeof(target));
+        rc = n < 0 ? -1 : git_odb_hash(id, target, (size_t)n, GIT_OBJECT_BLOB);
+    } else if (S_ISREG(st.st_mode)) {
+        rc = git_repository_hashfile(id, lib->repo, full, GIT_OBJECT_BLOB, path);
+    } else if (!S_ISDIR(st.st_mode)) {
+        id->id[0] = 1; /* a device or a pipe is nobody's blob */
+    }
+    if (rc == -1)
+        rc = library_git_error(rc, "cannot read '%s'", full);
+    free(full);
+    return rc;
+}
+
+int library_checkout_check(struct library *lib, const git_oid *from, const git_oid *to)
+{
+    git_diff *diff = NULL;
+    int rc = diff_commits(lib, from, to, &diff);
+    for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++) {
+        const git_diff_delta *d = git_diff_get_delta(diff, i);
+        git_oid is;
+        if (!path_safe(d->new_file.path))
+            return git_diff_free(diff), err_set(GRASP_EREFUSED,
+                                                "the library '%s' has a file named "
+                                                "'%s'",
+                                                lib->dir, d->new_file.path);
+        rc = workdir_id(lib, d->new_file.path, &is);
+        if (rc == 0 && !git_oid_equal(&is, &d->old_file.id) && !git_oid_equal(&is, &d->new_file.id))
+            rc = err_set(GRASP_EREFUSED,
+                         "%s of the library '%s' was edited and is in no commit: move it away, "
+                         "then git -C '%s' reset --hard",
+                         d->new_file.path, lib->dir, lib->dir);
+    }
+    git_diff_free(diff);
+    return rc;
+}
+
+static int write_fd(int fd, const void *bytes, size_t len)
+{
+    for (const char *p = bytes; len;) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Replaces `path` by rename. The temporary file is in the git directory, where it is in nobody's
+ * way if we are killed, and always the same one: we have the lock. */
+static int replace_file(struct library *lib, const char *path, const void *bytes, size_t len,
+                        mode_t mode)
+{
+    char *tmp = fs_join(lib->gitdir, "grasp-checkout.tmp");
+    int rc = 0;
+    if (!tmp)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    unlink(tmp);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) {
+        rc = err_set_errno(GRASP_EIO, "cannot create '%s'", tmp);
+        goto out;
+    }
+    if (write_fd(fd, bytes, len) < 0 || fsync(fd) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+    if (close(fd) < 0 && rc == 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+    if (rc == 0 && rename(tmp, path) < 0)
+        rc = errno == EXDEV ? fs_write(path, bytes, len)
+                            : err_set_errno(GRASP_EIO, "cannot replace '%s'", path);
+    if (rc < 0)
+        unlink(tmp);
+out:
+    free(tmp);
+    return rc;
+}
+
+static int put_link(const char *path, const char *bytes, size_t len)
+{
+    char *target = str_ndup(bytes, len);
+    if (!target)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    int rc = 0;
+    if ((unlink(path) < 0 && errno != ENOENT) || symlink(target, path) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot make the link '%s'", path);
+    free(target);
+    return rc;
+}
+
+static int put_file(struct library *lib, const git_diff_file *file)
+{
+    git_blob *blob = NULL;
+    char *full = workdir_path(lib, file->path), *dir = full ? fs_dirname(full) : NULL;
+    int rc = dir ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0)
+        goto out;
+    if ((rc = git_blob_lookup(&blob, lib->repo, &file->id)) < 0) {
+        rc = library_git_error(rc, "cannot read %s of '%s'", file->path, lib->dir);
+        goto out;
+    }
+    const char *bytes = git_blob_rawcontent(blob);
+    size_t len = (size_t)git_blob_rawsize(blob);
+    if (file->mode == GIT_FILEMODE_LINK)
+        rc = put_link(full, bytes, len);
+    else
+        rc = replace_file(lib, full, bytes, len,
+                          file->mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0777 : 0666);
+out:
+    git_blob_free(blob);
+    free(dir);
+    free(full);
+    return rc;
+}
+
+/* Removes a file and the folders that it leaves empty. */
+static int drop_file(struct library *lib, const char *path)
+{
+    char *full = workdir_path(lib, path);
+    int rc = 0;
+    if (!full)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (unlink(full) < 0 && errno != ENOENT && errno != ENOTDIR) {
+        rc = err_set_errno(GRASP_EIO, "cannot remove '%s'", full);
+        goto out;
+    }
+    size_t root = strlen(full) - strlen(path);
+    for (char *slash; (slash = strrchr(full + root, '/'));) {
+        *slash = '\0';
+        if (rmdir(full) < 0)
+            break;
+    }
+out:
+    free(full);
+    return rc;
+}
+
+/* The index entry of a file we just wrote, with its times and sizes: git sees it as unchanged
+ * without reading it again. */
+static int index_put(struct library *lib, git_index *index, const git_diff_file *file)
+{
+    git_index_entry e = {.mode = file->mode, .id = file->id, .path = file->path};
+    struct stat st;
+    char *full = workdir_path(lib, file->path);
+    if (!full)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (lstat(full, &st) == 0) {
+        e.ctime.seconds = (int32_t)st.st_ctim.tv_sec;
+        e.ctime.nanoseconds = (uint32_t)st.st_ctim.tv_nsec;
+        e.mtime.seconds = (int32_t)st.st_mtim.tv_sec;
+        e.mtime.nanoseconds = (uint32_t)st.st_mtim.tv_nsec;
+        e.dev = (uint32_t)st.st_dev;
+        e.ino = (uint32_t)st.st_ino;
+        e.uid = (uint32_t)st.st_uid;
+        e.gid = (uint32_t)st.st_gid;
+        e.file_size = (uint32_t)st.st_size;
+    }
+    free(full);
+    int rc = git_index_add(index, &e);
+    return rc < 0 ? library_git_error(rc, "cannot write the index of '%s'", lib->dir) : 0;
+}
+
+static int index_save(struct library *lib, git_index *index)
+{
+    const struct timespec pause = {0, INDEX_PAUSE};
+    int rc;
+    library_lock_intent(lib, "index");
+    for (int i = 0; (rc = git_index_write(index)) == GIT_ELOCKED && i < INDEX_TRIES; i++)
+        nanosleep(&pause, NULL);
+    library_lock_intent(lib, NULL);
+    return rc < 0 ? library_git_error(rc, "cannot write the index of '%s'", lib->dir) : 0;
+}
+
+/* Files first, removals before additions (a file may give way to a folder), then the index. */
+static int apply(struct library *lib, const git_oid *from, const git_oid *to)
+{
+    git_diff *diff = NULL;
+    git_index *index = NULL;
+    int rc = diff_commits(lib, from, to, &diff);
+    if (rc < 0)
+        return rc;
+    if ((rc = git_repository_index(&index, lib->repo)) < 0 || (rc = git_index_read(index, 1)) < 0) {
+        rc = library_git_error(rc, "cannot read the index of '%s'", lib->dir);
+        goto out;
+    }
+    size_t n = git_diff_num_deltas(diff);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const git_diff_delta *d = git_diff_get_delta(diff, i);
+        if (d->status != GIT_DELTA_DELETED)
+            continue;
+        rc = drop_file(lib, d->old_file.path);
+        git_index_remove(index, d->old_file.path, 0);
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const git_diff_delta *d = git_diff_get_delta(diff, i);
+        if (d->status == GIT_DELTA_DELETED || d->new_file.mode == GIT_FILEMODE_COMMIT)
+            continue;
+        rc = put_file(lib, &d->new_file);
+        if (rc == 0)
+            rc = index_put(lib, index, &d->new_file);
+    }
+    if (rc == 0)
+        rc = index_save(lib, index);
+out:
+    git_index_free(index);
+    git_diff_free(diff);
+    return rc;
+}
+
+int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to)
+{
+    struct oid a, b;
+    char text[2 * GIT_OID_HEXSZ + 3];
+    char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
+    if (!path)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    library_oid_out(&a, from);
+    library_oid_out(&b, to);
+    snprintf(text, sizeof(text), "%s %s\n", a.hex, b.hex);
+    int rc = replace_file(lib, path, text, strlen(text), 0666);
+    free(path);
+    return rc;
+}
+
+int library_checkout_settle(struct library *lib)
+{
+    struct buf text = BUF_INIT;
+    git_oid from, to, tip;
+    char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
+    int rc = path ? fs_read(path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0) {
+        rc = rc == GRASP_ENOTFOUND ? 0 : rc;
+        goto out;
+    }
+    bool ours = text.len == 2 * GIT_OID_HEXSZ + 2 && git_oid_fromstrn(&from, text.ptr, 40) == 0 &&
+                git_oid_fromstrn(&to, text.ptr + 41, 40) == 0;
+    /* When the branch is elsewhere it never moved, or somebody moved on: then the working tree is
+     * judged by what it is. */
+    if (ours && git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0 &&
+        git_oid_equal(&tip, &to)) {
+        if ((rc = library_checkout_check(lib, &from, &to)) < 0 || (rc = apply(lib, &from, &to)) < 0)
+            goto out;
+    }
+    if (unlink(path) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot remove '%s'", path);
+out:
+    free(path);
+    buf_release(&text);
+    return rc;
+}

@@ -1,0 +1,388 @@
+/*
+ * library_history.c - commits and what hangs on them: the branch, candidates' refs, evidence notes,
+ * tags, and reading history back.
+ *
+ * A message is subject, body, trailers, each a paragraph of its own, trailers last: git takes only
+ * the last paragraph for trailers, so a model's text in the body cannot forge one.
+ */
+#include "skills/library_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+
+#define LINE_MAX_BYTES 1024  /* of a subject or a trailer */
+#define BODY_MAX_BYTES 16384 /* of a body */
+#define EVIDENCE_MAX   (64 << 20)
+
+static const char readme[] =
+    "# A skill library\n"
+    "\n"
+    "Kept by grasp. Each skill is a folder `skills/NAME` with a `SKILL.md` (Agent Skills\n"
+    "convention). Every commit on the branch is an edit that a measurement let in; edits that "
+    "were\n"
+    "measured and refused are under `refs/grasp/candidates/`, the probe sets under\n"
+    "`refs/grasp/probes/`, the evidence for each in git notes.\n"
+    "\n"
+    "    git log --format='%h %s %(trailers:key=Gate-Score,valueonly)'\n"
+    "    git log --notes=gate -1\n"
+    "    git blame skills/NAME/SKILL.md\n"
+    "    git for-each-ref --sort=version:refname refs/grasp/candidates\n"
+    "    git fetch origin 'refs/grasp/*:refs/grasp/*' refs/notes/gate:refs/notes/gate\n";
+
+/* Appends one line: control characters and line ends become spaces, bad UTF-8 U+FFFD. */
+static void add_line(struct buf *out, const char *text)
+{
+    size_t len = strlen(text), start = out->len;
+    len = utf8_cut(text, len, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES);
+    for (size_t i = 0; i < len;) {
+        uint32_t cp;
+        size_t n = utf8_decode(text + i, len - i, &cp);
+        if (cp < 0x20 || cp == 0x7f)
+            buf_addch(out, ' ');
+        else if (cp == 0xfffd)
+            buf_adds(out, "\xef\xbf\xbd");
+        else
+            buf_add(out, text + i, n);
+        i += n;
+    }
+    while (out->len > start && out->ptr[out->len - 1] == ' ')
+        buf_truncate(out, out->len - 1);
+}
+
+/* Appends a body: no control characters, at most one blank line in a row, and no line that git
+ * could take for the start of a patch ("---"), which would hide the trailers. */
+static void add_body(struct buf *out, const char *text)
+{
+    size_t len = strlen(text), start = out->len;
+    struct buf line = BUF_INIT;
+    bool blank = true;
+    len = utf8_cut(text, len, len < BODY_MAX_BYTES ? len : BODY_MAX_BYTES);
+    for (const char *p = text, *end = text + len; p < end && !out->failed;) {
+        const char *eol = memchr(p, '\n', (size_t)(end - p));
+        size_t n = (size_t)((eol ? eol : end) - p);
+        char *copy = str_ndup(p, n);
+        buf_reset(&line);
+        for (size_t at = 0; copy && at < n; at += LINE_MAX_BYTES)
+            add_line(&line, copy + at);
+        free(copy);
+        if (line.len || !blank)
+            buf_addf(out, "%s%s\n", str_starts(line.ptr, "---") ? " " : "", line.ptr);
+        blank = line.len == 0;
+        p += n + 1;
+    }
+    while (out->len > start && out->ptr[out->len - 1] == '\n')
+        buf_truncate(out, out->len - 1);
+    buf_release(&line);
+}
+
+static bool trailer_key_valid(const char *key)
+{
+    for (const char *p = key; *p; p++)
+        if (!ascii_isalnum(*p) && *p != '-')
+            return false;
+    return *key != '\0';
+}
+
+static int compose(const struct commit_text *text, struct buf *out)
+{
+    add_line(out, text->subject);
+    if (out->len == 0)
+        return err_set(GRASP_EINVAL, "a commit needs a subject");
+    buf_adds(out, "\n");
+    if (text->body && *text->body) {
+        size_t start = out->len;
+        buf_adds(out, "\n");
+        add_body(out, text->body);
+        if (out->len == start + 1)
+            buf_truncate(out, start);
+        else
+            buf_adds(out, "\n");
+    }
+    for (size_t i = 0; i < text->n; i++) {
+        const struct trailer *t = &text->trailers[i];
+        if (!trailer_key_valid(t->key))
+            return err_set(GRASP_EINVAL, "'%s' cannot be a trailer's key", t->key);
+        buf_addf(out, "%s%s: ", i ? "" : "\n", t->key);
+        add_line(out, t->value);
+        buf_adds(out, "\n");
+    }
+    return buf_check(out);
+}
+
+int library_commit(struct library *lib, const struct oid *tree, const struct oid *parent,
+                   const struct commit_text *text, struct oid *commit)
+{
+    struct buf message = BUF_INIT;
+    git_signature *who = NULL;
+    git_tree *t = NULL;
+    git_commit *p = NULL;
+    git_oid id;
+    int rc = compose(text, &message);
+    if (rc < 0 || (rc = library_signature(lib, text->when, &who)) < 0 ||
+        (rc = library_oid_in(&id, tree)) < 0 || (rc = library_tree_lookup(lib, &id, &t)) < 0)
+        goto out;
+    if (*parent->hex) {
+        if ((rc = library_oid_in(&id, parent)) < 0)
+            goto out;
+        if ((rc = git_commit_lookup(&p, lib->repo, &id)) < 0) {
+            rc = library_git_error(rc, "no commit %s in '%s'", parent->hex, lib->dir);
+            goto out;
+        }
+    }
+    const git_commit *parents[] = {p};
+    rc =
+        git_commit_create(&id, lib->repo, NULL, who, who, NULL, message.ptr, t, p ? 1 : 0, parents);
+    if (rc < 0)
+        rc = library_git_error(rc, "cannot write a commit to '%s'", lib->dir);
+    else
+        library_oid_out(commit, &id);
+out:
+    git_commit_free(p);
+    git_tree_free(t);
+    git_signature_free(who);
+    buf_release(&message);
+    return rc;
+}
+
+/* The tree of a new library: what it is, its marker, and that git leaves its bytes alone. */
+static int first_tree(struct library *lib, struct oid *tree)
+{
+    static const struct {
+        const char *name, *text;
+    } files[] = {{"README.md", readme},
+                 {LIBRARY_MARKER, LIBRARY_MARKER_TEXT},
+                 {".gitattributes", "skills/** -text\n"}};
+    git_treebuilder *builder = NULL;
+    git_oid id;
+    int rc = git_treebuilder_new(&builder, lib->repo, NULL);
+    for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(*files); i++) {
+        rc = git_blob_create_from_buffer(&id, lib->repo, files[i].text, strlen(files[i].text));
+        if (rc == 0)
+            rc = git_treebuilder_insert(NULL, builder, files[i].name, &id, GIT_FILEMODE_BLOB);
+    }
+    if (rc == 0)
+        rc = git_treebuilder_write(&id, builder);
+    if (rc < 0)
+        rc = library_git_error(rc, "cannot write to '%s'", lib->dir);
+    else
+        library_oid_out(tree, &id);
+    git_treebuilder_free(builder);
+    return rc;
+}
+
+int library_first_commit(struct library *lib)
+{
+    const struct commit_text text = {.subject = "Begin a skill library"};
+    const struct oid none = {""};
+    const git_oid zero = {{0}};
+    struct oid tree, commit;
+    git_oid id;
+    int rc = first_tree(lib, &tree);
+    if (rc < 0 || (rc = library_commit(lib, &tree, &none, &text, &commit)) < 0 ||
+        (rc = library_oid_in(&id, &commit)) < 0)
+        return rc;
+    if (!git_repository_is_bare(lib->repo) && (rc = library_checkout_begin(lib, &zero, &id)) < 0)
+        return rc;
+    if ((rc = library_ref_set(lib, lib->head_ref, &id, &zero, "grasp: new library")) < 0)
+        return rc;
+    return lib->creating ? library_lock_creating(lib, false) : 0;
+}
+
+int library_head(struct library *lib, struct oid *commit)
+{
+    git_oid id;
+    int rc = library_tip(lib, &id);
+    if (rc == 0)
+        library_oid_out(commit, &id);
+    return rc;
+}
+
+int library_resolve(struct library *lib, const char *rev, struct oid *commit)
+{
+    git_object *any = NULL, *peeled = NULL;
+    int rc = git_revparse_single(&any, lib->repo, rev);
+    if (rc == 0)
+        rc = git_object_peel(&peeled, any, GIT_OBJECT_COMMIT);
+    if (rc < 0)
+        rc = library_git_error(rc, "no revision '%s' in the library '%s'", rev, lib->dir);
+    else
+        library_oid_out(commit, git_object_id(peeled));
+    git_object_free(peeled);
+    git_object_free(any);
+    return rc;
+}
+
+static int contains(struct library *lib, const git_oid *commit, const git_oid *ancestor)
+{
+    if (git_oid_equal(commit, ancestor))
+        return 1;
+    int rc = git_graph_descendant_of(lib->repo, commit, ancestor);
+    return rc < 0 ? library_git_error(rc, "cannot walk the history of '%s'", lib->dir) : rc;
+}
+
+int library_contains(struct library *lib, const struct oid *commit, const struct oid *ancestor)
+{
+    git_oid a, b;
+    int rc = library_oid_in(&a, commit);
+    if (rc < 0 || (rc = library_oid_in(&b, ancestor)) < 0)
+        return rc;
+    return contains(lib, &a, &b);
+}
+
+/* The branch is still where HEAD points, and the working tree is as its commit says. */
+static int follow_possible(struct library *lib, const git_oid *from, const git_oid *to)
+{
+    git_reference *head = NULL;
+    int rc = git_reference_lookup(&head, lib->repo, "HEAD");
+    const char *target = rc == 0 ? git_reference_symbolic_target(head) : NULL;
+    if (!target || strcmp(target, lib->head_ref) != 0)
+        rc = err_set(GRASP_EREFUSED,
+                     "another branch was checked out in the library '%s': git -C '%s' switch '%s'",
+                     lib->dir, lib->dir, lib->branch);
+    git_reference_free(head);
+    if (rc < 0 || (rc = library_clean(lib)) < 0 || (rc = library_checkout_check(lib, from, to)) < 0)
+        return rc;
+    return library_checkout_begin(lib, from, to);
+}
+
+int library_accept(struct library *lib, const struct oid *from, const struct oid *to)
+{
+    git_oid a, b, tip;
+    int rc = library_need_write(lib);
+    if (rc < 0 || (rc = library_oid_in(&a, from)) < 0 || (rc = library_oid_in(&b, to)) < 0)
+        return rc;
+    bool bare = git_repository_is_bare(lib->repo);
+    if (!bare && (rc = library_checkout_settle(lib)) < 0)
+        return rc;
+    if ((rc = library_tip(lib, &tip)) < 0 || (rc = contains(lib, &tip, &b)) != 0)
+        return rc < 0 ? rc : 0;
+    if (!git_oid_equal(&tip, &a))
+        return err_set(GRASP_ECONFLICT,
+                       "the branch '%s' of the library '%s' moved to %.10s while %.10s was "
+                       "expected: somebody else committed",
+                       lib->branch, lib->dir, git_oid_tostr_s(&tip), from->hex);
+    if ((rc = contains(lib, &b, &a)) <= 0)
+        return rc < 0
+                   ? rc
+                   : err_set(GRASP_EINVAL, "%.10s is no descendant of %.10s", to->hex, from->hex);
+    if (!bare && (rc = follow_possible(lib, &a, &b)) < 0)
+        return rc;
+    if ((rc = library_ref_set(lib, lib->head_ref, &b, &a, "grasp: accepted")) < 0)
+        return rc;
+    return bare ? 0 : library_checkout_settle(lib);
+}
+
+int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k)
+{
+    const git_oid zero = {{0}};
+    git_oid id, there;
+    char ref[512];
+    int valid = 0, rc = library_need_write(lib);
+    if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
+        return rc;
+    int n = snprintf(ref, sizeof(ref), LIBRARY_CANDIDATES "%s/%d/%d", run, update, k);
+    if (n < 0 || (size_t)n >= sizeof(ref) || strchr(run, '/') ||
+        git_reference_name_is_valid(&valid, ref) < 0 || !valid)
+        return err_set(GRASP_EINVAL, "'%.80s' cannot be a run's name", run);
+    if (git_reference_name_to_id(&there, lib->repo, ref) < 0)
+        return library_ref_set(lib, ref, &id, &zero, "grasp: candidate");
+    if (!git_oid_equal(&there, &id))
+        return err_set(GRASP_ECONFLICT, "%s of the library '%s' is %.10s already, not %.10s", ref,
+                       lib->dir, git_oid_tostr_s(&there), commit->hex);
+    return 0;
+}
+
+/* The text of a commit's note; GRASP_ENOTFOUND. */
+static int note_text(struct library *lib, const struct oid *commit, git_oid *id, struct buf *out)
+{
+    git_note *note = NULL;
+    int rc = library_oid_in(id, commit);
+    if (rc < 0)
+        return rc;
+    if ((rc = git_note_read(&note, lib->repo, LIBRARY_NOTES_REF, id)) < 0)
+        return library_git_error(rc, "no evidence for %.10s in '%s'", commit->hex, lib->dir);
+    buf_adds(out, git_note_message(note));
+    git_note_free(note);
+    return buf_check(out);
+}
+
+int library_note(struct library *lib, const struct oid *commit, const json_t *evidence,
+                 int64_t when)
+{
+    struct buf there = BUF_INIT, text = BUF_INIT;
+    git_signature *who = NULL;
+    git_oid id, made;
+    int rc = library_need_write(lib);
+    if (rc < 0)
+        return rc;
+    char *json = json_dumps(evidence, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    if (!json)
+        return err_set(GRASP_ENOMEM, "cannot write evidence as JSON");
+    buf_addf(&text, "%s\n", json);
+    free(json);
+    if ((rc = buf_check(&text)) < 0)
+        goto out;
+    rc = note_text(lib, commit, &id, &there);
+    if (rc == 0 && strcmp(there.ptr, text.ptr) != 0)
+        rc = err_set(GRASP_ECONFLICT, "%.10s of the library '%s' has other evidence already",
+                     commit->hex, lib->dir);
+    if (rc != GRASP_ENOTFOUND)
+        goto out;
+    if ((rc = library_signature(lib, when, &who)) < 0)
+        goto out;
+    library_lock_intent(lib, LIBRARY_NOTES_REF);
+    rc = git_note_create(&made, lib->repo, LIBRARY_NOTES_REF, who, who, &id, text.ptr, 0);
+    library_lock_intent(lib, NULL);
+    if (rc < 0)
+        rc = library_git_error(rc, "cannot write evidence to '%s'", lib->dir);
+out:
+    git_signature_free(who);
+    buf_release(&there);
+    buf_release(&text);
+    return rc;
+}
+
+int library_note_read(struct library *lib, const struct oid *commit, json_t **evidence)
+{
+    struct buf text = BUF_INIT;
+    char what[80];
+    git_oid id;
+    *evidence = NULL;
+    int rc = note_text(lib, commit, &id, &text);
+    snprintf(what, sizeof(what), "evidence of %.40s", commit->hex);
+    if (rc == 0 && text.len > EVIDENCE_MAX)
+        rc = err_set(GRASP_ELIMIT, "%s is longer than %d bytes", what, EVIDENCE_MAX);
+    if (rc == 0)
+        rc = json_parse(evidence, text.ptr, text.len, what);
+    buf_release(&text);
+    return rc;
+}
+
+int library_branch_set(struct library *lib, const char *name, const struct oid *commit)
+{
+    struct buf ref = BUF_INIT;
+    git_oid id;
+    int valid = 0, rc = library_need_write(lib);
+    if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
+        return rc;
+    buf_addf(&ref, "refs/heads/%s", name);
+    if ((rc = buf_check(&ref)) < 0)
+        goto out;
+    if (git_branch_name_is_valid(&valid, name) < 0 || !valid)
+        rc = err_set(GRASP_EINVAL, "'%.80s' cannot be a branch's name", name);
+    else if (strcmp(ref.ptr, lib->head_ref) == 0)
+        rc = err_set(GRASP_EREFUSED, "the branch '%s' of the library '%s' is checked out", name,
+                     lib->dir);
+    else
+        rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: branch");
+out:
+    buf_release(&ref);
+    return rc;
+}

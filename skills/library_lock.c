@@ -1,0 +1,160 @@
+/*
+ * library_lock.c - one writer at a time.
+ *
+ * The lock is flock(2) on "grasp.lock" in the git directory: the kernel drops it when its holder
+ * ends, however he ends. libgit2 takes lock files of its own (index.lock, refs/heads/main.lock); a
+ * process that is killed while it has one leaves it behind and git then refuses to write. The
+ * record in our lock file names the one that may exist at the moment, so the next holder removes
+ * exactly that one and never a lock of somebody's running git.
+ */
+#include "skills/library_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+
+#define LOCK_FILE "grasp.lock"
+/* One write of one page: never seen half done by a process that starts after a SIGKILL. */
+#define RECORD 2048
+
+/* The value of a "key value" line of the record; "" when it is not there. */
+static void record_get(const char *record, const char *key, char *out, size_t size)
+{
+    size_t n = strlen(key);
+    *out = '\0';
+    for (const char *line = record; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, key, n) != 0 || line[n] != ' ')
+            continue;
+        size_t len = strcspn(line + n + 1, "\n");
+        if (len < size) {
+            memcpy(out, line + n + 1, len);
+            out[len] = '\0';
+        }
+        return;
+    }
+}
+
+static void record_read(int fd, char record[RECORD + 1])
+{
+    ssize_t n = pread(fd, record, RECORD, 0);
+    record[n > 0 ? n : 0] = '\0';
+}
+
+static int record_write(struct library *lib, const char *what)
+{
+    char record[RECORD + 1], since[CLOCK_TEXT];
+    clock_format(lib->lock_since, 0, since);
+    int n = snprintf(record, sizeof(record), "process %ld\nsince %s\n%s%s%s", (long)getpid(), since,
+                     what ? "writing " : "", what ? what : "", what ? "\n" : "");
+    if (n < 0 || n > RECORD)
+        return err_set(GRASP_ELIMIT, "the name '%.40s...' is too long", what);
+    memset(record + n, '\n', (size_t)(RECORD - n));
+    if (pwrite(lib->lock_fd, record, RECORD, 0) != RECORD)
+        return err_set_errno(GRASP_EIO, "cannot write '%s%s'", lib->gitdir, LOCK_FILE);
+    return 0;
+}
+
+/* What the last holder was writing when he was killed. */
+static void remove_stale(struct library *lib, const char *what)
+{
+    struct buf path = BUF_INIT;
+    if (!*what || strstr(what, "..") || *what == '/')
+        return;
+    buf_addf(&path, "%s%s.lock", lib->gitdir, what);
+    if (buf_check(&path) == 0 && unlink(path.ptr) == 0)
+        log_info("library '%s': removed the lock of '%s' that a killed process left", lib->dir,
+                 what);
+    buf_release(&path);
+}
+
+int library_lock(struct library *lib)
+{
+    char record[RECORD + 1], value[RECORD];
+    char *path = fs_join(lib->gitdir, LOCK_FILE);
+    int rc = 0;
+    if (!path)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    lib->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lib->lock_fd < 0) {
+        rc = err_set_errno(GRASP_EIO, "cannot open '%s'", path);
+        goto out;
+    }
+    if (flock(lib->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK) {
+            rc = err_set_errno(GRASP_EIO, "cannot lock '%s'", path);
+        } else {
+            char since[CLOCK_TEXT];
+            record_read(lib->lock_fd, record);
+            record_get(record, "process", value, sizeof(value));
+            record_get(record, "since", since, sizeof(since));
+            rc = err_set(GRASP_ECONFLICT,
+                         "the library '%s' is being written by process %s (since %s): wait for it "
+                         "or stop it",
+                         lib->dir, *value ? value : "?", *since ? since : "?");
+        }
+        goto out;
+    }
+    record_read(lib->lock_fd, record);
+    record_get(record, "writing", value, sizeof(value));
+    remove_stale(lib, value);
+    lib->lock_since = clock_wall();
+    lib->creating = strcmp(value, LIBRARY_INTENT_CREATE) == 0;
+    rc = record_write(lib, lib->creating ? value : NULL);
+out:
+    if (rc < 0 && lib->lock_fd >= 0) {
+        close(lib->lock_fd);
+        lib->lock_fd = -1;
+    }
+    free(path);
+    return rc;
+}
+
+void library_unlock(struct library *lib)
+{
+    if (lib->lock_fd < 0)
+        return;
+    /* The file stays: removing it would let two processes lock two files of the same name. */
+    if (!lib->creating && ftruncate(lib->lock_fd, 0) < 0)
+        log_debug("cannot empty the lock file of '%s'", lib->dir);
+    close(lib->lock_fd);
+    lib->lock_fd = -1;
+}
+
+void library_lock_intent(struct library *lib, const char *what)
+{
+    if (lib->lock_fd >= 0 && !lib->creating && record_write(lib, what) < 0)
+        log_debug("%s", err_msg());
+}
+
+int library_lock_creating(struct library *lib, bool creating)
+{
+    int rc = record_write(lib, creating ? LIBRARY_INTENT_CREATE : NULL);
+    if (rc == 0)
+        lib->creating = creating;
+    return rc;
+}
+
+bool library_lock_half_made(const char *gitdir)
+{
+    char record[RECORD + 1], value[RECORD];
+    char *path = fs_join(gitdir, LOCK_FILE);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    free(path);
+    if (fd < 0)
+        return false;
+    record_read(fd, record);
+    close(fd);
+    record_get(record, "writing", value, sizeof(value));
+    return strcmp(value, LIBRARY_INTENT_CREATE) == 0;
+}

@@ -1,0 +1,75 @@
+/*
+ * library_private.h - what the files of the library share. `library.c` opens and closes,
+ * `library_lock.c` keeps other writers out, `library_tree.c` reads and writes skills as git trees,
+ * `library_checkout.c` lets the working tree follow, `library_history.c` has commits, notes, tags.
+ */
+#ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
+#define GRASP_SKILLS_LIBRARY_PRIVATE_H
+
+#include <git2.h>
+#include <stdbool.h>
+
+#include "skills/library.h"
+
+#define LIBRARY_MARKER         ".grasp-library" /* in the root of every revision */
+#define LIBRARY_MARKER_TEXT    "format 1\n"
+#define LIBRARY_NOTES_REF      "refs/notes/gate"
+#define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
+#define LIBRARY_PROBES         "refs/grasp/probes/"
+#define LIBRARY_CHECKOUT_STATE "grasp-checkout" /* in the git directory */
+
+struct library {
+    git_repository *repo;
+    char *dir, *gitdir; /* gitdir ends in '/' */
+    char *branch;       /* "main" */
+    char *head_ref;     /* "refs/heads/main" */
+    char *name, *email;
+    int flags;
+    int lock_fd;   /* -1 when only reading */
+    bool creating; /* nothing in the git directory counts yet */
+    int64_t lock_since;
+};
+
+/* Translates libgit2's code and message; returns a GRASP_E* code. */
+int library_git_error(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int library_need_write(const struct library *lib);
+
+void library_oid_out(struct oid *out, const git_oid *in);
+/* GRASP_EINVAL when the text is no full object id. */
+int library_oid_in(git_oid *out, const struct oid *in);
+/* The tree of a commit, tag or tree. Caller frees. */
+int library_tree_lookup(struct library *lib, const git_oid *id, git_tree **tree);
+/* The branch's tip; GRASP_ENOTFOUND when it has no commit. */
+int library_tip(struct library *lib, git_oid *out);
+/* A signature at `when` (nanoseconds; 0: clock_stamp()), zone +0000. */
+int library_signature(struct library *lib, int64_t when, git_signature **out);
+/* Creates or moves a ref under the stale-lock protection; expected NULL: whatever it was; a zero
+ * id: it must not exist. */
+int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
+                    const git_oid *expected, const char *why);
+
+/* The lock. The record in the file says who holds it and which git lock file he may be holding at
+ * the moment, so that one that was killed there does not leave the repository locked. */
+int library_lock(struct library *lib);
+void library_unlock(struct library *lib);
+/* "refs/heads/main": git may create that + ".lock" now. NULL: done. */
+void library_lock_intent(struct library *lib, const char *what);
+/* From the first file of a new repository to its first commit. */
+int library_lock_creating(struct library *lib, bool creating);
+#define LIBRARY_INTENT_CREATE "the first commit"
+/* True when the last holder was stopped while he made the repository. */
+bool library_lock_half_made(const char *gitdir);
+
+/* Makes the first commit of an unborn branch; the lock is held. */
+int library_first_commit(struct library *lib);
+
+/* Refuses (GRASP_EREFUSED) when the working tree has changes that are in no commit. */
+int library_clean(struct library *lib);
+/* Refuses when a file that differs between the two commits is neither's. */
+int library_checkout_check(struct library *lib, const git_oid *from, const git_oid *to);
+/* Remembers that the branch is about to move, on disk. */
+int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to);
+/* Finishes what library_checkout_begin announced, here or in a process that was killed. */
+int library_checkout_settle(struct library *lib);
+
+#endif
