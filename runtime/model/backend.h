@@ -14,5 +14,8 @@ double sim_share(const uint8_t hash[HASH_SIZE]);
 struct model_usage sim_usage(size_t prompt_bytes, size_t reply_bytes);
 
 int model_open_simulated(struct model **m, struct loop *loop, const struct model_settings *s);
+int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s);
+int model_open_responses(struct model **m, struct loop *loop, const struct model_settings *s);
+int model_open_replay(struct model **m, struct loop *loop, const struct model_settings *s);
 
 #endif

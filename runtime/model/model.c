@@ -71,6 +71,8 @@ int model_open(struct model **m, struct loop *loop, const struct model_settings 
         const char *kind;
         int (*open)(struct model **m, struct loop *loop, const struct model_settings *s);
     } kinds[] = {
+        {"openai", model_open_openai},
+        {"responses", model_open_responses},
         {"simulated", model_open_simulated},
     };
     *m = NULL;

@@ -71,6 +71,13 @@ struct model_reply {
 };
 typedef void (*model_fn)(const struct model_reply *reply, void *arg);
 
+/* How an endpoint behaved, for summaries. */
+struct model_health {
+    int64_t attempts, retries;                     /* requests sent; sent again */
+    int64_t limited, server_errors, cut, timeouts; /* why: 429; 5xx; connections; no answer */
+    int64_t outages;                               /* calls given up */
+};
+
 /* Backends implement this; each `struct model` begins with it. */
 struct model {
     const struct model_ops *ops;
@@ -79,6 +86,7 @@ struct model {
     char
         *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
                       decides the answer (extra parameters, the simulator's seed); NULL: the name */
+    struct model_health health;
 };
 struct model_ops {
     /* Starts a call. 0, or negative when it could not even be queued. */
@@ -111,8 +119,9 @@ struct model_settings {
     const json_t *extra; /* further members of the request's body; may be NULL */
     double timeout_s;    /* per attempt, default 300 */
     int attempts;        /* default 8 */
-    size_t concurrency;  /* most calls in flight per endpoint; adaptive below it. default 4096 */
-    int outage_limit;    /* so many consecutive outages make every further call one; 0: never */
+    double backoff_s; /* first wait before a call is tried again, doubled each time; default 0.5 */
+    size_t concurrency; /* most calls in flight per endpoint; adaptive below it. default 4096 */
+    int outage_limit;   /* so many consecutive outages make every further call one; 0: never */
     struct sim_settings sim;
     const char *replay_file; /* recorded episodes */
 };

@@ -1,0 +1,56 @@
+/*
+ * pool.h - manners towards the endpoints of one model: which one takes the next call, how many it
+ * takes at a time, and when it is left in peace. Pure: the caller brings the time.
+ *
+ *     int i = pool_pick(&p, now, avoid, &when);   // -1: not before `when`
+ *     pool_begin(&p, i);
+ *     ...
+ *     pool_end(&p, i, POOL_OK, started, now, -1);
+ *
+ * The window of an endpoint (most calls in flight) starts at its limit. A 429 halves it, at most
+ * once for the calls of one round and only when 429s are more than one answer in twenty; it grows
+ * again by an eighth and a few calls a round, as long as latency stays below twice the best seen.
+ */
+#ifndef GRASP_RUNTIME_MODEL_POOL_H
+#define GRASP_RUNTIME_MODEL_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum pool_event {
+    POOL_OK,       /* it answered */
+    POOL_LIMITED,  /* 429, 503, 529, or no answer in time: too much */
+    POOL_FAILED,   /* another failure of the endpoint: refused, cut, 5xx */
+    POOL_FINISHED, /* an answer that says nothing about load, or none at all (cancelled) */
+};
+struct pool_endpoint {
+    size_t in_flight;
+    double window;
+    int64_t not_before;       /* Retry-After, or a rest after failures when others are there */
+    int64_t halved_at;        /* answers of calls begun before it are not counted again */
+    int64_t answers, limited; /* since the last halving */
+    double latency, best;     /* ns, moving average and its lowest value */
+    int failures;             /* in a row */
+    bool dead;                /* fatal: wrong key, no such model */
+    bool proven;              /* has answered at least once */
+};
+struct pool {
+    struct pool_endpoint *v;
+    size_t n;
+    size_t limit;
+    size_t turn; /* breaks ties round robin */
+};
+
+int pool_init(struct pool *p, size_t n, size_t limit);
+void pool_release(struct pool *p);
+/* The least loaded endpoint with room, other than `avoid` (-1: none) if there is one; -1 when none
+ * can take a call, *when then says from which time on one might (INT64_MAX: when a call ends). */
+int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when);
+void pool_begin(struct pool *p, int i);
+/* retry_after: ns that the endpoint asked for, -1 none. */
+void pool_end(struct pool *p, int i, enum pool_event what, int64_t started, int64_t now,
+              int64_t retry_after);
+bool pool_all_dead(const struct pool *p);
+
+#endif
