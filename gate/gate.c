@@ -179,6 +179,7 @@ void gate_bound(const struct gate_rules *rules, const bool *failing, const enum 
     }
     out->least = least.score;
     out->most = most.score;
+    out->slack = most.slack + rules->regression_budget;
     out->within_budget = within_budget(rules, most.slack);
     out->can_be_eligible = most.score > 0 && out->within_budget;
     out->must_be_eligible = least.score > 0 && within_budget(rules, least.slack);
@@ -191,7 +192,11 @@ int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failin
     g->failing = calloc(n ? n : 1, sizeof(*g->failing));
     g->base = calloc(n ? n : 1, sizeof(*g->base));
     g->arm = calloc(candidates ? candidates : 1, sizeof(*g->arm));
-    if (!g->failing || !g->base || !g->arm)
+    g->past = calloc(n ? n : 1, sizeof(*g->past));
+    g->rank = calloc(n ? n : 1, sizeof(*g->rank));
+    g->order = calloc((n ? n : 1) * (candidates ? candidates : 1), sizeof(*g->order));
+    g->listed = calloc(candidates ? candidates : 1, sizeof(*g->listed));
+    if (!g->failing || !g->base || !g->arm || !g->past || !g->rank || !g->order || !g->listed)
         goto fail;
     for (size_t k = 0; k < candidates; k++)
         if (!(g->arm[k].outcomes = calloc(n ? n : 1, sizeof(*g->arm[k].outcomes))))
@@ -211,6 +216,10 @@ void gate_release(struct gate *g)
     free(g->failing);
     free(g->base);
     free(g->arm);
+    free(g->past);
+    free(g->rank);
+    free(g->order);
+    free(g->listed);
     *g = (struct gate){0};
 }
 
@@ -255,21 +264,6 @@ size_t gate_update(struct gate *g)
         running += a->stop == GATE_RUNNING;
     }
     return running;
-}
-
-size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out)
-{
-    const struct gate_arm *a = &g->arm[arm];
-    size_t n = 0;
-
-    if (a->stop != GATE_RUNNING)
-        return 0;
-    for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < g->n && n < max; i++)
-            if (g->failing[i] == side && a->outcomes[i] == OUTCOME_PENDING &&
-                g->base[i] != OUTCOME_UNSCORED)
-                out[n++] = i;
-    return n;
 }
 
 int gate_winner(const struct gate *g)

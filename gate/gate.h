@@ -68,6 +68,7 @@ void gate_score(const struct gate_rules *rules, const bool *failing, const enum 
  * pending probes lead there. Probes may also be pending in the baseline. */
 struct gate_bound {
     int least, most;       /* the lowest and the highest final score */
+    int slack;             /* regressions it can still afford, if all else goes well */
     bool within_budget;    /* it can still end within the regression budget */
     bool can_be_eligible;  /* for some outcomes */
     bool must_be_eligible; /* whatever the outcomes */
@@ -94,12 +95,25 @@ struct gate_arm {
     struct gate_score score; /* over what has been measured, as of the last gate_update */
     struct gate_bound bound; /* likewise */
 };
+/* How often candidates of earlier updates were measured on the same task and side, and how often
+ * they were wrong there: a hint for the order of the probes, which changes no decision. */
+struct gate_past {
+    int wrong, seen;
+};
+struct gate_rank {
+    size_t probe;
+    double wrong; /* how likely it goes wrong */
+};
 struct gate {
     struct gate_rules rules;
     size_t n, arms;
     bool *failing;
     enum outcome *base;
     struct gate_arm *arm;
+    struct gate_past *past; /* n of them; zero unless the caller knows better */
+    /* scratch of gate_next and gate_wave */
+    struct gate_rank *rank;
+    size_t *order, *listed;
 };
 /* `failing` is copied (NULL: all passing, to be filled in). 0 or GRASP_ENOMEM. */
 int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failing, size_t n,
@@ -110,10 +124,17 @@ void gate_release(struct gate *g);
  * that come in for it afterwards change nothing. Call it after the baseline's outcomes are in, too.
  */
 size_t gate_update(struct gate *g);
-/* The probes still wanted from an arm, in the order that stops losers soonest, at most `max` into
- * `out`; 0 when the arm is done. Probes in flight are among them; those that the baseline could not
- * score are not wanted. */
+/* The probes still wanted from an arm, in the order that stops losers soonest given all that is
+ * known now (as of the last gate_update), at most `max` into `out`; 0 when the arm is done. Probes
+ * in flight are among them; those that the baseline could not score are not wanted. */
 size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out);
+/* The next wave: up to `max` probes over all running arms by turns. Measure a whole wave, enter its
+ * outcomes, gate_update, next wave: then what is measured does not depend on who answered first.
+ * Smaller waves measure less and take longer. */
+struct gate_pick {
+    size_t arm, probe;
+};
+size_t gate_wave(const struct gate *g, size_t max, struct gate_pick *out);
 /* All arms finished or stopped: index of the winner (the highest score among the eligible, the
  * earliest on a tie), or -1. */
 int gate_winner(const struct gate *g);

@@ -295,6 +295,33 @@ static void draw_table(struct table *t, const struct gate_rules *rules, struct r
     }
 }
 
+/* One decision in the order that learning uses: waves over all arms. */
+static size_t decide_in_waves(const struct table *t, const struct gate_rules *rules, struct rng *r)
+{
+    struct gate g;
+    struct gate_pick picks[24];
+    size_t measured = 0, wave = 1 + rng_below(r, 24), got;
+
+    assert_int_equal(gate_init(&g, rules, t->side, t->n, t->arms), 0);
+    memcpy(g.base, t->base, t->n * sizeof(*g.base));
+    for (size_t i = 0; i < t->n; i++) {
+        g.past[i].seen = (int)rng_below(r, 5);
+        g.past[i].wrong = (int)rng_below(r, (uint32_t)g.past[i].seen + 1);
+    }
+    while (gate_update(&g) > 0) {
+        got = gate_wave(&g, wave, picks);
+        assert_in_range(got, 1, wave);
+        for (size_t i = 0; i < got; i++, measured++) {
+            enum outcome *o = &g.arm[picks[i].arm].outcomes[picks[i].probe];
+            assert_int_equal(*o, OUTCOME_PENDING);
+            *o = t->cand[picks[i].arm][picks[i].probe];
+        }
+    }
+    assert_int_equal(gate_winner(&g), t->winner);
+    gate_release(&g);
+    return measured;
+}
+
 /* One decision with outcomes coming in at random: from gate_next or in any order, in waves of any
  * size, arms out of step, the baseline before or between. */
 static size_t decide(const struct table *t, const struct gate_rules *rules, struct rng *r)
@@ -345,7 +372,7 @@ static void early_stop_decides_alike(void **state)
         struct table t;
         rules.early_stop = rng_below(&r, 16) != 0;
         draw_table(&t, &rules, &r);
-        size_t m = decide(&t, &rules, &r);
+        size_t m = rng_below(&r, 3) ? decide(&t, &rules, &r) : decide_in_waves(&t, &rules, &r);
         full += t.n * t.arms;
         stopped += t.n * t.arms - m;
         won += t.winner >= 0;
