@@ -1,8 +1,11 @@
 /* batch.c - loading many resources: checked one by one, committed by the thousand. */
 #include "fhir/store.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "fhir/index.h"
 #include "fhir/pending.h"
@@ -12,12 +15,23 @@
 #include "runtime/base/text.h"
 
 #define BATCH_RESOURCES 16384
-#define BATCH_BYTES     (64u << 20)
+#define BATCH_BYTES     (32u << 20)
+#define TRIM_EVERY      4096 /* puts between two rounds of letting go of resident pages */
+
+/* Two gatherings: one fills while the other is written by a thread. */
+struct gathering {
+    struct prepared *v;
+    size_t n, bytes;
+};
 
 struct fhir_batch {
     struct fhir_store *store;
-    struct prepared *v;
-    size_t n, bytes;
+    struct gathering both[2];
+    struct gathering *filling, *writing;
+    pthread_t writer;
+    bool writer_runs;
+    int rc; /* the writer's, with its message */
+    char why[512];
     struct pending pending;
 };
 
@@ -102,6 +116,27 @@ void prepared_release(struct prepared *p)
 
 /* ---- index entries in key order ---- */
 
+/* The pages of LMDB's map that a bulk write has read stay resident, which looks as if memory grew
+ * with the store. Lets go of them; the system keeps them in its cache. LMDB does not tell where the
+ * map is: it is the mapping that holds one of its values. */
+static void trim_map(struct view *v)
+{
+    char line[512];
+    MDB_val key = {6, (void *)"format"}, value;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    bool found = maps && mdb_get(v->txn, v->store->meta, &key, &value) == 0;
+    while (found && fgets(line, sizeof(line), maps)) {
+        uintptr_t from, to, at = (uintptr_t)value.mv_data;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to) == 2 && from <= at && at < to) {
+            if (strstr(line, "data.mdb")) /* a written page lies in private memory */
+                madvise((void *)from, to - from, MADV_DONTNEED);
+            break;
+        }
+    }
+    if (maps)
+        fclose(maps);
+}
+
 void pending_release(struct pending *p)
 {
     buf_release(&p->keys);
@@ -159,6 +194,8 @@ int pending_flush(struct pending *p, struct view *v)
         rc = mdb_cursor_put(cur, &k, &d, MDB_NODUPDATA);
         if (rc == MDB_KEYEXIST)
             rc = 0;
+        if (i % TRIM_EVERY == TRIM_EVERY - 1)
+            trim_map(v);
     }
     if (cur)
         mdb_cursor_close(cur);
@@ -169,39 +206,79 @@ int pending_flush(struct pending *p, struct view *v)
 
 /* ---- the batch ---- */
 
-static int write_batch(struct view *v, void *arg)
+static int write_gathering(struct view *v, void *arg)
 {
     struct fhir_batch *b = arg;
+    struct gathering *g = b->writing;
     int rc = 0;
     pending_clear(&b->pending);
     v->pending = &b->pending;
-    for (size_t i = 0; rc == 0 && i < b->n; i++)
-        rc = view_put(v, &b->v[i], 0, b->v[i].updated_us);
+    for (size_t i = 0; rc == 0 && i < g->n; i++) {
+        rc = view_put(v, &g->v[i], 0, g->v[i].updated_us);
+        if (i % TRIM_EVERY == TRIM_EVERY - 1)
+            trim_map(v);
+    }
     if (rc == 0)
         rc = pending_flush(&b->pending, v);
     v->pending = NULL;
     return rc;
 }
 
+static void gathering_clear(struct gathering *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        prepared_release(&g->v[i]);
+    g->n = g->bytes = 0;
+}
+
+static void *write_thread(void *arg)
+{
+    struct fhir_batch *b = arg;
+    b->rc = store_write(b->store, NULL, write_gathering, b);
+    if (b->rc < 0)
+        snprintf(b->why, sizeof(b->why), "%s", err_msg());
+    gathering_clear(b->writing);
+    return NULL;
+}
+
+/* Waits for the writer. */
+static int batch_wait(struct fhir_batch *b)
+{
+    if (b->writer_runs)
+        pthread_join(b->writer, NULL);
+    b->writer_runs = false;
+    return b->rc < 0 ? err_set(b->rc, "%s", b->why) : 0;
+}
+
+/* Hands what was gathered to a writer thread. */
 static int batch_flush(struct fhir_batch *b)
 {
-    int rc = b->n ? store_write(b->store, NULL, write_batch, b) : 0;
-    for (size_t i = 0; i < b->n; i++)
-        prepared_release(&b->v[i]);
-    b->n = b->bytes = 0;
-    return rc;
+    int rc = batch_wait(b);
+    if (rc < 0 || b->filling->n == 0)
+        return rc;
+    b->writing = b->filling;
+    b->filling = &b->both[b->filling == b->both];
+    if (!b->filling->v)
+        b->filling->v = malloc(BATCH_RESOURCES * sizeof(*b->filling->v));
+    if (!b->filling->v)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    b->writer_runs = pthread_create(&b->writer, NULL, write_thread, b) == 0;
+    if (!b->writer_runs)
+        write_thread(b);
+    return 0;
 }
 
 int fhir_batch_begin(struct fhir_store *store, struct fhir_batch **batch)
 {
     struct fhir_batch *b = calloc(1, sizeof(*b));
     if (b)
-        b->v = malloc(BATCH_RESOURCES * sizeof(*b->v));
-    if (!b || !b->v) {
+        b->both[0].v = malloc(BATCH_RESOURCES * sizeof(*b->both[0].v));
+    if (!b || !b->both[0].v) {
         free(b);
         return err_set(GRASP_ENOMEM, "out of memory");
     }
     b->store = store;
+    b->filling = b->both;
     buf_init(&b->pending.keys);
     *batch = b;
     return 0;
@@ -209,12 +286,15 @@ int fhir_batch_begin(struct fhir_store *store, struct fhir_batch **batch)
 
 int fhir_batch_put_text(struct fhir_batch *b, const char *text, size_t len, const json_t *tree)
 {
-    int rc = prepared_init(&b->v[b->n], b->store, text, len, tree);
+    struct gathering *g = b->filling;
+    int rc = prepared_init(&g->v[g->n], b->store, text, len, tree);
     if (rc < 0)
         return rc;
-    b->bytes += b->v[b->n].text_len + b->v[b->n].values.len;
-    b->n++;
-    return b->n == BATCH_RESOURCES || b->bytes >= BATCH_BYTES ? batch_flush(b) : 0;
+    g->bytes += g->v[g->n].text_len + g->v[g->n].values.len;
+    g->n++;
+    rc = g->n == BATCH_RESOURCES || g->bytes >= BATCH_BYTES ? batch_flush(b) : 0;
+    /* the codes that mean "this one is bad" are not for what the writer says */
+    return rc < 0 && rc != GRASP_ENOMEM ? GRASP_EIO : rc;
 }
 
 int fhir_batch_commit(struct fhir_batch *b)
@@ -222,6 +302,8 @@ int fhir_batch_commit(struct fhir_batch *b)
     if (!b)
         return 0;
     int rc = batch_flush(b);
+    if (rc == 0)
+        rc = batch_wait(b);
     fhir_batch_abort(b);
     return rc;
 }
@@ -230,9 +312,11 @@ void fhir_batch_abort(struct fhir_batch *b)
 {
     if (!b)
         return;
-    for (size_t i = 0; i < b->n; i++)
-        prepared_release(&b->v[i]);
+    batch_wait(b);
+    for (int i = 0; i < 2; i++) {
+        gathering_clear(&b->both[i]);
+        free(b->both[i].v);
+    }
     pending_release(&b->pending);
-    free(b->v);
     free(b);
 }
