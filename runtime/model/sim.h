@@ -55,42 +55,42 @@ enum sim_family {
 
 /* Wrong ways of doing one step. */
 enum sim_habit {
-    HAB_NO_QUERY,     /* answers without looking */
-    HAB_NAME_QUERY,   /* searches name=First Last, which finds nothing */
-    HAB_LOINC,        /* searches with a LOINC code the server does not know */
-    HAB_FIRST_PAGE,   /* stops at the first page */
-    HAB_FIRST_ENTRY,  /* takes the first entry instead of the latest */
-    HAB_WINDOW,       /* ignores the hours the task names */
-    HAB_MISSING,      /* [] or "no data" where -1 was asked for */
-    HAB_UNIT,         /* "2.1 mg/dL" */
-    HAB_SENTENCE,     /* answers a sentence */
-    HAB_AGE,          /* rounds the age up */
-    HAB_MEAN,         /* reports one value where the mean was asked for */
-    HAB_DATE_FORM,    /* shortens a time to its date */
-    HAB_SUBJECT,      /* subject without Patient/ */
-    HAB_CATEGORY,     /* category as a bare string */
-    HAB_VALUE_SHAPE,  /* valueQuantity where valueString was asked for */
-    HAB_CODE_SHAPE,   /* code without its system, or a coding where text was asked for */
-    HAB_AUTHORED,     /* no authoredOn */
-    HAB_PRIORITY,     /* no priority */
-    HAB_NOTE,         /* note as a list, or shortened */
-    HAB_ROUTE,        /* the route in the wrong shape */
-    HAB_DOSE,         /* dose or rate off */
-    HAB_ANYWAY,       /* orders when nothing is due */
-    HAB_NO_ORDER,     /* reports, but does not order */
-    HAB_SECOND,       /* forgets the second order */
-    HAB_OCCURRENCE,   /* the second order has no time */
-    HAB_NO_FINISH,    /* goes on looking after the last order */
-    HAB_PROSE,        /* prose before the action */
-    HAB_STATUS,       /* does not look at an order's status; orders as draft */
-    HAB_CLASS,        /* knows one drug of the class only */
-    HAB_DISCONTINUE,  /* leaves the old order active */
-    HAB_RESOURCE,     /* looks in the wrong resource */
-    HAB_PERIOD,       /* does not see performedPeriod */
-    HAB_INDICATION,   /* leaves the reason out */
-    HAB_WINDOW_ALL,   /* sees the last 24 hours only, whatever was asked (guidance does that) */
-    HAB_CONFIRM,      /* answers a confirmation (or an id) after an order */
-    HAB_SLIP,         /* a mistake that no guidance reaches */
+    HAB_NO_QUERY,    /* answers without looking */
+    HAB_NAME_QUERY,  /* searches name=First Last, which finds nothing */
+    HAB_LOINC,       /* searches with a LOINC code the server does not know */
+    HAB_FIRST_PAGE,  /* stops at the first page */
+    HAB_FIRST_ENTRY, /* takes the first entry instead of the latest */
+    HAB_WINDOW,      /* ignores the hours the task names */
+    HAB_MISSING,     /* [] or "no data" where -1 was asked for */
+    HAB_UNIT,        /* "2.1 mg/dL" */
+    HAB_SENTENCE,    /* answers a sentence */
+    HAB_AGE,         /* rounds the age up */
+    HAB_MEAN,        /* reports one value where the mean was asked for */
+    HAB_DATE_FORM,   /* shortens a time to its date */
+    HAB_SUBJECT,     /* subject without Patient/ */
+    HAB_CATEGORY,    /* category as a bare string */
+    HAB_VALUE_SHAPE, /* valueQuantity where valueString was asked for */
+    HAB_CODE_SHAPE,  /* code without its system, or a coding where text was asked for */
+    HAB_AUTHORED,    /* no authoredOn */
+    HAB_PRIORITY,    /* no priority */
+    HAB_NOTE,        /* note as a list, or shortened */
+    HAB_ROUTE,       /* the route in the wrong shape */
+    HAB_DOSE,        /* dose or rate off */
+    HAB_ANYWAY,      /* orders when nothing is due */
+    HAB_NO_ORDER,    /* reports, but does not order */
+    HAB_SECOND,      /* forgets the second order */
+    HAB_OCCURRENCE,  /* the second order has no time */
+    HAB_NO_FINISH,   /* goes on looking after the last order */
+    HAB_PROSE,       /* prose before the action */
+    HAB_STATUS,      /* does not look at an order's status; orders as draft */
+    HAB_CLASS,       /* knows one drug of the class only */
+    HAB_DISCONTINUE, /* leaves the old order active */
+    HAB_RESOURCE,    /* looks in the wrong resource */
+    HAB_PERIOD,      /* does not see performedPeriod */
+    HAB_INDICATION,  /* leaves the reason out */
+    HAB_WINDOW_ALL,  /* sees the last 24 hours only, whatever was asked (guidance does that) */
+    HAB_CONFIRM,     /* answers a confirmation (or an id) after an order */
+    HAB_SLIP,        /* a mistake that no guidance reaches */
     HABITS
 };
 #define HABIT(h) (UINT64_C(1) << (h))
@@ -168,7 +168,8 @@ json_t *sim_coding(const char *system, const char *code, const char *display);
 /* {resourceType, code, status, intent, subject, authoredOn, priority}, habits applied. */
 json_t *sim_service_request(const struct sim_run *r, const char *system, const char *code,
                             const char *display);
-json_t *sim_medication(const struct sim_run *r, const char *ndc, const char *text); /* ndc may be NULL */
+json_t *sim_medication(const struct sim_run *r, const char *ndc,
+                       const char *text); /* ndc may be NULL */
 
 /* sim_skills.c. Reads the injected skills with the habits of this family in mind. */
 void sim_read_skills(const struct sim_run *r, uint64_t wanted, struct sim_guidance *g);
@@ -188,6 +189,6 @@ void sim_solve_v2(struct sim_run *r);
 
 /* sim_writer.c. False: not a writer's prompt. */
 bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-               const uint8_t *salt, struct buf *out);
+                      const uint8_t *salt, struct buf *out);
 
 #endif

@@ -167,17 +167,17 @@ double sim_chance(uint64_t key, uint64_t a, uint64_t b)
  * habits. */
 static double share_of(enum sim_profile p, double share)
 {
-    static const double factor[] = {[PROFILE_WEAK] = 1.35, [PROFILE_DEFAULT] = 1,
-                                    [PROFILE_STRONG] = 0.45};
+    static const double factor[] = {
+        [PROFILE_WEAK] = 1.35, [PROFILE_DEFAULT] = 1, [PROFILE_STRONG] = 0.45};
     double s = share * factor[p];
     return s < 0.9 ? s : 0.9;
 }
 
 enum { SALT_HABIT = 1, SALT_BACK, SALT_HARM, SALT_NOISE, SALT_DISTRACTED };
-#define ATTENTION     6    /* so many skills do no harm */
-#define COMES_BACK    0.07 /* per skill beyond that: a habit that was switched off */
-#define DISTRACTION   0.05 /* a strong model, per long skill that tells it nothing */
-#define NOT_NOISY     (HABIT(HAB_WINDOW_ALL) | HABIT(HAB_CONFIRM))
+#define ATTENTION   6    /* so many skills do no harm */
+#define COMES_BACK  0.07 /* per skill beyond that: a habit that was switched off */
+#define DISTRACTION 0.05 /* a strong model, per long skill that tells it nothing */
+#define NOT_NOISY   (HABIT(HAB_WINDOW_ALL) | HABIT(HAB_CONFIRM))
 
 void sim_set_habits(struct sim_run *r)
 {
@@ -196,7 +196,8 @@ void sim_set_habits(struct sim_run *r)
     uint64_t on = base & ~g->off;
     size_t more = g->skills > ATTENTION ? g->skills - ATTENTION : 0;
     for (enum sim_habit h = 0; more && h < HABITS; h++)
-        if ((base & g->off & HABIT(h)) && sim_chance(r->key, SALT_BACK, h) < COMES_BACK * (double)more)
+        if ((base & g->off & HABIT(h)) &&
+            sim_chance(r->key, SALT_BACK, h) < COMES_BACK * (double)more)
             on |= HABIT(h);
     for (size_t i = 0; i < sizeof(harms) / sizeof(harms[0]); i++)
         if ((g->on & HABIT(harms[i].habit)) &&

@@ -171,7 +171,8 @@ static const struct {
     {FAM_HEART, {"heart rate|heartrate|pulse"}},
     {FAM_CATHETER, {"catheter|foley"}},
     {FAM_KIDNEY, {"neoplasm|c64.2|kidney cancer|renal cancer|interventional radiology"}},
-    {FAM_CT, {"ct abd|abdominal ct|abdomen ct|ct scan|ct of the abd|computed tomo|renal mass|74177"}},
+    {FAM_CT,
+     {"ct abd|abdominal ct|abdomen ct|ct scan|ct of the abd|computed tomo|renal mass|74177"}},
     {FAM_THYROID, {"tsh|thyro"}},
     {FAM_QTC, {"qtc"}},
     {FAM_OPIOID, {"opioid|naloxone"}},
@@ -437,8 +438,9 @@ json_t *sim_fetch(struct sim_run *r, const char *type, const char *query)
     bool whole = r->key & 1; /* half of the tasks ask for one big page, the others follow links */
     if (searches == 0) {
         buf_addf(r->out, "GET %s%s?%s%s", r->base, type, query,
-                 whole && !sim_has(r, HAB_FIRST_PAGE) && strcmp(type, "Patient") != 0 ? "&_count=200"
-                                                                                     : "");
+                 whole && !sim_has(r, HAB_FIRST_PAGE) && strcmp(type, "Patient") != 0
+                     ? "&_count=200"
+                     : "");
     } else if (next && searches < PAGES_MAX && !sim_has(r, HAB_FIRST_PAGE)) {
         buf_addf(r->out, "GET %s", next);
     } else {

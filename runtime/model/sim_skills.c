@@ -61,7 +61,7 @@ static const struct sim_word *find_word(const struct reader *d, uint32_t h, cons
 {
     for (uint32_t at = h & (SLOTS - 1); d->slots[at]; at = (at + 1) & (SLOTS - 1)) {
         const struct sim_word *w = &sim_words[d->slots[at] - 1];
-        if (memcmp(w->word, s, n) == 0 && w->word[n] == '\0')
+        if (strncmp(w->word, s, n) == 0 && w->word[n] == '\0')
             return w;
     }
     return NULL;
@@ -100,8 +100,7 @@ static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
 }
 
 /* What stands around a word: -1, Patient/, code=K (good), code=2823-3 (a LOINC code). */
-static void look_around(struct line *l, const char *s, size_t n, const char *line,
-                        const char *end)
+static void look_around(struct line *l, const char *s, size_t n, const char *line, const char *end)
 {
     if (n == 1 && *s == '1' && s > line && s[-1] == '-' &&
         (s - 1 == line || !(ascii_isalnum(s[-2]) || s[-2] == '-')))
@@ -174,8 +173,8 @@ static void read_harm(struct reader *d, const struct line *l)
         return;
     if (how & BIT(R_LOINC_CODE))
         d->on |= HABIT(HAB_LOINC);
-    if ((what & BIT(W_FINISH)) && ((how & BIT(R_CONFIRM)) ||
-                                   ((how & BIT(R_ID)) && (what & BIT(W_ORDER)))))
+    if ((what & BIT(W_FINISH)) &&
+        ((how & BIT(R_CONFIRM)) || ((how & BIT(R_ID)) && (what & BIT(W_ORDER)))))
         d->on |= HABIT(HAB_CONFIRM);
     if (cond)
         return;
@@ -183,8 +182,7 @@ static void read_harm(struct reader *d, const struct line *l)
         d->on |= HABIT(HAB_ANYWAY);
     if ((what & BIT(W_MINUS1)) && (how & BIT(R_ALWAYS)) && !(what & BIT(W_MISSING)))
         d->minus_one = true;
-    if ((how & BIT(R_ALWAYS)) && (what & BIT(W_24)) && (what & BIT(W_HOUR)) &&
-        !(what & BIT(W_NOW)))
+    if ((how & BIT(R_ALWAYS)) && (what & BIT(W_24)) && (what & BIT(W_HOUR)) && !(what & BIT(W_NOW)))
         d->on |= HABIT(HAB_WINDOW_ALL);
     if (how & BIT(R_INCLUDE_UNIT))
         d->on |= HABIT(HAB_UNIT);

@@ -1,5 +1,5 @@
-/* sim_v1.c - the simulated model's way through the ten jobs of MedAgentBench v1, and through the same
- * jobs in other words: each solver looks at what was done so far and takes the next step. */
+/* sim_v1.c - the simulated model's way through the ten jobs of MedAgentBench v1, and through the
+ * same jobs in other words: each solver looks at what was done so far and takes the next step. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,9 +299,8 @@ static void solve_bp(struct sim_run *r)
         json_object_set_new(o, "category", json_pack("[{s:s}]", "text", "vital-signs"));
     else
         json_object_set_new(o, "category",
-                            json_pack("[o]",
-                                      sim_coding("http://hl7.org/fhir/observation-category",
-                                                 "vital-signs", "Vital Signs")));
+                            json_pack("[o]", sim_coding("http://hl7.org/fhir/observation-category",
+                                                        "vital-signs", "Vital Signs")));
     json_object_set_new(o, "code",
                         sim_has(r, HAB_CODE_SHAPE) ? sim_coding(LOINC, "85354-9", "Blood pressure")
                                                    : json_pack("{s:s}", "text", code));
@@ -361,7 +360,8 @@ static json_t *dose(double d, const char *unit, const char *rate_unit)
 {
     json_t *v = json_pack("{s:{s:f,s:s}}", "doseQuantity", "value", d, "unit", unit);
     if (rate_unit)
-        json_object_set_new(v, "rateQuantity", json_pack("{s:f,s:s}", "value", d, "unit", rate_unit));
+        json_object_set_new(v, "rateQuantity",
+                            json_pack("{s:f,s:s}", "value", d, "unit", rate_unit));
     return v;
 }
 
@@ -385,9 +385,9 @@ static void solve_mg_order(struct sim_run *r)
     json_object_set_new(instruction, "route",
                         sim_has(r, HAB_ROUTE) ? json_pack("{s:s}", "text", "IV")
                                               : json_string("IV"));
-    json_object_set_new(instruction, "doseAndRate",
-                        json_pack("[o]", sim_has(r, HAB_DOSE) ? dose(d * 1000, "mg", NULL)
-                                                              : dose(d, "g", "h")));
+    json_object_set_new(
+        instruction, "doseAndRate",
+        json_pack("[o]", sim_has(r, HAB_DOSE) ? dose(d * 1000, "mg", NULL) : dose(d, "g", "h")));
     json_object_set_new(o, "dosageInstruction", json_pack("[o]", instruction));
     sim_post(r, "MedicationRequest", o);
 out:
@@ -462,12 +462,13 @@ static void solve_a1c(struct sim_run *r)
         if (!obs && !sim_has(r, HAB_SENTENCE) && !sim_has(r, HAB_CONFIRM))
             answer_value(r, -1, NULL, "HbA1C");
         else
-            sim_say(r, "%s", r->n_posts ? "A new HbA1C lab test was ordered."
-                                        : "The last HbA1C is recent; nothing was ordered.");
+            sim_say(r, "%s",
+                    r->n_posts ? "A new HbA1C lab test was ordered."
+                               : "The last HbA1C is recent; nothing was ordered.");
     } else {
         number(sim_value(obs) + sim_has(r, HAB_SLIP), text);
-        sim_finish(r, "%s, \"%.*s\"", text,
-                   sim_has(r, HAB_DATE_FORM) ? 10 : (int)strlen(when), when);
+        sim_finish(r, "%s, \"%.*s\"", text, sim_has(r, HAB_DATE_FORM) ? 10 : (int)strlen(when),
+                   when);
     }
     json_decref(found);
 }
@@ -475,16 +476,38 @@ static void solve_a1c(struct sim_run *r)
 void sim_solve_v1(struct sim_run *r)
 {
     switch (r->family) {
-    case FAM_MRN: solve_mrn(r); break;
-    case FAM_AGE: solve_age(r); break;
-    case FAM_BP: solve_bp(r); break;
-    case FAM_MG: solve_latest(r, 24); break;
-    case FAM_MG_ORDER: solve_mg_order(r); break;
-    case FAM_GLU_MEAN: solve_mean(r, 24); break;
-    case FAM_GLU: solve_latest(r, 0); break;
-    case FAM_REFERRAL: solve_referral(r); break;
-    case FAM_K_ORDER: solve_k_order(r); break;
-    case FAM_A1C: solve_a1c(r); break;
-    default: sim_finish(r, "%s", ""); break;
+    case FAM_MRN:
+        solve_mrn(r);
+        break;
+    case FAM_AGE:
+        solve_age(r);
+        break;
+    case FAM_BP:
+        solve_bp(r);
+        break;
+    case FAM_MG:
+        solve_latest(r, 24);
+        break;
+    case FAM_MG_ORDER:
+        solve_mg_order(r);
+        break;
+    case FAM_GLU_MEAN:
+        solve_mean(r, 24);
+        break;
+    case FAM_GLU:
+        solve_latest(r, 0);
+        break;
+    case FAM_REFERRAL:
+        solve_referral(r);
+        break;
+    case FAM_K_ORDER:
+        solve_k_order(r);
+        break;
+    case FAM_A1C:
+        solve_a1c(r);
+        break;
+    default:
+        sim_finish(r, "%s", "");
+        break;
     }
 }

@@ -94,7 +94,7 @@ const struct sim_word sim_words[] = {
     {"reply", WHAT(W_ONLY_ACTION)},
     /* how it is said */
     {"always", HOW(R_ALWAYS)}, {"must", HOW(R_ALWAYS)}, {"regardless", HOW(R_ALWAYS)},
-    {"never", HOW(R_NEVER)}, {"not", HOW(R_NOT)}, {"don", HOW(R_NOT)}, {"no", HOW(R_NOT)},
+    {"never", HOW(R_NEVER)}, {"not", HOW(R_NOT)}, {"don", HOW(R_NOT)}, {"no", WHAT(W_MISSING)},
     {"avoid", HOW(R_NOT)}, {"rather", HOW(R_NOT)}, {"instead", HOW(R_NOT)},
     {"include", HOW(R_INCLUDE)}, {"add", HOW(R_INCLUDE)}, {"append", HOW(R_INCLUDE)},
     {"full", HOW(R_FULL)}, {"complete", HOW(R_FULL)}, {"short", HOW(R_FULL)},

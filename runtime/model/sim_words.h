@@ -10,6 +10,7 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
+/* clang-format off */
 enum { /* what */
     W_LATEST, W_EFFECTIVE, W_SORT, W_COUNT, W_NEXT, W_PAGE, W_24, W_HOUR, W_WINDOW, W_DATE,
     W_MINUS1, W_MISSING, W_VALUEQ, W_NUMBER, W_UNIT, W_SENTENCE, W_ARRAY, W_FINISH, W_GET,
@@ -20,18 +21,17 @@ enum { /* what */
     W_PERFORMED, W_DISCONTINUE, W_REASON, W_CLASS, W_RESOURCE, W_ISO, W_NUMBER_OR_EMPTY, W_OLD,
     W_FIELD, W_LOINC
 };
-
 enum { /* how */
     R_ALWAYS, R_NEVER, R_NOT, R_IF, R_INCLUDE, R_FULL, R_EXPLAIN, R_IMMEDIATELY, R_CONFIRM,
-    R_EMPTY_LIST, R_ID, R_WRONG, R_ANSWER,
-    /* made of several words in a row */
-    R_ALWAYS_ORDER, R_NEVER_ORDER, R_INCLUDE_UNIT, R_FULL_SENTENCE, R_LOINC_CODE, R_ONLY
+    R_EMPTY_LIST, R_ID, R_WRONG, R_ANSWER, R_ALWAYS_ORDER, R_NEVER_ORDER, R_INCLUDE_UNIT,
+    R_FULL_SENTENCE, R_LOINC_CODE, R_ONLY
 };
-
 enum { /* topic */
     T_ANY, T_LAB, T_WRITE, T_PATIENT, T_MG, T_K, T_GLU, T_A1C, T_AGE, T_MRN, T_BP, T_REFERRAL,
     T_CT, T_DVT, T_HEART, T_CATHETER, T_KIDNEY, T_THYROID, T_QTC, T_OPIOID, T_FLU, T_COVID
 };
+/* clang-format on */
+_Static_assert(W_LOINC < 64, "what fits a set of bits");
 
 struct sim_word {
     const char *word; /* lower case, [a-z0-9_]+ */
