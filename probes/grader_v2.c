@@ -1,0 +1,2 @@
+#include "probes/grading.h"
+const struct family grader_families_v2[] = {{0}};

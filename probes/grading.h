@@ -1,0 +1,74 @@
+/*
+ * grading.h - private to the graders: what one grading knows, and the checks they are made of.
+ *
+ * Checks return false when they fail, and the first failure writes the reason. A reason begins with
+ * the name of the check, so that grader_tags and reports can go by it:
+ *
+ *     ok
+ *     no_answer               no text was handed to FINISH
+ *     answer: WHY             the text is not the answer
+ *     has_post: WHY           a POST where none may be
+ *     posts: WHY              too few or too many accepted POSTs ("posts: missing", "posts: extra")
+ *     url: WHY                sent to the wrong place
+ *     payload.PATH: WHY       a field of the payload; payload[1].PATH where two are asked for
+ *     data: WHY               the patient's data stops the grader; no behaviour can be right
+ *
+ * A reason says what kind of thing is wrong and never what would have been right.
+ */
+#ifndef GRASP_PROBES_GRADING_H
+#define GRASP_PROBES_GRADING_H
+
+#include "probes/grader.h"
+#include "probes/pytime.h"
+#include "probes/pyvalue.h"
+
+struct post {
+    const char *url; /* not terminated */
+    size_t url_len;
+    struct pyvalue payload;
+};
+
+struct grading {
+    const struct task *task;
+    const struct grader_settings *settings;
+    const struct trace *trace;
+    json_t *const *found;
+    struct verdict *verdict;
+    struct py_arena arena;
+    struct post *posts; /* accepted ones whose payload parses */
+    size_t n_posts;
+    bool has_post;     /* the text POST in any agent message */
+    bool ends_in_post; /* ... in the last message */
+    const char *phase; /* what a payload is called in reasons: "payload" or "payload[1]" */
+};
+
+#define SEARCHES_MAX 4
+
+struct family {
+    const char *name;
+    const char *searches[SEARCHES_MAX]; /* %s stands for the patient's identifier */
+    bool (*grade)(struct grading *g);
+    json_t *(*reference)(struct grading *g); /* may be NULL; new reference */
+    bool reads_only;                         /* the task never asks for an order */
+};
+
+/* In the order of their names; the last has none. */
+extern const struct family grader_families_v1[], grader_families_v2[];
+/* NULL when the benchmark has no such family. */
+const struct family *grader_family(const struct task *task, enum benchmark benchmark);
+
+/* Sets the reason if none is set yet; returns false. */
+bool grading_fail(struct grading *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* No agent message holds POST. */
+bool check_silent(struct grading *g);
+/* Exactly `n` accepted posts. */
+bool check_posts(struct grading *g, size_t n);
+/* The value at a path of a payload; NULL, with the reason set, when it is not there. */
+const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payload,
+                                 const char *path);
+
+#define NOW_V1 "2023-11-13T10:15:00+00:00"
+#define NOW_V2 "2023-11-07T22:47:00+00:00" /* where the context names no time */
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * grader_cases.h - runs graders over (task, trace, verdict) cases, with data of its own.
+ *
+ * The searches a grader names are answered here, over NDJSON files held in memory: patient,
+ * identifier, status and code with commas as "or", the code of any coding or the text. Nothing of
+ * the FHIR server is used, so that graders are tested without it.
+ */
+#ifndef GRASP_TEST_GRADER_CASES_H
+#define GRASP_TEST_GRADER_CASES_H
+
+#include "test.h"
+
+#include "probes/grader.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+
+struct clinic {
+    json_t *resources;  /* array, in file order */
+    json_t *by_patient; /* "Observation/S1" -> array */
+};
+
+static inline void clinic_release(struct clinic *c)
+{
+    json_decref(c->resources);
+    json_decref(c->by_patient);
+    memset(c, 0, sizeof(*c));
+}
+
+static inline void clinic_add(struct clinic *c, json_t *resource)
+{
+    if (!c->resources) {
+        c->resources = json_array();
+        c->by_patient = json_object();
+    }
+    json_array_append(c->resources, resource);
+    const char *type = json_str_at(resource, "resourceType", "?");
+    const char *subject = json_str_at(resource, "subject.reference", "");
+    char key[256];
+    if (strncmp(subject, "Patient/", 8) == 0)
+        snprintf(key, sizeof(key), "%s/%s", type, subject + 8);
+    else
+        snprintf(key, sizeof(key), "%s/*", type);
+    json_t *list = json_object_get(c->by_patient, key);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(c->by_patient, key, list);
+    }
+    json_array_append(list, resource);
+}
+
+static inline int clinic_line(json_t *v, size_t line, void *arg)
+{
+    (void)line;
+    clinic_add(arg, v);
+    return 0;
+}
+
+static inline bool clinic_load(struct clinic *c, const char *shared_name)
+{
+    char path[512];
+    if (!shared_file(shared_name, path))
+        return false;
+    if (json_read_lines(path, clinic_line, c) < 0)
+        fail_msg("%s", err_msg());
+    return true;
+}
+
+static inline bool case_has_code(const json_t *resource, const char *codes)
+{
+    char list[256], *save = NULL;
+    snprintf(list, sizeof(list), "%s", codes);
+    for (char *code = strtok_r(list, ",", &save); code; code = strtok_r(NULL, ",", &save)) {
+        if (strcmp(json_str_at(resource, "code.text", ""), code) == 0)
+            return true;
+        size_t i;
+        json_t *coding;
+        json_array_foreach(json_at(resource, "code.coding"), i,
+                           coding) if (strcmp(json_str_at(coding, "code", ""), code) ==
+                                       0) return true;
+    }
+    return false;
+}
+
+static inline bool case_matches(const json_t *resource, const char *name, const char *value)
+{
+    if (strcmp(name, "status") == 0)
+        return strcmp(json_str_at(resource, "status", ""), value) == 0;
+    if (strcmp(name, "code") == 0)
+        return case_has_code(resource, value);
+    if (strcmp(name, "identifier") == 0) {
+        size_t i;
+        json_t *identifier;
+        json_array_foreach(json_object_get(resource, "identifier"), i,
+                           identifier) if (strcmp(json_str_at(identifier, "value", ""), value) ==
+                                           0) return true;
+        return false;
+    }
+    if (strcmp(name, "_count") == 0)
+        return strcmp(value, "5000") == 0;
+    fail_msg("a grader searches by '%s'", name);
+    return false;
+}
+
+/* The resources that answer one search; a new array. */
+static inline json_t *clinic_search(const struct clinic *c, const char *query)
+{
+    char text[512], *save = NULL, key[300] = "";
+    snprintf(text, sizeof(text), "%s", query);
+    char *type = strtok_r(text, "?", &save), *params[8];
+    size_t n = 0;
+    for (char *p; n < 8 && (p = strtok_r(NULL, "&", &save));) {
+        if (strncmp(p, "patient=", 8) == 0)
+            snprintf(key, sizeof(key), "%s/%s", type, p + 8);
+        else
+            params[n++] = p;
+    }
+    if (!key[0])
+        snprintf(key, sizeof(key), "%s/*", type);
+    json_t *found = json_array(), *resource;
+    size_t i;
+    json_array_foreach(json_object_get(c->by_patient, key), i, resource)
+    {
+        bool in = true;
+        for (size_t k = 0; in && k < n; k++) {
+            char name[64];
+            char *eq = strchr(params[k], '=');
+            assert_non_null(eq);
+            snprintf(name, sizeof(name), "%.*s", (int)(eq - params[k]), params[k]);
+            in = case_matches(resource, name, eq + 1);
+        }
+        if (in)
+            json_array_append(found, resource);
+    }
+    return found;
+}
+
+/* Grades one trace; the task and the messages as JSON. */
+static inline void case_grade(const struct clinic *c, const struct grader_settings *settings,
+                              json_t *task_json, const json_t *messages, const char *result,
+                              struct verdict *verdict, struct strlist *tags)
+{
+    struct task task;
+    struct chat chat;
+    struct strlist queries = {0};
+    json_t *found[8];
+    if (task_from_json(&task, task_json, "case", true) < 0 || chat_from_json(&chat, messages) < 0 ||
+        grader_searches(&task, settings, &queries) < 0)
+        fail_msg("%s", err_msg());
+    for (size_t i = 0; i < queries.n; i++)
+        found[i] = clinic_search(c, queries.v[i]);
+    struct trace trace = {&chat, result};
+    grader_grade(&task, settings, &trace, found, verdict);
+    if (tags)
+        assert_int_equal(grader_tags(&task, settings, &trace, verdict,
+                                     result ? "completed" : "task limit reached", tags),
+                         0);
+    for (size_t i = 0; i < queries.n; i++)
+        json_decref(found[i]);
+    strlist_release(&queries);
+    chat_release(&chat);
+    task_release(&task);
+}
+
+/* Notes of vectors that may differ, one a line, blank lines and # comments between them. */
+static inline bool case_excepted(const struct strlist *exceptions, const char *note)
+{
+    return note && strlist_has(exceptions, note);
+}
+
+struct vector_run {
+    const struct clinic *clinic;
+    struct grader_settings settings;
+    size_t n, wrong;
+};
+
+static inline int vector_line(json_t *v, size_t line, void *arg)
+{
+    struct vector_run *run = arg;
+    struct verdict verdict;
+    const json_t *result = json_object_get(v, "result");
+    case_grade(run->clinic, &run->settings, json_object_get(v, "task"),
+               json_object_get(v, "messages"), json_string_value(result), &verdict, NULL);
+    run->n++;
+    if (verdict.correct == json_bool_at(v, "verdict", false))
+        return 0;
+    if (run->wrong++ < 40)
+        print_message("# line %zu %s: should be %s: %s\n#    reason: %s\n", line,
+                      json_str_at(v, "task.id", ""), verdict.correct ? "incorrect" : "correct",
+                      json_str_at(v, "note", ""), verdict.reason);
+    return 0;
+}
+
+#endif
