@@ -11,6 +11,8 @@
 
 #include "skills/skill.h"
 
+#define EDIT_REPLY_MAX (4U << 20) /* bytes of a reply that are looked at */
+
 enum edit_action { EDIT_ADD, EDIT_MODIFY, EDIT_REMOVE };
 const char *edit_action_name(enum edit_action a); /* "ADD", ... */
 
@@ -47,8 +49,8 @@ enum edit_refusal {
     EDIT_FULL,
     EDIT_EMPTY_CONTENT,
     EDIT_TOO_LONG, /* description, content, tags or the reply itself */
-    EDIT_BAD_TEXT, /* NUL bytes, invalid UTF-8, frontmatter inside the content, '<' '>' */
-    EDIT_TOO_MANY, /* more edits than asked for: the surplus */
+    EDIT_BAD_TEXT, /* NUL, control characters, invalid UTF-8, another type, frontmatter */
+    EDIT_TOO_MANY, /* more edits than asked for; the surplus is refused at once */
     EDIT_APPEND_ONLY,
     EDIT_LEAK,      /* quotes the benchmark (leak guard) */
     EDIT_DUPLICATE, /* equal to an earlier candidate of the update */
@@ -67,9 +69,16 @@ struct edit_rules {
 };
 
 /* Parses a writer's reply (fence, prose around it; the first balanced array) and validates each
- * edit against the library. What is valid is appended to `out` as proposals (a REMOVE beside an
- * ADD, in either order, pairs up when the library has two places or fewer left). Each refusal is
- * reported. 0, or GRASP_ENOMEM. */
+ * edit against the library. What is valid is appended to `out` as proposals; one that is equal to
+ * one that `out` holds already is refused as a duplicate, so that one list can gather an update's
+ * candidates. When the library has two places or fewer left, a reply may hold two edits, and a
+ * REMOVE beside an ADD, in either order, pairs up (the REMOVE is v[0]). Each refusal is reported;
+ * `detail` is a line to log. 0, or GRASP_ENOMEM.
+ *
+ * What is put right rather than refused: the name becomes a slug; description and tags become one
+ * line, with '<' and '>' as U+2039 and U+203A and "---" as a dash; "\r" and blank lines around the
+ * content go; tags may be one string with commas. A MODIFY without description or tags keeps those
+ * of the skill; an ADD without description gets the first line of prose of its content. */
 typedef void (*edit_refused_fn)(void *arg, enum edit_refusal why, const char *detail);
 struct proposal_list {
     struct proposal *v;
@@ -80,19 +89,25 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg);
 /* The first balanced JSON value of the wanted kind ('[' or '{') in a reply with prose, fences or
- * nonsense around it; new reference or NULL. Bounded in size and depth. */
+ * nonsense around it; new reference or NULL. Text up to the last "</think>" is passed over. Slips
+ * that models make (raw newlines in strings, needless backslashes, a comma too many) are put right.
+ * Bounded in size (EDIT_REPLY_MAX), depth (64) and work. */
 json_t *reply_json(const char *text, size_t len, char open);
+
+/* A text as a description or tag may hold it (see above); caller frees, NULL: no memory. */
+char *edit_clean_description(const char *s, size_t len);
 
 /* What is known before measuring; goes into the frontmatter's metadata. */
 struct provenance {
     const char *author_model;
     int epoch, update;
 };
-/* library + proposal -> the candidate's set. GRASP_EINVAL when it does not apply. */
+/* library + proposal -> the candidate's set: MODIFY raises the version; provenance goes into the
+ * metadata (NULL: none). GRASP_EINVAL when it does not apply. */
 int proposal_apply(const struct skill_set *library, const struct proposal *p,
                    const struct provenance *provenance, struct skill_set *out);
 /* As JSON {action, name, description, content, tags} (array of them for a pair), and back. */
 json_t *proposal_to_json(const struct proposal *p);
-int proposal_from_json(struct proposal *p, const json_t *v);
+int proposal_from_json(struct proposal *p, const json_t *v); /* GRASP_EPARSE */
 
 #endif
