@@ -9,9 +9,10 @@
  * freed the common part before. */
 int model_init(struct model *m, const struct model_ops *ops, const struct model_settings *s);
 
-/* A number in [0, 1) from a request's hash: which calls `sim.fail` picks. */
-double sim_share(const uint8_t hash[HASH_SIZE]);
-struct model_usage sim_usage(size_t prompt_bytes, size_t reply_bytes);
+/* The simulator's salt for a request: the same in process and over HTTP. */
+void sim_salt(const struct model_request *rq, uint8_t out[HASH_SIZE]);
+/* A number in [0, 1) from it: whether `sim.fail` picks this attempt. */
+double sim_share(const uint8_t salt[HASH_SIZE], int attempt);
 
 int model_open_simulated(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s);

@@ -74,6 +74,7 @@ int model_open(struct model **m, struct loop *loop, const struct model_settings 
         {"openai", model_open_openai},
         {"responses", model_open_responses},
         {"simulated", model_open_simulated},
+        {"replay", model_open_replay},
     };
     *m = NULL;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
