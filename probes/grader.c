@@ -109,7 +109,7 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
                         .trace = trace,
                         .found = found,
                         .verdict = verdict,
-                        .phase = "payload"};
+                        .payload = "payload"};
     const struct family *f = grader_family(task, settings->benchmark);
     memset(verdict, 0, sizeof(*verdict));
     if (!f)
@@ -120,6 +120,9 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
         grading_fail(&g, "no_answer: the conversation ended without FINISH");
     else if (!read_posts(&g))
         grading_fail(&g, "out of memory");
+    else if (g.ends_in_post && settings->benchmark == BENCHMARK_V2)
+        grading_fail(&g,
+                     "has_post: a POST (or the word) in the last message, which nothing answers");
     else
         verdict->correct = f->grade(&g);
     if (verdict->correct)
@@ -159,6 +162,41 @@ bool check_posts(struct grading *g, size_t n)
                         g->n_posts < n ? "missing" : "extra", g->n_posts, n, n == 1 ? "is" : "are");
 }
 
+const struct pyvalue *take_payload(struct grading *g, size_t i)
+{
+    if (g->n_posts > 1)
+        snprintf(g->payload, sizeof(g->payload), "payload[%zu]", i);
+    return &g->posts[i].payload;
+}
+
+bool is_subject(const struct grading *g, const struct pyvalue *v)
+{
+    const struct pyvalue *reference = py_get(v, "reference");
+    size_t n = g->task->mrn ? strlen(g->task->mrn) : 0;
+    return n && reference && v->n == 1 && py_is_str(reference) && reference->n == n + 8 &&
+           memcmp(reference->s, "Patient/", 8) == 0 &&
+           memcmp(reference->s + 8, g->task->mrn, n) == 0;
+}
+
+bool subject_fail(struct grading *g, const struct pyvalue *v)
+{
+    if (!v)
+        return grading_fail(g, "%s.subject: missing", g->payload);
+    if (v->kind != PY_DICT)
+        return grading_fail(g, "%s.subject: a %s where an object is expected", g->payload,
+                            py_kind_name(v));
+    if (!py_get(v, "reference"))
+        return grading_fail(g, "%s.subject.reference: missing", g->payload);
+    return grading_fail(g, "%s.subject: not the reference to the task's patient alone", g->payload);
+}
+
+bool compare_times(struct grading *g, const struct pytime *a, const struct pytime *b, int *order)
+{
+    if (pytime_compare(a, b, order))
+        return true;
+    return grading_fail(g, "data: a time without zone cannot be compared with one that has one");
+}
+
 const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payload, const char *path)
 {
     const struct pyvalue *v = payload;
@@ -178,12 +216,12 @@ const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payloa
         }
         if (!next && v->kind != (index ? PY_LIST : PY_DICT)) {
             size_t n = (size_t)(p - path);
-            grading_fail(g, "%s.%s: %.*s is below a %s, where %s is expected", g->phase, path,
+            grading_fail(g, "%s.%s: %.*s is below a %s, where %s is expected", g->payload, path,
                          (int)n, path, py_kind_name(v), index ? "a list" : "an object");
             return NULL;
         }
         if (!next) {
-            grading_fail(g, "%s.%s: missing", g->phase, path);
+            grading_fail(g, "%s.%s: missing", g->payload, path);
             return NULL;
         }
         v = next;

@@ -61,14 +61,6 @@ struct reading {
     struct pytime time;
 };
 
-static bool time_order(struct grading *g, const struct pytime *a, const struct pytime *b,
-                       int *order)
-{
-    if (pytime_compare(a, b, order))
-        return true;
-    return grading_fail(g, "data: a time without zone cannot be compared with one that has one");
-}
-
 /* Reads an Observation; *in: it is not older than `since` (NULL: any is in). */
 static bool read_reading(struct grading *g, const json_t *observation, const char *since,
                          struct reading *r, bool *in)
@@ -85,7 +77,7 @@ static bool read_reading(struct grading *g, const json_t *observation, const cha
         return grading_fail(g, "data: an Observation without valueQuantity.value");
     if (since) {
         pytime_parse(since, strlen(since), &start);
-        if (!time_order(g, &r->time, &start, &order))
+        if (!compare_times(g, &r->time, &start, &order))
             return false;
     }
     *in = order >= 0;
@@ -105,7 +97,7 @@ static bool latest_reading(struct grading *g, const char *since, struct reading 
             return false;
         if (!in)
             continue;
-        if (latest->when && !time_order(g, &r.time, &latest->time, &order))
+        if (latest->when && !compare_times(g, &r.time, &latest->time, &order))
             return false;
         if (order > 0)
             *latest = r;
@@ -159,13 +151,13 @@ struct check {
 static bool wrong_type(struct grading *g, const struct check *c, const struct pyvalue *v,
                        const char *expected)
 {
-    return grading_fail(g, "%s.%s: a %s where %s is expected", g->phase, c->path, py_kind_name(v),
+    return grading_fail(g, "%s.%s: a %s where %s is expected", g->payload, c->path, py_kind_name(v),
                         expected);
 }
 
 static bool wrong_value(struct grading *g, const struct check *c)
 {
-    return grading_fail(g, "%s.%s: another value is expected", g->phase, c->path);
+    return grading_fail(g, "%s.%s: another value is expected", g->payload, c->path);
 }
 
 static bool check_holds(struct grading *g, const struct check *c, const struct pyvalue *v,
@@ -174,7 +166,7 @@ static bool check_holds(struct grading *g, const struct check *c, const struct p
     if (v->kind == PY_STR) {
         if (memmem(v->s, v->n, want, len))
             return true;
-        return grading_fail(g, "%s.%s: does not contain what it should", g->phase, c->path);
+        return grading_fail(g, "%s.%s: does not contain what it should", g->payload, c->path);
     }
     if (v->kind != PY_LIST && v->kind != PY_DICT)
         return wrong_type(g, c, v, "a string");
@@ -194,22 +186,6 @@ static bool check_referral(struct grading *g, const struct check *c, const struc
     if (!first || last == first)
         return grading_fail(g, "task: the instruction has no text in quotation marks");
     return check_holds(g, c, v, first + 1, (size_t)(last - first - 1));
-}
-
-static bool check_subject(struct grading *g, const struct check *c, const struct pyvalue *v)
-{
-    struct buf want = BUF_INIT;
-    buf_addf(&want, "Patient/%s", g->task->mrn);
-    const struct pyvalue *reference = py_get(v, "reference");
-    bool ok = v->kind == PY_DICT && v->n == 1 && reference && py_eq_str(reference, want.ptr);
-    buf_release(&want);
-    if (ok)
-        return true;
-    if (v->kind != PY_DICT)
-        return wrong_type(g, c, v, "an object");
-    if (!reference)
-        return grading_fail(g, "%s.%s.reference: missing", g->phase, c->path);
-    return grading_fail(g, "%s.%s: not exactly the reference to the patient", g->phase, c->path);
 }
 
 static bool check_json(struct grading *g, const struct check *c, const struct pyvalue *v)
@@ -236,11 +212,12 @@ static bool check_route_oral(struct grading *g, const struct check *c, const str
         const struct pyvalue *text = py_get(v, "text"), *coding = py_get(v, "coding");
         const struct pyvalue *first = py_at(coding, 0);
         if (coding && (!first || first->kind != PY_DICT))
-            return grading_fail(g, "%s.%s.coding: no first entry that is an object", g->phase,
+            return grading_fail(g, "%s.%s.coding: no first entry that is an object", g->payload,
                                 c->path);
         route = text ? text : py_get(first, "display");
         if (!route)
-            return grading_fail(g, "%s.%s: neither text nor a coding's display", g->phase, c->path);
+            return grading_fail(g, "%s.%s: neither text nor a coding's display", g->payload,
+                                c->path);
     }
     if (!py_is_str(route))
         return wrong_type(g, c, route, "a string");
@@ -257,12 +234,12 @@ static bool check_dose(struct grading *g, const struct check *c, const struct py
     if (v->kind != PY_DICT)
         return wrong_type(g, c, v, "an object");
     if (!py_eq_num(value, dose))
-        return grading_fail(g, "%s.%s.value: %s", g->phase, c->path,
+        return grading_fail(g, "%s.%s.value: %s", g->payload, c->path,
                             value ? "another value is expected" : "missing");
     if (!py_eq_str(unit, c->want))
-        return grading_fail(g, "%s.%s.unit: %s", g->phase, c->path,
+        return grading_fail(g, "%s.%s.unit: %s", g->payload, c->path,
                             unit ? "another value is expected" : "missing");
-    return v->n == 2 || grading_fail(g, "%s.%s: more than value and unit", g->phase, c->path);
+    return v->n == 2 || grading_fail(g, "%s.%s: more than value and unit", g->payload, c->path);
 }
 
 static bool check_field(struct grading *g, const struct check *c, const struct pyvalue *v,
@@ -279,12 +256,12 @@ static bool check_field(struct grading *g, const struct check *c, const struct p
     case ONE:
         if (v->kind != PY_LIST)
             return wrong_type(g, c, v, "a list");
-        return v->n == 1 ||
-               grading_fail(g, "%s.%s: %zu entries where one is expected", g->phase, c->path, v->n);
+        return v->n == 1 || grading_fail(g, "%s.%s: %zu entries where one is expected", g->payload,
+                                         c->path, v->n);
     case JSON:
         return check_json(g, c, v);
     case SUBJECT:
-        return check_subject(g, c, v);
+        return is_subject(g, v) || subject_fail(g, v);
     case REFERRAL:
         return check_referral(g, c, v);
     case ROUTE_IV:
@@ -309,6 +286,7 @@ struct order {
 static bool check_order(struct grading *g, size_t i, const struct order *order, double dose)
 {
     const struct post *post = &g->posts[i];
+    const struct pyvalue *payload = take_payload(g, i);
     struct buf url = BUF_INIT;
     buf_addf(&url, "%s%s", g->settings->base, order->url);
     bool ok = url.len == post->url_len && memcmp(url.ptr, post->url, url.len) == 0;
@@ -319,7 +297,7 @@ static bool check_order(struct grading *g, size_t i, const struct order *order, 
                             "POST and nothing behind",
                             order->url);
     for (const struct check *c = order->checks; c->path; c++) {
-        const struct pyvalue *v = payload_at(g, &post->payload, c->path);
+        const struct pyvalue *v = payload_at(g, payload, c->path);
         if (!v || !check_field(g, c, v, dose))
             return false;
     }
@@ -543,13 +521,8 @@ static bool replace_potassium(struct grading *g)
             return false;
     } else {
         double dose = (3.5 - value) / 0.1 * 10;
-        if (!check_posts(g, 2))
-            return false;
-        g->phase = "payload[0]";
-        if (!check_order(g, 0, &potassium, dose))
-            return false;
-        g->phase = "payload[1]";
-        if (!check_order(g, 1, &morning_potassium, 0))
+        if (!check_posts(g, 2) || !check_order(g, 0, &potassium, dose) ||
+            !check_order(g, 1, &morning_potassium, 0))
             return false;
     }
     return check_answer_or_none(g, value_list(&r));
@@ -563,7 +536,7 @@ static bool order_hba1c(struct grading *g)
     if (!latest_reading(g, NULL, &r))
         return false;
     pytime_parse(YEAR_BEFORE, strlen(YEAR_BEFORE), &year_ago);
-    if (r.value && !time_order(g, &r.time, &year_ago, &order))
+    if (r.value && !compare_times(g, &r.time, &year_ago, &order))
         return false;
     if (order >= 0) {
         if (!check_silent(g))

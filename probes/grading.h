@@ -39,7 +39,7 @@ struct grading {
     size_t n_posts;
     bool has_post;     /* the text POST in any agent message */
     bool ends_in_post; /* ... in the last message */
-    const char *phase; /* what a payload is called in reasons: "payload" or "payload[1]" */
+    char payload[24];  /* what the payload looked at is called in reasons: "payload[1]", say */
 };
 
 #define SEARCHES_MAX 4
@@ -64,6 +64,14 @@ bool grading_fail(struct grading *g, const char *fmt, ...) __attribute__((format
 bool check_silent(struct grading *g);
 /* Exactly `n` accepted posts. */
 bool check_posts(struct grading *g, size_t n);
+/* Turns to the i-th post; reasons call it "payload", or "payload[i]" where there are several. */
+const struct pyvalue *take_payload(struct grading *g, size_t i);
+/* The value is {"reference": "Patient/MRN"} and nothing more; sets no reason. */
+bool is_subject(const struct grading *g, const struct pyvalue *v);
+/* Sets the reason why the subject is not right; returns false. */
+bool subject_fail(struct grading *g, const struct pyvalue *v);
+/* a < b, a == b, a > b as *order; a reason when one has a zone and the other has none. */
+bool compare_times(struct grading *g, const struct pytime *a, const struct pytime *b, int *order);
 /* The value at a path of a payload; NULL, with the reason set, when it is not there. */
 const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payload,
                                  const char *path);

@@ -1,0 +1,38 @@
+/* test_grader_v2.c - the graders of MedAgentBench v2: shared vectors. */
+#include "grader_cases.h"
+
+static const struct grader_settings settings_v2 = {
+    .benchmark = BENCHMARK_V2,
+    .base = "http://localhost:8080/fhir/",
+    .today = "2026-01-15T00:00:00+00:00",
+};
+
+static void vectors_agree(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Condition", "MedicationRequest", "Observation",
+                                        "Patient",   "Procedure",         "ServiceRequest"};
+    struct clinic c = {0};
+    char path[512];
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        char name[128];
+        snprintf(name, sizeof(name), "vectors/clinic_v2/%s.ndjson", types[i]);
+        if (!clinic_load(&c, name))
+            skip();
+    }
+    if (!shared_file("vectors/graders_v2.jsonl", path))
+        skip();
+    struct vector_run run = {.clinic = &c, .settings = settings_v2};
+    assert_int_equal(json_read_lines(path, vector_line, &run), 0);
+    assert_int_equal(run.wrong, 0);
+    assert_in_range(run.n, 656, 100000);
+    clinic_release(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vectors_agree),
+    };
+    return cmocka_run_group_tests_name("grader_v2", tests, NULL, NULL);
+}
