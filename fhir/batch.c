@@ -46,7 +46,8 @@ static int read_meta(struct prepared *p, const json_t *tree)
     p->version = 0;
     if (version && str_to_i64(version, 1, UINT32_MAX, &number))
         p->version = (uint32_t)number;
-    if (updated && date_interval(updated, strlen(updated), &lo, &hi))
+    p->updated_given = updated && date_interval(updated, strlen(updated), &lo, &hi);
+    if (p->updated_given)
         p->updated_us = lo;
     else
         p->updated_us = clock_stamp() / 1000;

@@ -111,6 +111,7 @@ static void emit_token(struct extract *x, const char *code, size_t code_len, con
     index_add_part(&x->scratch, code, strnlen(code, code_len));
     buf_addch(&x->scratch, '\0');
     index_add_part(&x->scratch, system, strlen(system));
+    buf_addch(&x->scratch, '\0');
     emit(x, x->number, x->scratch.ptr, x->scratch.len);
 }
 

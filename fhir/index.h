@@ -6,12 +6,12 @@
  * its text. *Index keys* are kept in the index table, each leading to sequence numbers.
  *
  *   kind       packed value                    index key, after the parameter's two-byte number
- *   token      code 0 system                   the same
- *   reference  id 0 type                       the same (id: a whole URL when it is not ours)
+ *   token      code 0 system 0                 the same
+ *   reference  id 0 type 0                     the same (id: a whole URL when it is not ours)
  *   date       from, to (8 + 8)                'L' from to, and 'H' to from
- *   quantity   value (8) unit 0 system 0 code  value (8)
+ *   quantity   value (8) unit 0 system 0 code 0  value (8)
  *   string     text as written                 normalized text from each start of a word
- *   -          (derived)                       subject id 0 code 0 system: for the commonest search
+ *   -          (derived)                       subject id 0 code 0 system 0: the commonest search
  *
  * Eight-byte numbers are big-endian with the sign flipped so that bytes compare as the numbers do.
  * Parts longer than INDEX_PART_MAX are cut and a hash takes the place of the rest.
@@ -96,7 +96,7 @@ void index_add_part(struct buf *out, const char *s, size_t len);
 /* [*lo, *hi) in microseconds of the interval that a FHIR date, dateTime or instant stands for.
  * Without zone: UTC. A space before the offset is a plus that URL decoding took. */
 bool date_interval(const char *s, size_t len, int64_t *lo, int64_t *hi);
-/* "Type/id", an URL under base_url or anything else, as "id 0 type". False: nothing to index. */
+/* "Type/id", an URL under base_url or anything else, as "id 0 type 0". False: nothing to index. */
 bool reference_pack(struct buf *out, const char *s, size_t len, const char *base_url);
 /* Lower case, accents off. */
 void string_normalize(struct buf *out, const char *s, size_t len);

@@ -33,7 +33,7 @@ static const struct search_param observation_params[] = {
      NULL},
     {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/observation-status"},
     {"value-quantity", PARAM_QUANTITY, "valueQuantity", NULL},
-    {"encounter", PARAM_REFERENCE, "encounter", NULL},
+    {"encounter", PARAM_REFERENCE, "encounter", "Encounter"},
 };
 
 static const struct search_param condition_params[] = {

@@ -1,4 +1,4 @@
-/* reference.c - references in one form: "id 0 type" for ours, a whole URL for others'. */
+/* reference.c - references in one form: "id 0 type 0" for ours, a whole URL for others'. */
 #include "fhir/index.h"
 
 #include "runtime/base/text.h"
@@ -31,9 +31,10 @@ bool reference_pack(struct buf *out, const char *s, size_t len, const char *base
         index_add_part(out, slash + 1, len - (size_t)(slash + 1 - s));
         buf_addch(out, '\0');
         buf_add(out, s, (size_t)(slash - s));
-        return true;
+    } else {
+        index_add_part(out, s, len);
+        buf_addch(out, '\0');
     }
-    index_add_part(out, s, len);
     buf_addch(out, '\0');
     return true;
 }

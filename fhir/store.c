@@ -18,7 +18,7 @@
 #define MAP_FALLBACK (UINT64_C(1) << 30)  /* where address space is limited */
 #define READERS_MAX  510
 #define DEFAULT_BASE "http://localhost:8080/fhir/"
-#define SEQUENCE_KEY "seq"
+#define STATE_KEY    "state"
 #define FORMAT_KEY   "format"
 #define TABLES_KEY   "tables"
 
@@ -217,22 +217,40 @@ out:
     return store_error(rc, "beginning a transaction");
 }
 
-static int read_sequence(struct view *v)
+/* What the store knows about itself, kept under STATE_KEY. */
+struct state {
+    uint64_t next_seq;
+    int64_t changed_us;
+};
+
+static int read_state(struct view *v)
 {
-    MDB_val k = {strlen(SEQUENCE_KEY), (void *)SEQUENCE_KEY}, got;
+    MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, got;
+    struct state state = {.next_seq = 1};
     int rc = mdb_get(v->txn, v->store->meta, &k, &got);
-    v->next_seq = 1;
-    if (rc == MDB_NOTFOUND)
-        return 0;
-    if (rc == 0)
-        memcpy(&v->next_seq, got.mv_data, sizeof(v->next_seq));
-    return store_error(rc, "reading the sequence");
+    if (rc == 0 && got.mv_size == sizeof(state))
+        memcpy(&state, got.mv_data, sizeof(state));
+    else if (rc == MDB_NOTFOUND)
+        rc = 0;
+    v->next_seq = state.next_seq;
+    v->changed_us = state.changed_us;
+    return store_error(rc, "reading the store's state");
+}
+
+static int write_state(struct view *v)
+{
+    struct state state = {v->next_seq, v->changed_us};
+    MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, d = {sizeof(state), &state};
+    return mdb_put(v->txn, v->store->meta, &k, &d, 0);
 }
 
 int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay)
 {
     *v = (struct view){.store = store, .overlay = overlay};
-    return begin(v, MDB_RDONLY);
+    int rc = begin(v, MDB_RDONLY);
+    if (rc == 0 && (rc = read_state(v)) < 0)
+        view_close(v);
+    return rc;
 }
 
 void view_close(struct view *v)
@@ -257,15 +275,13 @@ static int grow(struct fhir_store *s)
 
 static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
 {
-    MDB_val k = {strlen(SEQUENCE_KEY), (void *)SEQUENCE_KEY};
     int mdb, rc = begin(v, 0);
     if (rc < 0)
         return rc;
     v->writing = true;
     v->full = false;
-    if ((rc = read_sequence(v)) == 0 && (rc = fn(v, arg)) == 0) {
-        MDB_val seq = {sizeof(v->next_seq), &v->next_seq};
-        mdb = mdb_put(v->txn, v->store->meta, &k, &seq, 0);
+    if ((rc = read_state(v)) == 0 && (rc = fn(v, arg)) == 0) {
+        mdb = write_state(v);
         if (mdb == 0) {
             mdb = mdb_txn_commit(v->txn);
             v->txn = NULL; /* gone either way */
@@ -288,11 +304,10 @@ int store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn,
     int rc;
     if (overlay) {
         size_t mark = overlay->n;
-        if ((rc = begin(&v, MDB_RDONLY)) < 0)
+        if ((rc = view_open(&v, s, overlay)) < 0)
             return rc;
         v.writing = true;
-        if ((rc = read_sequence(&v)) == 0)
-            rc = fn(&v, arg);
+        rc = fn(&v, arg);
         if (rc < 0)
             overlay_cut(overlay, mark);
         view_close(&v);

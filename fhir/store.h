@@ -70,7 +70,8 @@ struct view {
     struct fhir_store *store;
     MDB_txn *txn;
     struct fhir_overlay *overlay;
-    uint64_t next_seq; /* what the next new resource gets */
+    uint64_t next_seq;  /* what the next new resource gets */
+    int64_t changed_us; /* the latest meta.lastUpdated that any resource said; 0: none did */
     bool writing;
     bool full;               /* the map is: the write is undone and run again after growing it */
     struct pending *pending; /* index entries that wait to be written in order; NULL: at once */
@@ -83,7 +84,8 @@ struct prepared {
     char *text;
     size_t text_len;
     struct buf values;
-    int64_t updated_us;
+    int64_t updated_us; /* meta.lastUpdated, else the time of loading */
+    bool updated_given;
     uint32_t version; /* what meta.versionId says, 0: nothing */
 };
 
@@ -93,6 +95,7 @@ int prepared_init(struct prepared *p, struct fhir_store *store, const char *text
                   const json_t *tree);
 void prepared_release(struct prepared *p);
 
+/* Reading: the resources stay as they are until view_close. */
 int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay);
 void view_close(struct view *v);
 /* 0, GRASP_ENOTFOUND (entry->deleted tells "gone" from "never was"), GRASP_EIO. */
@@ -104,8 +107,9 @@ int view_at(struct view *v, uint64_t seq, struct record *out);
  * `version` 0: as loaded. */
 int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t updated_us);
 int view_delete(struct view *v, const char *type, const char *id);
-/* An id for a created resource that nobody has. */
-int view_new_id(struct view *v, const char *type, char out[FHIR_ID_MAX + 1]);
+/* An id for a created resource that nobody has had. *next: 0 at first, then where to go on for
+ * another id in the same transaction. */
+int view_new_id(struct view *v, const char *type, uint64_t *next, char out[FHIR_ID_MAX + 1]);
 
 /* Resources of a type in the store alone. */
 uint64_t view_count(struct view *v, const struct resource_type *type);

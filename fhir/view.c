@@ -197,6 +197,8 @@ int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t
     struct record old;
     struct id_entry entry;
     int rc;
+    if (p->updated_given && updated_us > v->changed_us)
+        v->changed_us = updated_us;
     if (v->overlay) {
         rc = view_get(v, r.type, r.id, &old, &entry);
         if (rc < 0 && rc != GRASP_ENOTFOUND)
@@ -241,13 +243,14 @@ int view_delete(struct view *v, const char *type, const char *id)
     return put_id(v, type, id, &entry);
 }
 
-int view_new_id(struct view *v, const char *type, char out[FHIR_ID_MAX + 1])
+int view_new_id(struct view *v, const char *type, uint64_t *next, char out[FHIR_ID_MAX + 1])
 {
     struct record r;
     struct id_entry entry;
-    uint64_t n = v->next_seq + (v->overlay ? v->overlay->n : 0);
-    for (;; n++) {
-        snprintf(out, FHIR_ID_MAX + 1, "%llu", (unsigned long long)n);
+    if (*next == 0)
+        *next = v->next_seq + (v->overlay ? v->overlay->n : 0);
+    for (;;) {
+        snprintf(out, FHIR_ID_MAX + 1, "%llu", (unsigned long long)(*next)++);
         int rc = view_get(v, type, out, &r, &entry);
         if (rc == GRASP_ENOTFOUND && !entry.version)
             return 0;

@@ -1,0 +1,49 @@
+/* arena.c - memory of one request. */
+#include "fhir/arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+
+#define CHUNK_SIZE 4000
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t used, size;
+    alignas(max_align_t) char bytes[];
+};
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    if (!a->head || a->head->size - a->head->used < size) {
+        size_t want = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        struct arena_chunk *c = malloc(sizeof(*c) + want);
+        if (!c) {
+            err_set(GRASP_ENOMEM, "out of memory");
+            return NULL;
+        }
+        *c = (struct arena_chunk){.next = a->head, .size = want};
+        a->head = c;
+    }
+    void *p = a->head->bytes + a->head->used;
+    a->head->used += size;
+    return memset(p, 0, size);
+}
+
+char *arena_ndup(struct arena *a, const char *s, size_t len)
+{
+    char *p = arena_alloc(a, len + 1);
+    return p ? memcpy(p, s, len) : NULL;
+}
+
+void arena_release(struct arena *a)
+{
+    while (a->head) {
+        struct arena_chunk *next = a->head->next;
+        free(a->head);
+        a->head = next;
+    }
+}

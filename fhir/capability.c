@@ -1,0 +1,83 @@
+/* capability.c - the CapabilityStatement, made from the tables that the server works with. */
+#include "fhir/rest.h"
+
+#define INTERACTION(code) "{\"code\":\"" code "\"}"
+
+static void add_search(struct buf *out, const struct resource_type *t)
+{
+    const char *sep = "";
+    buf_adds(out, ",\"searchInclude\":[");
+    for (size_t i = 0; i < t->n; i++)
+        if (t->params[i].kind == PARAM_REFERENCE) {
+            buf_addf(out, "%s\"%s:%s\"", sep, t->name, t->params[i].name);
+            sep = ",";
+        }
+    buf_adds(out, "],\"searchRevInclude\":[");
+    sep = "";
+    for (size_t i = 0; i < resource_type_count; i++)
+        for (size_t j = 0; j < resource_types[i].n; j++) {
+            const struct search_param *p = &resource_types[i].params[j];
+            if (p->kind != PARAM_REFERENCE || (p->arg && strcmp(p->arg, t->name) != 0))
+                continue;
+            buf_addf(out, "%s\"%s:%s\"", sep, resource_types[i].name, p->name);
+            sep = ",";
+        }
+    buf_adds(out, "],\"searchParam\":[");
+    for (size_t i = 0; i < common_param_count; i++)
+        buf_addf(out, "%s{\"name\":\"%s\",\"type\":\"%s\"}", i ? "," : "", common_params[i].name,
+                 param_kind_name(common_params[i].kind));
+    for (size_t i = 0; i < t->n; i++)
+        buf_addf(out, ",{\"name\":\"%s\",\"type\":\"%s\"}", t->params[i].name,
+                 param_kind_name(t->params[i].kind));
+    buf_addch(out, ']');
+}
+
+static void add_resource(struct buf *out, const struct resource_type *t, bool read_only)
+{
+    buf_addf(out,
+             "{\"type\":\"%s\",\"interaction\":[" INTERACTION("read") "," INTERACTION(
+                 "vread") "," INTERACTION("search-type"),
+             t->name);
+    if (!read_only)
+        buf_adds(out,
+                 "," INTERACTION("create") "," INTERACTION("update") "," INTERACTION("delete"));
+    buf_addf(out,
+             "],\"versioning\":\"%s\",\"readHistory\":false,\"updateCreate\":%s,"
+             "\"conditionalCreate\":false,\"conditionalRead\":\"not-match\","
+             "\"conditionalUpdate\":false,\"conditionalDelete\":\"not-supported\"",
+             read_only ? "versioned" : "versioned-update", read_only ? "false" : "true");
+    add_search(out, t);
+    buf_addch(out, '}');
+}
+
+int rest_metadata(struct exchange *x)
+{
+    struct buf *out = &x->rs->body;
+    struct view v = {0};
+    char changed[REST_TIME];
+    const char *base = x->store->base_url;
+    int rc = view_open(&v, x->store, NULL);
+    if (rc < 0)
+        return rc;
+    rest_time(rest_changed(&v), changed);
+    view_close(&v);
+    x->rs->status = 200;
+    buf_addf(out,
+             "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"%s\","
+             "\"kind\":\"instance\",\"software\":{\"name\":\"grasp fhir\",\"version\":\"%s\"},"
+             "\"implementation\":{\"description\":\"FHIR R4 mock server\",\"url\":\"",
+             changed, GRASP_VERSION);
+    buf_add_json(out, base, strlen(base), false);
+    buf_adds(out, "\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"application/fhir+json\",\"json\"],"
+                  "\"rest\":[{\"mode\":\"server\",\"resource\":[");
+    for (size_t i = 0; i < resource_type_count; i++) {
+        if (i)
+            buf_addch(out, ',');
+        add_resource(out, &resource_types[i], x->store->read_only);
+    }
+    buf_adds(out, "],\"interaction\":[" INTERACTION("batch"));
+    if (!x->store->read_only)
+        buf_adds(out, "," INTERACTION("transaction"));
+    buf_adds(out, "]}]}");
+    return buf_check(out);
+}

@@ -1,0 +1,328 @@
+/* postings.c - ranges of index keys and the sequence numbers they lead to. */
+#include "fhir/postings.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "runtime/base/err.h"
+
+#define ESTIMATE_KEYS 16                  /* keys looked at before guessing */
+#define ESTIMATE_MANY (UINT64_C(1) << 32) /* what a range is taken for that has more */
+
+void matches_release(struct matches *m)
+{
+    free(m->v);
+    *m = (struct matches){0};
+}
+
+static int matches_grow(struct matches *m, size_t extra)
+{
+    if (m->cap - m->n >= extra)
+        return 0;
+    size_t cap = m->cap ? 2 * m->cap : 64;
+    while (cap - m->n < extra)
+        cap *= 2;
+    uint64_t *v = realloc(m->v, cap * sizeof(*v));
+    if (!v)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    m->v = v;
+    m->cap = cap;
+    return 0;
+}
+
+int matches_add(struct matches *m, uint64_t seq)
+{
+    int rc = matches_grow(m, 1);
+    if (rc == 0)
+        m->v[m->n++] = seq;
+    return rc;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void matches_sort(struct matches *m)
+{
+    size_t n = 0;
+    bool sorted = true;
+    for (size_t i = 1; i < m->n && sorted; i++)
+        sorted = m->v[i - 1] < m->v[i];
+    if (sorted)
+        return;
+    qsort(m->v, m->n, sizeof(*m->v), by_seq);
+    for (size_t i = 0; i < m->n; i++)
+        if (n == 0 || m->v[n - 1] != m->v[i])
+            m->v[n++] = m->v[i];
+    m->n = n;
+}
+
+/* ---- ranges ---- */
+
+static void start(struct key_range *r, uint16_t number)
+{
+    r->exact = false;
+    r->ending = r->holding = NULL;
+    r->to.len = 0;
+    index_key_start(&r->from, number);
+}
+
+static size_t token_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+{
+    start(r, c->number);
+    if (!a->code) {
+        r->ending = a->system;
+        return 1;
+    }
+    index_key_add(&r->from, a->code, strlen(a->code) + 1);
+    if (a->system) {
+        index_key_add(&r->from, a->system, strlen(a->system) + 1);
+        r->exact = true;
+    }
+    return 1;
+}
+
+static size_t string_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+{
+    size_t n = a->norm_len;
+    start(r, c->mod == MOD_TEXT ? c->number | PARAM_TEXT_BIT : c->number);
+    if (c->mod == MOD_CONTAINS) { /* half a key: every stretch of that length is in some key */
+        r->holding = a->norm;
+        r->holding_len = n < INDEX_STRING_MAX / 2 ? n : INDEX_STRING_MAX / 2;
+    } else {
+        index_key_add(&r->from, a->norm, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
+    }
+    return 1;
+}
+
+/* Keys with 'L' begin with the lower end of the resource's interval, those with 'H' with the
+ * upper. */
+static void date_range(struct key_range *r, uint16_t number, char end, const int64_t *from,
+                       const int64_t *below)
+{
+    uint8_t bytes[8];
+    start(r, number);
+    index_key_add(&r->from, &end, 1);
+    r->to = r->from;
+    if (from) {
+        put_i64(bytes, *from);
+        index_key_add(&r->from, bytes, 8);
+    }
+    if (below) {
+        put_i64(bytes, *below);
+        index_key_add(&r->to, bytes, 8);
+    } else {
+        r->to.bytes[2]++;
+    }
+}
+
+static size_t date_ranges(const struct clause *c, const struct alt *a, struct key_range *r,
+                          bool *exact)
+{
+    int64_t after = a->hi + 1, until = a->lo + 1;
+    *exact = true;
+    switch (a->prefix) {
+    case PRE_NE:
+        return 0;
+    case PRE_GE: /* ends later, or lies within */
+        date_range(&r[1], c->number, 'H', &after, NULL);
+        date_range(&r[0], c->number, 'L', &a->lo, &a->hi);
+        *exact = false; /* what begins within may end later: both are right, ends may not be */
+        return 2;
+    case PRE_LE:
+        date_range(&r[1], c->number, 'L', NULL, &a->lo);
+        date_range(&r[0], c->number, 'L', &a->lo, &a->hi);
+        *exact = false;
+        return 2;
+    case PRE_EQ:
+        date_range(r, c->number, 'L', &a->lo, &a->hi);
+        *exact = false;
+        return 1;
+    case PRE_GT:
+        date_range(r, c->number, 'H', &after, NULL);
+        return 1;
+    case PRE_LT:
+        date_range(r, c->number, 'L', NULL, &a->lo);
+        return 1;
+    case PRE_SA:
+        date_range(r, c->number, 'L', &a->hi, NULL);
+        return 1;
+    case PRE_EB:
+        date_range(r, c->number, 'H', NULL, &until);
+        return 1;
+    case PRE_AP: /* begins before the end; whether it ends after the beginning is checked */
+        date_range(r, c->number, 'L', NULL, &a->hi);
+        *exact = false;
+        return 1;
+    }
+    return 0;
+}
+
+static size_t quantity_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+{
+    double lo = -INFINITY, hi = INFINITY;
+    uint8_t bytes[8];
+    switch (a->prefix) {
+    case PRE_NE:
+        return 0;
+    case PRE_EQ:
+    case PRE_AP:
+        lo = a->low;
+        hi = a->top;
+        break;
+    case PRE_GT:
+    case PRE_SA:
+    case PRE_GE:
+        lo = a->num;
+        break;
+    case PRE_LT:
+    case PRE_EB:
+    case PRE_LE:
+        hi = a->num;
+        break;
+    }
+    start(r, c->number);
+    r->to = r->from;
+    put_double(bytes, lo);
+    index_key_add(&r->from, bytes, 8);
+    put_double(bytes, hi);
+    index_key_add(&r->to, bytes, 8);
+    index_key_add(&r->to, "", 1); /* and hi itself; what is too much is checked */
+    return 1;
+}
+
+size_t alt_ranges(const struct clause *c, const struct alt *a, struct key_range r[RANGES_MAX],
+                  bool *exact)
+{
+    *exact = true;
+    if (c->mod == MOD_TEXT || c->param->kind == PARAM_STRING) {
+        *exact = false;
+        return string_ranges(c, a, r);
+    }
+    switch (c->param->kind) {
+    case PARAM_TOKEN:
+        return token_ranges(c, a, r);
+    case PARAM_REFERENCE:
+        start(r, c->number);
+        index_key_add(&r->from, a->code, strlen(a->code) + 1);
+        if (a->system) {
+            index_key_add(&r->from, a->system, strlen(a->system) + 1);
+            r->exact = true;
+        }
+        return 1;
+    case PARAM_DATE:
+        return date_ranges(c, a, r, exact);
+    case PARAM_QUANTITY:
+        *exact = false;
+        return quantity_ranges(c, a, r);
+    default:
+        return 0;
+    }
+}
+
+bool clause_indexed(const struct clause *c)
+{
+    if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->param->kind == PARAM_ID)
+        return false;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->alts[i].prefix == PRE_NE)
+            return false;
+    return true;
+}
+
+/* ---- walking keys ---- */
+
+static bool has_prefix(const MDB_val *k, const struct index_key *prefix)
+{
+    return k->mv_size >= prefix->len && memcmp(k->mv_data, prefix->bytes, prefix->len) == 0;
+}
+
+static bool in_range(const MDB_val *k, const struct key_range *r)
+{
+    if (r->exact)
+        return k->mv_size == r->from.len && has_prefix(k, &r->from);
+    if (r->to.len == 0)
+        return has_prefix(k, &r->from);
+    size_t n = k->mv_size < r->to.len ? k->mv_size : r->to.len;
+    int c = memcmp(k->mv_data, r->to.bytes, n);
+    return c < 0 || (c == 0 && k->mv_size < r->to.len);
+}
+
+static bool passes(const MDB_val *k, const struct key_range *r)
+{
+    const char *s = (const char *)k->mv_data + 2;
+    size_t len = k->mv_size - 2;
+    if (r->ending) {
+        size_t code = strnlen(s, len);
+        return code + 1 < len && strcmp(s + code + 1, r->ending) == 0;
+    }
+    return !r->holding || memmem(s, len, r->holding, r->holding_len);
+}
+
+static int walk_error(int rc)
+{
+    return rc == MDB_NOTFOUND ? 0 : store_error(rc, "reading the index");
+}
+
+int range_estimate(MDB_cursor *cur, const struct key_range *r, uint64_t *n)
+{
+    MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
+    size_t keys = 0, dups;
+    int rc = mdb_cursor_get(cur, &k, &d, r->exact ? MDB_SET : MDB_SET_RANGE);
+    *n = 0;
+    for (; rc == 0 && in_range(&k, r); rc = mdb_cursor_get(cur, &k, &d, MDB_NEXT_NODUP)) {
+        if (keys++ == ESTIMATE_KEYS || r->ending || r->holding) {
+            *n = ESTIMATE_MANY;
+            return 0;
+        }
+        rc = mdb_cursor_count(cur, &dups);
+        if (rc != 0)
+            break;
+        *n += dups;
+        if (r->exact)
+            break;
+    }
+    return walk_error(rc);
+}
+
+static int load_key(MDB_cursor *cur, const MDB_val *first, struct matches *out)
+{
+    size_t dups;
+    uint64_t seq;
+    MDB_val k, d;
+    int rc = mdb_cursor_count(cur, &dups);
+    if (rc != 0)
+        return store_error(rc, "reading the index");
+    if ((rc = matches_grow(out, dups)) < 0)
+        return rc;
+    if (dups == 1) {
+        memcpy(&seq, first->mv_data, sizeof(seq));
+        out->v[out->n++] = seq;
+        return 0;
+    }
+    rc = mdb_cursor_get(cur, &k, &d, MDB_GET_MULTIPLE);
+    while (rc == 0) {
+        size_t n = d.mv_size / sizeof(seq);
+        if (n > out->cap - out->n) /* cannot be: the count was asked for above */
+            break;
+        memcpy(out->v + out->n, d.mv_data, n * sizeof(seq));
+        out->n += n;
+        rc = mdb_cursor_get(cur, &k, &d, MDB_NEXT_MULTIPLE);
+    }
+    return walk_error(rc);
+}
+
+int range_load(MDB_cursor *cur, const struct key_range *r, struct matches *out)
+{
+    MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
+    int rc = mdb_cursor_get(cur, &k, &d, r->exact ? MDB_SET : MDB_SET_RANGE), err;
+    for (; rc == 0 && in_range(&k, r); rc = mdb_cursor_get(cur, &k, &d, MDB_NEXT_NODUP)) {
+        if (passes(&k, r) && (err = load_key(cur, &d, out)) < 0)
+            return err;
+        if (r->exact)
+            break;
+    }
+    return walk_error(rc);
+}

@@ -1,0 +1,347 @@
+/* rest.c - the REST function: what a request is about, and which interaction answers it. */
+#include "fhir/rest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fhir/jsontext.h"
+#include "fhir/search.h"
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+#define PATH_PARTS 5
+
+/* What the path names. */
+enum shape { AT_SYSTEM, AT_METADATA, AT_TYPE, AT_SEARCH, AT_INSTANCE, AT_VERSION, AT_OTHER };
+
+/* ---- replies ---- */
+
+static void http_date(int64_t us, char out[40])
+{
+    time_t t = (time_t)(us / 1000000);
+    struct tm tm;
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    *out = '\0';
+    if (gmtime_r(&t, &tm) && tm.tm_year < 8100 && tm.tm_year > -1900)
+        snprintf(out, 40, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
+                 months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+void rest_reply_resource(struct exchange *x, int status, const struct record *r)
+{
+    x->rs->status = status;
+    buf_reset(&x->rs->body);
+    buf_add(&x->rs->body, r->text, r->text_len);
+    snprintf(x->rs->etag, sizeof(x->rs->etag), "W/\"%u\"", r->version);
+    http_date(r->updated_us, x->rs->last_modified);
+}
+
+static int reply_missing(struct exchange *x, const struct id_entry *entry)
+{
+    if (entry->deleted)
+        return outcome_reply(x->rs, 410, "%s/%s was deleted", x->type->name, x->id);
+    return outcome_reply(x->rs, 404, "there is no %s/%.80s", x->type->name, x->id);
+}
+
+/* ---- read ---- */
+
+/* _format and _pretty are taken with every request, other parameters only with searches. */
+static int read_params(struct exchange *x)
+{
+    struct pair *pairs;
+    size_t n;
+    int rc = query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (strcmp(pairs[i].name, "_pretty") == 0)
+            x->compact = strcmp(pairs[i].value, "false") == 0;
+        else if (strcmp(pairs[i].name, "_format") != 0 && strcmp(pairs[i].name, "_summary") != 0 &&
+                 !x->store->ignore_unknown_params)
+            rc = err_set(GRASP_EINVAL,
+                         "parameter '%.80s' does not go with reading one resource: search with "
+                         "%s?... instead",
+                         pairs[i].name, x->type ? x->type->name : "Type");
+    }
+    return rc;
+}
+
+static int rest_read(struct exchange *x)
+{
+    struct view own = {0}, *v = x->view;
+    struct record r;
+    struct id_entry entry;
+    int rc = read_params(x);
+    if (rc < 0)
+        return rc;
+    if (!v && (rc = view_open(v = &own, x->store, x->rq->overlay)) < 0)
+        return rc;
+    rc = view_get(v, x->type->name, x->id, &r, &entry);
+    if (rc == GRASP_ENOTFOUND) {
+        rc = reply_missing(x, &entry);
+    } else if (rc == 0) {
+        char etag[32];
+        snprintf(etag, sizeof(etag), "\"%u\"", r.version);
+        if (x->version && strcmp(x->version, "") != 0) {
+            char current[16];
+            snprintf(current, sizeof(current), "%u", r.version);
+            if (strcmp(current, x->version) != 0) {
+                rc = outcome_reply(x->rs, 404,
+                                   "version '%.40s' of %s/%s is not kept: the current one is %u",
+                                   x->version, r.type, r.id, r.version);
+                goto out;
+            }
+        }
+        rest_reply_resource(x, 200, &r);
+        if (x->rq->if_none_match && strstr(x->rq->if_none_match, etag)) {
+            x->rs->status = 304;
+            buf_reset(&x->rs->body);
+        }
+    }
+out:
+    view_close(&own);
+    return rc;
+}
+
+/* POST Type/_search: parameters in the URL and in the form count together. */
+static int rest_post_search(struct exchange *x)
+{
+    const struct fhir_request *rq = x->rq;
+    if (rq->content_type && *rq->content_type &&
+        !str_casestr(rq->content_type, "application/x-www-form-urlencoded"))
+        return outcome_reply(x->rs, 415,
+                             "_search takes application/x-www-form-urlencoded, not '%.80s'",
+                             rq->content_type);
+    char *both = arena_alloc(&x->arena, x->query_len + rq->body_len + 2);
+    if (!both)
+        return GRASP_ENOMEM;
+    memcpy(both, x->query, x->query_len);
+    both[x->query_len] = '&';
+    if (rq->body_len)
+        memcpy(both + x->query_len + 1, rq->body, rq->body_len);
+    x->query = both;
+    x->query_len += 1 + rq->body_len;
+    while (x->query_len > 0 && ascii_isspace(both[x->query_len - 1]))
+        x->query_len--;
+    return rest_search(x);
+}
+
+/* ---- what is asked for ---- */
+
+static const struct {
+    const char *method;
+    enum shape shape;
+    int (*run)(struct exchange *x);
+    bool writes, body;
+} interactions[] = {
+    {"GET", AT_METADATA, rest_metadata, false, false},
+    {"GET", AT_INSTANCE, rest_read, false, false},
+    {"GET", AT_VERSION, rest_read, false, false},
+    {"GET", AT_TYPE, rest_search, false, false},
+    {"GET", AT_SEARCH, rest_search, false, false},
+    {"POST", AT_SEARCH, rest_post_search, false, false},
+    {"POST", AT_TYPE, rest_create, true, true},
+    {"PUT", AT_INSTANCE, rest_update, true, true},
+    {"DELETE", AT_INSTANCE, rest_delete, true, false},
+    {"POST", AT_SYSTEM, rest_bundle, false, true},
+};
+
+/* Takes the target apart. An agent's URL has had "&_format=json" appended to it, also where it has
+ * no query: then the first '&' begins the query. */
+static int read_target(struct exchange *x, enum shape *shape)
+{
+    const char *target = x->rq->target ? x->rq->target : "";
+    size_t len = x->rq->agent_url ? strcspn(target, "#") : strlen(target);
+    if (len > QUERY_TARGET_MAX)
+        return err_set(GRASP_EINVAL, "a URL of more than %u bytes", QUERY_TARGET_MAX);
+    while (len > 0 && *target == '/')
+        target++, len--;
+    size_t path = 0;
+    while (path < len && target[path] != '?' && !(x->rq->agent_url && target[path] == '&'))
+        path++;
+    x->query = path < len ? target + path + 1 : "";
+    x->query_len = path < len ? len - path - 1 : 0;
+    while (path > 0 && target[path - 1] == '/')
+        path--;
+    const char *parts[PATH_PARTS] = {0};
+    size_t n = 0;
+    for (size_t at = 0; at < path && n < PATH_PARTS;) {
+        size_t part = 0;
+        while (at + part < path && target[at + part] != '/')
+            part++;
+        if (!(parts[n++] = arena_ndup(&x->arena, target + at, part)))
+            return GRASP_ENOMEM;
+        at += part + 1;
+    }
+    x->type = n > 0 ? resource_type_find(parts[0], strlen(parts[0])) : NULL;
+    x->id = n > 1 ? parts[1] : NULL;
+    x->version = n > 3 ? parts[3] : NULL;
+    *shape = n == 0                                           ? AT_SYSTEM
+             : n == 1 && strcmp(parts[0], "metadata") == 0    ? AT_METADATA
+             : n == 1                                         ? AT_TYPE
+             : n == 2 && strcmp(parts[1], "_search") == 0     ? AT_SEARCH
+             : n == 2 && *parts[1] != '_' && *parts[1] != '$' ? AT_INSTANCE
+             : n == 4 && strcmp(parts[2], "_history") == 0    ? AT_VERSION
+                                                              : AT_OTHER;
+    return 0;
+}
+
+/* Is "application/fhir+json;charset=UTF-8" or the like JSON? A plus may have become a space. */
+static bool means_json(const char *s)
+{
+    return str_casestr(s, "json") != NULL;
+}
+
+static bool accepts_json(const struct fhir_request *rq)
+{
+    const char *a = rq->accept;
+    return !a || !*a || means_json(a) || strstr(a, "*/*") || str_casestr(a, "application/*");
+}
+
+/* _format has the last word; several must all mean JSON. */
+static int check_format(struct exchange *x, bool *json)
+{
+    struct pair *pairs;
+    size_t n;
+    bool given = false;
+    *json = true;
+    if (!memmem(x->query, x->query_len, "_format", 7)) {
+        *json = accepts_json(x->rq);
+        return 0;
+    }
+    int rc = query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (strcmp(pairs[i].name, "_format") == 0 && *pairs[i].value) {
+            given = true;
+            *json &= means_json(pairs[i].value);
+        }
+    if (!given)
+        *json = accepts_json(x->rq);
+    return rc;
+}
+
+static int no_interaction(struct exchange *x, enum shape shape)
+{
+    const char *method = x->rq->method, *target = x->rq->target ? x->rq->target : "";
+    bool other_method = false;
+    for (size_t i = 0; i < sizeof(interactions) / sizeof(*interactions); i++)
+        other_method |= interactions[i].shape == shape;
+    if (other_method && shape != AT_SYSTEM)
+        return outcome_reply(x->rs, 405, "%.20s does not go with '%.80s'", method, target);
+    return outcome_reply(x->rs, 400,
+                         "'%.20s %.80s' is no interaction of this server (see metadata)", method,
+                         target);
+}
+
+int rest_dispatch(struct exchange *x)
+{
+    enum shape shape = AT_OTHER;
+    bool json = true;
+    size_t i, n = sizeof(interactions) / sizeof(*interactions);
+    int rc = read_target(x, &shape);
+    if (rc < 0 || (rc = check_format(x, &json)) < 0)
+        return rc;
+    if (!json)
+        return outcome_reply(x->rs, 406,
+                             "this server answers in JSON: ask for "
+                             "application/fhir+json or leave _format and Accept away");
+    if (shape >= AT_TYPE && shape != AT_OTHER && !x->type)
+        return outcome_reply(x->rs, 404, "'%.80s' is no resource type of FHIR R4",
+                             x->rq->target ? x->rq->target : "");
+    for (i = 0; i < n; i++)
+        if (interactions[i].shape == shape && x->rq->method &&
+            strcmp(interactions[i].method, x->rq->method) == 0)
+            break;
+    if (i == n)
+        return no_interaction(x, shape);
+    if (interactions[i].writes && x->store->read_only && !x->rq->overlay)
+        return outcome_reply(x->rs, 405, "this server is read-only");
+    const char *type = x->rq->content_type;
+    if (interactions[i].body && type && *type && !means_json(type))
+        return outcome_reply(x->rs, 415, "this server reads application/fhir+json, not '%.80s'",
+                             type);
+    return interactions[i].run(x);
+}
+
+void exchange_release(struct exchange *x)
+{
+    arena_release(&x->arena);
+}
+
+static void finish_body(struct exchange *x)
+{
+    struct buf out = BUF_INIT;
+    struct buf *body = &x->rs->body;
+    if (body->len == 0)
+        return;
+    if (x->compact)
+        jsontext_compact(&out, body->ptr, body->len);
+    else
+        jsontext_indent(&out, body->ptr, body->len);
+    buf_release(body);
+    *body = out;
+}
+
+int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
+                struct fhir_response *response)
+{
+    struct exchange x = {.store = store, .rq = request, .rs = response};
+    response->content_type = "application/fhir+json;charset=UTF-8";
+    int rc = rest_dispatch(&x);
+    if (rc < 0)
+        rc = outcome_of_error(response, rc);
+    finish_body(&x);
+    exchange_release(&x);
+    if (rc == 0 && (rc = buf_check(&response->body)) < 0)
+        response->status = 500;
+    return rc;
+}
+
+void fhir_response_release(struct fhir_response *rs)
+{
+    buf_release(&rs->body);
+    free(rs->location);
+    rs->location = NULL;
+}
+
+/* ---- searches of graders ---- */
+
+int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const char *query,
+                json_t **out)
+{
+    const char *mark = strchr(query, '?');
+    size_t type_len = mark ? (size_t)(mark - query) : strlen(query);
+    const struct resource_type *type = resource_type_find(query, type_len);
+    struct query q = {0};
+    struct view v = {0};
+    struct matches found = {0};
+    json_t *list = NULL;
+    int rc;
+    *out = NULL;
+    if (!type)
+        return err_set(GRASP_EINVAL, "'%.80s' does not begin with a resource type", query);
+    const char *text = mark ? mark + 1 : "";
+    if ((rc = query_init(&q, store, type, text, strlen(text))) < 0 ||
+        (rc = view_open(&v, store, overlay)) < 0 || (rc = search_run(&v, &q, &found)) < 0)
+        goto out;
+    list = json_array();
+    for (size_t i = 0; rc == 0 && i < found.n; i++) {
+        struct record r;
+        if ((rc = search_fetch(&v, found.v[i], &r)) < 0)
+            break;
+        if (json_array_append_new(list, json_loadb(r.text, r.text_len, JSON_ALLOW_NUL, NULL)) < 0)
+            rc = err_set(GRASP_ENOMEM, "out of memory");
+    }
+    if (rc == 0) {
+        *out = list;
+        list = NULL;
+    }
+out:
+    json_decref(list);
+    matches_release(&found);
+    view_close(&v);
+    query_release(&q);
+    return rc;
+}

@@ -1,0 +1,327 @@
+/* search.c - choosing the clause that drives a search, and checking the rest. */
+#include "fhir/search.h"
+
+#include <stdlib.h>
+
+#include "fhir/overlay.h"
+#include "fhir/postings.h"
+#include "runtime/base/err.h"
+
+/* With more candidates than this, a clause's whole list is loaded and intersected when it is at
+ * most LIST_RATIO times as long; below, looking at each candidate is cheaper. */
+#define LIST_CANDIDATES 256
+#define LIST_RATIO      16
+
+struct plan {
+    struct view *v;
+    struct query *q;
+    MDB_cursor *cur;
+    bool *done; /* clauses that every candidate satisfies */
+};
+
+/* ---- candidates of one clause ---- */
+
+static int clause_estimate(struct plan *p, const struct clause *c, uint64_t *n)
+{
+    struct key_range ranges[RANGES_MAX];
+    bool exact;
+    *n = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        size_t k = alt_ranges(c, &c->alts[i], ranges, &exact);
+        for (size_t j = 0; j < k; j++) {
+            uint64_t some;
+            int rc = range_estimate(p->cur, &ranges[j], &some);
+            if (rc < 0)
+                return rc;
+            *n += some;
+        }
+    }
+    return 0;
+}
+
+static int clause_load(struct plan *p, const struct clause *c, struct matches *out, bool *exact)
+{
+    struct key_range ranges[RANGES_MAX];
+    bool one;
+    int rc = 0;
+    *exact = true;
+    for (size_t i = 0; rc == 0 && i < c->n; i++) {
+        size_t k = alt_ranges(c, &c->alts[i], ranges, &one);
+        *exact &= one;
+        for (size_t j = 0; rc == 0 && j < k; j++)
+            rc = range_load(p->cur, &ranges[j], out);
+    }
+    matches_sort(out);
+    return rc;
+}
+
+/* patient=A&code=B: keys of subject and code together. */
+static int subject_code_load(struct plan *p, struct matches *out, bool *used)
+{
+    const struct clause *subject = NULL, *code = NULL;
+    const struct resource_type *type = p->q->type;
+    struct key_range r = {.exact = false};
+    int rc = 0;
+    *used = false;
+    for (size_t i = 0; i < p->q->n; i++) {
+        const struct clause *c = &p->q->clauses[i];
+        if (c->mod != MOD_NONE)
+            continue;
+        if (c->param->kind == PARAM_REFERENCE &&
+            (strcmp(c->param->name, "patient") == 0 || strcmp(c->param->name, "subject") == 0))
+            subject = c;
+        else if (strcmp(c->param->name, "code") == 0)
+            code = c;
+    }
+    if (!subject || !code || subject->n * code->n > QUERY_VALUES_MAX)
+        return 0;
+    for (size_t i = 0; i < code->n; i++)
+        if (!code->alts[i].code)
+            return 0;
+    *used = true;
+    for (size_t i = 0; rc == 0 && i < subject->n; i++)
+        for (size_t j = 0; rc == 0 && j < code->n; j++) {
+            const struct alt *a = &code->alts[j];
+            index_key_start(&r.from, param_slot_number(type, PARAM_SLOT_SUBJECT_CODE));
+            index_key_add(&r.from, subject->alts[i].code, strlen(subject->alts[i].code) + 1);
+            index_key_add(&r.from, a->code, strlen(a->code) + 1);
+            if (a->system)
+                index_key_add(&r.from, a->system, strlen(a->system) + 1);
+            rc = range_load(p->cur, &r, out);
+        }
+    matches_sort(out);
+    return rc;
+}
+
+static int ids_load(struct plan *p, const struct clause *c, struct matches *out)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct record r;
+        struct id_entry entry;
+        struct view below = *p->v;
+        below.overlay = NULL;
+        int rc = view_get(&below, p->q->type->name, c->alts[i].raw, &r, &entry);
+        if (rc < 0 && rc != GRASP_ENOTFOUND)
+            return rc;
+        if (rc == 0 && (rc = matches_add(out, entry.seq)) < 0)
+            return rc;
+    }
+    matches_sort(out);
+    return 0;
+}
+
+static int type_load(struct plan *p, struct matches *out)
+{
+    struct key_range r = {.exact = true};
+    index_key_start(&r.from, param_slot_number(p->q->type, PARAM_SLOT_TYPE));
+    return range_load(p->cur, &r, out);
+}
+
+/* Loads the candidates of the cheapest clause. */
+static int drive(struct plan *p, struct matches *out)
+{
+    struct query *q = p->q;
+    bool used, exact;
+    size_t best = SIZE_MAX;
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < q->n; i++)
+        if (q->clauses[i].param->kind == PARAM_ID) {
+            p->done[i] = true;
+            return ids_load(p, &q->clauses[i], out);
+        }
+    int rc = subject_code_load(p, out, &used);
+    if (rc < 0 || used)
+        return rc;
+    size_t indexed = 0, last = 0;
+    for (size_t i = 0; i < q->n; i++)
+        if (clause_indexed(&q->clauses[i])) {
+            indexed++;
+            last = i;
+        }
+    for (size_t i = 0; indexed > 1 && i < q->n; i++) {
+        uint64_t n;
+        if (!clause_indexed(&q->clauses[i]))
+            continue;
+        if ((rc = clause_estimate(p, &q->clauses[i], &n)) < 0)
+            return rc;
+        if (n < least) {
+            least = n;
+            best = i;
+        }
+    }
+    if (indexed == 1)
+        best = last;
+    if (best == SIZE_MAX)
+        return type_load(p, out);
+    rc = clause_load(p, &q->clauses[best], out, &exact);
+    p->done[best] = exact;
+    return rc;
+}
+
+/* ---- checking ---- */
+
+static void intersect(struct matches *a, const struct matches *b)
+{
+    size_t n = 0, j = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        while (j < b->n && b->v[j] < a->v[i])
+            j++;
+        if (j < b->n && b->v[j] == a->v[i])
+            a->v[n++] = a->v[i];
+    }
+    a->n = n;
+}
+
+static int intersect_lists(struct plan *p, struct matches *out)
+{
+    struct matches list = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < p->q->n && out->n > LIST_CANDIDATES; i++) {
+        const struct clause *c = &p->q->clauses[i];
+        uint64_t n;
+        bool exact;
+        if (p->done[i] || !clause_indexed(c) || c->mod == MOD_CONTAINS)
+            continue;
+        if ((rc = clause_estimate(p, c, &n)) < 0 || n > (uint64_t)out->n * LIST_RATIO)
+            continue;
+        list.n = 0;
+        if ((rc = clause_load(p, c, &list, &exact)) == 0) {
+            intersect(out, &list);
+            p->done[i] = exact;
+        }
+    }
+    matches_release(&list);
+    return rc;
+}
+
+static bool all_match(const struct plan *p, const struct record *r, bool fresh)
+{
+    for (size_t i = 0; i < p->q->n; i++)
+        if ((fresh || !p->done[i]) && !clause_matches(&p->q->clauses[i], r))
+            return false;
+    return true;
+}
+
+static int check_candidates(struct plan *p, struct matches *out)
+{
+    bool todo = false;
+    size_t n = 0;
+    for (size_t i = 0; i < p->q->n; i++)
+        todo |= !p->done[i];
+    for (size_t i = 0; todo && i < out->n; i++) {
+        struct record r;
+        int rc = view_at(p->v, out->v[i], &r);
+        if (rc < 0)
+            return rc == GRASP_ENOTFOUND ? err_set(GRASP_EIO, "FHIR store: index without resource")
+                                         : rc;
+        if (all_match(p, &r, false))
+            out->v[n++] = out->v[i];
+    }
+    if (todo)
+        out->n = n;
+    return 0;
+}
+
+/* ---- the overlay above ---- */
+
+static int apply_overlay(struct plan *p, struct matches *out)
+{
+    const struct fhir_overlay *o = p->v->overlay;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct overlay_entry *e = &o->v[i];
+        if (e->type != p->q->type || e->superseded)
+            continue;
+        for (size_t j = 0; j < out->n; j++)
+            if (out->v[j] == e->record.seq) {
+                memmove(out->v + j, out->v + j + 1, (out->n - j - 1) * sizeof(*out->v));
+                out->n--;
+                break;
+            }
+        if (!e->deleted && all_match(p, &e->record, true)) {
+            int rc = matches_add(out, e->record.seq);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    matches_sort(out);
+    return 0;
+}
+
+int search_fetch(struct view *v, uint64_t seq, struct record *out)
+{
+    for (size_t i = v->overlay ? v->overlay->n : 0; i-- > 0;)
+        if (v->overlay->v[i].record.seq == seq && !v->overlay->v[i].superseded) {
+            *out = v->overlay->v[i].record;
+            return 0;
+        }
+    int rc = view_at(v, seq, out);
+    return rc == GRASP_ENOTFOUND ? err_set(GRASP_EIO, "FHIR store: index without resource") : rc;
+}
+
+/* ---- chains ---- */
+
+/* Replaces patient.identifier=X by patient=A,B,... */
+static int resolve_chain(struct view *v, struct query *q, struct clause *c)
+{
+    struct query inner = {
+        .arena = q->arena, .store = q->store, .type = c->chain_type, .clauses = c->chain, .n = 1};
+    struct matches found = {0};
+    int rc = search_run(v, &inner, &found);
+    q->arena = inner.arena;
+    if (rc == 0 && found.n > QUERY_CHAIN_MAX)
+        rc = err_set(GRASP_EINVAL, "'%s.%s' leads to more than %d resources: narrow it",
+                     c->param->name, c->chain->param->name, QUERY_CHAIN_MAX);
+    if (rc < 0)
+        goto out;
+    c->alts = arena_alloc(&q->arena, (found.n + 1) * sizeof(*c->alts));
+    c->n = found.n;
+    c->chain = NULL;
+    if (!c->alts)
+        rc = GRASP_ENOMEM;
+    for (size_t i = 0; rc == 0 && i < found.n; i++) {
+        struct record r;
+        if ((rc = search_fetch(v, found.v[i], &r)) < 0)
+            break;
+        c->alts[i].code = arena_ndup(&q->arena, r.id, strlen(r.id));
+        c->alts[i].system = c->chain_type->name;
+        rc = c->alts[i].code ? 0 : GRASP_ENOMEM;
+    }
+out:
+    matches_release(&found);
+    return rc;
+}
+
+int search_run(struct view *v, struct query *q, struct matches *out)
+{
+    struct plan p = {.v = v, .q = q};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < q->n; i++)
+        if (q->clauses[i].chain)
+            rc = resolve_chain(v, q, &q->clauses[i]);
+    if (rc < 0)
+        return rc;
+    p.done = arena_alloc(&q->arena, q->n + 1);
+    if (!p.done)
+        return GRASP_ENOMEM;
+    rc = store_error(mdb_cursor_open(v->txn, v->store->idx, &p.cur), "reading the index");
+    if (rc == 0 && (rc = drive(&p, out)) == 0 && (rc = intersect_lists(&p, out)) == 0 &&
+        (rc = check_candidates(&p, out)) == 0 && v->overlay)
+        rc = apply_overlay(&p, out);
+    if (p.cur)
+        mdb_cursor_close(p.cur);
+    return rc;
+}
+
+int search_referring(struct view *v, const struct resource_type *source, uint16_t number,
+                     const char *type, const char *id, struct matches *out)
+{
+    struct alt a = {.code = id, .system = type};
+    struct clause c = {.number = number, .alts = &a, .n = 1};
+    struct query q = {.store = v->store, .type = source, .clauses = &c, .n = 1};
+    for (size_t i = 0; i < source->n; i++)
+        if (param_slot_number(source, PARAM_SLOT_OWN + (unsigned)i) == number)
+            c.param = &source->params[i];
+    int rc = c.param ? search_run(v, &q, out) : 0;
+    query_release(&q);
+    return rc;
+}

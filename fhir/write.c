@@ -1,0 +1,243 @@
+/* write.c - create, update, delete. What a client sends is kept as it was written but for id and
+ * meta.versionId, meta.lastUpdated, which the server sets. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fhir/jsontext.h"
+#include "fhir/overlay.h"
+#include "fhir/rest.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+#define OVERLAY_TICK 1000000 /* microseconds between the writes of an overlay */
+
+void rest_time(int64_t us, char out[REST_TIME])
+{
+    char text[CLOCK_TEXT];
+    if (us > INT64_MAX / 1000 || us < INT64_MIN / 1000)
+        us = 0;
+    clock_format(us * 1000, 1, text);
+    text[strcspn(text, "Z")] = '\0';
+    snprintf(out, REST_TIME, "%s+00:00", text);
+}
+
+int64_t rest_changed(const struct view *v)
+{
+    int64_t latest = v->changed_us;
+    for (size_t i = 0; v->overlay && i < v->overlay->n; i++)
+        if (v->overlay->v[i].record.updated_us > latest)
+            latest = v->overlay->v[i].record.updated_us;
+    return latest;
+}
+
+int64_t rest_now(const struct view *v)
+{
+    return v->overlay ? rest_changed(v) + OVERLAY_TICK : clock_stamp() / 1000000 * 1000;
+}
+
+int write_check_body(const char *text, size_t len, const struct resource_type *type,
+                     const char *want_id)
+{
+    json_error_t error;
+    json_t *tree = text ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
+    int rc = 0;
+    if (!text || len == 0)
+        rc = err_set(GRASP_EINVAL, "no body: send the %s as JSON", type->name);
+    else if (len > FHIR_TEXT_MAX)
+        rc = err_set(GRASP_ELIMIT, "a resource of more than %u bytes", FHIR_TEXT_MAX);
+    else if (!tree)
+        rc = err_set(GRASP_EPARSE, "the body is no JSON: line %d column %d: %s", error.line,
+                     error.column, error.text);
+    else if (!json_is_object(tree))
+        rc = err_set(GRASP_EINVAL, "the body is no JSON object");
+    if (rc < 0)
+        goto out;
+    const char *got = json_string_value(json_object_get(tree, "resourceType"));
+    const char *id = json_string_value(json_object_get(tree, "id"));
+    if (!got || strcmp(got, type->name) != 0)
+        rc = err_set(GRASP_EINVAL, "resourceType is '%.64s', the URL says %s", got ? got : "",
+                     type->name);
+    else if (want_id && (!id || strcmp(id, want_id) != 0))
+        rc = err_set(GRASP_EINVAL, "the body's id is '%.80s', the URL says '%s'", id ? id : "",
+                     want_id);
+out:
+    json_decref(tree);
+    return rc;
+}
+
+/* The client's text with our id and meta; everything else byte for byte. */
+static void add_stamped(struct buf *out, const struct put_request *put, uint32_t version,
+                        int64_t now)
+{
+    char stamp[REST_TIME];
+    const char *meta = NULL;
+    size_t meta_len = 0;
+    rest_time(now, stamp);
+    buf_addf(out,
+             "{\"resourceType\":\"%s\",\"id\":\"%s\",\"meta\":{\"versionId\":\"%u\","
+             "\"lastUpdated\":\"%s\"",
+             put->type->name, put->id, version, stamp);
+    jsontext_find(put->text, put->len, "meta", &meta, &meta_len);
+    struct jsontext_iter it = jsontext_walk(meta ? meta : "{}", meta ? meta_len : 2);
+    while (meta && *meta == '{' && jsontext_next(&it)) {
+        if (jsontext_key_is(&it, "versionId") || jsontext_key_is(&it, "lastUpdated"))
+            continue;
+        buf_addf(out, ",\"%.*s\":", (int)it.key_len, it.key);
+        buf_add(out, it.value, it.len);
+    }
+    buf_addch(out, '}');
+    it = jsontext_walk(put->text, put->len);
+    while (jsontext_next(&it)) {
+        if (jsontext_key_is(&it, "resourceType") || jsontext_key_is(&it, "id") ||
+            jsontext_key_is(&it, "meta"))
+            continue;
+        buf_addf(out, ",\"%.*s\":", (int)it.key_len, it.key);
+        buf_add(out, it.value, it.len);
+    }
+    buf_addch(out, '}');
+}
+
+/* If-Match: W/"3" or "3"; a comma list, or "*" for any version there is. */
+static bool etag_matches(const char *header, uint32_t version)
+{
+    char want[16];
+    snprintf(want, sizeof(want), "\"%u\"", version);
+    return strcmp(header, "*") == 0 ? version > 0 : strstr(header, want) != NULL;
+}
+
+static int check_match(const char *if_match, bool there, const struct id_entry *entry)
+{
+    if (!if_match || (there && etag_matches(if_match, entry->version)))
+        return 0;
+    if (!there)
+        return err_set(GRASP_ECONFLICT, "If-Match %.40s: there is no such resource", if_match);
+    return err_set(GRASP_ECONFLICT,
+                   "If-Match %.40s: the resource is at version W/\"%u\" now: read it and try again",
+                   if_match, entry->version);
+}
+
+int write_put(struct view *v, const struct put_request *put, struct prepared *p, struct record *out,
+              bool *created)
+{
+    struct record old;
+    struct id_entry entry;
+    struct buf text = BUF_INIT;
+    int64_t now = rest_now(v);
+    *p = (struct prepared){.values = BUF_INIT};
+    int rc = view_get(v, put->type->name, put->id, &old, &entry);
+    if (rc < 0 && rc != GRASP_ENOTFOUND)
+        return rc;
+    *created = rc == GRASP_ENOTFOUND;
+    if ((rc = check_match(put->if_match, !*created, &entry)) < 0)
+        return rc;
+    uint32_t version = entry.version + 1;
+    add_stamped(&text, put, version, now);
+    if ((rc = buf_check(&text)) < 0 ||
+        (rc = prepared_init(p, v->store, text.ptr, text.len, NULL)) < 0)
+        goto out;
+    rc = view_put(v, p, version, now);
+    *out = (struct record){.version = version,
+                           .updated_us = now,
+                           .type = put->type->name,
+                           .id = p->id,
+                           .text = p->text,
+                           .text_len = p->text_len};
+out:
+    buf_release(&text);
+    return rc;
+}
+
+int write_delete(struct view *v, const struct resource_type *type, const char *id,
+                 const char *if_match)
+{
+    struct record old;
+    struct id_entry entry;
+    int rc = view_get(v, type->name, id, &old, &entry);
+    if (rc < 0 && rc != GRASP_ENOTFOUND)
+        return rc;
+    bool there = rc == 0;
+    if ((rc = check_match(if_match, there, &entry)) < 0)
+        return rc;
+    return there ? view_delete(v, type->name, id) : 0;
+}
+
+/* ---- the interactions ---- */
+
+struct put_task {
+    struct exchange *x;
+    struct put_request put;
+};
+
+static int run_put(struct view *v, void *arg)
+{
+    struct put_task *t = arg;
+    struct exchange *x = t->x;
+    struct put_request put = t->put;
+    struct prepared p;
+    struct record r;
+    char id[FHIR_ID_MAX + 1];
+    uint64_t next = 0;
+    bool created;
+    int rc = 0;
+    if (!put.id) {
+        if ((rc = view_new_id(v, put.type->name, &next, id)) < 0)
+            return rc;
+        put.id = id;
+    }
+    rc = write_put(v, &put, &p, &r, &created);
+    if (rc == 0) {
+        rest_reply_resource(x, created ? 201 : 200, &r);
+        free(x->rs->location);
+        x->rs->location = NULL;
+        if (created && asprintf(&x->rs->location, "%s%s/%s/_history/%u", x->store->base_url, r.type,
+                                r.id, r.version) < 0) {
+            x->rs->location = NULL;
+            rc = err_set(GRASP_ENOMEM, "out of memory");
+        }
+    }
+    prepared_release(&p);
+    return rc;
+}
+
+static int put_with(struct exchange *x, const char *id, const char *if_match)
+{
+    struct put_task t = {.x = x,
+                         .put = {.type = x->type,
+                                 .id = id,
+                                 .text = x->rq->body,
+                                 .len = x->rq->body_len,
+                                 .if_match = if_match}};
+    int rc = write_check_body(t.put.text, t.put.len, x->type, id);
+    if (rc < 0)
+        return rc;
+    return x->view ? run_put(x->view, &t) : store_write(x->store, x->rq->overlay, run_put, &t);
+}
+
+int rest_create(struct exchange *x)
+{
+    return put_with(x, NULL, NULL);
+}
+
+int rest_update(struct exchange *x)
+{
+    if (!id_valid(x->id, strlen(x->id)))
+        return err_set(GRASP_EINVAL, "id '%.80s' is not 1 to 64 characters of A-Z a-z 0-9 '-' '.'",
+                       x->id);
+    return put_with(x, x->id, x->rq->if_match);
+}
+
+static int run_delete(struct view *v, void *arg)
+{
+    struct exchange *x = arg;
+    return write_delete(v, x->type, x->id, x->rq->if_match);
+}
+
+int rest_delete(struct exchange *x)
+{
+    int rc =
+        x->view ? run_delete(x->view, x) : store_write(x->store, x->rq->overlay, run_delete, x);
+    if (rc == 0)
+        x->rs->status = 204;
+    return rc;
+}
