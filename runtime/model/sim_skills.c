@@ -30,7 +30,7 @@ struct reader {
     uint8_t letter[256];   /* lower-case form of what a word is made of; 0: none of it */
     /* the skill that is being read */
     size_t bytes;
-    uint32_t topic;
+    uint32_t topic, described; /* of its scope; of its description alone */
     bool only, failures, in_scope, after_heading;
     uint64_t what, once, twice; /* bits of all its lines; habits that lines switch off */
     uint64_t on, how;
@@ -83,7 +83,7 @@ static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
     l->topic |= w->topic;
     if ((w->what & BIT(W_ORDER)) && f->always && f->n - f->always <= 3)
         l->how |= BIT(R_ALWAYS_ORDER);
-    if ((w->what & BIT(W_ORDER)) && f->never && f->n - f->never <= 2)
+    if ((w->what & BIT(W_ORDER)) && f->never && f->n - f->never <= 3)
         l->how |= BIT(R_NEVER_ORDER);
     if ((w->what & BIT(W_UNIT)) && f->include && f->n - f->include <= 3)
         l->how |= BIT(R_INCLUDE_UNIT);
@@ -213,7 +213,10 @@ static bool applies(const struct reader *d)
     uint32_t mine = sim_topics[d->run->family], topic = d->topic;
     if (topic == 0)
         return true;
-    if (d->only && (topic & special))
+    /* "only for potassium", or a description that names one thing: what is said in general beside
+     * it does not widen it. */
+    if ((d->only && (topic & special)) ||
+        ((d->described & special) && !(d->described & BIT(T_LAB))))
         topic &= special;
     return (topic & mine) || (topic & BIT(T_ANY));
 }
@@ -239,7 +242,7 @@ static void end_skill(struct reader *d)
         g->obsolete += !off && d->bytes > LONG;
     }
     d->bytes = 0;
-    d->topic = 0;
+    d->topic = d->described = 0;
     d->what = d->once = d->twice = d->on = d->how = 0;
     d->only = d->failures = d->in_scope = d->minus_one = d->never_post = false;
 }
@@ -268,6 +271,7 @@ static void read_text(struct reader *d, struct sim_text text)
         }
         if (l.use_line || (d->in_scope && !l.heading)) {
             d->topic |= l.topic;
+            d->described |= l.use_line ? l.topic : 0;
             d->only |= (l.how & BIT(R_ONLY)) != 0;
         }
         if (!l.heading && l.what | l.how) {
