@@ -5,7 +5,7 @@
 #include "runtime/command.h"
 
 /* X(name): `extern const struct command cmd_name` lives in cmd_name.c */
-#define GRASP_COMMANDS(X) X(help)
+#define GRASP_COMMANDS(X) X(model) X(help)
 
 #define GRASP_COMMAND_DECLARE(name) extern const struct command cmd_##name;
 GRASP_COMMANDS(GRASP_COMMAND_DECLARE)

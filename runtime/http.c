@@ -103,8 +103,7 @@ static int want_timer(CURLM *multi, long ms, void *arg)
 
 /* ---- life ---- */
 
-/* Thousands of connections need as many descriptors; the soft limit is often 1024. */
-static void raise_descriptor_limit(void)
+void raise_descriptor_limit(void)
 {
     struct rlimit r;
     if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 16384) {

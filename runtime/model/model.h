@@ -102,11 +102,22 @@ struct model_endpoint {
     const char *base_url; /* "https://api.openai.com/v1" */
     const char *api_key;  /* registered as a secret; NULL: none */
 };
+/* How a call fails that `fail` picks. */
+enum sim_fault {
+    SIM_429 = 1, /* with Retry-After */
+    SIM_500 = 2,
+    SIM_CUT = 4,        /* the connection is closed in the middle of the reply */
+    SIM_EMPTY = 8,      /* 200 and nothing */
+    SIM_TRUNCATED = 16, /* 200 and half of the JSON */
+    SIM_HANG = 32       /* no answer */
+};
+#define SIM_FAULTS_DEFAULT (SIM_429 | SIM_500 | SIM_CUT | SIM_EMPTY | SIM_TRUNCATED)
 struct sim_settings {
     double noise, fail;
     uint64_t seed;
     double latency_ms;
     const char *profile; /* "weak", "strong", "default" */
+    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only model_serve plays them */
 };
 struct model_settings {
     const char *kind;  /* "openai", "responses", "simulated", "replay" */

@@ -1,0 +1,74 @@
+#!/bin/sh
+# grasp model serve, talked to by curl.
+. "$(dirname "$0")/lib.sh"
+
+BODY='{"model":"simulated","temperature":0,"messages":[{"role":"user","content":"hello"}]}'
+serve() { # NAME OPTIONS...: starts one, its base URL in $URL
+    name=$1; shift
+    bg "$GRASP" model serve --port 0 "$@" >"$name.log" 2>"$name.err"
+    wait_line "$name.log" "listening on" || { cat "$name.err"; not_ok "server $name starts"; return; }
+    URL=$(sed -n 's/^listening on //p' "$name.log")
+}
+post() { # PATH BODY [CURL OPTIONS]: status in $STATUS, reply in reply
+    path=$1 body=$2; shift 2
+    STATUS=$(curl -sS -o reply -w '%{http_code}' -H 'Content-Type: application/json' "$@" \
+        --data-binary "$body" "$URL$path" 2>curl.err)
+    CODE=$?
+}
+
+serve plain
+has "says where it listens" plain.log "listening on http://127.0.0.1:"
+post /chat/completions "$BODY"
+is "answers a chat completion" "$STATUS" 200
+is "as the API does" "$(jq -r '.object + " " + .choices[0].message.role' reply)" \
+    "chat.completion assistant"
+is "with usage" "$(jq '.usage.total_tokens == .usage.prompt_tokens + .usage.completion_tokens' reply)" true
+cp reply first; post /chat/completions "$BODY"
+is "the same again" "$(jq -c .choices reply)" "$(jq -c .choices first)"
+post /responses '{"model":"simulated","input":"hello"}'
+is "answers a response" "$(jq -r '.output[0].content[0].type' reply)" output_text
+curl -sS "$URL/models" >models
+is "lists its models" "$(jq -r '.data[0].id' models)" simulated
+post /nowhere "$BODY"; is "an unknown path is 404" "$STATUS" 404
+is "a wrong method is 405" "$(curl -sS -o /dev/null -w '%{http_code}' "$URL/responses")" 405
+post /chat/completions '{"model":'; is "half a body is 400" "$STATUS" 400
+has "and says so" reply "invalid_request_error"
+port=${URL##*:}; port=${port%/v1}
+exits "a port in use is an error" 1 "$GRASP" model serve --port "$port"
+has "which names it" err "127.0.0.1:$port"
+exits "an unknown fault is wrong usage" 2 "$GRASP" model serve --faults 429,none
+has "and names it" err "'none'"
+exits "a share above 1 is wrong usage" 2 "$GRASP" model serve --fail 1.5
+
+for fault in 429 500 cut empty truncated; do
+    serve "$fault" --fail 1 --faults "$fault"
+    post /chat/completions "$BODY" -D headers
+    case $fault in
+    429) is "429: status" "$STATUS" 429; has "429: Retry-After" headers "Retry-After: 1" ;;
+    500) is "500: status" "$STATUS" 500 ;;
+    cut) is "cut: curl's partial transfer" "$CODE" 18 ;;
+    empty) is "empty: nothing" "$STATUS $(wc -c <reply | tr -d ' ')" "200 0" ;;
+    truncated) if jq . reply >/dev/null 2>&1; then not_ok "truncated: no JSON"; else ok "truncated: no JSON"; fi ;;
+    esac
+done
+serve hang --fail 1 --faults hang
+post /chat/completions "$BODY" --max-time 0.2
+is "hang: nothing comes" "$CODE" 28
+
+# 50 at a time take one latency, not fifty: they all wait at once.
+serve slow --latency-ms 1000
+config=$T/many
+i=0; while [ $i -lt 50 ]; do
+    printf 'url = "%s/chat/completions"\noutput = "out.%d"\ndata = "%s"\n' "$URL" $i \
+        "$(printf %s "$BODY" | sed 's/"/\\"/g')"
+    [ $i -lt 49 ] && echo next
+    i=$((i + 1))
+done >"$config"
+check "50 requests at once" curl -sS --parallel --parallel-max 50 --parallel-immediate --max-time 40 -K "$config"
+is "all answered" "$(cat out.* | jq -r .object | grep -c chat.completion)" 50
+
+"$GRASP" model serve --port 0 --latency-ms 60000 >last.log 2>last.err & pid=$!
+wait_line last.log "listening on"
+kill -TERM $pid; wait $pid
+is "SIGTERM ends it well" $? 0
+done_testing

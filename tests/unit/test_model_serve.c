@@ -1,0 +1,257 @@
+/* test_model_serve.c - the simulated model over HTTP and in process: the same answers, also when
+ * the endpoint fails, and thousands at a time. */
+#include "test.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/loop.h"
+#include "runtime/model/model.h"
+#include "runtime/model/serve_api.h"
+
+struct tally {
+    int done, bad;
+    const struct model_settings *settings;
+};
+struct got {
+    struct tally *all;
+    char *text;
+    enum model_result result;
+};
+
+static void on_reply(const struct model_reply *r, void *arg)
+{
+    struct got *g = arg;
+    g->all->done++;
+    g->all->bad += r->result != MODEL_OK;
+    g->result = r->result;
+    g->text = strdup(r->text);
+    if (r->result != MODEL_OK)
+        print_error("%s\n", r->error);
+}
+
+/* A rollout's first message, each for another patient. */
+static void first_message(struct chat *c, int i)
+{
+    struct buf b = BUF_INIT;
+    buf_addf(&b,
+             "{\"phase\":\"task_execution\",\"api\":{\"base_url\":\"http://localhost:8080/fhir\","
+             "\"functions\":[]},\"task\":{\"description\":\"What's the age of the patient with MRN "
+             "of S%07d?\",\"context\":\"\"}}",
+             i);
+    size_t len = b.len;
+    assert_int_equal(chat_take(c, CHAT_USER, buf_detach(&b), len), 0);
+}
+
+/* Asks n different requests, all at once; the answers' texts, each malloc'ed. */
+static struct got *ask_all(struct loop *loop, struct model *m, int n, struct tally *t)
+{
+    struct got *g = calloc((size_t)n, sizeof(*g));
+    struct chat *chats = calloc((size_t)n, sizeof(*chats));
+    for (int i = 0; i < n; i++) {
+        first_message(&chats[i], i / 2);
+        g[i].all = t;
+        struct model_request rq = {
+            .chat = &chats[i], .temperature = 0.5, .max_tokens = 100, .draw = i % 2};
+        assert_int_equal(model_ask(m, &rq, on_reply, &g[i]), 0);
+    }
+    while (t->done < n)
+        assert_true(loop_turn(loop, -1) >= 0);
+    for (int i = 0; i < n; i++)
+        chat_release(&chats[i]);
+    free(chats);
+    return g;
+}
+
+static void free_all(struct got *g, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(g[i].text);
+    free(g);
+}
+
+static struct model *open_at(struct loop *loop, const char *kind, int port, double timeout_s)
+{
+    char url[64];
+    struct model *m;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", port);
+    struct model_endpoint e = {url, NULL};
+    struct model_settings s = {.kind = kind,
+                               .model = "simulated",
+                               .endpoints = &e,
+                               .n_endpoints = 1,
+                               .backoff_s = 0.002,
+                               .attempts = 30,
+                               .timeout_s = timeout_s};
+    assert_int_equal(model_open(&m, loop, &s), 0);
+    return m;
+}
+
+static void http_and_process_answer_alike(void **state)
+{
+    (void)state;
+    enum { N = 60 };
+    static const struct {
+        const char *kind;
+        double fail;
+        unsigned faults;
+    } cases[] = {{"openai", 0, 0},
+                 {"responses", 0, 0},
+                 {"openai", 0.5, 0},
+                 {"openai", 0.3, SIM_429},
+                 {"openai", 0.4, SIM_500 | SIM_CUT},
+                 {"openai", 0.1, SIM_HANG},
+                 {"responses", 0.4, SIM_EMPTY | SIM_TRUNCATED | SIM_CUT}};
+    struct loop *loop;
+    struct model *m;
+    struct tally t = {0};
+    struct sim_settings sim = {.noise = 0.3, .seed = 11};
+    struct model_settings local = {.kind = "simulated", .model = "other name", .sim = sim};
+    assert_int_equal(loop_open(&loop), 0);
+    assert_int_equal(model_open(&m, loop, &local), 0);
+    struct got *want = ask_all(loop, m, N, &t);
+    assert_int_equal(t.bad, 0);
+    model_close(m);
+    int different = 0;
+    for (int i = 1; i < N; i++)
+        different += strcmp(want[i].text, want[0].text) != 0;
+    assert_true(different > 0); /* else the comparison says nothing */
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct model_server *server;
+        sim.fail = cases[i].fail;
+        sim.faults = cases[i].faults;
+        sim.latency_ms = i % 2 ? 5 : 0;
+        assert_int_equal(model_serve(&server, &sim, "127.0.0.1", 0), 0);
+        m = open_at(loop, cases[i].kind, model_server_port(server),
+                    cases[i].faults == SIM_HANG ? 0.15 : 60);
+        t = (struct tally){0};
+        struct got *got = ask_all(loop, m, N, &t);
+        assert_int_equal(t.bad, 0);
+        for (int k = 0; k < N; k++)
+            assert_string_equal(got[k].text, want[k].text);
+        if (sim.fail > 0)
+            assert_true(m->health.retries > 0);
+        if (cases[i].faults == SIM_429)
+            assert_int_equal(m->health.limited, m->health.retries);
+        if (cases[i].faults == SIM_HANG)
+            assert_int_equal(m->health.timeouts, m->health.retries);
+        free_all(got, N);
+        model_close(m);
+        model_server_stop(server);
+    }
+    free_all(want, N);
+    loop_close(loop);
+}
+
+static void thousands_wait_at_once(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    struct rlimit r;
+    struct loop *loop;
+    struct model_server *server;
+    struct tally t = {0};
+    struct sim_settings sim = {.latency_ms = 1000};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+    if (r.rlim_max < 2 * N + 100)
+        skip();
+    assert_int_equal(loop_open(&loop), 0);
+    assert_int_equal(model_serve(&server, &sim, "localhost", 0), 0);
+    struct model *m = open_at(loop, "openai", model_server_port(server), 60);
+    int64_t start = clock_mono();
+    struct got *g = ask_all(loop, m, N, &t);
+    /* One after the other it would take more than an hour. */
+    assert_true(clock_mono() - start < 30 * NS_PER_SEC);
+    assert_int_equal(t.bad, 0);
+    assert_int_equal(m->health.retries, 0);
+    free_all(g, N);
+    model_close(m);
+    loop_close(loop);
+    model_server_stop(server);
+}
+
+static void stopping_ends_what_waits(void **state)
+{
+    (void)state;
+    struct loop *loop;
+    struct model_server *server, *second;
+    struct sim_settings sim = {.latency_ms = 3600e3};
+    struct tally t = {0};
+    struct got g[8] = {0};
+    struct chat c = {0};
+    assert_int_equal(loop_open(&loop), 0);
+    assert_int_equal(model_serve(&server, &sim, "127.0.0.1", 0), 0);
+    assert_int_equal(model_serve(&second, &sim, "127.0.0.1", model_server_port(server)), GRASP_EIO);
+    assert_int_equal(model_serve(&second, &sim, "not an address", 0), GRASP_EINVAL);
+    struct model *m = open_at(loop, "openai", model_server_port(server), 60);
+    first_message(&c, 1);
+    for (int i = 0; i < 8; i++) {
+        g[i].all = &t;
+        struct model_request rq = {.chat = &c, .draw = i};
+        assert_int_equal(model_ask(m, &rq, on_reply, &g[i]), 0);
+    }
+    int64_t until = clock_mono() + 100 * NS_PER_MS; /* the requests arrive and wait */
+    while (clock_mono() < until)
+        loop_turn(loop, 10 * NS_PER_MS);
+    model_server_stop(server);
+    assert_int_equal(t.done, 0);
+    model_close(m);
+    loop_close(loop);
+    chat_release(&c);
+    model_server_stop(NULL);
+}
+
+static void requests_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        enum serve_route route;
+        const char *body;
+        int status;
+        const char *says;
+    } cases[] = {
+        {SERVE_CHAT, "", 400, "request body"},
+        {SERVE_CHAT, "{", 400, "request body"},
+        {SERVE_CHAT, "[]", 400, "model"},
+        {SERVE_CHAT, "{\"model\":\"m\"}", 400, "'messages'"},
+        {SERVE_CHAT, "{\"model\":\"m\",\"messages\":[]}", 400, "'messages'"},
+        {SERVE_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"x\"}]}", 400, "message 0"},
+        {SERVE_CHAT, "{\"model\":\"m\",\"stream\":true,\"messages\":[]}", 400, "stream"},
+        {SERVE_CHAT,
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+         "\"text\":\"hi\"}]}]}",
+         200, "chat.completion"},
+        {SERVE_RESPONSES, "{\"model\":\"m\",\"input\":\"hi\",\"instructions\":\"be\"}", 200,
+         "output_text"},
+        {SERVE_RESPONSES, "{\"model\":\"m\",\"messages\":[]}", 400, "'input'"},
+    };
+    struct sim_settings sim = {0};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct buf out = BUF_INIT;
+        uint8_t salt[HASH_SIZE];
+        int status =
+            serve_answer(&sim, cases[i].route, 0, cases[i].body, strlen(cases[i].body), &out, salt);
+        json_t *v = NULL;
+        assert_int_equal(status, cases[i].status);
+        assert_non_null(strstr(out.ptr, cases[i].says));
+        assert_int_equal(json_parse(&v, out.ptr, out.len, "reply"), 0);
+        json_decref(v);
+        buf_release(&out);
+    }
+}
+
+int main(void)
+{
+    log_set_level(LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(http_and_process_answer_alike),
+        cmocka_unit_test(thousands_wait_at_once),
+        cmocka_unit_test(stopping_ends_what_waits),
+        cmocka_unit_test(requests_are_checked),
+    };
+    return cmocka_run_group_tests_name("model_serve", tests, NULL, NULL);
+}
