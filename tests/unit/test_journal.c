@@ -1,0 +1,815 @@
+/* test_journal.c - the journal: nothing is paid twice, nothing that was delivered is lost. */
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/journal_private.h"
+
+#define works(call)                                                                                \
+    do {                                                                                           \
+        int rc_ = (call);                                                                          \
+        if (rc_ < 0)                                                                               \
+            fail_msg("%s: %d %s", #call, rc_, err_msg());                                          \
+    } while (0)
+
+/* A model that answers on demand: "answer N to TEXT", N counting the calls that reached it. */
+struct fake {
+    struct model m;
+    struct {
+        struct model_request rq;
+        model_fn fn;
+        void *arg;
+    } waiting[4096];
+    size_t n, calls;
+    enum model_result result;
+    size_t padding; /* so many further bytes in each answer */
+};
+
+static int fake_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
+{
+    struct fake *f = (struct fake *)m;
+    assert_true(f->n < 4096);
+    f->waiting[f->n].rq = *rq;
+    f->waiting[f->n].fn = fn;
+    f->waiting[f->n++].arg = arg;
+    f->calls++;
+    return 0;
+}
+
+static void fake_close(struct model *m)
+{
+    (void)m;
+}
+
+static void fake_init(struct fake *f, const char *identity)
+{
+    static const struct model_ops ops = {fake_ask, fake_close};
+    memset(f, 0, sizeof(*f));
+    f->m.ops = &ops;
+    f->m.name = strdup("fake");
+    f->m.label = strdup("fake");
+    f->m.identity = identity ? strdup(identity) : NULL;
+}
+
+/* Runs inside a turn of the loop, as a backend's answers do. */
+static void fake_answer(void *arg)
+{
+    struct fake *f = arg;
+    size_t n = f->n;
+    f->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct buf text = BUF_INIT;
+        const struct chat *c = f->waiting[i].rq.chat;
+        buf_addf(&text, "answer to %s/%d", c->v[c->n - 1].text, f->waiting[i].rq.draw);
+        for (size_t k = 0; k < f->padding; k++)
+            buf_addch(&text, (char)('a' + (k * k + i * 7) % 26));
+        struct model_reply reply = {.result = f->result,
+                                    .text = f->result == MODEL_OK ? text.ptr : "",
+                                    .len = f->result == MODEL_OK ? text.len : 0,
+                                    .usage = {100, 10, 50},
+                                    .latency_ns = 7 * NS_PER_MS,
+                                    .error = f->result == MODEL_OK ? "" : "the reason"};
+        f->waiting[i].fn(&reply, f->waiting[i].arg);
+        buf_release(&text);
+    }
+}
+
+struct place {
+    char *dir, *path;
+    struct loop *loop;
+    struct fake fake;
+    struct journal *j;
+    struct model *m;
+};
+
+/* What came of one ask. */
+struct got {
+    struct chat chat;
+    struct model_reply reply;
+    char *text, *error;
+    int times;
+};
+
+static void take(const struct model_reply *reply, void *arg)
+{
+    struct got *g = arg;
+    g->reply = *reply;
+    free(g->text);
+    free(g->error);
+    g->text = strndup(reply->text, reply->len);
+    g->error = strdup(reply->error ? reply->error : "");
+    g->times++;
+}
+
+static void got_release(struct got *g)
+{
+    chat_release(&g->chat);
+    free(g->text);
+    free(g->error);
+    *g = (struct got){0};
+}
+
+static void ask_draw(struct place *p, struct got *g, const char *text, int draw)
+{
+    got_release(g);
+    works(chat_add(&g->chat, CHAT_USER, text, strlen(text)));
+    struct model_request rq = {.chat = &g->chat, .draw = draw, .phase = PHASE_ROLLOUT_DEV};
+    works(model_ask(p->m, &rq, take, g));
+    assert_int_equal(g->times, 0);
+}
+
+static void ask(struct place *p, struct got *g, const char *text)
+{
+    ask_draw(p, g, text, 0);
+}
+
+/* Turns of the loop until nothing is due; the fake answers first. */
+static void turn(struct place *p)
+{
+    if (p->fake.n)
+        works(loop_defer(p->loop, fake_answer, &p->fake));
+    for (int i = 0; i < 4; i++)
+        works(loop_turn(p->loop, 0));
+}
+
+static void open_with(struct place *p, int flags, size_t map)
+{
+    works(journal_open_sized(&p->j, p->path, flags, map));
+    works(journal_model(&p->m, p->j, p->loop, &p->fake.m));
+}
+
+static void close_all(struct place *p)
+{
+    model_close(p->m);
+    journal_close(p->j);
+    p->m = NULL;
+    p->j = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof(*p));
+    p->dir = fs_tempdir("grasp-journal");
+    p->path = fs_join(p->dir, "journal");
+    works(loop_open(&p->loop));
+    fake_init(&p->fake, NULL);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    close_all(p);
+    model_close(&p->fake.m);
+    loop_close(p->loop);
+    fs_remove_tree(p->dir);
+    free(p->dir);
+    free(p->path);
+    free(p);
+    return 0;
+}
+
+static void an_answer_is_paid_once(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0}, b = {0};
+    struct journal_counts n;
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "hello");
+    assert_int_equal(p->fake.n, 1);
+    assert_int_equal(journal_in_flight(p->j), 1);
+    turn(p);
+    assert_int_equal(a.times, 1);
+    assert_string_equal(a.text, "answer to hello/0");
+    assert_false(a.reply.from_journal);
+    ask(p, &b, "hello");
+    assert_int_equal(p->fake.n, 0);
+    turn(p);
+    assert_string_equal(b.text, "answer to hello/0");
+    assert_true(b.reply.from_journal);
+    assert_int_equal(b.reply.usage.prompt_tokens, 100);
+    assert_true(b.reply.latency_ns == 7 * NS_PER_MS);
+    ask_draw(p, &b, "hello", 1);
+    turn(p);
+    assert_string_equal(b.text, "answer to hello/1");
+    works(journal_sync(p->j));
+    journal_counts(p->j, PHASE_ROLLOUT_DEV, &n);
+    assert_int_equal(n.asked, 3);
+    assert_int_equal(n.made, 2);
+    assert_int_equal(n.replayed, 1);
+    assert_int_equal(n.paid.prompt_tokens, 200);
+    assert_int_equal(n.saved.cached_tokens, 50);
+    close_all(p);
+    /* Another process would find it, and so would another backend of the same name. */
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &b, "hello");
+    turn(p);
+    assert_int_equal(p->fake.calls, 2);
+    assert_true(b.reply.from_journal);
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.made, 0);
+    close_all(p);
+    p->fake.m.identity = strdup("fake with other parameters");
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &b, "hello");
+    turn(p);
+    assert_int_equal(p->fake.calls, 3);
+    got_release(&a);
+    got_release(&b);
+}
+
+static void equal_calls_in_flight_are_joined(void **state)
+{
+    struct place *p = *state;
+    struct got g[5] = {0};
+    struct journal_counts n;
+    struct model *second;
+    open_with(p, 0, JOURNAL_MAP_START);
+    works(journal_model(&second, p->j, p->loop, &p->fake.m));
+    for (int i = 0; i < 4; i++)
+        ask(p, &g[i], "same");
+    model_close(p->m); /* forgets its callers, not what was paid for */
+    p->m = second;
+    ask(p, &g[4], "same");
+    turn(p);
+    assert_int_equal(p->fake.calls, 2);
+    assert_int_equal(g[0].times, 0);
+    assert_int_equal(g[4].times, 1);
+    for (int i = 0; i < 4; i++)
+        ask(p, &g[i], "other");
+    turn(p);
+    assert_int_equal(p->fake.calls, 3);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(g[i].times, 1);
+        assert_string_equal(g[i].text, "answer to other/0");
+        assert_int_equal(g[i].reply.from_journal, i > 0);
+    }
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.asked, 9);
+    assert_int_equal(n.made, 3);
+    assert_int_equal(n.joined, 6);
+    assert_int_equal(n.saved.prompt_tokens, 300);
+    for (int i = 0; i < 5; i++)
+        got_release(&g[i]);
+}
+
+static void outages_are_never_kept(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    struct journal_counts n;
+    static const enum model_result results[] = {MODEL_OUTAGE, MODEL_FATAL, MODEL_MISSING};
+    open_with(p, 0, JOURNAL_MAP_START);
+    for (size_t i = 0; i < 3; i++) {
+        p->fake.result = results[i];
+        ask(p, &a, "x");
+        turn(p);
+        assert_int_equal(a.reply.result, results[i]);
+        assert_string_equal(a.error, "the reason");
+    }
+    p->fake.result = MODEL_CONTEXT_LIMIT;
+    for (int i = 0; i < 2; i++) {
+        ask(p, &a, "x");
+        turn(p);
+        assert_int_equal(a.reply.result, MODEL_CONTEXT_LIMIT);
+        assert_string_equal(a.error, "the reason");
+        assert_string_equal(a.text, "");
+        assert_int_equal(a.reply.from_journal, i);
+    }
+    assert_int_equal(p->fake.calls, 4);
+    journal_counts(p->j, PHASE_ROLLOUT_DEV, &n);
+    assert_int_equal(n.made, 4);
+    assert_int_equal(n.failed, 3);
+    assert_int_equal(n.paid.prompt_tokens, 100);
+    got_release(&a);
+}
+
+static void replay_only_never_calls_out(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0}, b = {0};
+    struct journal_counts n;
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "known");
+    turn(p);
+    close_all(p);
+    open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
+    ask(p, &a, "known");
+    ask(p, &b, "unknown");
+    turn(p);
+    assert_int_equal(a.reply.result, MODEL_OK);
+    assert_int_equal(b.reply.result, MODEL_MISSING);
+    assert_int_equal(p->fake.calls, 1);
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.missing, 1);
+    assert_int_equal(journal_missing(p->j)->n, 1);
+    assert_non_null(strstr(journal_missing(p->j)->v[0], "rollout_dev"));
+    close_all(p);
+    open_with(p, JOURNAL_READ_ONLY | JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
+    ask(p, &a, "known");
+    turn(p);
+    assert_int_equal(a.reply.result, MODEL_OK);
+    got_release(&a);
+    got_release(&b);
+}
+
+static void fresh_looks_only_at_its_own(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    struct journal_info info;
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "x");
+    turn(p);
+    close_all(p);
+    open_with(p, JOURNAL_FRESH, JOURNAL_MAP_START);
+    p->fake.padding = 3;
+    for (int i = 0; i < 2; i++) {
+        ask(p, &a, "x");
+        turn(p);
+        assert_int_equal(a.reply.from_journal, i);
+    }
+    assert_int_equal(p->fake.calls, 2);
+    close_all(p);
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "x");
+    turn(p);
+    assert_int_equal(strlen(a.text), strlen("answer to x/0") + 3); /* the new one took its place */
+    works(journal_info(p->j, &info));
+    assert_int_equal(info.entries, 1);
+    got_release(&a);
+}
+
+static int count_entry(const struct journal_entry *e, void *arg)
+{
+    int *n = arg;
+    assert_string_equal(e->model, "fake");
+    assert_true(str_starts(e->text, "answer to "));
+    ++*n;
+    return 0;
+}
+
+static void the_map_grows(void **state)
+{
+    struct place *p = *state;
+    struct got *g = calloc(2000, sizeof(*g));
+    char text[32];
+    int n = 0;
+    open_with(p, 0, 64 << 10);
+    p->fake.padding = 4000;
+    p->j->codec.plain = true;
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 500; i++) {
+            snprintf(text, sizeof(text), "call %d", round * 500 + i);
+            ask(p, &g[round * 500 + i], text);
+        }
+        turn(p);
+    }
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(g[i].times, 1);
+        assert_int_equal(g[i].reply.result, MODEL_OK);
+        got_release(&g[i]);
+    }
+    works(journal_walk(p->j, count_entry, &n));
+    assert_int_equal(n, 2000);
+    free(g);
+}
+
+/* A child that asks without end and says over the pipe which answers it was given. */
+static void child_asks(struct place *p, int out)
+{
+    struct got g[8] = {0};
+    char text[32];
+    struct loop *loop;
+    if (loop_open(&loop) < 0)
+        _exit(1);
+    p->loop = loop;
+    open_with(p, 0, 64 << 10);
+    p->fake.padding = 500;
+    for (int round = 0;; round++) {
+        for (int i = 0; i < 8; i++) {
+            snprintf(text, sizeof(text), "call %d", round * 8 + i);
+            ask(p, &g[i], text);
+        }
+        for (bool done = false; !done;) {
+            turn(p);
+            done = true;
+            for (int i = 0; i < 8; i++)
+                done = done && g[i].times == 1;
+        }
+        for (int i = 0; i < 8; i++)
+            if (g[i].reply.result != MODEL_OK)
+                _exit(1);
+        if (write(out, "x", 1) != 1)
+            _exit(1);
+    }
+}
+
+static void a_kill_loses_no_delivered_answer(void **state)
+{
+    struct place *p = *state;
+    struct loop *loop = p->loop;
+    int delivered = 0;
+    for (int kills = 0; kills < 12; kills++) {
+        int fd[2], seen = 0;
+        char c;
+        assert_int_equal(pipe(fd), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(fd[0]);
+            child_asks(p, fd[1]);
+        }
+        close(fd[1]);
+        while (seen < 5 + kills * 7 && read(fd[0], &c, 1) == 1)
+            seen++;
+        kill(pid, SIGKILL);
+        while (read(fd[0], &c, 1) == 1)
+            seen++;
+        close(fd[0]);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_true(seen > 0);
+        delivered = seen * 8 > delivered ? seen * 8 : delivered;
+        /* Every answer that the child was given is there. */
+        struct got g = {0};
+        char text[32];
+        p->loop = loop;
+        open_with(p, JOURNAL_REPLAY_ONLY, 64 << 10);
+        for (int i = 0; i < delivered; i++) {
+            snprintf(text, sizeof(text), "call %d", i);
+            ask(p, &g, text);
+            turn(p);
+            if (g.reply.result != MODEL_OK)
+                fail_msg("kill %d: answer %d of %d is lost", kills, i, delivered);
+        }
+        got_release(&g);
+        close_all(p);
+    }
+}
+
+static void readers_work_meanwhile(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    char text[32];
+    int fd[2][2], ready[2][2], status;
+    pid_t pid[2];
+    open_with(p, 0, 64 << 10);
+    ask(p, &a, "first");
+    turn(p);
+    close_all(p); /* an environment is not used across fork */
+    for (int r = 0; r < 2; r++) {
+        assert_int_equal(pipe(fd[r]), 0);
+        assert_int_equal(pipe(ready[r]), 0);
+        pid[r] = fork();
+        if (pid[r] == 0) {
+            int n = 0, before = 0;
+            char c;
+            if (journal_open(&p->j, p->path, JOURNAL_READ_ONLY) < 0 ||
+                journal_walk(p->j, count_entry, &before) < 0 || write(ready[r][1], "x", 1) != 1 ||
+                read(fd[r][0], &c, 1) != 1 || journal_walk(p->j, count_entry, &n) < 0)
+                _exit(1);
+            journal_close(p->j);
+            _exit(before >= 1 && n == 301 ? 0 : 2);
+        }
+    }
+    char c;
+    for (int r = 0; r < 2; r++)
+        assert_int_equal(read(ready[r][0], &c, 1), 1);
+    open_with(p, 0, 64 << 10);
+    p->fake.padding = 3000; /* the map grows under the readers */
+    p->j->codec.plain = true;
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "call %d", i);
+        ask(p, &a, text);
+        turn(p);
+    }
+    for (int r = 0; r < 2; r++)
+        assert_int_equal(write(fd[r][1], "x", 1), 1);
+    for (int r = 0; r < 2; r++) {
+        assert_int_equal(waitpid(pid[r], &status, 0), pid[r]);
+        assert_int_equal(status, 0);
+        for (int i = 0; i < 2; i++) {
+            close(fd[r][i]);
+            close(ready[r][i]);
+        }
+    }
+    got_release(&a);
+}
+
+/* The bytes of a file, changed where `find` is. */
+static void damage(const char *dir, const char *find, size_t len)
+{
+    struct buf b = BUF_INIT;
+    char *path = fs_join(dir, "data.mdb");
+    int n = 0;
+    works(fs_read(path, &b));
+    for (char *p = b.ptr; (p = memmem(p, b.len - (size_t)(p - b.ptr), find, len)); p += len, n++)
+        p[len - 1] ^= 1;
+    assert_true(n > 0);
+    works(fs_write(path, b.ptr, b.len));
+    buf_release(&b);
+    free(path);
+}
+
+static void damaged_entries_are_missing(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    int n = 0;
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "one");
+    turn(p);
+    ask(p, &a, "two");
+    turn(p);
+    close_all(p);
+    damage(p->path, "answer to one/0", 15);
+    open_with(p, 0, JOURNAL_MAP_START);
+    works(journal_walk(p->j, count_entry, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(journal_damaged(p->j), 1);
+    size_t calls = p->fake.calls;
+    ask(p, &a, "one");
+    turn(p);
+    assert_int_equal(p->fake.calls, calls + 1);
+    assert_int_equal(a.reply.result, MODEL_OK);
+    n = 0;
+    works(journal_walk(p->j, count_entry, &n)); /* the new one took the damaged one's place */
+    assert_int_equal(n, 2);
+    ask(p, &a, "one");
+    turn(p);
+    assert_true(a.reply.from_journal);
+    close_all(p);
+    got_release(&a);
+}
+
+static void a_collision_is_seen(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    struct chat wrong = {0};
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "x");
+    turn(p);
+    /* A kept hash that belongs to other messages gives another request the same key. */
+    struct hash *h = hash_new();
+    chat_hash_message(h, &a.chat.v[0]);
+    works(chat_add(&wrong, CHAT_USER, "y", 1));
+    struct model_request rq = {.chat = &wrong, .phase = PHASE_OTHER, .prefix = h};
+    works(model_ask(p->m, &rq, take, &a));
+    turn(p);
+    assert_int_equal(journal_damaged(p->j), 1);
+    assert_string_equal(a.text, "answer to y/0");
+    assert_false(a.reply.from_journal);
+    hash_free(h);
+    chat_release(&wrong);
+    got_release(&a);
+}
+
+static void foreign_journals_are_refused(void **state)
+{
+    struct place *p = *state;
+    char *data = fs_join(p->path, "data.mdb");
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    struct buf rubbish = BUF_INIT;
+    assert_int_equal(journal_open(&p->j, p->path, JOURNAL_READ_ONLY), GRASP_ENOTFOUND);
+    works(fs_mkdirs(p->path));
+    for (int i = 0; i < 20000; i++)
+        buf_addch(&rubbish, (char)(i * 31));
+    works(fs_write(data, rubbish.ptr, rubbish.len));
+    assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
+    assert_non_null(strstr(err_msg(), "no journal"));
+    assert_int_equal(unlink(data), 0);
+    /* Somebody else's LMDB. */
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_open(env, p->path, 0, 0644), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+    MDB_val k = {3, (void *)(uintptr_t) "abc"}, v = {1, (void *)(uintptr_t) "d"};
+    assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+    assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
+    assert_null(p->j);
+    /* Of another version. */
+    assert_int_equal(unlink(data), 0);
+    open_with(p, 0, JOURNAL_MAP_START);
+    close_all(p);
+    damage(p->path, "grasp journal 1", 15);
+    assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
+    /* A file where the directory should be. */
+    assert_int_equal(journal_open(&p->j, data, 0), GRASP_EIO);
+    buf_release(&rubbish);
+    free(data);
+}
+
+static void a_cut_off_file_is_not_a_crash(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    char *data = fs_join(p->path, "data.mdb"), text[32];
+    struct stat st;
+    int n = 0, status;
+    open_with(p, 0, JOURNAL_MAP_START);
+    p->fake.padding = 1500;
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof(text), "call %d", i);
+        ask(p, &a, text);
+        turn(p);
+    }
+    close_all(p);
+    assert_int_equal(stat(data, &st), 0);
+    for (int part = 1; part < 8; part++) {
+        assert_int_equal(truncate(data, st.st_size * (8 - part) / 8 / 4096 * 4096), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            int rc = journal_open(&p->j, p->path, 0);
+            if (rc == 0)
+                rc = journal_walk(p->j, count_entry, &n);
+            _exit(rc == 0 || rc == GRASP_EREFUSED || rc == GRASP_EIO ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+    got_release(&a);
+    free(data);
+}
+
+static void a_full_disk_stops_the_run(void **state)
+{
+    struct place *p = *state;
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct got a = {0};
+        struct rlimit small = {256 << 10, 256 << 10};
+        char text[32];
+        int i;
+        signal(SIGXFSZ, SIG_IGN);
+        open_with(p, 0, JOURNAL_MAP_START);
+        setrlimit(RLIMIT_FSIZE, &small);
+        p->fake.padding = 3000;
+        p->j->codec.plain = true;
+        for (i = 0; i < 1000; i++) {
+            snprintf(text, sizeof(text), "call %d", i);
+            ask(p, &a, text);
+            turn(p);
+            if (a.reply.result != MODEL_OK)
+                break;
+        }
+        bool told = i > 10 && i < 1000 && a.reply.result == MODEL_FATAL &&
+                    strstr(a.error, "File too large") && strstr(a.error, "make room") &&
+                    journal_sync(p->j) == GRASP_EIO;
+        size_t calls = p->fake.calls;
+        ask(p, &a, "one more"); /* is not paid for */
+        turn(p);
+        bool stopped = p->fake.calls == calls && a.reply.result == MODEL_FATAL;
+        ask(p, &a, "call 3"); /* what is there can be read */
+        turn(p);
+        _exit(told && stopped && a.reply.result == MODEL_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    int n = 0;
+    open_with(p, 0, JOURNAL_MAP_START);
+    works(journal_walk(p->j, count_entry, &n));
+    assert_true(n > 10);
+}
+
+static int keep_key(const struct journal_entry *e, void *arg)
+{
+    hash_hex(e->key, arg);
+    return 0;
+}
+
+static void entries_are_found_and_cleaned_up(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    struct journal_gc_report r;
+    char hex[HASH_HEX] = "", found[HASH_HEX] = "", text[32];
+    int n = 0;
+    open_with(p, 0, JOURNAL_MAP_START);
+    p->fake.padding = 700;
+    for (int i = 0; i < 600; i++) {
+        snprintf(text, sizeof(text), "call %d", i);
+        ask(p, &a, text);
+        turn(p);
+    }
+    works(journal_walk(p->j, keep_key, hex));
+    works(journal_find(p->j, hex, keep_key, found));
+    assert_string_equal(hex, found);
+    hex[11] = '\0';
+    works(journal_find(p->j, hex, keep_key, found));
+    assert_int_equal(strncmp(found, hex, 11), 0);
+    assert_int_equal(journal_find(p->j, "", keep_key, found), GRASP_EINVAL);
+    assert_int_equal(journal_find(p->j, "xyz", keep_key, found), GRASP_EINVAL);
+    int several = 0;
+    for (int d = 0; d < 16; d++) {
+        char one[2] = {"0123456789abcdef"[d], '\0'};
+        several += journal_find(p->j, one, keep_key, found) == GRASP_EINVAL;
+    }
+    assert_true(several > 0);
+    memset(hex, 'f', 64);
+    assert_int_equal(journal_find(p->j, hex, keep_key, found), GRASP_ENOTFOUND);
+    close_all(p);
+
+    works(journal_gc(p->path, 0, &r));
+    assert_int_equal(r.kept, 600);
+    assert_int_equal(r.dropped, 0);
+    assert_true(r.compacted);
+    assert_true(r.bytes_after < r.bytes_before);
+    damage(p->path, "answer to call 77/0", 19);
+    works(journal_gc(p->path, 0, &r));
+    assert_int_equal(r.damaged, 1);
+    assert_int_equal(r.kept, 599);
+    open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
+    works(journal_walk(p->j, count_entry, &n));
+    assert_int_equal(n, 599);
+    ask(p, &a, "call 3");
+    turn(p);
+    assert_int_equal(a.reply.result, MODEL_OK);
+    ask(p, &a, "call 77");
+    turn(p);
+    assert_int_equal(a.reply.result, MODEL_MISSING);
+    assert_int_equal(journal_damaged(p->j), 0);
+    close_all(p);
+    works(journal_gc(p->path, clock_wall() + NS_PER_SEC, &r));
+    assert_int_equal(r.kept, 0);
+    assert_int_equal(r.dropped, 599);
+    assert_int_equal(journal_gc("/nonexistent", 0, &r), GRASP_ENOTFOUND);
+    got_release(&a);
+}
+
+static void records_survive_any_bytes(void **state)
+{
+    (void)state;
+    struct codec c = {0};
+    struct answer a, b;
+    struct buf out = BUF_INIT;
+    char *big = malloc(100000);
+    works(codec_open(&c));
+    answer_init(&a);
+    answer_init(&b);
+    for (size_t i = 0; i < 100000; i++)
+        big[i] = (char)(i / 3 % 50 + 40);
+    static const size_t sizes[] = {0, 1, 95, 96, 1000, 100000};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        buf_reset(&out);
+        works(answer_set(&a, "model", big, sizes[i]));
+        a.e.usage.prompt_tokens = INT64_MAX;
+        a.e.latency_ns = -5;
+        a.e.when = INT64_C(1700000000) * NS_PER_SEC;
+        works(record_write(&c, &a, &out));
+        works(record_read(&c, out.ptr, out.len, &b));
+        assert_int_equal(b.e.len, sizes[i]);
+        assert_memory_equal(b.e.text, big, sizes[i]);
+        assert_true(b.e.usage.prompt_tokens == INT64_MAX && b.e.latency_ns == 0);
+        assert_true(b.e.when == a.e.when);
+        if (sizes[i] > 2000)
+            continue;
+        for (size_t k = 0; k < out.len; k++) {
+            out.ptr[k] ^= 4;
+            assert_int_equal(record_read(&c, out.ptr, out.len, &b), GRASP_EPARSE);
+            out.ptr[k] ^= 4;
+            assert_int_equal(record_read(&c, out.ptr, k, &b), GRASP_EPARSE);
+        }
+    }
+    free(big);
+    answer_release(&a);
+    answer_release(&b);
+    buf_release(&out);
+    codec_close(&c);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(an_answer_is_paid_once),
+        T(equal_calls_in_flight_are_joined),
+        T(outages_are_never_kept),
+        T(replay_only_never_calls_out),
+        T(fresh_looks_only_at_its_own),
+        T(the_map_grows),
+        T(a_kill_loses_no_delivered_answer),
+        T(readers_work_meanwhile),
+        T(damaged_entries_are_missing),
+        T(a_collision_is_seen),
+        T(foreign_journals_are_refused),
+        T(a_cut_off_file_is_not_a_crash),
+        T(a_full_disk_stops_the_run),
+        T(entries_are_found_and_cleaned_up),
+        cmocka_unit_test(records_survive_any_bytes),
+    };
+    return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
