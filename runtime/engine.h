@@ -59,14 +59,20 @@ struct engine;
 struct group;
 int engine_open(struct engine **e, struct loop *loop, struct model *model, struct env *env,
                 const struct engine_settings *settings);
+/* Frees what still stands of its groups; close the model first, so that no callback comes any more.
+ */
 void engine_close(struct engine *e);
 struct group *engine_group(struct engine *e, enum model_phase phase);
+/* Call before the first group_add: its rollouts start only while no other group's are waiting. */
+void group_background(struct group *g);
 /* Adds a rollout; its index in the group, or negative. `task` is borrowed until group_free. */
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int draw);
 /* Called (from the loop) whenever a rollout of the group ends; it may add further ones. */
 void group_on_end(struct group *g, void (*fn)(struct group *g, size_t index, void *arg), void *arg);
 /* Turns the loop until all added rollouts ended. GRASP_ESTOPPED on a signal or a spent budget. */
 int group_wait(struct group *g);
+/* One turn of the loop for waits of the caller's own; GRASP_ESTOPPED and the like as group_wait. */
+int engine_turn(struct engine *e);
 bool group_done(const struct group *g);
 size_t group_size(const struct group *g);
 /* Valid until group_free; status ROLLOUT_RUNNING while it has not ended. */

@@ -35,6 +35,17 @@ void model_close(struct model *m)
     m->ops->close(m);
 }
 
+int model_wrap(struct model *m, const struct model_ops *ops, const struct model *inner)
+{
+    m->ops = ops;
+    m->name = str_dup(inner->name);
+    m->label = str_dup(inner->label);
+    m->identity = str_dup(inner->identity);
+    if (m->name && m->label && (m->identity || !inner->identity))
+        return 0;
+    return err_set(GRASP_ENOMEM, "out of memory");
+}
+
 int model_init(struct model *m, const struct model_ops *ops, const struct model_settings *s)
 {
     struct buf id = BUF_INIT;

@@ -95,6 +95,9 @@ struct model_ops {
     void (*close)(struct model *m);
 };
 
+/* Fills in the base of a model that stands in front of `inner`: same name, label and identity. 0 or
+ * GRASP_ENOMEM (model_close is safe then, too). */
+int model_wrap(struct model *m, const struct model_ops *ops, const struct model *inner);
 int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg);
 void model_close(struct model *m); /* NULL is fine */
 
