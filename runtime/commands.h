@@ -5,7 +5,15 @@
 #include "runtime/command.h"
 
 /* X(name): `extern const struct command cmd_name` lives in cmd_name.c */
-#define GRASP_COMMANDS(X) X(model) X(help)
+/* clang-format off */
+#define GRASP_COMMANDS(X) \
+    X(learn) \
+    X(eval) \
+    X(run) \
+    X(grade) \
+    X(model) \
+    X(help)
+/* clang-format on */
 
 #define GRASP_COMMAND_DECLARE(name) extern const struct command cmd_##name;
 GRASP_COMMANDS(GRASP_COMMAND_DECLARE)
