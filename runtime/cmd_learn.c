@@ -1,0 +1,186 @@
+/* cmd_learn.c - `grasp learn`: the main job. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/commands.h"
+#include "runtime/learn_summary.h"
+
+static int open_learn(struct learn *l, struct session *s, const char *library, const char *run_dir)
+{
+    const struct config *c = s->config;
+    l->s = s;
+    l->c = c;
+    l->began = clock_mono();
+    int rc = session_split(s, SPLIT_DEV, &l->dev);
+    if (rc == 0)
+        rc = session_split(s, SPLIT_VAL, &l->val);
+    if (rc == 0)
+        rc = prompts_open(&l->prompts, c->prompt.dir);
+    if (rc == 0 && c->gate.leak_guard) {
+        const struct task_set *sets[SPLITS] = {0};
+        const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
+        for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
+            if (files[i])
+                rc = session_split(s, (enum split)i, &sets[i]);
+        if (rc == 0 && !(l->leak = leak_guard_new(sets, SPLITS)))
+            rc = err_set(GRASP_ENOMEM, "out of memory");
+    }
+    if (rc < 0)
+        return rc;
+    size_t n = l->dev->n;
+    l->order = calloc(n, sizeof(*l->order));
+    l->before = calloc(n, sizeof(*l->before));
+    l->now = calloc(n, sizeof(*l->now));
+    l->past[0] = calloc(n, sizeof(**l->past));
+    l->past[1] = calloc(n, sizeof(**l->past));
+    l->labels = json_object();
+    l->taxonomy = json_array();
+    l->log = json_array();
+    l->rejected = json_array();
+    if (!l->order || !l->before || !l->now || !l->past[0] || !l->past[1])
+        return err_set(GRASP_ENOMEM, "out of memory");
+    return record_open(l, library, run_dir);
+}
+
+static void close_learn(struct learn *l)
+{
+    for (size_t i = 0; i < l->n_checks; i++) {
+        group_free(l->checks[i].group);
+        score_release(&l->checks[i].score);
+    }
+    for (size_t i = 0; i < 4; i++)
+        group_free(l->final[i]);
+    free(l->checks);
+    for (size_t i = 0; i < l->n_records; i++)
+        free(l->records[i].name);
+    free(l->records);
+    free(l->order);
+    free(l->before);
+    free(l->now);
+    free(l->past[0]);
+    free(l->past[1]);
+    json_decref(l->labels);
+    json_decref(l->taxonomy);
+    json_decref(l->log);
+    json_decref(l->rejected);
+    json_decref(l->test_scores);
+    skill_set_release(&l->set);
+    skills_view_unref(l->view);
+    prompts_close(l->prompts);
+    leak_guard_free(l->leak);
+    record_close(l);
+}
+
+static const char *status_of(int rc)
+{
+    return rc == 0                ? "done"
+           : rc == GRASP_ESTOPPED ? "stopped"
+           : rc == GRASP_EOUTAGE  ? "indecisive"
+                                  : "failed";
+}
+
+/* Where things are when the command line and the configuration do not say. */
+static char *default_path(const char *given, const char *configured, const char *run,
+                          const char *name)
+{
+    if (given || configured)
+        return str_dup(given ? given : configured);
+    return run ? fs_join(run, name) : str_dup(name);
+}
+
+static int learn(struct learn *l, struct session *s, const char *library, const char *run_dir)
+{
+    int rc = open_learn(l, s, library, run_dir);
+    if (rc < 0)
+        return rc;
+    log_info("%s run %s in %s, library %s", l->resumed ? "going on with" : "starting", l->run_id,
+             run_dir, library);
+    rc = learn_run(l);
+    progress_clear();
+    char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is written now */
+    int written = record_summary(l, status_of(rc));
+    summary_print(l, stdout);
+    if (rc < 0)
+        rc = err_set(rc, "%s", why);
+    free(why);
+    return rc < 0 ? rc : written;
+}
+
+static int run(const struct args *a)
+{
+    struct session s = {0};
+    struct session_options o = {.model_name = arg_str(a, "model")};
+    struct learn l = {0};
+    struct plan plan;
+    char *run_dir = NULL, *library = NULL, *journal = NULL;
+    struct config *c = NULL;
+    int rc = session_options(a, &o);
+    if (rc == 0)
+        rc = config_load(&c, o.config, o.sets, o.n_sets);
+    if (rc < 0)
+        goto out;
+    run_dir = default_path(arg_str(a, "run"), c->run, NULL, "run");
+    library = default_path(arg_str(a, "library"), c->library, NULL, "library");
+    journal = default_path(o.journal, c->journal, run_dir, "journal");
+    if (!run_dir || !library || !journal) {
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+        goto out;
+    }
+    if (arg_flag(a, "dry-run")) {
+        o.journal_flags = 0;
+    } else {
+        o.journal = journal;
+        rc = fs_mkdirs(run_dir);
+    }
+    if (rc == 0)
+        rc = session_open(&s, &o);
+    if (rc < 0)
+        goto out;
+    plan_make(&s, &plan);
+    plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
+    if (!arg_flag(a, "dry-run"))
+        rc = learn(&l, &s, library, run_dir);
+out:
+    for (int i = 0; i < 2; i++) { /* no callback may come into what is freed next */
+        model_close(s.model[i]);
+        model_close(s.metered[i]);
+        model_close(s.backend[i]);
+        s.model[i] = s.metered[i] = s.backend[i] = NULL;
+    }
+    close_learn(&l);
+    session_close(&s);
+    config_free(c);
+    free(run_dir);
+    free(library);
+    free(journal);
+    free((void *)o.sets);
+    return rc;
+}
+
+const struct command cmd_learn = {
+    .name = "learn",
+    .summary = "the main job: learn a skill library; run it again to resume",
+    .operands = "CONFIG",
+    .min = 1,
+    .max = 1,
+    .options =
+        (const struct option_def[]){
+            {"library", 'l', "DIR",
+             "the library's git repository (default: the key library, or "
+             "./library)",
+             NULL},
+            {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
+            {"model", 'm', "NAME", "another model name than the configuration's", NULL},
+            {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            SESSION_OPTIONS,
+            {0}},
+    .details =
+        "The journal is RUN/journal unless --journal or the key journal names another; several\n"
+        "runs may share one. Stopped by ctrl-C, a budget or an outage (exit 3), the same command\n"
+        "goes on where it was: what was paid for is in the journal.",
+    .run = run,
+};

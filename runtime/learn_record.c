@@ -1,0 +1,524 @@
+/*
+ * learn_record.c - what a run leaves: commits, evidence notes, refs (DESIGN.md D2) and the files of
+ * its directory (section 8).
+ *
+ * Everything here can be done twice: a run that is started again makes the same objects from the
+ * same state (run.json keeps the run's id, its start, its identity and the time of each decision),
+ * finds them there, and goes on.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/learn.h"
+
+static int write_state(struct learn *l)
+{
+    char *path = fs_join(l->run_dir, "run.json");
+    int rc = path ? json_write_file(l->state, path) : err_set(GRASP_ENOMEM, "out of memory");
+    free(path);
+    return rc;
+}
+
+/* The time of a decision: chosen and kept before its first object is made. */
+static int decided_at(struct learn *l, const char *key, int64_t *when)
+{
+    json_t *times = json_object_get(l->state, "decided");
+    const json_t *known = json_object_get(times, key);
+    if (known) {
+        *when = json_integer_value(known);
+        return 0;
+    }
+    *when = clock_stamp() / NS_PER_SEC * NS_PER_SEC;
+    json_object_set_new(times, key, json_integer(*when));
+    return write_state(l);
+}
+
+static int decision_time(struct learn *l, int64_t *when)
+{
+    char key[48];
+    snprintf(key, sizeof(key), "epoch %d update %d", l->epoch, l->update);
+    return decided_at(l, key, when);
+}
+
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+static int new_state(struct learn *l)
+{
+    char stamp[CLOCK_TEXT];
+    uint8_t digest[HASH_SIZE];
+    struct buf config = BUF_INIT;
+    clock_format(clock_stamp(), 0, stamp);
+    for (char *p = stamp; *p; p++)
+        if (*p == ':')
+            *p = '-';
+    config_render(l->c, &config);
+    buf_adds(&config, l->head.hex);
+    hash_once(config.ptr, config.len, digest);
+    buf_release(&config);
+    size_t wave = (size_t)l->c->cycle.batch_concurrency;
+    l->state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}}", "run",
+                         json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
+                         l->head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
+                         library_email(l->lib), "decided");
+    return l->state ? write_state(l) : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+static int resume_state(struct learn *l, const char *state_path, const char *config_path)
+{
+    int rc = config_same_run(l->c, config_path);
+    if (rc == 0)
+        rc = json_read_file(&l->state, state_path);
+    const char *start = json_str_at(l->state, "start", "");
+    if (rc == 0 && strlen(start) != 40)
+        rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);
+    if (rc < 0)
+        return rc;
+    struct oid from;
+    memcpy(from.hex, start, 41);
+    int contains = library_contains(l->lib, &l->head, &from);
+    if (contains < 0)
+        return err_prefix(contains, "the library is not the one this run began with");
+    if (!contains)
+        return err_set(
+            GRASP_ECONFLICT,
+            "the library %s has diverged: the run in %s began at %.12s, which its branch "
+            "does not contain; use another run directory, or reset the branch",
+            library_dir(l->lib), l->run_dir, start);
+    l->head = from;
+    return library_identity_set(l->lib, json_str_at(l->state, "author", "grasp"),
+                                json_str_at(l->state, "email", "grasp@localhost"));
+}
+
+int record_open(struct learn *l, const char *library, const char *run_dir)
+{
+    char *state = fs_join(run_dir, "run.json"), *config = fs_join(run_dir, "config.yaml");
+    char *log = fs_join(run_dir, "run.log");
+    struct buf text = BUF_INIT;
+    int rc = state && config && log ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    l->run_dir = str_dup(run_dir);
+    if (rc == 0)
+        rc = fs_mkdirs(run_dir);
+    if (rc == 0)
+        rc = log_open(log);
+    if (rc == 0)
+        rc = library_open(&l->lib, library, LIBRARY_WRITE | LIBRARY_CREATE);
+    if (rc == 0)
+        rc = library_head(l->lib, &l->head);
+    bool again = rc == 0 && fs_exists(state);
+    if (again)
+        rc = resume_state(l, state, config);
+    else if (rc == 0) {
+        config_render(l->c, &text);
+        rc = buf_check(&text);
+        if (rc == 0)
+            rc = fs_write(config, text.ptr, text.len);
+        if (rc == 0)
+            rc = new_state(l);
+    }
+    if (rc == 0) {
+        snprintf(l->run_id, sizeof(l->run_id), "%s", json_str_at(l->state, "run", "run"));
+        l->wave = (size_t)json_int_at(l->state, "wave", 5);
+        l->start = l->head;
+        l->resumed = again;
+        struct oid head = l->head;
+        rc = learn_move(l, &head);
+    }
+    buf_release(&text);
+    free(state);
+    free(config);
+    free(log);
+    return rc;
+}
+
+void record_close(struct learn *l)
+{
+    library_close(l->lib);
+    json_decref(l->state);
+    free(l->run_dir);
+}
+
+/* --- commits -----------------------------------------------------------------------------------
+ */
+
+static void plural(struct buf *b, int n, const char *one, const char *many)
+{
+    buf_addf(b, "%d %s", n, n == 1 ? one : many);
+}
+
+static void subject_of(const struct candidate *c, const struct gate_arm *arm, struct buf *out)
+{
+    const struct gate_score *s = &arm->score;
+    proposal_describe(&c->proposal, out);
+    if (arm->stop == GATE_FINISHED)
+        buf_addf(out, ": %+d (", s->score);
+    else
+        buf_addf(out, ": stopped after %d probes (", s->failing + s->passing - s->pending);
+    plural(out, s->fixes, "fix", "fixes");
+    buf_adds(out, ", ");
+    plural(out, s->regressions, "regression", "regressions");
+    buf_addch(out, ')');
+}
+
+/* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
+static void body_of(const char *reason, struct buf *out)
+{
+    enum { MOST = 600, WIDTH = 72 };
+    size_t len = reason ? utf8_cut(reason, strlen(reason), MOST) : 0, column = 0;
+    for (size_t i = 0; i < len;) {
+        while (i < len && (unsigned char)reason[i] <= ' ')
+            i++;
+        size_t n = 0;
+        while (i + n < len && (unsigned char)reason[i + n] > ' ')
+            n++;
+        if (!n)
+            break;
+        if (column)
+            buf_addch(out, column + 1 + n > WIDTH ? '\n' : ' ');
+        column = column && column + 1 + n <= WIDTH ? column + 1 + n : n;
+        buf_add(out, reason + i, n);
+        i += n;
+    }
+}
+
+enum { MAX_TRAILERS = 16, TRAILER_TEXT = 96 };
+struct trailers {
+    struct trailer v[MAX_TRAILERS];
+    char text[MAX_TRAILERS][TRAILER_TEXT];
+    size_t n;
+};
+
+__attribute__((format(printf, 3, 4))) static void trailer(struct trailers *t, const char *key,
+                                                          const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(t->text[t->n], TRAILER_TEXT, fmt, ap);
+    va_end(ap);
+    for (char *p = t->text[t->n]; *p; p++)
+        if ((unsigned char)*p < ' ')
+            *p = ' ';
+    t->v[t->n] = (struct trailer){key, t->text[t->n]};
+    t->n++;
+}
+
+static void run_trailers(const struct learn *l, struct trailers *t)
+{
+    trailer(t, "Run", "%s", l->run_id);
+    trailer(t, "Epoch", "%d", l->epoch);
+    trailer(t, "Update", "%d", l->update);
+    trailer(t, "Writer-Model", "%s", session_model(l->s, true)->name);
+    trailer(t, "Executor-Model", "%s", session_model(l->s, false)->name);
+}
+
+static void gate_trailers(const struct gate_arm *arm, struct trailers *t)
+{
+    const struct gate_score *s = &arm->score;
+    trailer(t, "Gate-Score", "%d", s->score);
+    trailer(t, "Gate-Fixes", "%d/%d", s->fixes, s->failing);
+    trailer(t, "Gate-Regressions", "%d/%d", s->regressions, s->passing);
+    trailer(t, "Gate-Baseline", "%d %s, %d %s", s->base_fixes, s->base_fixes == 1 ? "fix" : "fixes",
+            s->base_regressions, s->base_regressions == 1 ? "regression" : "regressions");
+    if (arm->stop != GATE_FINISHED)
+        trailer(t, "Gate-Stopped", "%s", gate_stop_name(arm->stop));
+}
+
+static int commit_candidate(struct learn *l, struct candidate *c, const struct gate_arm *arm,
+                            const struct oid *probes, int64_t when)
+{
+    struct buf subject = BUF_INIT, body = BUF_INIT;
+    struct trailers t = {0};
+    if (arm) {
+        subject_of(c, arm, &subject);
+        gate_trailers(arm, &t);
+    } else {
+        proposal_describe(&c->proposal, &subject);
+        buf_adds(&subject, ": unmeasured");
+        trailer(&t, "Gate-Score", "unmeasured");
+    }
+    body_of(c->reason, &body);
+    run_trailers(l, &t);
+    if (probes)
+        trailer(&t, "Probe-Set", "%s", probes->hex);
+    struct commit_text text = {.subject = subject.ptr,
+                               .body = body.len ? body.ptr : NULL,
+                               .trailers = t.v,
+                               .n = t.n,
+                               .when = when};
+    int rc = buf_check(&subject);
+    if (rc == 0)
+        rc = library_commit(l->lib, &c->tree, &l->head, &text, &c->commit);
+    buf_release(&subject);
+    buf_release(&body);
+    return rc;
+}
+
+/* The probe set as a blob: one line a probe, its side and id. */
+static int probe_blob(struct learn *l, const struct probe_set *p, struct oid *blob)
+{
+    struct buf text = BUF_INIT;
+    for (size_t i = 0; i < p->n; i++)
+        buf_addf(&text, "%s %s\n", p->v[i].failing ? "failing" : "passing", p->v[i].task->id);
+    int rc = buf_check(&text);
+    if (rc == 0)
+        rc = library_blob(l->lib, text.ptr, text.len, blob);
+    buf_release(&text);
+    return rc;
+}
+
+static const char *fate_of(const struct candidate *c, const struct gate *g, size_t arm, int winner)
+{
+    const struct gate_arm *a = &g->arm[arm];
+    if ((int)arm == winner)
+        return "accepted";
+    if (c->fate)
+        return c->fate;
+    if (a->stop != GATE_FINISHED)
+        return gate_stop_name(a->stop);
+    return a->score.eligible ? "beaten" : a->score.score > 0 ? "regressions" : "score";
+}
+
+/* Up to ten tasks that the edit repaired: what it is good for, in the words of the probe set. */
+static json_t *triggering(const struct gate *g, size_t arm, const struct probe_set *p)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < p->n && json_array_size(out) < 10; i++)
+        if (p->v[i].failing && g->arm[arm].outcomes[i] == OUTCOME_PASS)
+            json_array_append_new(out, json_string(p->v[i].task->id));
+    return out;
+}
+
+static json_t *evidence_of(struct learn *l, const struct probe_set *p, const struct gate *g,
+                           size_t arm, const struct candidate *c, const char *const *ids,
+                           int winner)
+{
+    json_t *v = gate_evidence(g, arm, ids);
+    json_t *more = json_pack(
+        "{s:s, s:i, s:i, s:i, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "run", l->run_id, "epoch",
+        l->epoch, "update", l->update, "proposal", c->k, "revision", (int)c->revision, "fate",
+        fate_of(c, g, arm, winner), "edit", proposal_to_json(&c->proposal), "parent", l->head.hex,
+        "tree", c->tree.hex, "writer_model", session_model(l->s, true)->name, "executor_model",
+        session_model(l->s, false)->name, "triggering_tasks", triggering(g, arm, p));
+    if (!v || !more || json_object_update_new(v, more) < 0) {
+        json_decref(v);
+        return NULL;
+    }
+    if (c->confirm)
+        json_object_set(v, "confirm", c->confirm);
+    return v;
+}
+
+/* Shown to the writer when `rejected_memory` is on. */
+static void remember_rejected(struct learn *l, const struct candidate *c, const char *fate)
+{
+    struct buf edit = BUF_INIT;
+    proposal_describe(&c->proposal, &edit);
+    if (c->proposal.v[0].description)
+        buf_addf(&edit, ": %s", c->proposal.v[0].description);
+    json_array_insert_new(l->rejected, 0,
+                          json_pack("{s:s, s:s}", "edit", edit.ptr, "reason", fate));
+    if (json_array_size(l->rejected) > 100)
+        json_array_remove(l->rejected, 100);
+    buf_release(&edit);
+}
+
+static int record_one(struct learn *l, const struct probe_set *p, const struct gate *g, size_t arm,
+                      struct candidate *c, const char *const *ids, const struct oid *blob,
+                      int winner, int64_t when)
+{
+    int rc = commit_candidate(l, c, &g->arm[arm], blob, when);
+    json_t *evidence = rc == 0 ? evidence_of(l, p, g, arm, c, ids, winner) : NULL;
+    if (rc == 0 && !evidence)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = library_note(l->lib, &c->commit, evidence, when);
+    if (rc == 0 && (int)arm != winner)
+        rc = library_keep(l->lib, &c->commit, l->run_id, l->updates, (int)arm);
+    if (rc == 0) {
+        json_object_set_new(evidence, "commit", json_string(c->commit.hex));
+        json_array_append(l->log, evidence);
+        if ((int)arm != winner)
+            remember_rejected(l, c, fate_of(c, g, arm, winner));
+        struct buf line = BUF_INIT;
+        subject_of(c, &g->arm[arm], &line);
+        log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
+                 (int)arm == winner ? "accepted" : "refused");
+        buf_release(&line);
+    }
+    json_decref(evidence);
+    return rc;
+}
+
+int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
+                  struct candidate *const *candidates, size_t n, int winner)
+{
+    struct oid blob;
+    int64_t when;
+    const char **ids = calloc(p->n + 1, sizeof(*ids));
+    int rc = ids ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; ids && i < p->n; i++)
+        ids[i] = p->v[i].task->id;
+    if (rc == 0 && l->s->journal)
+        rc = journal_sync(l->s->journal); /* a decision stands on durable answers */
+    if (rc == 0)
+        rc = decision_time(l, &when);
+    if (rc == 0)
+        rc = probe_blob(l, p, &blob);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = record_one(l, p, g, i, candidates[i], ids, &blob, winner, when);
+    l->judged += (int64_t)n;
+    if (rc == 0 && winner >= 0) {
+        const struct oid *commit = &candidates[winner]->commit;
+        rc = library_accept(l->lib, &l->head, commit);
+        if (rc == 0)
+            rc = learn_move(l, commit);
+        l->accepted++;
+    }
+    free(ids);
+    return rc;
+}
+
+int record_unmeasured(struct learn *l, struct candidate *c)
+{
+    int64_t when;
+    int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
+    if (rc == 0)
+        rc = decision_time(l, &when);
+    if (rc == 0)
+        rc = commit_candidate(l, c, NULL, NULL, when);
+    if (rc == 0)
+        rc = library_accept(l->lib, &l->head, &c->commit);
+    if (rc == 0)
+        rc = learn_move(l, &c->commit);
+    if (rc == 0) {
+        l->accepted++;
+        json_array_append_new(
+            l->log, json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "run", l->run_id, "epoch",
+                              l->epoch, "update", l->update, "proposal", c->k, "fate", "unmeasured",
+                              "edit", proposal_to_json(&c->proposal), "commit", c->commit.hex));
+        struct buf line = BUF_INIT;
+        proposal_describe(&c->proposal, &line);
+        log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);
+        buf_release(&line);
+    }
+    return rc;
+}
+
+int record_best(struct learn *l, const struct checkpoint *best)
+{
+    struct oid tree, now_tree, commit = best->commit, tag;
+    struct buf message = BUF_INIT, subject = BUF_INIT;
+    double share = score_share(best->score.correct, best->score.total);
+    int64_t when;
+    int rc = decided_at(l, "best", &when);
+    buf_addf(&message,
+             "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d)\n\nLearned by %s.\n",
+             l->run_id, best->epoch, 100 * share, best->score.correct, best->score.total,
+             session_model(l->s, false)->name);
+    if (rc == 0)
+        rc = library_tag(l->lib, "best", &commit, message.ptr, true, when, &tag);
+    if (rc == 0)
+        rc = library_tree_of(l->lib, &commit, &tree);
+    if (rc == 0)
+        rc = library_tree_of(l->lib, &l->head, &now_tree);
+    if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
+        struct trailers t = {0};
+        buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
+                 100 * share);
+        run_trailers(l, &t);
+        t.n = 1; /* the run alone: this is no edit of an update */
+        trailer(&t, "Restores", "%s", commit.hex);
+        struct commit_text text = {.subject = subject.ptr,
+                                   .body = "The best checkpoint on val becomes the library again.",
+                                   .trailers = t.v,
+                                   .n = t.n,
+                                   .when = when};
+        struct oid restored;
+        rc = library_commit(l->lib, &tree, &l->head, &text, &restored);
+        if (rc == 0)
+            rc = library_accept(l->lib, &l->head, &restored);
+        if (rc == 0)
+            rc = learn_move(l, &restored);
+    }
+    buf_release(&message);
+    buf_release(&subject);
+    return rc;
+}
+
+/* --- files of the run --------------------------------------------------------------------------
+ */
+
+static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "epoch_%d", l->epoch);
+    char *dir = fs_join(l->run_dir, path), *file = dir ? fs_join(dir, name) : NULL;
+    int rc = file ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = json_write_file(v, file);
+    free(file);
+    free(dir);
+    return rc;
+}
+
+int record_progress(struct learn *l)
+{
+    int rc = write_in_epoch(l, "skill_updates.json", l->log);
+    json_t *v = json_pack("{s:O, s:O}", "labels", l->labels, "updates", l->taxonomy);
+    if (rc == 0)
+        rc = write_in_epoch(l, "failure_taxonomy.json", v);
+    json_decref(v);
+    return rc;
+}
+
+int record_epoch(struct learn *l, const struct batch *batches, size_t n)
+{
+    struct buf text = BUF_INIT;
+    char name[32];
+    for (size_t b = 0; b < n; b++)
+        for (size_t i = 0; i < batches[b].n; i++) {
+            json_t *line = rollout_to_json(group_result(batches[b].group, i));
+            if (!line)
+                text.failed = true;
+            else
+                buf_add_json_value(&text, line);
+            buf_addch(&text, '\n');
+            json_decref(line);
+        }
+    snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
+    char *path = fs_join(l->run_dir, name);
+    int rc = path ? buf_check(&text) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = fs_write(path, text.ptr, text.len);
+    free(path);
+    buf_release(&text);
+    return rc;
+}
+
+int record_val_scores(struct learn *l)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < l->n_checks; i++) {
+        const struct checkpoint *c = &l->checks[i];
+        if (!c->scored)
+            continue;
+        json_array_append_new(
+            out,
+            json_pack("{s:o, s:f, s:i, s:i, s:o, s:s}", "epoch",
+                      c->epoch < 0 ? json_string("baseline") : json_integer(c->epoch), "score",
+                      score_share(c->score.correct, c->score.total), "n_correct", c->score.correct,
+                      "n_total", c->score.total, "dev_score",
+                      c->has_dev ? json_real(c->dev_score) : json_null(), "commit", c->commit.hex));
+    }
+    char *path = fs_join(l->run_dir, "val_scores.json");
+    int rc = path ? json_write_file(out, path) : err_set(GRASP_ENOMEM, "out of memory");
+    free(path);
+    json_decref(out);
+    return rc;
+}

@@ -1,0 +1,63 @@
+/* learn_writer.c - calls of the writer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+#include "runtime/learn.h"
+
+static void writer_answered(const struct model_reply *reply, void *arg)
+{
+    struct writer_call *w = arg;
+    w->done = true;
+    w->failed = reply->result != MODEL_OK && reply->result != MODEL_CONTEXT_LIMIT;
+    buf_reset(&w->text);
+    buf_add(&w->text, w->failed ? reply->error : reply->text,
+            w->failed ? strlen(reply->error) : reply->len);
+    if (reply->result == MODEL_CONTEXT_LIMIT)
+        log_warn("the writer's prompt is too long for its model: %s", reply->error);
+    if (reply->result == MODEL_FATAL)
+        engine_stop(w->l->s->engine, GRASP_EINVAL, reply->error);
+}
+
+int writer_start(struct learn *l, struct writer_call *w, enum model_phase phase, const char *prompt,
+                 const json_t *data, int draw)
+{
+    double t =
+        phase == PHASE_PROPOSE || phase == PHASE_REVISE ? l->c->cycle.proposal_temperature : -1;
+    if (t < 0)
+        t = l->c->writer.temperature;
+    struct buf text = BUF_INIT;
+    buf_init(&w->text);
+    w->l = l;
+    int rc = prompts_render(l->prompts, prompt, data, &text);
+    if (rc == 0)
+        rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);
+    buf_release(&text);
+    struct model_request rq = {.chat = &w->chat,
+                               .temperature = t,
+                               .max_tokens = (int)l->c->writer.max_tokens,
+                               .draw = t == 0 ? 0 : draw,
+                               .phase = phase};
+    return rc < 0 ? rc : model_ask(session_model(l->s, true), &rq, writer_answered, w);
+}
+
+int writer_wait(struct learn *l, struct writer_call *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        while (!w[i].done) {
+            int rc = engine_turn(l->s->engine);
+            if (rc < 0)
+                return rc;
+        }
+    for (size_t i = 0; i < n; i++)
+        if (w[i].failed)
+            return err_set(GRASP_EOUTAGE, "the writer could not be reached: %s", w[i].text.ptr);
+    return 0;
+}
+
+void writer_release(struct writer_call *w)
+{
+    buf_release(&w->text);
+    chat_release(&w->chat);
+}
