@@ -3,26 +3,38 @@
 
 #define INTERACTION(code) "{\"code\":\"" code "\"}"
 
-static void add_search(struct buf *out, const struct resource_type *t)
+/* Opens a list at its first item: FHIR has no empty ones. */
+static void add_item(struct buf *out, bool *open, const char *list, const char *type,
+                     const char *param)
 {
-    const char *sep = "";
-    buf_adds(out, ",\"searchInclude\":[");
+    if (*open)
+        buf_addch(out, ',');
+    else
+        buf_addf(out, ",\"%s\":[", list);
+    buf_addf(out, "\"%s:%s\"", type, param);
+    *open = true;
+}
+
+static void add_includes(struct buf *out, const struct resource_type *t)
+{
+    bool includes = false, reverse = false;
     for (size_t i = 0; i < t->n; i++)
-        if (t->params[i].kind == PARAM_REFERENCE) {
-            buf_addf(out, "%s\"%s:%s\"", sep, t->name, t->params[i].name);
-            sep = ",";
-        }
-    buf_adds(out, "],\"searchRevInclude\":[");
-    sep = "";
+        if (t->params[i].kind == PARAM_REFERENCE)
+            add_item(out, &includes, "searchInclude", t->name, t->params[i].name);
+    buf_adds(out, includes ? "]" : "");
     for (size_t i = 0; i < resource_type_count; i++)
         for (size_t j = 0; j < resource_types[i].n; j++) {
             const struct search_param *p = &resource_types[i].params[j];
-            if (p->kind != PARAM_REFERENCE || (p->arg && strcmp(p->arg, t->name) != 0))
-                continue;
-            buf_addf(out, "%s\"%s:%s\"", sep, resource_types[i].name, p->name);
-            sep = ",";
+            if (p->kind == PARAM_REFERENCE && (!p->arg || strcmp(p->arg, t->name) == 0))
+                add_item(out, &reverse, "searchRevInclude", resource_types[i].name, p->name);
         }
-    buf_adds(out, "],\"searchParam\":[");
+    buf_adds(out, reverse ? "]" : "");
+}
+
+static void add_search(struct buf *out, const struct resource_type *t)
+{
+    add_includes(out, t);
+    buf_adds(out, ",\"searchParam\":[");
     for (size_t i = 0; i < common_param_count; i++)
         buf_addf(out, "%s{\"name\":\"%s\",\"type\":\"%s\"}", i ? "," : "", common_params[i].name,
                  param_kind_name(common_params[i].kind));
@@ -56,10 +68,10 @@ int rest_metadata(struct exchange *x)
     struct view v = {0};
     char changed[REST_TIME];
     const char *base = x->store->base_url;
-    int rc = view_open(&v, x->store, NULL);
+    int rc = x->view ? 0 : view_open(&v, x->store, NULL);
     if (rc < 0)
         return rc;
-    rest_time(rest_changed(&v), changed);
+    rest_time(rest_changed(x->view ? x->view : &v), changed);
     view_close(&v);
     x->rs->status = 200;
     buf_addf(out,

@@ -34,6 +34,7 @@ static void http_date(int64_t us, char out[40])
 void rest_reply_resource(struct exchange *x, int status, const struct record *r)
 {
     x->rs->status = status;
+    x->updated_us = r->updated_us;
     buf_reset(&x->rs->body);
     buf_add(&x->rs->body, r->text, r->text_len);
     snprintf(x->rs->etag, sizeof(x->rs->etag), "W/\"%u\"", r->version);

@@ -18,6 +18,10 @@ struct exchange {
     const char *query; /* undecoded */
     size_t query_len;
     bool compact;
+    /* an entry of a Bundle */
+    bool nested;
+    const char *new_id; /* what a created resource is to be called; NULL: any free id */
+    int64_t updated_us; /* out: of the resource replied */
 };
 
 /* bundle.c: answers a search. `query`: undecoded parameters. */

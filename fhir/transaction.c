@@ -1,7 +1,320 @@
-/* transaction.c - batch and transaction Bundles. */
+/* transaction.c - batch and transaction Bundles. Entries are requests of their own and go the way
+ * of all requests (rest_dispatch); a transaction runs them in one write, deletes first, and gives
+ * each created resource its id beforehand so that references between entries can be resolved. */
+#include <stdlib.h>
+
+#include "fhir/jsontext.h"
 #include "fhir/rest.h"
 #include "runtime/base/err.h"
+#include "runtime/base/text.h"
+
+struct step {
+    const char *method, *url, *full_url, *if_match, *if_none_match;
+    const char *text; /* the resource, NULL: none */
+    size_t len;
+    char id[FHIR_ID_MAX + 1]; /* of a resource to create */
+    struct fhir_response rs;
+    int64_t updated_us;
+};
+
+struct bundle {
+    struct exchange *x;
+    struct step *steps;
+    size_t n;
+    json_t *tree;
+    json_t *ids;   /* fullUrl -> "Type/id" */
+    size_t failed; /* the step that undid the transaction, SIZE_MAX: none */
+};
+
+/* ---- reading ---- */
+
+static int read_step(struct bundle *b, size_t i, const json_t *entry)
+{
+    struct step *s = &b->steps[i];
+    const json_t *rq = json_object_get(entry, "request");
+    const char *base = b->x->store->base_url;
+    s->method = json_string_value(json_object_get(rq, "method"));
+    s->url = json_string_value(json_object_get(rq, "url"));
+    s->if_match = json_string_value(json_object_get(rq, "ifMatch"));
+    s->if_none_match = json_string_value(json_object_get(rq, "ifNoneMatch"));
+    s->full_url = json_string_value(json_object_get(entry, "fullUrl"));
+    if (!s->method || !s->url)
+        return err_set(GRASP_EINVAL, "Bundle.entry[%zu] has no request.method or request.url", i);
+    if (json_object_get(rq, "ifNoneExist"))
+        return err_set(GRASP_EINVAL,
+                       "Bundle.entry[%zu]: conditional create (ifNoneExist) is not supported", i);
+    if (str_starts(s->url, base))
+        s->url += strlen(base);
+    while (*s->url == '/')
+        s->url++;
+    return 0;
+}
+
+static int read_bundle(struct bundle *b, bool *transaction)
+{
+    const struct fhir_request *rq = b->x->rq;
+    json_error_t error;
+    const char *text, *type;
+    size_t len;
+    if (!rq->body || rq->body_len == 0)
+        return err_set(GRASP_EINVAL, "no body: send a Bundle of type batch or transaction");
+    b->tree = json_loadb(rq->body, rq->body_len, JSON_ALLOW_NUL, &error);
+    if (!b->tree)
+        return err_set(GRASP_EPARSE, "the body is no JSON: line %d column %d: %s", error.line,
+                       error.column, error.text);
+    const char *resource = json_string_value(json_object_get(b->tree, "resourceType"));
+    if (!resource || strcmp(resource, "Bundle") != 0)
+        return err_set(GRASP_EINVAL, "POST to the base takes a Bundle; a %.64s goes to /%.64s",
+                       resource ? resource : "resource", resource ? resource : "Type");
+    type = json_string_value(json_object_get(b->tree, "type"));
+    *transaction = type && strcmp(type, "transaction") == 0;
+    if (!type || (!*transaction && strcmp(type, "batch") != 0))
+        return err_set(GRASP_EINVAL, "Bundle.type '%.40s' is neither batch nor transaction",
+                       type ? type : "");
+    const json_t *entries = json_object_get(b->tree, "entry");
+    if (entries && !json_is_array(entries))
+        return err_set(GRASP_EINVAL, "Bundle.entry is no array");
+    b->steps = calloc(json_array_size(entries) + 1, sizeof(*b->steps));
+    if (!b->steps)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (!entries || !jsontext_find(rq->body, rq->body_len, "entry", &text, &len))
+        return 0;
+    struct jsontext_iter it = jsontext_walk(text, len);
+    while (b->n < json_array_size(entries) && jsontext_next(&it)) {
+        struct step *s = &b->steps[b->n];
+        buf_init(&s->rs.body);
+        int rc = read_step(b, b->n, json_array_get(entries, b->n));
+        b->n++;
+        if (rc < 0)
+            return rc;
+        if (!jsontext_find(it.value, it.len, "resource", &s->text, &s->len))
+            s->text = NULL;
+    }
+    return 0;
+}
+
+static void bundle_release(struct bundle *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        fhir_response_release(&b->steps[i].rs);
+    free(b->steps);
+    json_decref(b->ids);
+    json_decref(b->tree);
+}
+
+/* ---- running ---- */
+
+static int run_step(struct bundle *b, struct step *s, struct view *v)
+{
+    struct fhir_request rq = {.method = s->method,
+                              .target = s->url,
+                              .body = s->text,
+                              .body_len = s->text ? s->len : 0,
+                              .if_match = s->if_match,
+                              .if_none_match = s->if_none_match,
+                              .overlay = b->x->rq->overlay};
+    struct exchange x = {.store = b->x->store,
+                         .rq = &rq,
+                         .rs = &s->rs,
+                         .view = v,
+                         .nested = true,
+                         .new_id = *s->id ? s->id : NULL};
+    buf_reset(&s->rs.body);
+    int rc = rest_dispatch(&x);
+    if (rc < 0)
+        rc = outcome_of_error(&s->rs, rc);
+    s->updated_us = x.updated_us;
+    exchange_release(&x);
+    return rc;
+}
+
+static const char *resolve(const char *s, size_t len, void *arg)
+{
+    return json_string_value(json_object_getn(arg, s, len));
+}
+
+static int run_transaction_step(struct bundle *b, struct step *s, struct view *v)
+{
+    struct buf text = BUF_INIT;
+    const char *own = s->text;
+    size_t own_len = s->len;
+    int rc = 0;
+    if (own && json_object_size(b->ids)) {
+        jsontext_replace(&text, own, own_len, resolve, b->ids);
+        rc = buf_check(&text);
+        s->text = text.ptr;
+        s->len = text.len;
+    }
+    if (rc == 0)
+        rc = run_step(b, s, v);
+    s->text = own; /* the transaction may be run again */
+    s->len = own_len;
+    buf_release(&text);
+    return rc;
+}
+
+/* Gives each resource to create its id, and notes what each entry's fullUrl will be. Two entries
+ * about one resource are an error (R4, http, transaction). */
+static int assign_ids(struct bundle *b, struct view *v)
+{
+    json_auto_t *seen = json_object();
+    uint64_t next = 0;
+    json_decref(b->ids);
+    b->ids = json_object();
+    if (!seen || !b->ids)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < b->n; i++) {
+        struct step *s = &b->steps[i];
+        const struct resource_type *type = resource_type_find(s->url, strcspn(s->url, "/?"));
+        char target[160];
+        bool post = strcmp(s->method, "POST") == 0;
+        if (!type || (!post && strcmp(s->method, "PUT") != 0 && strcmp(s->method, "DELETE") != 0))
+            continue;
+        size_t path = strcspn(s->url, "?");
+        if (post && path != strlen(type->name)) /* a search */
+            continue;
+        if (post) {
+            int rc = view_new_id(v, type->name, &next, s->id);
+            if (rc < 0)
+                return rc;
+            snprintf(target, sizeof(target), "%s/%s", type->name, s->id);
+        } else {
+            snprintf(target, sizeof(target), "%.*s", (int)(path < 150 ? path : 150), s->url);
+        }
+        if (json_object_get(seen, target)) {
+            b->failed = i;
+            outcome_reply(&s->rs, 400, "two entries are about %s", target);
+            return GRASP_EINVAL;
+        }
+        json_object_set_new(seen, target, json_true());
+        if (s->full_url && *s->method != 'D')
+            json_object_set_new(b->ids, s->full_url, json_string(target));
+    }
+    return 0;
+}
+
+static int run_transaction(struct view *v, void *arg)
+{
+    static const char *const order[] = {"DELETE", "POST", "PUT", NULL}; /* NULL: whatever is left */
+    struct bundle *b = arg;
+    b->failed = SIZE_MAX;
+    int rc = assign_ids(b, v);
+    for (size_t k = 0; rc == 0 && k < sizeof(order) / sizeof(*order); k++)
+        for (size_t i = 0; rc == 0 && i < b->n; i++) {
+            struct step *s = &b->steps[i];
+            size_t phase = 0;
+            while (order[phase] && strcmp(order[phase], s->method) != 0)
+                phase++;
+            if (phase != k)
+                continue;
+            rc = run_transaction_step(b, s, v);
+            if (rc == 0 && s->rs.status >= 400) {
+                b->failed = i;
+                rc = err_set(GRASP_EINVAL, "the transaction was undone");
+            }
+        }
+    return rc;
+}
+
+/* ---- answering ---- */
+
+static const char *reason(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {{200, "OK"},
+                   {201, "Created"},
+                   {204, "No Content"},
+                   {304, "Not Modified"},
+                   {400, "Bad Request"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {406, "Not Acceptable"},
+                   {410, "Gone"},
+                   {412, "Precondition Failed"},
+                   {413, "Payload Too Large"},
+                   {415, "Unsupported Media Type"}};
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return "Internal Server Error";
+}
+
+static void add_answer(struct buf *out, const struct step *s)
+{
+    bool show = s->rs.body.len > 0 && s->rs.status < 400 && strcmp(s->method, "GET") == 0;
+    buf_addch(out, '{');
+    if (show) {
+        buf_adds(out, "\"resource\":");
+        buf_add(out, s->rs.body.ptr, s->rs.body.len);
+        buf_addch(out, ',');
+    }
+    buf_addf(out, "\"response\":{\"status\":\"%d %s\"", s->rs.status, reason(s->rs.status));
+    if (s->rs.location) {
+        buf_adds(out, ",\"location\":\"");
+        buf_add_json(out, s->rs.location, strlen(s->rs.location), false);
+        buf_addch(out, '"');
+    }
+    if (*s->rs.etag) {
+        char time[REST_TIME];
+        rest_time(s->updated_us, time);
+        buf_adds(out, ",\"etag\":\"");
+        buf_add_json(out, s->rs.etag, strlen(s->rs.etag), false);
+        buf_addf(out, "\",\"lastModified\":\"%s\"", time);
+    }
+    if (s->rs.status >= 400) {
+        buf_adds(out, ",\"outcome\":");
+        buf_add(out, s->rs.body.ptr, s->rs.body.len);
+    }
+    buf_adds(out, "}}");
+}
+
+static int reply_bundle(struct bundle *b, bool transaction)
+{
+    struct buf *out = &b->x->rs->body;
+    b->x->rs->status = 200;
+    buf_addf(out, "{\"resourceType\":\"Bundle\",\"type\":\"%s-response\"",
+             transaction ? "transaction" : "batch");
+    for (size_t i = 0; i < b->n; i++) {
+        buf_adds(out, i ? "," : ",\"entry\":[");
+        add_answer(out, &b->steps[i]);
+    }
+    buf_adds(out, b->n ? "]}" : "}");
+    return buf_check(out);
+}
+
+/* The outcome of the step that failed, as that of the whole. */
+static int reply_undone(struct bundle *b)
+{
+    const struct step *s = &b->steps[b->failed];
+    json_auto_t *outcome = json_loadb(s->rs.body.ptr, s->rs.body.len, 0, NULL);
+    const json_t *issue = json_array_get(json_object_get(outcome, "issue"), 0);
+    const char *why = json_string_value(json_object_get(issue, "diagnostics"));
+    return outcome_reply(b->x->rs, s->rs.status,
+                         "Bundle.entry[%zu] (%.20s %.80s): %s; nothing of the transaction was kept",
+                         b->failed, s->method, s->url, why ? why : "failed");
+}
+
 int rest_bundle(struct exchange *x)
 {
-    return outcome_reply(x->rs, 400, "later");
+    struct bundle b = {.x = x, .failed = SIZE_MAX};
+    bool transaction = false;
+    int rc = x->nested ? err_set(GRASP_EINVAL, "a Bundle within a Bundle is not processed")
+                       : read_bundle(&b, &transaction);
+    if (rc == 0 && transaction) {
+        if (x->store->read_only && !x->rq->overlay)
+            rc = outcome_reply(x->rs, 405, "this server is read-only: it takes batches of reads");
+        else if ((rc = store_write(x->store, x->rq->overlay, run_transaction, &b)) == 0)
+            rc = reply_bundle(&b, true);
+        else if (b.failed != SIZE_MAX)
+            rc = reply_undone(&b);
+    } else if (rc == 0) {
+        for (size_t i = 0; rc == 0 && i < b.n; i++)
+            rc = run_step(&b, &b.steps[i], NULL);
+        if (rc == 0)
+            rc = reply_bundle(&b, false);
+    }
+    bundle_release(&b);
+    return rc;
 }

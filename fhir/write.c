@@ -180,6 +180,8 @@ static int run_put(struct view *v, void *arg)
     uint64_t next = 0;
     bool created;
     int rc = 0;
+    if (!put.id)
+        put.id = x->new_id;
     if (!put.id) {
         if ((rc = view_new_id(v, put.type->name, &next, id)) < 0)
             return rc;
