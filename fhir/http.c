@@ -33,6 +33,7 @@ struct fhir_server {
     struct MHD_Daemon *daemon;
     struct fhir_store *store;
     char *base_path; /* "/fhir/" */
+    char *url;
     int port;
 };
 
@@ -249,20 +250,16 @@ out:
     return rc;
 }
 
-/* A store opened without a base URL of its own gets the one it is now served at. */
-static int own_base(struct fhir_store *store, const char *host, int port)
+/* "http://127.0.0.1:8080/fhir/": where a client on this machine finds it. */
+static char *address(const char *host, int port, const char *path)
 {
-    if (strcmp(store->base_url, FHIR_DEFAULT_BASE) != 0)
-        return 0;
     char *url = NULL;
     bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
     bool v6 = !any && strchr(host, ':');
-    if (asprintf(&url, "http://%s%s%s:%d/fhir/", v6 ? "[" : "", any ? "localhost" : host,
-                 v6 ? "]" : "", port) < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    free(store->base_url);
-    store->base_url = url;
-    return 0;
+    return asprintf(&url, "http://%s%s%s:%d%s", v6 ? "[" : "", any ? "localhost" : host,
+                    v6 ? "]" : "", port, path) < 0
+               ? NULL
+               : url;
 }
 
 /* "http://host:port/fhir/" -> "/fhir/" */
@@ -271,6 +268,19 @@ static char *path_of(const char *base_url)
     const char *p = strstr(base_url, "://");
     p = p ? strchr(p + 3, '/') : strchr(base_url, '/');
     return str_dup(p ? p : "/");
+}
+
+/* A store opened without a base URL of its own gets the one it is now served at. */
+static int own_base(struct fhir_store *store, const char *url)
+{
+    if (strcmp(store->base_url, FHIR_DEFAULT_BASE) != 0)
+        return 0;
+    char *own = str_dup(url);
+    if (!own)
+        return GRASP_ENOMEM;
+    free(store->base_url);
+    store->base_url = own;
+    return 0;
 }
 
 int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port)
@@ -286,9 +296,9 @@ int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char
         host = "127.0.0.1";
     if ((rc = listen_on(host, &s->port, &fd)) < 0)
         goto out;
-    if ((rc = own_base(store, host, s->port)) < 0)
-        goto out;
-    if (!(s->base_path = path_of(store->base_url))) {
+    s->base_path = path_of(store->base_url);
+    s->url = s->base_path ? address(host, s->port, s->base_path) : NULL;
+    if (!s->url || (rc = own_base(store, s->url)) < 0) {
         rc = err_set(GRASP_ENOMEM, "out of memory");
         goto out;
     }
@@ -317,7 +327,7 @@ out:
 
 const char *fhir_server_url(const struct fhir_server *server)
 {
-    return server->store->base_url;
+    return server->url;
 }
 
 int fhir_server_port(const struct fhir_server *server)
@@ -332,5 +342,6 @@ void fhir_server_stop(struct fhir_server *server)
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     free(server->base_path);
+    free(server->url);
     free(server);
 }
