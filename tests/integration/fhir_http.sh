@@ -208,7 +208,7 @@ server=$!
 BG="$BG $server"
 wait_line serve2 "listening on"
 base=$(sed -n 's/^listening on //p' serve2)
-is "serve: the path is that of --base" "${base##*:[0-9]*/}" ""
+is "serve: the path is that of --base" "$(echo "$base" | sed 's/.*:[0-9]*//')" "/r4/"
 req "serve: --base" 200 "${base}Patient?_count=1"
 is "serve: --base is where links lead" "$(jq -r '.entry[0].fullUrl' body)" "http://example.org/r4/Patient/S1"
 kill -TERM $server
