@@ -32,6 +32,7 @@ struct fhir_batch {
     bool writer_runs;
     int rc; /* the writer's, with its message */
     char why[512];
+    uint64_t committed;
     struct pending pending;
 };
 
@@ -238,6 +239,8 @@ static void *write_thread(void *arg)
     b->rc = store_write(b->store, NULL, write_gathering, b);
     if (b->rc < 0)
         snprintf(b->why, sizeof(b->why), "%s", err_msg());
+    else
+        b->committed += b->writing->n;
     gathering_clear(b->writing);
     return NULL;
 }
@@ -298,13 +301,19 @@ int fhir_batch_put_text(struct fhir_batch *b, const char *text, size_t len, cons
     return rc < 0 && rc != GRASP_ENOMEM ? GRASP_EIO : rc;
 }
 
-int fhir_batch_commit(struct fhir_batch *b)
+int fhir_batch_flush(struct fhir_batch *b, uint64_t *committed)
 {
-    if (!b)
-        return 0;
     int rc = batch_flush(b);
     if (rc == 0)
         rc = batch_wait(b);
+    *committed = b->committed;
+    return rc;
+}
+
+int fhir_batch_commit(struct fhir_batch *b)
+{
+    uint64_t committed;
+    int rc = b ? fhir_batch_flush(b, &committed) : 0;
     fhir_batch_abort(b);
     return rc;
 }
@@ -313,7 +322,8 @@ void fhir_batch_abort(struct fhir_batch *b)
 {
     if (!b)
         return;
-    batch_wait(b);
+    if (b->writer_runs)
+        pthread_join(b->writer, NULL);
     for (int i = 0; i < 2; i++) {
         gathering_clear(&b->both[i]);
         free(b->both[i].v);

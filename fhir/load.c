@@ -31,8 +31,10 @@ int fhir_loader_init(struct fhir_loader *l, struct fhir_store *store, const char
                      struct fhir_load_report *report)
 {
     memset(l, 0, sizeof(*l));
+    l->store = store;
     l->name = name;
     l->report = report;
+    l->before = report->loaded;
     buf_init(&l->text);
     urn_map_init(&l->urns);
     return fhir_batch_begin(store, &l->batch);
@@ -43,10 +45,8 @@ int fhir_loader_bad(size_t line, const char *why, void *loader)
     struct fhir_loader *l = loader;
     l->report->bad++;
     l->bad++;
-    if (l->report->strict) {
-        l->strict_stop = true;
+    if (l->report->strict)
         return err_set(GRASP_EINVAL, "%s:%zu: %s", l->name, line, why);
-    }
     if (l->bad <= BAD_SHOWN)
         log_warn("%s:%zu: %s; skipped", l->name, line, why);
     return 0;
@@ -186,14 +186,15 @@ static int put_waiting(struct fhir_loader *l)
 
 int fhir_loader_end(struct fhir_loader *l, int rc)
 {
+    uint64_t committed = 0;
     if (rc == 0)
         rc = put_waiting(l);
-    if (rc == 0 || l->strict_stop) {
-        int committed = l->batch ? fhir_batch_commit(l->batch) : 0;
-        rc = committed < 0 ? committed : rc;
-    } else {
-        fhir_batch_abort(l->batch);
+    int flushed = fhir_batch_flush(l->batch, &committed);
+    if (flushed < 0) {
+        rc = err_prefix(flushed, "loading %s into '%s'", l->name, l->store->dir);
+        l->report->loaded = l->before + committed;
     }
+    fhir_batch_abort(l->batch);
     if (l->bad > BAD_SHOWN && !l->report->strict)
         log_warn("%s: %zu more were skipped", l->name, l->bad - BAD_SHOWN);
     if (l->unresolved)

@@ -28,7 +28,10 @@ int store_error(int rc, const char *what)
         return 0;
     if (rc == ENOMEM)
         return err_set(GRASP_ENOMEM, "FHIR store: %s: out of memory", what);
-    return err_set(GRASP_EIO, "FHIR store: %s: %s", what, mdb_strerror(rc));
+    /* a write cut short, which is how LMDB sees a disk that fills up, is EIO to it */
+    bool full = rc == EIO || rc == ENOSPC || rc == EFBIG || rc == EDQUOT;
+    return err_set(GRASP_EIO, "FHIR store: %s: %s%s", what, mdb_strerror(rc),
+                   full ? "; is the disk full?" : "");
 }
 
 /* Refuses a directory that is not empty and not ours. */

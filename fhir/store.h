@@ -128,6 +128,9 @@ int fhir_batch_begin(struct fhir_store *store, struct fhir_batch **batch);
  * id. `tree`: the parsed text when at hand, else NULL. GRASP_EPARSE, GRASP_EINVAL, GRASP_ELIMIT:
  * this resource is bad, the batch is not; anything else is the store's failure. */
 int fhir_batch_put_text(struct fhir_batch *batch, const char *text, size_t len, const json_t *tree);
+/* Writes what was gathered. *committed: how many resources are in the store for good, also after a
+ * failure. */
+int fhir_batch_flush(struct fhir_batch *batch, uint64_t *committed);
 /* Both free the batch. What put_text already committed stays. */
 int fhir_batch_commit(struct fhir_batch *batch);
 void fhir_batch_abort(struct fhir_batch *batch);

@@ -22,7 +22,7 @@ awk -v n="$GRASP_BENCH_N" 'BEGIN {
             i, code, code, int(i / 100), 1 + int(rand() * 12), 1 + int(rand() * 28), int(rand() * 300)
     }
 }' >data.ndjson
-"$GRASP" fhir load -q --store db data.ndjson || exit 1
+"$GRASP" fhir load -q --store db data.ndjson >/dev/null || exit 1
 "$GRASP" fhir serve --store db --port 0 >serve &
 server=$!
 i=0

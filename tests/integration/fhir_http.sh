@@ -74,13 +74,14 @@ done >big.ndjson
 check "disk: something is there before" "$GRASP" fhir load --store full Patient.ndjson
 size=$(($(stat -c %s full/data.mdb) / 512 + 1024))
 exits "disk: file size limit" 1 sh -c "ulimit -f $size; exec \"\$0\" fhir load --store full big.ndjson" "$GRASP"
-has "disk: said clearly" err "full"
+has "disk: said clearly" err "loading big.ndjson into 'full': "
+has "disk: with what to look at" err "is the disk full?"
 exits "disk: what was there before still is" 0 "$GRASP" fhir search --store full 'Patient?family=Doe2'
 is "disk: and can be found" "$(jq .total out)" 1
 mkdir small
 if mount -t tmpfs -o size=2m tmpfs small 2>/dev/null; then
     exits "disk: full file system" 1 "$GRASP" fhir load --store small/db Patient.ndjson big.ndjson
-    has "disk: full file system is named" err "No space left on device"
+    has "disk: full file system is said" err "is the disk full?"
     exits "disk: its store still opens" 0 "$GRASP" fhir search --store small/db 'Patient?_summary=count'
     umount small
 else
