@@ -11,6 +11,7 @@
     X(eval) \
     X(run) \
     X(grade) \
+    X(fhir) \
     X(model) \
     X(help)
 /* clang-format on */
