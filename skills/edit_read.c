@@ -413,11 +413,13 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
         report(&r, EDIT_EMPTY_ARRAY, "nothing proposed");
     if (!array || !json_array_size(array))
         goto out;
+    if (max > json_array_size(array))
+        max = json_array_size(array);
     if (!(edits = calloc(max + 1, sizeof(*edits)))) {
         rc = err_set(GRASP_ENOMEM, "out of memory");
         goto out;
     }
-    for (size_t i = 0; rc == 0 && i < json_array_size(array) && i < max; i++) {
+    for (size_t i = 0; rc == 0 && i < max; i++) {
         struct draft d = {.library = library, .rules = rules};
         enum edit_refusal why = read_edit(&d, json_array_get(array, i));
         if (d.no_memory)
@@ -429,7 +431,7 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
         else
             edits[n++] = d.edit;
     }
-    if (rc == 0 && json_array_size(array) > max)
+    if (rc == 0 && max < json_array_size(array))
         report(&r, EDIT_TOO_MANY, "the array holds more edits than asked for");
     if (rc == 0)
         rc = group(&r, edits, n, places, pair);

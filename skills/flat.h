@@ -1,20 +1,40 @@
 /*
  * flat.h - GRASP's flat skill files (name.md with underscores, top-level tags, version,
- * provenance): import and export (DESIGN.md D8).
+ * provenance), and folders of skills: import and export (DESIGN.md D8).
+ *
+ * What has no place in a SKILL.md is kept in its metadata, so that flat_render gives it back:
+ *
+ *     flat-name, flat-description   as they stood, where they had to be changed
+ *     epoch, update, parent-version, author-model   provenance that has a place of its own
+ *     flat-action, flat-fixes, flat-regressions, flat-probe-score, flat-triggering-sample-ids
+ *     flat-provenance.KEY, flat-top.KEY   other keys with a plain value
+ *
+ * An export of our own skills fills in what it can: underscores in the name, action from the parent
+ * version, and probe_score, fixes, regressions and triggering_sample_ids from the metadata
+ * gate-score, gate-fixes, gate-regressions and gate-tasks that an export adds.
  */
 #ifndef GRASP_SKILLS_FLAT_H
 #define GRASP_SKILLS_FLAT_H
 
 #include "skills/skill.h"
 
-/* Parses one flat file. What had to be changed for our form is appended to `changes`, a line each.
- * What has no place in ours is kept in metadata under "flat-*" keys, so that flat_render gives it
- * back. */
+/* Parses one flat file. What had to be changed for our form is appended to `changes`, a line each
+ * (NULL: not wanted). GRASP_EPARSE with file and line. */
 int flat_parse(struct skill *s, const char *text, size_t len, const char *where,
                struct strlist *changes);
 void flat_render(const struct skill *s, struct buf *out);
-/* Reads a directory: flat files (*.md) or folders with SKILL.md, whichever it holds. */
+/* The name of a skill's flat file without ".md"; safe as a file name. Caller frees, NULL: no
+ * memory.
+ */
+char *flat_name(const struct skill *s);
+
+/* Reads a directory into a set: folders with SKILL.md (also below skills/, as a library has them),
+ * a single SKILL.md, or flat files (*.md but README.md and templates), whichever it holds. A
+ * SKILL.md with keys that ours cannot have is read like a flat file. GRASP_ENOTFOUND when there is
+ * no skill, GRASP_EINVAL when two get the same name. */
 int flat_read_dir(const char *dir, struct skill_set *set, struct strlist *changes);
+/* Writes DIR/name.md, or DIR/name/SKILL.md; other files there are left alone. */
 int flat_write_dir(const char *dir, const struct skill_set *set);
+int flat_write_folders(const char *dir, const struct skill_set *set);
 
 #endif

@@ -60,6 +60,8 @@ struct skill_parts {
 };
 /* GRASP_EPARSE when there is no frontmatter, or it is too large or not UTF-8. */
 int skill_split(const char *text, size_t len, const char *where, struct skill_parts *parts);
+/* Appends the tags of one string (see above). 0 or GRASP_ENOMEM. */
+int skill_read_tags(struct strlist *tags, const char *s);
 /* Appends a value as YAML's double-quoted form. */
 void skill_add_quoted(struct buf *b, const char *s);
 

@@ -14,7 +14,7 @@ enum {
     KEYS_MAX = 64
 };
 
-static int split_tags(struct strlist *tags, const char *s)
+int skill_read_tags(struct strlist *tags, const char *s)
 {
     struct buf tag = BUF_INIT;
     int rc = 0;
@@ -137,7 +137,7 @@ static int read_metadata(struct reader *r)
             r->s->version = version_of(value);
             version = true;
         } else if (rc == 0 && strcmp(key, "tags") == 0) {
-            rc = split_tags(&r->s->tags, value);
+            rc = skill_read_tags(&r->s->tags, value);
             tags = true;
         } else if (rc == 0 && (rc = strlist_add(&r->s->keys, key)) == 0) {
             rc = strlist_add(&r->s->values, value);
