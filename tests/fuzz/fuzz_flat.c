@@ -1,5 +1,5 @@
-/* fuzz_flat.c - flat files from anywhere: what is taken is a skill that can be written in both forms
- * and read again. */
+/* fuzz_flat.c - flat files from anywhere: what is taken is a skill that can be written in both
+ * forms and read again. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
