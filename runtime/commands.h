@@ -13,6 +13,7 @@
     X(grade) \
     X(fhir) \
     X(model) \
+    X(journal) \
     X(help)
 /* clang-format on */
 

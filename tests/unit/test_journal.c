@@ -10,6 +10,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 #include "runtime/journal_private.h"
 
 #define works(call)                                                                                \
@@ -791,6 +792,72 @@ static void records_survive_any_bytes(void **state)
     codec_close(&c);
 }
 
+/* `grasp journal ARGS`, its standard output and exit code. */
+__attribute__((format(printf, 2, 3))) static int command(struct buf *out, const char *fmt, ...)
+{
+    struct buf line = BUF_INIT;
+    char chunk[4096];
+    va_list ap;
+    size_t n;
+    buf_addf(&line, "'%s' journal ", getenv("GRASP"));
+    va_start(ap, fmt);
+    buf_vaddf(&line, fmt, ap);
+    va_end(ap);
+    buf_adds(&line, " 2>/dev/null");
+    buf_reset(out);
+    FILE *f = popen(line.ptr, "r");
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        buf_add(out, chunk, n);
+    buf_release(&line);
+    int status = pclose(f);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void the_command_shows_it(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    struct buf out = BUF_INIT;
+    json_t *v = NULL;
+    if (!getenv("GRASP"))
+        skip();
+    open_with(p, 0, JOURNAL_MAP_START);
+    for (int i = 0; i < 3; i++) {
+        ask_draw(p, &a, "hi\xff", i);
+        turn(p);
+    }
+    /* While the run goes on. */
+    assert_int_equal(command(&out, "stat '%s' --json", p->dir), 0);
+    works(json_parse(&v, out.ptr, out.len, "stat"));
+    assert_int_equal(json_int_at(v, "entries", 0), 3);
+    assert_int_equal(json_int_at(v, "phases.rollout_dev.prompt_tokens", 0), 300);
+    json_decref(v);
+    assert_int_equal(command(&out, "stat '%s'", p->path), 0);
+    assert_non_null(strstr(out.ptr, "3 calls"));
+    assert_int_equal(command(&out, "export '%s' | head -n 1", p->path), 0);
+    works(json_parse(&v, out.ptr, out.len, "export"));
+    assert_string_equal(json_str_at(v, "text", ""), "answer to hi\xef\xbf\xbd/0");
+    char key[HASH_HEX];
+    snprintf(key, sizeof(key), "%s", json_str_at(v, "key", ""));
+    json_decref(v);
+    assert_int_equal(command(&out, "show '%s' %.12s", p->dir, key), 0);
+    assert_non_null(strstr(out.ptr, "answer to hi"));
+    assert_int_equal(command(&out, "show '%s' 0000000000000000", p->dir), 1);
+    assert_int_equal(command(&out, "gc '%s' --json", p->dir), 0);
+    works(json_parse(&v, out.ptr, out.len, "gc"));
+    assert_int_equal(json_int_at(v, "kept", 0), 3);
+    assert_false(json_bool_at(v, "compacted", true)); /* we have it open */
+    json_decref(v);
+    close_all(p);
+    assert_int_equal(command(&out, "gc '%s' --older-than 0", p->dir), 0);
+    assert_non_null(strstr(out.ptr, "0 calls kept, 3 dropped"));
+    assert_int_equal(command(&out, "gc '%s' --older-than x", p->dir), 2);
+    assert_int_equal(command(&out, "stat /nonexistent"), 1);
+    assert_string_equal(out.ptr, "");
+    buf_release(&out);
+    got_release(&a);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -809,6 +876,7 @@ int main(void)
         T(a_cut_off_file_is_not_a_crash),
         T(a_full_disk_stops_the_run),
         T(entries_are_found_and_cleaned_up),
+        T(the_command_shows_it),
         cmocka_unit_test(records_survive_any_bytes),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
