@@ -17,7 +17,6 @@
 #define MAP_START    (UINT64_C(64) << 30) /* address space, not disk: the file grows as it fills */
 #define MAP_FALLBACK (UINT64_C(1) << 30)  /* where address space is limited */
 #define READERS_MAX  510
-#define DEFAULT_BASE "http://localhost:8080/fhir/"
 #define STATE_KEY    "state"
 #define FORMAT_KEY   "format"
 #define TABLES_KEY   "tables"
@@ -160,7 +159,7 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     rc = init_locks(s);
     if (rc < 0)
         goto out;
-    s->base_url = str_dup(o->base_url ? o->base_url : DEFAULT_BASE);
+    s->base_url = str_dup(o->base_url ? o->base_url : FHIR_DEFAULT_BASE);
     s->dir = dir ? str_dup(dir) : fs_tempdir("grasp-fhir");
     if (!s->base_url || !s->dir) {
         rc = err_set(GRASP_EIO, "cannot make a directory for a temporary FHIR store");
@@ -173,6 +172,9 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     if ((rc = check_dir(s->dir)) < 0 || (rc = fs_mkdirs(s->dir)) < 0 ||
         (rc = open_env(s, o->no_sync)) < 0 || (rc = open_tables(s)) < 0)
         goto out;
+    /* an open file needs no name: nothing is left behind, however this process ends */
+    if (s->temporary)
+        fs_remove_tree(s->dir);
     *store = s;
     s = NULL;
 out:

@@ -179,7 +179,20 @@ is "transaction: a bad entry fails it" "${got%??}" 4
 req "transaction: nothing of it is there" 404 "${base}Patient/t1"
 req "transaction: nothing of it is gone" 200 "${base}Patient/S3"
 
-is "keep-alive: ten requests, one connection" \
+i=0
+while [ $i -lt 80 ]; do
+    i=$((i + 1))
+    echo "{\"resourceType\":\"Encounter\",\"id\":\"e$i\",\"status\":\"finished\"}" >e$i.json
+    echo "e$i"
+done | xargs -P 8 -I ID curl -sS -o /dev/null -X PUT -H "$fhir" -d @ID.json "${base}Encounter/ID"
+is "eight writers at once: nothing is lost" \
+    "$(curl -sS "${base}Encounter?_count=5000" | jq -c '[.total,(.entry|map(.resource.id)|unique|length)]')" "[80,80]"
+got=$(curl -sS -o /dev/null -w '%{http_code}' --path-as-is "${base}../../etc/passwd")
+is "a path with dots is a client's error" "${got%??}" 4
+got=$(curl -sS -o /dev/null -w '%{http_code}' "${base}Patient/%00%ff%zz?%=%&&=")
+is "bytes that mean nothing are a client's error" "${got%??}" 4
+
+is "keep-alive: six requests, one connection" \
     "$(curl -sS -o /dev/null -w '%{num_connects}\n' "${base}Patient/S[1-3]" "${base}Patient/S[1-3]" | awk '{s+=$1} END {print s}')" 1
 req "a long URL is an answer, not a cut" 414 "${base}Patient?name=$(head -c 70000 /dev/zero | tr '\0' a)"
 
@@ -191,7 +204,7 @@ exits "serve: unreadable data" 1 "$GRASP" fhir serve --data missing.ndjson --por
 
 # ---- import from the running server ----
 exits "import: everything" 0 "$GRASP" fhir import "$base" --store copy --json
-is "import: as many as there are" "$(jq -c '[.loaded,.skipped]' out)" "[55,0]"
+is "import: as many as there are" "$(jq -c '[.loaded,.skipped]' out)" "[135,0]"
 exits "import: some types" 0 "$GRASP" fhir import "${base%/}" --store some --type Patient --json
 is "import: only those" "$(jq .loaded out)" 5
 exits "import: pages in the copy" 0 "$GRASP" fhir search --store copy 'Observation?patient=S1&_summary=count'
@@ -215,5 +228,13 @@ is "serve: --base is where links lead" "$(jq -r '.entry[0].fullUrl' body)" "http
 kill -TERM $server
 wait $server
 is "serve: SIGTERM ends it cleanly" $? 0
+mkdir tmp
+TMPDIR=$T/tmp "$GRASP" fhir serve --data Patient.ndjson --port 0 >serve3 2>&1 &
+server=$!
+BG="$BG $server"
+wait_line serve3 "listening on"
+kill -KILL $server
+wait $server 2>/dev/null
+is "serve: a throw-away store leaves nothing behind" "$(ls tmp)" ""
 exits "after serving, the store holds what was written" 0 "$GRASP" fhir search --store db Patient/mine
 done_testing
