@@ -63,9 +63,35 @@ static bool is_token_char(char c)
     return ascii_isdigit(c) || (c >= 'a' && c <= 'z');
 }
 
-/* FNV-1a, over the characters of a run. */
-#define HASH_START      2166136261U
-#define HASH_NEXT(h, c) (((h) ^ (unsigned char)(c)) * 16777619U)
+/* Of a token: its first and last eight characters have to do, words that differ only between are
+ * few and are compared anyway. */
+static uint32_t token_hash(const char *s, size_t len)
+{
+    uint64_t a = 0, b = 0;
+    if (len >= 8) {
+        memcpy(&a, s, 8);
+        memcpy(&b, s + len - 8, 8);
+    } else if (len >= 4) {
+        uint32_t x, y;
+        memcpy(&x, s, 4);
+        memcpy(&y, s + len - 4, 4);
+        a = x, b = y;
+    } else {
+        for (size_t i = 0; i < len; i++)
+            a = a << 8 | (unsigned char)s[i];
+    }
+    a = (a ^ len) * UINT64_C(0x9e3779b97f4a7c15) ^ (b * UINT64_C(0xc2b2ae3d27d4eb4f));
+    return (uint32_t)(a >> 32) ^ (uint32_t)(a >> 11);
+}
+
+/* Written so that compilers use vector instructions. */
+static bool is_ascii(const char *s, size_t len)
+{
+    unsigned char any = 0;
+    for (size_t i = 0; i < len; i++)
+        any |= (unsigned char)s[i];
+    return any < 0x80;
+}
 
 /* Appends `s` in lower case (see inject.h). */
 static void add_lower(struct buf *b, const char *s, size_t len)
@@ -73,10 +99,11 @@ static void add_lower(struct buf *b, const char *s, size_t len)
     static const struct {
         const char *from, *to;
     } others[] = {{"\xe2\x84\xaa", "k"}, {"\xc4\xb0", "i\xcc\x87"}};
+    bool ascii = is_ascii(s, len);
     while (len) {
         size_t run = len, skip = 0;
         const char *put = NULL;
-        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        for (size_t i = 0; !ascii && i < sizeof(others) / sizeof(*others); i++) {
             const char *at = memmem(s, run, others[i].from, strlen(others[i].from));
             if (!at)
                 continue;
@@ -205,9 +232,7 @@ static bool grow_table(struct ranker *r)
 /* The index of a word in the vocabulary, put there when it is new; -1: out of memory. */
 static int64_t intern(struct ranker *r, const char *s, size_t len)
 {
-    uint32_t hash = HASH_START;
-    for (size_t i = 0; i < len; i++)
-        hash = HASH_NEXT(hash, s[i]);
+    uint32_t hash = token_hash(s, len);
     if (!grow_table(r) || !grow((void **)&r->words, r->n_words, &r->cap_words, sizeof(*r->words)))
         return -1;
     uint32_t *at = slot(r, s, len, hash);
@@ -363,7 +388,13 @@ static void take_context(const struct chat *chat, struct buf *out)
     size_t chars = CONTEXT_CHARS, bytes = 4 * CONTEXT_CHARS, i = chat->n, from = 0;
     while (i > 0 && chars > 0 && bytes > 0) {
         const struct message *m = &chat->v[--i];
-        for (from = m->len; from > 0 && chars > 0 && bytes > 0; bytes--)
+        size_t tail = m->len < chars ? m->len : chars;
+        from = m->len;
+        if (is_ascii(m->text + m->len - tail, tail)) { /* then bytes are characters */
+            from -= tail;
+            chars -= tail;
+        }
+        for (; from > 0 && chars > 0 && bytes > 0; bytes--)
             chars -= ((unsigned char)m->text[--from] & 0xc0) != 0x80;
         chars -= chars > 0;
     }
@@ -398,12 +429,11 @@ static void scan(const struct ranker *r, const struct buf *context, bool *seen, 
             continue;
         }
         const char *from = p;
-        uint32_t hash = HASH_START;
-        for (; p < end && is_token_char(*p); p++)
-            hash = HASH_NEXT(hash, *p);
+        while (p < end && is_token_char(*p))
+            p++;
         if (p - from < TOKEN_MIN)
             continue;
-        uint32_t w = *slot(r, from, (size_t)(p - from), hash);
+        uint32_t w = *slot(r, from, (size_t)(p - from), token_hash(from, (size_t)(p - from)));
         if (!w)
             continue;
         seen[w - 1] = true;
