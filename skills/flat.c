@@ -196,7 +196,7 @@ static int keep(const struct flat *f, const char *meta, const char *key, const j
 static int take_name(const struct flat *f)
 {
     const char *name = json_string_value(json_object_get(f->front, "name"));
-    char slug[SKILL_NAME_MAX + 1], *line = NULL, *own = NULL;
+    char slug[SKILL_NAME_MAX + 1] = "", *line = NULL, *own = NULL;
     int rc = 0;
     if (!name) { /* the file's own name has to do */
         const char *base = strrchr(f->where, '/');

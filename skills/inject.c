@@ -388,11 +388,13 @@ static void take_context(const struct chat *chat, struct buf *out)
     size_t chars = CONTEXT_CHARS, bytes = 4 * CONTEXT_CHARS, i = chat->n, from = 0;
     while (i > 0 && chars > 0 && bytes > 0) {
         const struct message *m = &chat->v[--i];
-        size_t tail = m->len < chars ? m->len : chars;
+        size_t tail = chars < bytes ? chars : bytes;
+        tail = m->len < tail ? m->len : tail;
         from = m->len;
         if (is_ascii(m->text + m->len - tail, tail)) { /* then bytes are characters */
             from -= tail;
             chars -= tail;
+            bytes -= tail;
         }
         for (; from > 0 && chars > 0 && bytes > 0; bytes--)
             chars -= ((unsigned char)m->text[--from] & 0xc0) != 0x80;
