@@ -1,14 +1,13 @@
 /* pyvalue.c - memory, comparison, conversion and printing of Python values. */
 #include "probes/pyvalue.h"
 
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "probes/pyarena.h"
+#include "probes/pyparse.h"
 #include "probes/pyprint.h"
 #include "runtime/base/text.h"
 

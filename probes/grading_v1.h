@@ -1,0 +1,38 @@
+/* grading_v1.h - private to v1's graders: orders as tables of checks. */
+#ifndef GRASP_PROBES_GRADING_V1_H
+#define GRASP_PROBES_GRADING_V1_H
+
+#include "probes/grading.h"
+
+enum rule {
+    TEXT,     /* the string `want` */
+    HOLDS,    /* "contains": part of a string, member of a list, key of an object */
+    ONE,      /* a list of one */
+    JSON,     /* the JSON value `want` */
+    SUBJECT,  /* a reference to the task's patient, and nothing more */
+    REFERRAL, /* contains what the instruction has in quotes */
+    ROUTE_IV,
+    ROUTE_ORAL,
+    DOSE,      /* {value, unit want} with exactly the dose */
+    DOSE_NEAR, /* a number within 0.1 of the dose */
+};
+
+struct check {
+    const char *path;
+    enum rule rule;
+    const char *want;
+};
+
+struct order {
+    const char *url; /* behind the base */
+    struct check checks[16];
+};
+
+extern const struct order order_blood_pressure, order_magnesium, order_orthopedics, order_potassium,
+    order_morning_potassium, order_hba1c;
+
+/* The i-th post went to the order's place and passes its checks. `dose`: what DOSE rules ask for.
+ */
+bool check_order(struct grading *g, size_t i, const struct order *order, double dose);
+
+#endif

@@ -1,0 +1,34 @@
+/* pyparse.h - private to pyvalue.c, pyparse.c and pyliteral.c: memory of values, and what the two
+ * readers share. */
+#ifndef GRASP_PROBES_PYPARSE_H
+#define GRASP_PROBES_PYPARSE_H
+
+#include "probes/pyvalue.h"
+
+/* Memory aligned for any value; NULL when there is none. */
+void *py_arena_get(struct py_arena *a, size_t bytes);
+
+struct parser {
+    struct py_arena *arena;
+    const char *p, *end;
+    struct pyitem *stack; /* items of the containers that are open */
+    size_t n, cap;
+    int depth;
+    char *scratch; /* literals: as long as the text */
+    bool sign;     /* literals: the value just read is a number behind a sign */
+};
+
+/* Puts a value (and a key, or NULL) on the stack. All of these are false when memory is out. */
+bool py_push(struct parser *q, const struct pyvalue *key, const struct pyvalue *value);
+/* Takes the items above `mark` off the stack into a list or tuple. */
+bool py_close_list(struct parser *q, size_t mark, enum py_kind kind, struct pyvalue *out);
+char *py_copy_text(struct parser *q, const char *s, size_t n);
+/* A decimal integer: sign and digits, no leading zeros. */
+bool py_set_integer(struct parser *q, const char *s, size_t n, struct pyvalue *out);
+bool py_set_real(struct parser *q, const char *s, size_t n, struct pyvalue *out);
+/* Encodes a code point; surrogates too. Returns the place behind it. */
+char *py_put_utf8(char *to, uint32_t c);
+/* `count` hexadecimal digits at p; false when there are fewer. */
+bool py_hex_digits(const char *p, const char *end, int count, uint32_t *out);
+
+#endif
