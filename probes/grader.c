@@ -183,7 +183,7 @@ bool subject_fail(struct grading *g, const struct pyvalue *v)
     if (!v)
         return grading_fail(g, "%s.subject: missing", g->payload);
     if (v->kind != PY_DICT)
-        return grading_fail(g, "%s.subject: a %s where an object is expected", g->payload,
+        return grading_fail(g, "%s.subject: %s where an object is expected", g->payload,
                             py_kind_name(v));
     if (!py_get(v, "reference"))
         return grading_fail(g, "%s.subject.reference: missing", g->payload);
@@ -216,7 +216,7 @@ const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payloa
         }
         if (!next && v->kind != (index ? PY_LIST : PY_DICT)) {
             size_t n = (size_t)(p - path);
-            grading_fail(g, "%s.%s: %.*s is below a %s, where %s is expected", g->payload, path,
+            grading_fail(g, "%s.%s: %.*s is below %s, where %s is expected", g->payload, path,
                          (int)n, path, py_kind_name(v), index ? "a list" : "an object");
             return NULL;
         }

@@ -54,7 +54,7 @@ bool of_type(const struct pyvalue *payload, int types)
 
 enum order stops(struct grading *g, const char *field, const struct pyvalue *v)
 {
-    grading_fail(g, "%s.%s: a %s where a string is expected", g->payload, field, py_kind_name(v));
+    grading_fail(g, "%s.%s: %s where a string is expected", g->payload, field, py_kind_name(v));
     return ORDER_STOPS;
 }
 
@@ -74,7 +74,7 @@ enum order is_object(struct grading *g, const struct pyvalue *payload)
 {
     if (payload->kind == PY_DICT)
         return ORDER_WANTED;
-    grading_fail(g, "%s: a %s where an object is expected", g->payload, py_kind_name(payload));
+    grading_fail(g, "%s: %s where an object is expected", g->payload, py_kind_name(payload));
     return ORDER_STOPS;
 }
 

@@ -34,7 +34,7 @@ static bool check_answer(struct grading *g, const json_t *expected)
     if (py_eq_json(&answer, expected))
         return true;
     if (answer.kind != PY_LIST)
-        return grading_fail(g, "answer: a %s where a list is expected", py_kind_name(&answer));
+        return grading_fail(g, "answer: %s where a list is expected", py_kind_name(&answer));
     if (json_is_array(expected) && answer.n != json_array_size(expected))
         return grading_fail(g, "answer: a list of %zu where one of %zu is expected", answer.n,
                             json_array_size(expected));
@@ -230,7 +230,7 @@ static bool average_glucose(struct grading *g)
     if (answer.kind != PY_LIST || answer.n != 1)
         return grading_fail(g, "answer: not a list of one number");
     if (!py_number(&answer.items[0], &value))
-        return grading_fail(g, "answer: a %s where a number is expected",
+        return grading_fail(g, "answer: %s where a number is expected",
                             py_kind_name(&answer.items[0]));
     return fabs(value - mean) < 0.1 || grading_fail(g, "answer: another value is expected");
 }

@@ -10,7 +10,7 @@
 static bool wrong_type(struct grading *g, const struct check *c, const struct pyvalue *v,
                        const char *expected)
 {
-    return grading_fail(g, "%s.%s: a %s where %s is expected", g->payload, c->path, py_kind_name(v),
+    return grading_fail(g, "%s.%s: %s where %s is expected", g->payload, c->path, py_kind_name(v),
                         expected);
 }
 

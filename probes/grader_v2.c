@@ -36,13 +36,13 @@ static bool collect_texts(struct grading *g, const struct pyvalue *payload, cons
         return true;
     if (list->kind != PY_LIST) {
         bool empty = (list->kind == PY_STR || list->kind == PY_DICT) && !list->n;
-        return empty || grading_fail(g, "%s.%s: a %s where a list is expected", g->payload, field,
+        return empty || grading_fail(g, "%s.%s: %s where a list is expected", g->payload, field,
                                      py_kind_name(list));
     }
     for (size_t i = 0; i < list->n; i++) {
         if (list->items[i].kind != PY_DICT)
-            return grading_fail(g, "%s.%s[%zu]: a %s where an object is expected", g->payload,
-                                field, i, py_kind_name(&list->items[i]));
+            return grading_fail(g, "%s.%s[%zu]: %s where an object is expected", g->payload, field,
+                                i, py_kind_name(&list->items[i]));
         const struct pyvalue *text = py_get(&list->items[i], key);
         if (text && *n < max)
             texts[(*n)++] = text;

@@ -370,9 +370,10 @@ void py_repr(struct buf *b, const struct pyvalue *v)
 const char *py_kind_name(const struct pyvalue *v)
 {
     static const char *const names[] = {
-        [PY_NONE] = "null",    [PY_BOOL] = "boolean", [PY_INT] = "number",   [PY_BIG] = "number",
-        [PY_FLOAT] = "number", [PY_STR] = "string",   [PY_BYTES] = "string", [PY_LIST] = "list",
-        [PY_TUPLE] = "list",   [PY_DICT] = "object",
+        [PY_NONE] = "null",      [PY_BOOL] = "true or false", [PY_INT] = "a number",
+        [PY_BIG] = "a number",   [PY_FLOAT] = "a number",     [PY_STR] = "a string",
+        [PY_BYTES] = "a string", [PY_LIST] = "a list",        [PY_TUPLE] = "a list",
+        [PY_DICT] = "an object",
     };
     return v ? names[v->kind] : "nothing";
 }

@@ -87,7 +87,7 @@ bool py_float(const struct pyvalue *v, double *out);
 void py_repr(struct buf *b, const struct pyvalue *v);
 /* Cuts Unicode white space at both ends as str.strip() does. */
 void py_strip(const char **s, size_t *len);
-/* "string", "list", ...: the JSON name of v's type; "nothing" for NULL. */
+/* "a string", "an object", "null", ...: v's type in JSON's words; "nothing" for NULL. */
 const char *py_kind_name(const struct pyvalue *v);
 
 #endif

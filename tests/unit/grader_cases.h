@@ -162,12 +162,6 @@ static inline void case_grade(const struct clinic *c, const struct grader_settin
     task_release(&task);
 }
 
-/* Notes of vectors that may differ, one a line, blank lines and # comments between them. */
-static inline bool case_excepted(const struct strlist *exceptions, const char *note)
-{
-    return note && strlist_has(exceptions, note);
-}
-
 struct vector_run {
     const struct clinic *clinic;
     struct grader_settings settings;
@@ -189,6 +183,159 @@ static inline int vector_line(json_t *v, size_t line, void *arg)
                       json_str_at(v, "task.id", ""), verdict.correct ? "incorrect" : "correct",
                       json_str_at(v, "note", ""), verdict.reason);
     return 0;
+}
+
+/* Our own cases: see tests/data/graders/README.md. */
+
+static inline json_t *case_parent(json_t *v, const char *path, const char **last)
+{
+    char parent[256];
+    const char *dot = strrchr(path, '.'), *bracket = strrchr(path, '[');
+    const char *cut = dot > bracket ? dot : bracket;
+    *last = cut ? cut + (*cut == '.') : path;
+    snprintf(parent, sizeof(parent), "%.*s", cut ? (int)(cut - path) : 0, path);
+    json_t *p = json_at(v, parent);
+    if (!p)
+        fail_msg("there is no '%s' to change", path);
+    return p;
+}
+
+static inline void case_set(json_t *v, const char *path, json_t *value)
+{
+    const char *last;
+    json_t *parent = case_parent(v, path, &last);
+    int rc = *last == '[' ? json_array_set(parent, strtoul(last + 1, NULL, 10), value)
+                          : json_object_set(parent, last, value);
+    if (rc < 0)
+        fail_msg("cannot set '%s'", path);
+}
+
+static inline void case_drop(json_t *v, const char *path)
+{
+    const char *last;
+    json_t *parent = case_parent(v, path, &last);
+    int rc = *last == '[' ? json_array_remove(parent, strtoul(last + 1, NULL, 10))
+                          : json_object_del(parent, last);
+    if (rc < 0)
+        fail_msg("there is no '%s' to drop", path);
+}
+
+static inline void case_change(json_t *v, json_t *line)
+{
+    const char *path;
+    json_t *value;
+    size_t i;
+    json_object_foreach(json_object_get(line, "set"), path, value) case_set(v, path, value);
+    json_array_foreach(json_object_get(line, "drop"), i, value)
+        case_drop(v, json_string_value(value));
+    json_object_foreach(json_object_get(line, "add"), path,
+                        value) if (json_array_append(json_at(v, path), value) < 0)
+        fail_msg("cannot add to '%s'", path);
+}
+
+static inline void case_say(json_t *messages, const char *role, const char *text)
+{
+    json_array_append_new(messages, json_pack("{s:s,s:s}", "role", role, "content", text));
+}
+
+static inline json_t *case_messages(const json_t *v, const char *base)
+{
+    json_t *messages = json_array(), *post;
+    size_t i;
+    case_say(messages, "user", json_str_at(v, "task.instruction", ""));
+    if (!json_bool_at(v, "blind", false)) {
+        case_say(messages, "agent", "GET http://fhir.test/r4/Patient?identifier=x");
+        case_say(messages, "user", "{\"resourceType\":\"Bundle\"}");
+    }
+    json_array_foreach(json_object_get(v, "posts"), i, post)
+    {
+        const json_t *payload = json_object_get(post, "payload");
+        char *dumped = json_dumps(payload, JSON_ENCODE_ANY);
+        char text[16384];
+        const char *raw = json_str_at(post, "raw", NULL);
+        snprintf(text, sizeof(text), "%sPOST %s%s\n%s%s", json_str_at(post, "before", ""),
+                 json_str_at(post, "base", base), json_str_at(post, "to", ""), raw ? raw : dumped,
+                 json_str_at(post, "after", ""));
+        free(dumped);
+        case_say(messages, "agent", text);
+        case_say(messages, "user",
+                 json_str_at(post, "reply", "POST request accepted and executed successfully."));
+    }
+    const char *answer = json_str_at(v, "answer", NULL);
+    if (answer) {
+        char text[4096];
+        snprintf(text, sizeof(text), "FINISH(%s)", answer);
+        case_say(messages, "agent", json_str_at(v, "last", text));
+    }
+    return messages;
+}
+
+struct case_run {
+    struct grader_settings settings;
+    json_t *base; /* the case that variants start from */
+    size_t n, wrong, correct;
+};
+
+static inline int case_line(json_t *line, size_t number, void *arg)
+{
+    struct case_run *run = arg;
+    struct clinic clinic = {0};
+    struct verdict verdict;
+    struct strlist tags = {0};
+    size_t i;
+    json_t *resource, *tag;
+    bool whole = json_object_get(line, "case") != NULL;
+    json_t *v = json_deep_copy(whole ? line : run->base);
+    if (whole) {
+        json_decref(run->base);
+        run->base = json_deep_copy(line);
+    } else {
+        json_object_del(v, "tags");
+        case_change(v, line);
+        const char *const own[] = {"reason", "tags", "lenient"};
+        for (i = 0; i < 3; i++)
+            if (json_object_get(line, own[i]))
+                json_object_set(v, own[i], json_object_get(line, own[i]));
+    }
+    json_array_foreach(json_object_get(v, "chart"), i, resource) clinic_add(&clinic, resource);
+    json_t *messages = case_messages(v, run->settings.base);
+    const char *want = json_str_at(v, "reason", "");
+    run->settings.lenient = json_bool_at(v, "lenient", false);
+    case_grade(&clinic, &run->settings, json_object_get(v, "task"), messages,
+               json_str_at(v, "answer", NULL), &verdict, &tags);
+    bool right = strncmp(verdict.reason, want, strlen(want)) == 0 && *want &&
+                 verdict.correct == (strcmp(want, "ok") == 0);
+    size_t n_tags = json_array_size(json_object_get(v, "tags"));
+    bool tagged = !n_tags || n_tags == tags.n;
+    json_array_foreach(json_object_get(v, "tags"), i, tag) tagged =
+        tagged && strlist_has(&tags, json_string_value(tag));
+    run->n++;
+    run->correct += verdict.correct;
+    if (!right || !tagged) {
+        run->wrong++;
+        print_message("# line %zu, %s%s%s: expected '%s', got '%s'%s\n", number,
+                      json_str_at(run->base, "case", ""), whole ? "" : " but ",
+                      whole ? "" : json_str_at(line, "but", "?"), want, verdict.reason,
+                      tagged ? "" : " and other tags");
+        for (i = 0; i < tags.n && !tagged; i++)
+            print_message("#    tag %s\n", tags.v[i]);
+    }
+    strlist_release(&tags);
+    json_decref(messages);
+    json_decref(v);
+    clinic_release(&clinic);
+    return 0;
+}
+
+static inline void cases_agree(const char *path, const struct grader_settings *settings,
+                               size_t at_least)
+{
+    struct case_run run = {.settings = *settings};
+    if (json_read_lines(path, case_line, &run) < 0)
+        fail_msg("%s", err_msg());
+    json_decref(run.base);
+    assert_int_equal(run.wrong, 0);
+    assert_in_range(run.n, at_least, 100000);
 }
 
 #endif

@@ -1,11 +1,19 @@
-/* test_grader_v1.c - the graders of MedAgentBench v1: shared vectors, published reference values,
- * recorded episodes. */
+/* test_grader_v1.c - the graders of MedAgentBench v1: our own cases, shared vectors, published
+ * reference values, recorded episodes. */
 #include "grader_cases.h"
 
 static const struct grader_settings settings_v1 = {
     .benchmark = BENCHMARK_V1,
     .base = "http://localhost:8080/fhir/",
 };
+
+static void own_cases_agree(void **state)
+{
+    (void)state;
+    struct grader_settings settings = settings_v1;
+    settings.base = "http://fhir.test/r4/";
+    cases_agree("tests/data/graders/v1.jsonl", &settings, 300);
+}
 
 static bool load_public(struct clinic *c)
 {
@@ -130,6 +138,7 @@ static void recorded_episodes_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_cases_agree),
         cmocka_unit_test(vectors_agree),
         cmocka_unit_test(reference_values_agree),
         cmocka_unit_test(recorded_episodes_agree),

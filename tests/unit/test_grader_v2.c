@@ -1,4 +1,4 @@
-/* test_grader_v2.c - the graders of MedAgentBench v2: shared vectors. */
+/* test_grader_v2.c - the graders of MedAgentBench v2: our own cases, shared vectors. */
 #include "grader_cases.h"
 
 static const struct grader_settings settings_v2 = {
@@ -6,6 +6,14 @@ static const struct grader_settings settings_v2 = {
     .base = "http://localhost:8080/fhir/",
     .today = "2026-01-15T00:00:00+00:00",
 };
+
+static void own_cases_agree(void **state)
+{
+    (void)state;
+    struct grader_settings settings = settings_v2;
+    settings.base = "http://fhir.test/r4/";
+    cases_agree("tests/data/graders/v2.jsonl", &settings, 300);
+}
 
 static void vectors_agree(void **state)
 {
@@ -32,6 +40,7 @@ static void vectors_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_cases_agree),
         cmocka_unit_test(vectors_agree),
     };
     return cmocka_run_group_tests_name("grader_v2", tests, NULL, NULL);
