@@ -8,11 +8,17 @@
 /* The end of the string that begins at p (past its closing quote). */
 static const char *string_end(const char *p, const char *end)
 {
-    for (p++; p < end; p++) {
-        if (*p == '"')
-            return p + 1;
-        if (*p == '\\')
-            p++;
+    const char *start = ++p;
+    while (p < end) {
+        const char *quote = memchr(p, '"', (size_t)(end - p));
+        if (!quote)
+            return end;
+        const char *slash = quote;
+        while (slash > start && slash[-1] == '\\')
+            slash--;
+        if ((quote - slash) % 2 == 0)
+            return quote + 1;
+        p = quote + 1;
     }
     return end;
 }
@@ -29,72 +35,115 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
-static char *newline(char *o, unsigned depth)
+/* What one token can add beyond its own bytes: a line end with its indent, a space. */
+#define SLACK (2 * JSONTEXT_DEPTH + 32)
+
+struct indenter {
+    char *o;                /* where the next byte goes */
+    unsigned levels, depth; /* open containers, and those of them that are objects */
+    bool in_array[JSONTEXT_DEPTH];
+};
+
+static void newline(struct indenter *w)
 {
-    *o++ = '\n';
-    memset(o, ' ', 2 * (size_t)depth);
-    return o + 2 * (size_t)depth;
+    size_t n = 2 * (size_t)w->depth;
+    *w->o++ = '\n';
+    for (size_t i = 0; i < n; i += 16) /* SLACK has the room that the last step may overrun */
+        memcpy(w->o + i, "                ", 16);
+    w->o += n;
 }
 
-/* Room for what one token can add beyond its own bytes. */
-#define SLACK (2 * JSONTEXT_DEPTH + 16)
+static void open_container(struct indenter *w, char c)
+{
+    *w->o++ = c;
+    if (w->levels == JSONTEXT_DEPTH)
+        return;
+    w->in_array[w->levels++] = c == '[';
+    if (c == '[') {
+        *w->o++ = ' ';
+    } else {
+        w->depth++;
+        newline(w);
+    }
+}
+
+static void close_container(struct indenter *w, char c)
+{
+    if (w->levels > 0 && w->in_array[--w->levels]) {
+        *w->o++ = ' ';
+    } else {
+        w->depth -= w->depth > 0;
+        newline(w);
+    }
+    *w->o++ = c;
+}
+
+/* One token that is no string; returns what follows it. */
+static const char *indent_token(struct indenter *w, const char *p, const char *end)
+{
+    char c = *p++;
+    const char *next;
+    switch (c) {
+    case '{':
+    case '[':
+        next = skip_space(p, end);
+        if (next == end || *next != c + 2) { /* '}' and ']' are two past their openings */
+            open_container(w, c);
+            return next;
+        }
+        *w->o++ = c;
+        *w->o++ = ' ';
+        *w->o++ = *next;
+        return next + 1;
+    case '}':
+    case ']':
+        close_container(w, c);
+        return p;
+    case ',':
+        *w->o++ = ',';
+        if (w->levels > 0 && w->in_array[w->levels - 1])
+            *w->o++ = ' ';
+        else
+            newline(w);
+        return p;
+    case ':':
+        *w->o++ = ':';
+        *w->o++ = ' ';
+        return p;
+    default:
+        *w->o++ = c;
+        return p;
+    }
+}
 
 void jsontext_indent(struct buf *out, const char *text, size_t len)
 {
     const char *p = text, *end = text + len;
-    bool in_array[JSONTEXT_DEPTH];
-    unsigned levels = 0, depth = 0; /* containers, and those that are objects */
-    buf_grow(out, 2 * len + SLACK);
+    struct indenter w; /* in_array is filled as levels open */
+    w.levels = w.depth = 0;
+    if (!buf_grow(out, len + len / 2 + SLACK))
+        return;
+    w.o = out->ptr + out->len;
     while ((p = skip_space(p, end)) < end) {
-        if (out->cap - out->len < SLACK && !buf_grow(out, (size_t)(end - p) + SLACK))
-            return;
-        if (out->failed)
-            return;
-        char *o = out->ptr + out->len;
-        char c = *p;
-        if (c == '"') {
-            const char *stop = string_end(p, end);
-            out->len = (size_t)(o - out->ptr);
-            buf_add(out, p, (size_t)(stop - p));
-            p = stop;
-            continue;
+        size_t token = 1;
+        if (*p == '"')
+            token = (size_t)(string_end(p, end) - p);
+        if ((size_t)(out->ptr + out->cap - w.o) < token + SLACK) {
+            out->len = (size_t)(w.o - out->ptr);
+            if (!buf_grow(out, token + (size_t)(end - p) + SLACK))
+                return;
+            w.o = out->ptr + out->len;
         }
-        p++;
-        if (c == '{' || c == '[') {
-            const char *next = skip_space(p, end);
-            *o++ = c;
-            if (next < end && *next == c + 2) { /* '}' and ']' are two past their openings */
-                *o++ = ' ';
-                *o++ = *next;
-                p = next + 1;
-            } else if (levels < JSONTEXT_DEPTH) {
-                in_array[levels++] = c == '[';
-                if (c == '{')
-                    o = newline(o, ++depth);
-                else
-                    *o++ = ' ';
-            }
-        } else if (c == '}' || c == ']') {
-            if (levels > 0 && in_array[--levels])
-                *o++ = ' ';
-            else
-                o = newline(o, depth ? --depth : 0);
-            *o++ = c;
-        } else if (c == ',') {
-            *o++ = ',';
-            if (levels > 0 && in_array[levels - 1])
-                *o++ = ' ';
-            else
-                o = newline(o, depth);
-        } else if (c == ':') {
-            *o++ = ':';
-            *o++ = ' ';
+        if (*p == '"') {
+            memcpy(w.o, p, token);
+            w.o += token;
+            p += token;
         } else {
-            *o++ = c;
+            p = indent_token(&w, p, end);
         }
-        *o = '\0';
-        out->len = (size_t)(o - out->ptr);
     }
+    *w.o = '\0';
+    out->len = (size_t)(w.o - out->ptr);
 }
 
 void jsontext_compact(struct buf *out, const char *text, size_t len)
