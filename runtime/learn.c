@@ -161,12 +161,12 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
     size_t unscored = 0;
     *failures = 0;
     for (size_t i = 0; i < b->n; i++) {
-        enum outcome o = rollout_outcome(group_result(b->group, i));
+        enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
+                                        rollout_outcome(group_result(b->group, i)));
         l->now[b->v[i]] = o;
         unscored += o == OUTCOME_UNSCORED;
         *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
     }
-    l->rollouts_unscored += (int64_t)unscored;
     if ((double)(b->n - unscored) < l->c->gate.coverage_floor * (double)b->n)
         return err_set(
             GRASP_EOUTAGE,

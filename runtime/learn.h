@@ -131,8 +131,9 @@ bool learn_forbidden(void *arg, const char *text, char *what, size_t size);
 /* Starts the baseline's rollouts of a probe set. */
 struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view,
                             bool confirm);
-/* Waits for it and fills outcomes[p->n]. */
-int measure_wait(struct learn *l, struct group *g, size_t probes, enum outcome *outcomes);
+/* Waits for the baseline and fills outcomes[p->n]. */
+int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
+                 enum outcome *outcomes);
 /* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
 int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
                        struct candidate *const *candidates, bool confirm);
@@ -168,6 +169,11 @@ json_t *prompt_edits(const struct proposal *p);
 /* learn_record.c */
 int record_open(struct learn *l, const char *library, const char *run_dir);
 void record_close(struct learn *l);
+/* Outcomes that could not be measured are part of what a decision stood on: kept in run.json, so
+ * that a run that goes on decides the same. `arm`: "dev", "base" or a candidate's tree. Returns
+ * OUTCOME_UNSCORED when it was that before; keeps it when it is that now. */
+enum outcome record_outcome(struct learn *l, const char *arm, const struct task *task,
+                            enum outcome o);
 /* Gives every candidate its commit, note and ref, and moves the branch to the winner (-1: none). */
 int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
                   struct candidate *const *candidates, size_t n, int winner);

@@ -50,15 +50,15 @@ static enum outcome outcome_at(const struct learn *l, const struct group *g, siz
     return n == 1 ? draws[0] : gate_majority(draws, n);
 }
 
-int measure_wait(struct learn *l, struct group *g, size_t probes, enum outcome *outcomes)
+int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
+                 enum outcome *outcomes)
 {
     if (!g)
         return err_set(GRASP_ENOMEM, "out of memory");
     int rc = group_wait(g);
-    for (size_t i = 0; rc == 0 && i < probes; i++) {
-        outcomes[i] = outcome_at(l, g, i * (size_t)l->c->gate.repeats);
-        l->rollouts_unscored += outcomes[i] == OUTCOME_UNSCORED;
-    }
+    for (size_t i = 0; rc == 0 && i < p->n; i++)
+        outcomes[i] = record_outcome(l, "base", p->v[i].task,
+                                     outcome_at(l, g, i * (size_t)l->c->gate.repeats));
     return rc;
 }
 
@@ -83,11 +83,12 @@ static int one_wave(struct learn *l, const struct probe_set *p, struct gate *g,
     if (rc >= 0)
         rc = group_wait(group);
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        enum outcome o = outcome_at(l, group, i * repeats);
+        const struct candidate *c = candidates[picks[i].arm];
+        enum outcome o = record_outcome(l, c->tree.hex, p->v[picks[i].probe].task,
+                                        outcome_at(l, group, i * repeats));
         struct gate_past *past =
             &l->past[p->v[picks[i].probe].failing][dev_index(l, p->v[picks[i].probe].task)];
         g->arm[picks[i].arm].outcomes[picks[i].probe] = o;
-        l->rollouts_unscored += o == OUTCOME_UNSCORED;
         past->seen += o != OUTCOME_UNSCORED;
         past->wrong += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
     }

@@ -46,6 +46,21 @@ static int decision_time(struct learn *l, int64_t *when)
     return decided_at(l, key, when);
 }
 
+enum outcome record_outcome(struct learn *l, const char *arm, const struct task *task,
+                            enum outcome o)
+{
+    char key[256];
+    snprintf(key, sizeof(key), "epoch %d update %d %.40s %s", l->epoch, l->update, arm, task->id);
+    json_t *unscored = json_object_get(l->state, "unscored");
+    if (json_object_get(unscored, key))
+        return OUTCOME_UNSCORED;
+    if (o == OUTCOME_UNSCORED) {
+        l->rollouts_unscored++;
+        json_object_set_new(unscored, key, json_true());
+    }
+    return o;
+}
+
 /* --- opening -----------------------------------------------------------------------------------
  */
 
@@ -63,10 +78,10 @@ static int new_state(struct learn *l)
     hash_once(config.ptr, config.len, digest);
     buf_release(&config);
     size_t wave = (size_t)l->c->cycle.batch_concurrency;
-    l->state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}}", "run",
+    l->state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}}", "run",
                          json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
                          l->head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
-                         library_email(l->lib), "decided");
+                         library_email(l->lib), "decided", "unscored");
     return l->state ? write_state(l) : err_set(GRASP_ENOMEM, "out of memory");
 }
 

@@ -45,14 +45,21 @@ static void update_release(struct update *u)
     json_decref(u->notes);
 }
 
-static bool is_failure(const struct rollout *r)
-{
-    return !r->correct && r->status != ROLLOUT_UNSCORED && r->status != ROLLOUT_RUNNING;
-}
-
 static const struct rollout *result(const struct update *u, size_t i)
 {
     return group_result(u->batch->group, i);
+}
+
+/* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
+static bool is_failure(const struct update *u, size_t i)
+{
+    enum outcome o = u->l->now[u->batch->v[i]];
+    return o != OUTCOME_PASS && o != OUTCOME_UNSCORED && o != OUTCOME_PENDING;
+}
+
+static bool is_passing(const struct update *u, size_t i)
+{
+    return u->l->now[u->batch->v[i]] == OUTCOME_PASS;
 }
 
 /* --- classify and diagnose ----------------------------------------------------------------------
@@ -62,7 +69,7 @@ static json_t *failures_json(const struct update *u, enum trace_detail detail)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < u->batch->n; i++)
-        if (is_failure(result(u, i)))
+        if (is_failure(u, i))
             json_array_append_new(out,
                                   prompt_trace(u->l, result(u, i), detail, u->labels, u->notes));
     return out;
@@ -126,7 +133,7 @@ static int classify(struct update *u)
     for (size_t i = 0; i < u->batch->n; i++) {
         const struct rollout *r = result(u, i);
         const char *label = json_string_value(json_object_get(labels, r->task->id));
-        if (is_failure(r) && label && label_ok(label))
+        if (is_failure(u, i) && label && label_ok(label))
             json_object_set_new(u->labels, r->task->id, json_string(label));
     }
     json_object_foreach(json_object_get(reply, "new_labels"), key, v)
@@ -190,7 +197,7 @@ static int make_groups(struct update *u)
     u->groups = calloc(u->batch->n, sizeof(*u->groups));
     int rc = u->groups ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++)
-        if (is_failure(result(u, i)))
+        if (is_failure(u, i))
             rc = group_failure(u, i);
     for (size_t i = 1; i < u->n_groups; i++) { /* insertion sort: stable */
         struct fail_group g = u->groups[i];
@@ -240,10 +247,11 @@ static json_t *propose_data(struct update *u, const struct fail_group *g)
     json_t *tasks = json_array(), *passing = json_array(), *others = json_array();
     for (size_t i = 0; i < u->batch->n; i++) {
         const struct rollout *r = result(u, i);
-        enum trace_detail detail = is_failure(r) && !in_group(g, i) ? TRACE_LINE : TRACE_PROPOSE;
-        json_t *to = !is_failure(r) ? passing : in_group(g, i) ? tasks : others;
-        if (r->correct || is_failure(r))
-            json_array_append_new(to, prompt_trace(l, r, detail, u->labels, u->notes));
+        bool other = is_failure(u, i) && !in_group(g, i);
+        json_t *to = is_passing(u, i) ? passing : other ? others : tasks;
+        if (is_passing(u, i) || is_failure(u, i))
+            json_array_append_new(
+                to, prompt_trace(l, r, other ? TRACE_LINE : TRACE_PROPOSE, u->labels, u->notes));
     }
     json_t *about = json_object_get(l->labels, g->label);
     return json_pack("{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}, s:o, s:o, s:o}", "skills",
@@ -492,7 +500,7 @@ static int confirm(struct update *u, const struct probe_set *p, const struct pro
         failing[i] = second.v[i].failing;
     }
     struct group *g = measure_start(l, &second, l->view, true);
-    rc = measure_wait(l, g, second.n, base);
+    rc = measure_wait(l, g, &second, base);
     group_free(g);
     if (rc == 0)
         rc = gate_init(&again.gate, &d->gate.rules, failing, second.n, 1);
@@ -609,7 +617,7 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
         rc = propose(&u);
     if (rc == 0 && measured) {
         base = calloc(probes->n + 1, sizeof(*base));
-        rc = base ? measure_wait(l, base_group, probes->n, base)
+        rc = base ? measure_wait(l, base_group, probes, base)
                   : err_set(GRASP_ENOMEM, "out of memory");
     }
     if (rc < 0 || !u.list.n)
@@ -657,7 +665,7 @@ int learn_recover(struct learn *l)
     }
     base = calloc(probes.n, sizeof(*base));
     if (rc == 0)
-        rc = base ? measure_wait(l, g, probes.n, base) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = base ? measure_wait(l, g, &probes, base) : err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
         rc = run_gate(&u, &probes, base);
 out:
