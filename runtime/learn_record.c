@@ -174,7 +174,7 @@ static void subject_of(const struct candidate *c, const struct gate_arm *arm, st
     if (arm->stop == GATE_FINISHED)
         buf_addf(out, ": %+d (", s->score);
     else
-        buf_addf(out, ": stopped after %d probes (", s->failing + s->passing - s->pending);
+        buf_addf(out, ": stopped after %d probes (", s->failing + s->passing);
     plural(out, s->fixes, "fix", "fixes");
     buf_adds(out, ", ");
     plural(out, s->regressions, "regression", "regressions");
