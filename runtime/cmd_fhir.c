@@ -21,7 +21,7 @@
 #define OPT_JSON \
     {"json", 0, NULL, "print the summary as JSON", NULL}
 #define OPT_DATA \
-    {"data", 'f', "FILE...", "load this into a store that is gone at the end (may repeat)", NULL}
+    {"data", 'f', "FILE...", "load this into a store that is gone at the end", NULL}
 #define OPT_UNKNOWN \
     {"unknown-params", 0, "refuse|ignore", "unknown search parameters: answer 400, or skip them", \
      "refuse"}
@@ -57,7 +57,7 @@ static int open_store(const struct args *a, bool fresh, struct fhir_store **stor
         return err_set(GRASP_EUSAGE, "--unknown-params: '%s' is neither ignore nor refuse",
                        unknown);
     o.ignore_unknown_params = unknown && strcmp(unknown, "ignore") == 0;
-    o.read_only = arg_flag(a, "read-only") && !files;
+    o.read_only = arg_flag(a, "read-only");
     o.no_sync = files > 0;
     const char *url = arg_str(a, "base");
     if (url && !str_starts(url, "http://") && !str_starts(url, "https://"))
@@ -246,7 +246,7 @@ static const struct command cmd_import = {
     .max = 1,
     .options = (const struct option_def[]){OPT_STORE,
                                            {"type", 't', "TYPE...",
-                                            "only this type (may repeat); otherwise all that the "
+                                            "only this type; otherwise all that the "
                                             "server says can be searched",
                                             NULL},
                                            OPT_STRICT,

@@ -217,7 +217,8 @@ wait $server
 is "serve: SIGINT ends it cleanly" $? 0
 is "serve: said nothing" "$(cat serve.err)" ""
 exits "import: nobody there" 3 "$GRASP" fhir import "$base" --store no
-"$GRASP" fhir serve --data Patient.ndjson --port 0 --base "http://example.org/r4" >serve2 2>&1 &
+"$GRASP" fhir serve --data Patient.ndjson --port 0 --base "http://example.org/r4" \
+    --read-only >serve2 2>&1 &
 server=$!
 BG="$BG $server"
 wait_line serve2 "listening on"
@@ -225,6 +226,7 @@ base=$(sed -n 's/^listening on //p' serve2)
 is "serve: the path is that of --base" "$(echo "$base" | sed 's/.*:[0-9]*//')" "/r4/"
 req "serve: --base" 200 "${base}Patient?_count=1"
 is "serve: --base is where links lead" "$(jq -r '.entry[0].fullUrl' body)" "http://example.org/r4/Patient/S1"
+req "serve: --read-only" 405 -X PUT -H "$fhir" -d '{"resourceType":"Patient","id":"x"}' "${base}Patient/x"
 kill -TERM $server
 wait $server
 is "serve: SIGTERM ends it cleanly" $? 0
