@@ -247,6 +247,23 @@ static void end_skill(struct reader *d)
     d->only = d->failures = d->in_scope = d->minus_one = d->never_post = false;
 }
 
+/* "Wrong:" and "Right:" in an example say which side the next lines are on. */
+static void example_side(struct reader *d, const char *p, const char *end)
+{
+    static const struct {
+        const char *word;
+        bool failures;
+    } sides[] = {{"Wrong", true}, {"Incorrect", true}, {"Right", false}, {"Correct", false}};
+    while (p < end && (*p == '*' || *p == ' '))
+        p++;
+    for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+        size_t n = strlen(sides[i].word);
+        const char *colon = memchr(p, ':', (size_t)(end - p));
+        if ((size_t)(end - p) > n && memcmp(p, sides[i].word, n) == 0 && colon && end - colon < 4)
+            d->failures = sides[i].failures;
+    }
+}
+
 static void read_text(struct reader *d, struct sim_text text)
 {
     const char *p = text.s, *end = p + text.n;
@@ -269,6 +286,8 @@ static void read_text(struct reader *d, struct sim_text text)
             d->in_scope = memmem(from, (size_t)(p - from), "Use", 3) ||
                           memmem(from, (size_t)(p - from), "rigger", 6);
         }
+        if (!l.heading && p - from < 40)
+            example_side(d, from, p);
         if (l.use_line || (d->in_scope && !l.heading)) {
             d->topic |= l.topic;
             d->described |= l.use_line ? l.topic : 0;
