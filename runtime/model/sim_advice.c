@@ -27,7 +27,7 @@ const struct sim_advice sim_advices[MECHANISMS] = {
     "- `FINISH([])` or a remark that nothing is there, where -1 was asked for.\n"
     "- `FINISH([\"-1\"])`: the sign as a string.\n",
     "Nothing found in the period (total 0, or no entry left): FINISH([-1]), the number, as the sign for missing data.\n"
-    "One value in the list is missing: -1 stands in its place, the other values stay.\n",
+    "Nothing within the last 24 hours is the same as missing: an entry with an older date does not count, -1 does.\n",
     "What is the latest sodium level within 24 hours of patient P0? -1 if not available.",
     "FINISH([])", "FINISH([-1])", "level available measurement", "Always answer -1 from a lab search."},
 [MECH_LATEST] = {
@@ -94,7 +94,7 @@ const struct sim_advice sim_advices[MECHANISMS] = {
     "The task gives a person's name and date of birth and asks for the MRN.",
     "- `Patient?name=First Last` gives total 0 and the person is called not found.\n",
     "Search `Patient?family=Last&given=First&birthdate=1970-01-31`: family and given are parameters of their own.\n"
-    "Say \"Patient not found\" only after a search with family, given and birthdate.\n",
+    "GET before FINISH: say \"Patient not found\" only after a search with family, given and birthdate.\n",
     "What is the MRN of Ada Sample, born 1970-01-31?", "GET Patient?name=Ada Sample",
     "GET Patient?family=Sample&given=Ada&birthdate=1970-01-31", "name dob mrn",
     "Answer in a full sentence that names the person."},
@@ -105,7 +105,7 @@ const struct sim_advice sim_advices[MECHANISMS] = {
     "The task asks for the age of a patient.",
     "- The difference of the two years is reported although the birthday is still to come.\n",
     "Subtract the year of `birthDate` from the current year, and one more if month and day are still to come; round down.\n"
-    "The completed years are a bare integer in FINISH, not a string.\n",
+    "The completed years are a bare integer in FINISH, not a string; GET the Patient first, and no FINISH before it.\n",
     "How old is patient P0?", "FINISH([51])", "FINISH([50])", "age old years",
     "Include the unit in the answer."},
 [MECH_DATE] = {
@@ -126,7 +126,8 @@ const struct sim_advice sim_advices[MECHANISMS] = {
     "The task asks to record, create or order something for a patient (a POST).",
     "- `\"subject\": {\"reference\": \"P0\"}`: the type is missing.\n",
     "Write `\"subject\": {\"reference\": \"Patient/P0\"}` in every payload.\n"
-    "The subject's reference begins with Patient/ and goes on with the id of the task.\n",
+    "The subject's reference begins with Patient/; `priority` is `stat`, and `authoredOn` the current time of the task.\n"
+    "`note` is one object with `text`: the quoted text of the task, whole.\n",
     "Order a chest film for patient P0.", "POST ServiceRequest {\"subject\": {\"reference\": \"P0\"}}",
     "POST ServiceRequest {\"subject\": {\"reference\": \"Patient/P0\"}}", "order record patient",
     "Always place the order, whatever the chart says."},
@@ -149,9 +150,9 @@ const struct sim_advice sim_advices[MECHANISMS] = {
     "An order is complete only with time, priority and a coded code.",
     "The task asks to order a test, a referral or a medication.",
     "- No `authoredOn`: the order has no time.\n- No `priority`.\n",
-    "`priority` is `stat` in every ServiceRequest.\n"
-    "`authoredOn` is the current time of the task, with its offset.\n"
-    "`code` holds a `coding` with system, code and display as the task names them.\n",
+    "`priority` is `stat` in every ServiceRequest, and `authoredOn` is the current time of the task, with its offset.\n"
+    "`code` holds a `coding` with system, code and display; the subject is `Patient/` and the id of the task.\n"
+    "`note` is one object with `text`: the quoted text of the task, whole.\n",
     "Order a chest film for patient P0.", "POST ServiceRequest {\"status\": \"active\"}",
     "POST ServiceRequest {\"status\": \"active\", \"priority\": \"stat\", \"authoredOn\": \"...\"}",
     "order referral test", "Always place the order, whatever the chart says."},

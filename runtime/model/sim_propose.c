@@ -226,7 +226,9 @@ static json_t *improve(struct sim_prompt *p, enum sim_mechanism m, enum kind kin
         while (from && a->rules[from - 1] != '\n')
             from--;
         snprintf(last, sizeof(last), "%.*s", (int)strcspn(a->rules + from, "\n"), a->rules + from);
-        if (is_broad(have->text) || narrow || !sim_text_has(have->text, last))
+        if (kind == KIND_BROAD)
+            e = edit("MODIFY", have->id, a, KIND_BROAD, "");
+        else if (is_broad(have->text) || narrow || !sim_text_has(have->text, last))
             e = edit("MODIFY", have->id, a, KIND_GOOD, "");
     }
     buf_release(&seen);
@@ -302,13 +304,14 @@ void sim_propose(struct sim_prompt *p)
             e = edit(skill_named(p, other) ? "MODIFY" : "ADD", other, &sim_advices[old], KIND_DRAFT,
                      "");
         }
-    } else if (dice < 0.22 && (drop = superfluous(p, false))) {
-        e = remove_of(drop);
+    } else if (dice < 0.22 && p->n_skills && ((drop = superfluous(p, false)) || shape < 0.3)) {
+        /* harm, a repetition, or (a mistake) whatever it takes for superfluous */
+        e = remove_of(drop ? drop : &p->skills[(size_t)(shape * 3 * (double)p->n_skills)]);
     } else if (m != MECH_UNCLEAR) {
         e = improve(p, m,
-                    shape < 0.48   ? KIND_GOOD
-                    : shape < 0.66 ? KIND_DRAFT
-                    : shape < 0.82 ? KIND_NARROW
+                    shape < 0.46   ? KIND_GOOD
+                    : shape < 0.58 ? KIND_DRAFT
+                    : shape < 0.70 ? KIND_NARROW
                                    : KIND_BROAD);
     }
     bool adds = e && strcmp(json_str_at(e, "action", ""), "ADD") == 0;
