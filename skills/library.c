@@ -167,6 +167,9 @@ static int read_branch(struct library *lib)
         return library_git_error(rc, "the library '%s' has no HEAD", lib->dir);
     const char *target = git_reference_symbolic_target(head);
     rc = 0;
+    free(lib->head_ref);
+    free(lib->branch);
+    lib->head_ref = lib->branch = NULL;
     if (target && str_starts(target, "refs/heads/")) {
         lib->head_ref = str_dup(target);
         lib->branch = str_dup(target + strlen("refs/heads/"));
@@ -198,18 +201,27 @@ static bool dir_holds_only(const char *dir, const char *name)
     return only;
 }
 
-/* Removes what a stopped process had made of a new repository; the lock file stays. */
-static int wipe(const char *gitdir)
+static bool made_by_us(const char *name)
+{
+    return strcmp(name, "grasp.lock") != 0;
+}
+
+/* libgit2 tries out a new directory with such a file. */
+static bool probe_of_git(const char *name)
+{
+    return str_starts(name, "_git2_");
+}
+
+static int remove_entries(const char *dir, bool (*which)(const char *name))
 {
     int rc = 0;
-    DIR *d = opendir(gitdir);
+    DIR *d = opendir(dir);
     if (!d)
-        return err_set_errno(GRASP_EIO, "cannot read '%s'", gitdir);
+        return err_set_errno(GRASP_EIO, "cannot read '%s'", dir);
     for (struct dirent *e; rc == 0 && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            strcmp(e->d_name, "grasp.lock") == 0)
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || !which(e->d_name))
             continue;
-        char *path = fs_join(gitdir, e->d_name);
+        char *path = fs_join(dir, e->d_name);
         rc = path ? fs_remove_tree(path) : err_set(GRASP_ENOMEM, "out of memory");
         free(path);
     }
@@ -227,8 +239,11 @@ static int init_repo(struct library *lib)
     options.initial_head = "main";
     options.description = "A skill library, kept by grasp\n";
     int rc = library_lock_creating(lib, true);
+    /* What a stopped process had made of it; the lock file stays. */
     if (rc == 0)
-        rc = wipe(lib->gitdir);
+        rc = remove_entries(lib->gitdir, made_by_us);
+    if (rc == 0)
+        rc = remove_entries(lib->dir, probe_of_git);
     if (rc < 0)
         return rc;
     rc = git_repository_init_ext(&lib->repo, lib->dir, &options);
@@ -329,6 +344,8 @@ static int open_checked(struct library *lib)
         git_repository_free(lib->repo);
         lib->repo = NULL;
         rc = init_repo(lib);
+        if (rc == 0)
+            rc = read_branch(lib);
     }
     if (rc < 0 || (rc = read_identity(lib)) < 0 || (rc = begin_branch(lib)) < 0 ||
         (rc = check_marker(lib)) < 0)

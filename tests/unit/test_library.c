@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -17,6 +18,7 @@
 /* A directory of its own for each test; the library is "lib" in it. */
 struct place {
     char *dir, *lib;
+    rlim_t limit; /* of the size of a file in child_learns; 0: none */
 };
 
 static int set_up(void **state)
@@ -674,6 +676,26 @@ static void locks_of_killed_processes_go_away(void **state)
     library_close(lib);
 }
 
+static void a_half_made_library_is_made_anew(void **state)
+{
+    struct place *p = *state;
+    static const char *const left[] = {
+        "mkdir -p lib/.git",
+        "mkdir -p lib/.git && : > lib/.git/grasp.lock",
+        "mkdir -p lib/.git/objects && printf 'process 1\\nwriting the first commit\\n' > "
+        "lib/.git/grasp.lock && : > lib/.git/config.lock && : > lib/_git2_a123",
+        "git init -q lib && printf 'process 1\\nwriting the first commit\\n' > "
+        "lib/.git/grasp.lock && : > lib/.git/config",
+    };
+    for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++) {
+        struct library *lib;
+        sh_ok(p, "rm -rf lib && %s", left[i]);
+        works(library_open(&lib, p->lib, LIBRARY_CREATE));
+        library_close(lib);
+        sh_is(p, "", "git -C lib status --porcelain && test -f lib/README.md");
+    }
+}
+
 /* A run of ten updates, with a byte after each step; picks up where the library is. */
 static void child_learns(struct place *p, int out)
 {
@@ -686,6 +708,11 @@ static void child_learns(struct place *p, int out)
     if (rc < 0) {
         print_message("# %s\n", err_msg());
         _exit(1);
+    }
+    if (p->limit) {
+        struct rlimit small = {p->limit, p->limit};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &small);
     }
     rc = library_resolve(lib, ":/Begin", &root);
     at = root;
@@ -712,17 +739,17 @@ static void child_learns(struct place *p, int out)
     }
     json_decref(evidence);
     library_close(lib);
-    if (rc < 0) {
+    if (rc < 0 && !p->limit)
         print_message("# %s\n", err_msg());
+    if (rc < 0)
         _exit(1);
-    }
 }
 
 static void killed_runs_end_in_the_same_library(void **state)
 {
     struct place *p = *state;
     char *calm = fs_join(p->dir, "calm");
-    struct place quiet = {p->dir, calm};
+    struct place quiet = {p->dir, calm, 0};
     int sink = open("/dev/null", O_WRONLY), status;
     pid_t pid = fork();
     if (pid == 0) {
@@ -749,6 +776,35 @@ static void killed_runs_end_in_the_same_library(void **state)
     free(calm);
 }
 
+/* Nothing can be written past so many bytes of a file: where a full disk would strike. */
+static void a_full_disk_breaks_nothing(void **state)
+{
+    struct place *p = *state;
+    static const rlim_t limits[] = {1, 60, 100, 120, 150, 180, 200, 250, 300, 400, 600};
+    int sink = open("/dev/null", O_WRONLY), status;
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        sh_ok(p, "rm -rf lib");
+        run_killed(child_learns, p, 2 * (int)i);
+        for (p->limit = limits[i];; p->limit = 0) {
+            pid_t pid = fork();
+            if (pid == 0) {
+                child_learns(p, sink);
+                _exit(0);
+            }
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+            assert_true(WIFEXITED(status));
+            if (p->limit == 0)
+                break;
+            assert_int_equal(WEXITSTATUS(status), 1);
+        }
+        assert_int_equal(status, 0);
+        sh_is(p, "", "git -C lib status --porcelain");
+        sh_is(p, "11", "git -C lib rev-list --count HEAD");
+        sh_ok(p, "git -C lib fsck --full --strict");
+    }
+    close(sink);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -766,6 +822,8 @@ int main(void)
         T(the_same_run_makes_the_same_objects),
         T(a_half_done_checkout_is_completed),
         T(locks_of_killed_processes_go_away),
+        T(a_half_made_library_is_made_anew),
+        T(a_full_disk_breaks_nothing),
         T(killed_runs_end_in_the_same_library),
     };
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
