@@ -60,7 +60,7 @@ struct call {
     int64_t started, latency_ns;
     struct buf body;
     enum model_result end; /* what its timer delivers */
-    char why[400];
+    char why[512];
 };
 
 static void pump(struct api *a);

@@ -7,6 +7,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 
+#define MAX_BASE 160 /* bytes of a base URL in a message */
+
 /* Statuses (RFC 9110, and vendors' own); the first line that fits. */
 static const struct {
     int from, to;
@@ -130,8 +132,9 @@ void judge_explain(enum judgement j, const struct http_reply *reply, const struc
                             : strcmp(r->code, "invalid_api_key") == 0 ? "check the API key"
                             : good ? "check the base URL (does it end in /v1?)"
                                    : check_of(reply->status);
-        snprintf(why, size, "%s answered %d%s%.250s%s%s%s", base, reply->status,
-                 *r->why ? " (" : "", r->why, *r->why ? ")" : "", *check ? ": " : "", check);
+        int n = (int)utf8_cut(r->why, strlen(r->why), 250);
+        snprintf(why, size, "%.*s answered %d%s%.*s%s%s%s", MAX_BASE, base, reply->status,
+                 n ? " (" : "", n, r->why, n ? ")" : "", *check ? ": " : "", check);
     }
     log_redact(why);
 }

@@ -21,12 +21,21 @@ void wire_reply_release(struct wire_reply *r)
 
 void wire_why(struct wire_reply *out, const char *text)
 {
-    size_t n = utf8_cut(text, strlen(text), sizeof(out->why) - 1);
-    memcpy(out->why, text, n);
+    size_t len = strlen(text), n = 0;
+    for (size_t i = 0; i < len;) {
+        uint32_t cp;
+        size_t taken = utf8_decode(text + i, len - i, &cp);
+        bool odd = cp < 0x20 || cp == 0x7f || cp == 0xfffd;
+        if (n + (odd ? 1 : taken) >= sizeof(out->why))
+            break;
+        if (odd)
+            out->why[n] = cp == 0xfffd ? '?' : ' ';
+        else
+            memcpy(out->why + n, text + i, taken);
+        n += odd ? 1 : taken;
+        i += taken;
+    }
     out->why[n] = '\0';
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)out->why[i] < 0x20 || out->why[i] == 0x7f)
-            out->why[i] = ' ';
     log_redact(out->why);
 }
 
