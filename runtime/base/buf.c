@@ -1,6 +1,7 @@
 /* buf.c - growing byte buffer. */
 #include "runtime/base/buf.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,11 +106,32 @@ static void add_u_escape(struct buf *b, uint32_t cp)
     }
 }
 
+/* How many of the eight bytes at s can stand in a JSON string as they are, counted from the first
+ * (SWAR: a flag in each byte that cannot; above the first such byte flags may be wrong). */
+static size_t plain8(const char *s, bool ascii)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t w;
+    memcpy(&w, s, sizeof(w));
+    w = le64toh(w);
+    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+    uint64_t odd = (w - ones * 0x20) & ~w;
+    odd |= (quote - ones) & ~quote;
+    odd |= (slash - ones) & ~slash;
+    odd = (odd | (ascii ? w : 0)) & highs;
+    return odd ? (size_t)__builtin_ctzll(odd) / 8 : 8;
+}
+
 void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii)
 {
     static const char shorts[] = "btn\0fr";
     size_t from = 0;
     for (size_t i = 0; i < len;) {
+        size_t plain = 8;
+        while (len - i >= 8 && plain == 8)
+            i += plain = plain8(s + i, ascii);
+        if (i == len)
+            break;
         unsigned char c = (unsigned char)s[i];
         if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !ascii)) {
             i++;

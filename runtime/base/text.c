@@ -42,6 +42,15 @@ bool utf8_valid(const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
         uint32_t cp;
+        uint64_t w;
+        while (len - i >= sizeof(w)) { /* most text is ASCII */
+            memcpy(&w, s + i, sizeof(w));
+            if (w & UINT64_C(0x8080808080808080))
+                break;
+            i += sizeof(w);
+        }
+        if (i == len)
+            break;
         if ((unsigned char)s[i] < 0x80) {
             i++;
             continue;

@@ -2,9 +2,10 @@
  * serve.c - the simulated model over HTTP, on libmicrohttpd: one thread for all connections, one
  * for the clock.
  *
- * A request is answered at once, and then its connection is suspended until its latency is over;
- * what waits is a reply of a few hundred bytes. Latencies are all the same, so what is due first
- * stands first in a queue. A hanging request is one with a very long latency.
+ * A request is answered at once, and then its connection is suspended until its latency, counted
+ * from its arrival, is over; what waits is a reply of a few hundred bytes. Latencies are all the
+ * same, so a queue sorted by when each is due needs no more than a step or two. A hanging request
+ * is one with a very long latency.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,16 +30,16 @@
 #define ATTEMPT_SLOTS     65536u
 
 struct call {
-    STAILQ_ENTRY(call) link;
+    TAILQ_ENTRY(call) link;
     struct MHD_Connection *connection;
     struct buf body, reply;
     size_t sent; /* of a reply that will be cut */
     int status;
     enum sim_fault fault;
     bool ready, too_large;
-    int64_t due;
+    int64_t arrived, due;
 };
-STAILQ_HEAD(waiting, call);
+TAILQ_HEAD(waiting, call);
 
 struct model_server {
     struct MHD_Daemon *daemon;
@@ -64,8 +65,8 @@ struct model_server {
 static void resume_due(struct waiting *q, int64_t now)
 {
     struct call *c;
-    while ((c = STAILQ_FIRST(q)) && c->due <= now) {
-        STAILQ_REMOVE_HEAD(q, link);
+    while ((c = TAILQ_FIRST(q)) && c->due <= now) {
+        TAILQ_REMOVE(q, c, link);
         MHD_resume_connection(c->connection);
     }
 }
@@ -77,7 +78,7 @@ static void *clock_main(void *arg)
     while (!s->stopping) {
         resume_due(&s->due_soon, clock_mono());
         resume_due(&s->hanging, clock_mono());
-        const struct call *a = STAILQ_FIRST(&s->due_soon), *b = STAILQ_FIRST(&s->hanging);
+        const struct call *a = TAILQ_FIRST(&s->due_soon), *b = TAILQ_FIRST(&s->hanging);
         int64_t due = a && (!b || a->due < b->due) ? a->due : b ? b->due : 0;
         struct timespec ts = {.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC};
         if (due)
@@ -99,12 +100,17 @@ static bool put_to_sleep(struct model_server *s, struct call *c)
     pthread_mutex_lock(&s->lock);
     bool go = !s->stopping;
     if (go) {
-        bool first = STAILQ_EMPTY(q);
         MHD_suspend_connection(c->connection);
-        c->due = clock_mono() + (hang ? HANG_NS : s->latency_ns);
-        STAILQ_INSERT_TAIL(q, c, link);
-        if (first)
+        c->due = c->arrived + (hang ? HANG_NS : s->latency_ns);
+        struct call *before = TAILQ_LAST(q, waiting);
+        while (before && before->due > c->due)
+            before = TAILQ_PREV(before, waiting, link);
+        if (before) {
+            TAILQ_INSERT_AFTER(q, before, c, link);
+        } else {
+            TAILQ_INSERT_HEAD(q, c, link);
             pthread_cond_signal(&s->wake);
+        }
     }
     pthread_mutex_unlock(&s->lock);
     return go;
@@ -251,6 +257,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
         if (!c)
             return MHD_NO;
         c->connection = con;
+        c->arrived = clock_mono();
         buf_init(&c->body);
         buf_init(&c->reply);
         *state = c;
@@ -321,8 +328,8 @@ int model_serve(struct model_server **out, const struct sim_settings *sim, const
     *out = NULL;
     if (!s)
         return err_set(GRASP_ENOMEM, "out of memory");
-    STAILQ_INIT(&s->due_soon);
-    STAILQ_INIT(&s->hanging);
+    TAILQ_INIT(&s->due_soon);
+    TAILQ_INIT(&s->hanging);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

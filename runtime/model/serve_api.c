@@ -8,6 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/model/backend.h"
+#include "runtime/model/hoist.h"
 #include "runtime/model/local.h"
 #include "runtime/model/wire.h"
 
@@ -38,7 +39,7 @@ void serve_models(struct buf *out)
     buf_adds(out, "]}");
 }
 
-static int add_message(struct chat *chat, const json_t *m, size_t i)
+static int add_message(struct chat *chat, struct hoist *long_texts, const json_t *m, size_t i)
 {
     static const struct {
         const char *name;
@@ -51,14 +52,20 @@ static int add_message(struct chat *chat, const json_t *m, size_t i)
     for (size_t r = 0; r < sizeof(roles) / sizeof(*roles); r++) {
         if (strcmp(roles[r].name, name) != 0)
             continue;
-        wire_add_content(content, &text);
-        size_t len = text.len;
-        return chat_take(chat, roles[r].role, buf_detach(&text), len);
+        size_t len;
+        char *whole = hoist_take(long_texts, content, &len);
+        if (!whole) {
+            wire_add_content(content, &text);
+            len = text.len;
+            whole = buf_detach(&text);
+        }
+        return chat_take(chat, roles[r].role, whole, len);
     }
     return err_set(GRASP_EPARSE, "message %zu needs a role: system, user or assistant", i);
 }
 
-static int read_chat(struct chat *chat, const json_t *root, enum serve_route route)
+static int read_chat(struct chat *chat, struct hoist *long_texts, const json_t *root,
+                     enum serve_route route)
 {
     const char *key = route == SERVE_CHAT ? "messages" : "input";
     const json_t *list = json_object_get(root, key);
@@ -75,7 +82,7 @@ static int read_chat(struct chat *chat, const json_t *root, enum serve_route rou
     json_array_foreach(list, i, m)
     {
         if (rc == 0)
-            rc = add_message(chat, m, i);
+            rc = add_message(chat, long_texts, m, i);
     }
     return rc;
 }
@@ -127,9 +134,10 @@ int serve_answer(const struct sim_settings *sim, enum serve_route route, int dra
 {
     struct chat chat = {0};
     struct buf text = BUF_INIT;
-    json_t *root = NULL;
+    struct hoist long_texts = {0};
+    json_t *root = hoist_parse(&long_texts, body, len);
     struct sim_settings used = *sim;
-    int status = 400, rc = json_parse(&root, body, len, "request body");
+    int status = 400, rc = root ? 0 : json_parse(&root, body, len, "request body");
     memset(salt, 0, HASH_SIZE);
     const char *model = json_str_at(root, "model", NULL);
     if (rc == 0 && !model)
@@ -137,7 +145,7 @@ int serve_answer(const struct sim_settings *sim, enum serve_route route, int dra
     if (rc == 0 && json_bool_at(root, "stream", false))
         rc = err_set(GRASP_EPARSE, "'stream' is not supported");
     if (rc == 0)
-        rc = read_chat(&chat, root, route);
+        rc = read_chat(&chat, &long_texts, root, route);
     if (rc < 0) {
         serve_error(out, "invalid_request_error", NULL, err_msg());
         goto out;
@@ -164,6 +172,7 @@ int serve_answer(const struct sim_settings *sim, enum serve_route route, int dra
         serve_error(out, "server_error", "server_error", err_msg());
 out:
     json_decref(root);
+    hoist_release(&long_texts);
     buf_release(&text);
     chat_release(&chat);
     return status;

@@ -8,6 +8,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 
+#define BODY_STEP ((size_t)16 << 10)
+
 void wire_reply_init(struct wire_reply *r)
 {
     *r = (struct wire_reply){.kind = WIRE_BROKEN};
@@ -235,7 +237,9 @@ void wire_add_messages(struct buf *body, const struct chat *chat)
     size_t bytes = 0;
     for (size_t i = 0; i < chat->n; i++)
         bytes += chat->v[i].len + chat->v[i].len / 8 + 64;
-    buf_grow(body, bytes); /* once, rather than by doubling */
+    /* Once, rather than by doubling; in steps, so that what one call frees fits the next, longer
+     * one. */
+    buf_grow(body, (bytes + 1024) / BODY_STEP * BODY_STEP + BODY_STEP - 64);
     buf_addch(body, '[');
     for (size_t i = 0; i < chat->n; i++) {
         buf_addf(body, "%s{\"role\":\"%s\",\"content\":", i ? "," : "", roles[chat->v[i].role]);

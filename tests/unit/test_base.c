@@ -43,6 +43,20 @@ static void buffers_grow_and_escape(void **state)
     buf_reset(&b);
     buf_add_json(&b, "\xc3\xa9\xf0\x9f\x98\x80", 6, true);
     assert_string_equal(b.ptr, "\\u00e9\\ud83d\\ude00");
+    /* Every place in a word where something must be escaped, against the plain rule. */
+    for (size_t at = 0; at < 20; at++)
+        for (int c = 0; c < 128; c++) {
+            char text[21], want[32];
+            memset(text, 'y', 20);
+            text[at] = (char)c;
+            buf_reset(&b);
+            buf_add_json(&b, text, 20, true);
+            bool special = c < 0x20 || c == '"' || c == '\\';
+            snprintf(want, sizeof(want), "%.*s", (int)at, "yyyyyyyyyyyyyyyyyyyy");
+            assert_memory_equal(b.ptr, want, at);
+            assert_int_equal(b.ptr[at], special ? '\\' : c);
+            assert_string_equal(b.ptr + b.len - (19 - at), "yyyyyyyyyyyyyyyyyyyy" + 1 + at);
+        }
     buf_reset(&b);
     buf_add_url(&b, "a b/\xc3\xa9~", 7);
     assert_string_equal(b.ptr, "a%20b%2F%C3%A9~");

@@ -10,6 +10,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/loop.h"
+#include "runtime/model/hoist.h"
 #include "runtime/model/model.h"
 #include "runtime/model/serve_api.h"
 
@@ -244,6 +245,47 @@ static void requests_are_checked(void **state)
     }
 }
 
+/* Long strings are parsed apart from the JSON around them: what comes out is what jansson reads. */
+static void long_strings_are_read_as_jansson_does(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"\\n\\t\\\"\\\\\\/\\b\\f\\r",
+                                         "\\u00e9\\ud83d\\ude00\\u0000", "\xc3\xa9", "\\\\",
+                                         "\\u0001"
+                                         "0"};
+    static const char *const broken[] = {"\\x",     "\\ud800", "\\udc00\\ud800", "\xff", "\n",
+                                         "\\u12g4", "\\u12",   "\x01",           "\\"};
+    for (size_t i = 0; i < 14; i++) {
+        bool good = i < 5;
+        struct buf b = BUF_INIT;
+        struct hoist h = {0};
+        size_t len = 0;
+        buf_adds(&b, "{\"a\":[\"short\",\"");
+        for (int k = 0; k < 300; k++)
+            buf_addf(&b, "text %d ", k);
+        buf_adds(&b, good ? pieces[i] : broken[i - 5]);
+        buf_adds(&b, "\"]}");
+        json_t *whole = json_loadb(b.ptr, b.len, JSON_ALLOW_NUL, NULL);
+        json_t *root = hoist_parse(&h, b.ptr, b.len);
+        assert_true((whole != NULL) == good);
+        assert_true((root != NULL) == good);
+        if (good) {
+            const json_t *want = json_at(whole, "a[1]");
+            char *text = hoist_take(&h, json_at(root, "a[1]"), &len);
+            assert_non_null(text);
+            assert_int_equal(len, json_string_length(want));
+            assert_memory_equal(text, json_string_value(want), len + 1);
+            assert_null(hoist_take(&h, json_at(root, "a[1]"), &len)); /* once */
+            assert_null(hoist_take(&h, json_at(root, "a[0]"), &len));
+            free(text);
+        }
+        hoist_release(&h);
+        json_decref(whole);
+        json_decref(root);
+        buf_release(&b);
+    }
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -252,6 +294,7 @@ int main(void)
         cmocka_unit_test(thousands_wait_at_once),
         cmocka_unit_test(stopping_ends_what_waits),
         cmocka_unit_test(requests_are_checked),
+        cmocka_unit_test(long_strings_are_read_as_jansson_does),
     };
     return cmocka_run_group_tests_name("model_serve", tests, NULL, NULL);
 }
