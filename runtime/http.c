@@ -4,6 +4,10 @@
  * Easy handles are kept and reused, connections live in the multi handle's cache. Curl never calls
  * back into the program: finished transfers are collected after each drive, so callbacks may start
  * and cancel what they like.
+ *
+ * Curl starts a thread for every name it looks up, also when a thousand transfers begin with the
+ * same one. So the first transfer to a named host goes alone until the name is known; the others
+ * wait. (Over TLS curl does that by itself: CURLOPT_PIPEWAIT.)
  */
 #include "runtime/loop_private.h"
 
@@ -12,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -28,8 +34,20 @@
 #define UPLOAD_BUFFER 16384L
 #define SPARE_HANDLES 64
 
+struct host {
+    struct http *http;
+    SLIST_ENTRY(host) next;
+    bool known;              /* its name was resolved once */
+    struct transfer *leader; /* the one that resolves it now */
+    TAILQ_HEAD(, transfer) waiting;
+    uint64_t release;
+    char name[]; /* host:port as in the URL */
+};
 struct transfer {
     struct http *http;
+    struct host *host; /* NULL: nothing to wait for */
+    TAILQ_ENTRY(transfer) link;
+    bool waiting, doomed; /* in host->waiting, not yet curl's; about to be told so */
     CURL *easy;
     struct curl_slist *headers;
     struct buf body;
@@ -52,9 +70,12 @@ struct http {
     uint32_t n_slots, cap, free_slot;
     CURL *spare[SPARE_HANDLES];
     size_t n_spare;
+    SLIST_HEAD(, host) hosts;
 };
 
 static void collect(struct http *h);
+static void leader_left(struct host *host);
+static void release_waiting(void *host);
 
 /* ---- curl's sockets and timer on the loop ---- */
 
@@ -156,7 +177,10 @@ static void detach(struct transfer *t)
 {
     struct http *h = t->http;
     struct slot *s = &h->slots[t->slot];
-    curl_multi_remove_handle(h->multi, t->easy);
+    if (t->waiting)
+        TAILQ_REMOVE(&t->host->waiting, t, link);
+    else
+        curl_multi_remove_handle(h->multi, t->easy);
     if (h->n_spare < SPARE_HANDLES) {
         curl_easy_reset(t->easy);
         h->spare[h->n_spare++] = t->easy;
@@ -167,6 +191,8 @@ static void detach(struct transfer *t)
     s->generation++;
     s->next_free = h->free_slot;
     h->free_slot = t->slot;
+    if (t->host && t->host->leader == t)
+        leader_left(t->host);
 }
 
 void http_release(struct http *h)
@@ -183,6 +209,11 @@ void http_release(struct http *h)
     while (h->n_spare)
         curl_easy_cleanup(h->spare[--h->n_spare]);
     curl_multi_cleanup(h->multi);
+    for (struct host *host; (host = SLIST_FIRST(&h->hosts));) {
+        SLIST_REMOVE_HEAD(&h->hosts, next);
+        loop_timer_cancel(h->loop, host->release);
+        free(host);
+    }
     loop_timer_cancel(h->loop, h->timer);
     free(h->slots);
     free(h);
@@ -196,6 +227,94 @@ void http_limit(struct loop *loop, size_t per_host)
         return;
     curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)per_host + 64);
+}
+
+/* ---- names that are not known yet ---- */
+
+/* The host of a URL that has to be looked up; NULL when there is none (or no memory: then curl does
+ * it all the same). */
+static struct host *host_of(struct http *h, const char *url)
+{
+    struct host *host;
+    if (strncasecmp(url, "http://", 7) != 0)
+        return NULL;
+    url += 7;
+    size_t n = strcspn(url, "/?#");
+    if (n == 0 || strspn(url, "0123456789.:[]") >= n)
+        return NULL;
+    SLIST_FOREACH(host, &h->hosts, next)
+    if (strlen(host->name) == n && strncasecmp(host->name, url, n) == 0)
+        return host;
+    host = calloc(1, sizeof(*host) + n + 1);
+    if (!host)
+        return NULL;
+    host->http = h;
+    memcpy(host->name, url, n);
+    TAILQ_INIT(&host->waiting);
+    SLIST_INSERT_HEAD(&h->hosts, host, next);
+    return host;
+}
+
+static void release_soon(struct host *host)
+{
+    if (!host->release)
+        host->release = loop_timer(host->http->loop, 0, release_waiting, host);
+}
+
+static void leader_left(struct host *host)
+{
+    host->leader = NULL;
+    release_soon(host);
+}
+
+/* Curl opens a socket for the leader: the name is known. */
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct host *host = arg;
+    (void)purpose;
+    host->known = true;
+    release_soon(host);
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static void lead(struct host *host, struct transfer *t)
+{
+    host->leader = t;
+    curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, host);
+}
+
+/* Lets the next one go ahead, or all of them once the name is known. */
+static void release_waiting(void *arg)
+{
+    struct host *host = arg;
+    struct transfer *t;
+    host->release = 0;
+    while ((host->known || !host->leader) && (t = TAILQ_FIRST(&host->waiting))) {
+        TAILQ_REMOVE(&host->waiting, t, link);
+        t->waiting = false;
+        if (!host->known)
+            lead(host, t);
+        curl_multi_add_handle(host->http->multi, t->easy);
+    }
+}
+
+/* Those that waited for a name that does not resolve fail with the one that tried. */
+static void fail_waiting(struct host *host, const struct http_reply *reply)
+{
+    struct transfer *t;
+    TAILQ_FOREACH(t, &host->waiting, link)
+    t->doomed = true;
+    for (;;) {
+        TAILQ_FOREACH(t, &host->waiting, link)
+        if (t->doomed)
+            break;
+        if (!t)
+            return;
+        detach(t);
+        t->fn(reply, t->arg);
+        transfer_free(t);
+    }
 }
 
 /* ---- one transfer ---- */
@@ -315,6 +434,15 @@ uint64_t http_start(struct loop *loop, const struct http_request *rq, http_fn fn
         goto no_memory;
     }
     set_options(t, rq);
+    t->host = host_of(h, rq->url);
+    if (t->host && !t->host->known) {
+        if (t->host->leader) {
+            TAILQ_INSERT_TAIL(&t->host->waiting, t, link);
+            t->waiting = true;
+            return (uint64_t)h->slots[t->slot].generation << 32 | (t->slot + 1);
+        }
+        lead(t->host, t);
+    }
     CURLMcode code = curl_multi_add_handle(h->multi, t->easy);
     if (code != CURLM_OK) {
         err_set(GRASP_EIO, "cannot start a request: %s", curl_multi_strerror(code));
@@ -414,6 +542,9 @@ static void finish(struct transfer *t, CURLcode code)
         reply.error = *t->error ? t->error : curl_easy_strerror(code);
     detach(t);
     t->fn(&reply, t->arg);
+    bool unknown = t->host && !t->host->known && code == CURLE_OPERATION_TIMEDOUT;
+    if (t->host && (unknown || code == CURLE_COULDNT_RESOLVE_HOST))
+        fail_waiting(t->host, &reply);
     transfer_free(t);
 }
 

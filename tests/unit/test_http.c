@@ -233,6 +233,54 @@ static void callbacks_may_start_and_cancel(void **state)
     script_stop(&h);
 }
 
+static void count_reply(const struct http_reply *r, void *arg)
+{
+    int *n = arg;
+    n[r->result == HTTP_OK ? 0 : r->result == HTTP_CONNECT ? 1 : 2]++;
+}
+
+/* Names are looked up by the first transfer; the others wait for it, whatever becomes of it. */
+static void names_are_looked_up_once(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{REPLY("200 OK", "", "x", "1"), STEP_KEEP, 0}};
+    struct script s;
+    struct loop *loop;
+    char url[64];
+    script_start(&s, steps, 1);
+    snprintf(url, sizeof(url), "http://localhost:%d/", s.port);
+    struct http_request rq = {.url = url};
+    for (int round = 0; round < 2; round++) {
+        int n[3] = {0};
+        uint64_t ids[30];
+        assert_int_equal(loop_open(&loop), 0);
+        for (int i = 0; i < 30; i++)
+            assert_true((ids[i] = http_start(loop, &rq, count_reply, n)) != 0);
+        if (round == 1) { /* the leader goes, and one that waits */
+            http_cancel(loop, ids[0]);
+            http_cancel(loop, ids[5]);
+        }
+        while (n[0] + n[1] + n[2] < 30 - 2 * round)
+            assert_true(loop_turn(loop, -1) >= 0);
+        assert_int_equal(n[0], 30 - 2 * round);
+        http_start(loop, &rq, count_reply, n);
+        http_start(loop, &rq, count_reply, n);
+        loop_close(loop);
+    }
+    script_stop(&s);
+    rq.url = "http://no-such-host.invalid/"; /* RFC 6761: never resolves */
+    int n[3] = {0};
+    assert_int_equal(loop_open(&loop), 0);
+    for (int i = 0; i < 10; i++)
+        http_start(loop, &rq, count_reply, n);
+    while (n[0] + n[1] + n[2] < 10)
+        assert_true(loop_turn(loop, -1) >= 0);
+    assert_int_equal(n[1], 10);
+    for (int i = 0; i < 3; i++) /* closing while they wait */
+        http_start(loop, &rq, count_reply, n);
+    loop_close(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +288,7 @@ int main(void)
         cmocka_unit_test(requests_say_what_was_asked),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(callbacks_may_start_and_cancel),
+        cmocka_unit_test(names_are_looked_up_once),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }
