@@ -273,6 +273,18 @@ static int answer_search(struct answer *a)
     return add_bundle(a, &a->x->rs->body);
 }
 
+/* "ap" depends on the time of day. */
+static bool depends_on_clock(const struct query *q)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        const struct clause *c = q->clauses[i].chain ? q->clauses[i].chain : &q->clauses[i];
+        for (size_t j = 0; j < c->n; j++)
+            if (c->param->kind == PARAM_DATE && c->alts[j].prefix == PRE_AP)
+                return true;
+    }
+    return false;
+}
+
 int rest_search(struct exchange *x)
 {
     struct query q;
@@ -282,6 +294,7 @@ int rest_search(struct exchange *x)
     if (rc < 0)
         goto out;
     x->compact = q.compact;
+    x->keep = !depends_on_clock(&q);
     if (!a.v) {
         if ((rc = view_open(&own, x->store, x->rq->overlay)) < 0)
             goto out;

@@ -79,7 +79,7 @@ void fhir_response_release(struct fhir_response *response);
 
 /* All matches of a search as an array of resources, in load order, no paging, not a byte added:
  * what graders read. `query` as in target ("Observation?patient=S1&code=MG"). New reference in
- * *out. */
+ * *out; the same tree may be handed to others who ask the same: read it, do not change it. */
 int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const char *query,
                 json_t **out);
 

@@ -378,7 +378,7 @@ static int subject_code_keys(const struct resource_type *type, const uint8_t *va
         struct value_iter c = {.p = values, .end = values + len};
         while (rc == 0 && values_next_of(&c, code)) {
             index_key_start(&key, param_slot_number(type, PARAM_SLOT_SUBJECT_CODE));
-            index_key_add(&key, s.bytes, strlen((const char *)s.bytes) + 1);
+            index_key_add(&key, s.bytes, s.len);
             index_key_add(&key, c.bytes, c.len);
             rc = fn(&key, arg);
         }

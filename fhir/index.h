@@ -11,7 +11,8 @@
  *   date       from, to (8 + 8)                'L' from to, and 'H' to from
  *   quantity   value (8) unit 0 system 0 code 0  value (8)
  *   string     text as written                 normalized text from each start of a word
- *   -          (derived)                       subject id 0 code 0 system 0: the commonest search
+ *   -          (derived)                       id 0 type 0 code 0 system 0: subject and code
+ * together
  *
  * Eight-byte numbers are big-endian with the sign flipped so that bytes compare as the numbers do.
  * Parts longer than INDEX_PART_MAX are cut and a hash takes the place of the rest.

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "fhir/cache.h"
 #include "fhir/jsontext.h"
+#include "fhir/overlay.h"
 #include "fhir/search.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
@@ -285,11 +287,26 @@ static void finish_body(struct exchange *x)
     *body = out;
 }
 
+/* An overlay without writes hides nothing. */
+static bool plain_view(const struct fhir_overlay *overlay)
+{
+    return !overlay || overlay->n == 0;
+}
+
 int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
                 struct fhir_response *response)
 {
     struct exchange x = {.store = store, .rq = request, .rs = response};
+    uint64_t generation = atomic_load(&store->generation);
+    enum cache_kind kind = request->agent_url ? CACHE_BODY_AGENT : CACHE_BODY;
+    bool cached = request->method && strcmp(request->method, "GET") == 0 && request->target &&
+                  plain_view(request->overlay) && accepts_json(request);
     response->content_type = "application/fhir+json;charset=UTF-8";
+    if (cached &&
+        fhir_cache_get(store->cache, kind, request->target, generation, &response->body, NULL)) {
+        response->status = 200;
+        return buf_check(&response->body);
+    }
     int rc = rest_dispatch(&x);
     if (rc < 0)
         rc = outcome_of_error(response, rc);
@@ -297,6 +314,9 @@ int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
     exchange_release(&x);
     if (rc == 0 && (rc = buf_check(&response->body)) < 0)
         response->status = 500;
+    if (rc == 0 && cached && x.keep && response->status == 200)
+        fhir_cache_put(store->cache, kind, request->target, generation, &response->body, NULL,
+                       response->body.len);
     return rc;
 }
 
@@ -319,10 +339,15 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
     struct view v = {0};
     struct matches found = {0};
     json_t *list = NULL;
+    uint64_t generation = atomic_load(&store->generation);
+    size_t cost = 0;
     int rc;
     *out = NULL;
     if (!type)
         return err_set(GRASP_EINVAL, "'%.80s' does not begin with a resource type", query);
+    if (plain_view(overlay) &&
+        fhir_cache_get(store->cache, CACHE_TREE, query, generation, NULL, out))
+        return 0;
     const char *text = mark ? mark + 1 : "";
     if ((rc = query_init(&q, store, type, text, strlen(text))) < 0 ||
         (rc = view_open(&v, store, overlay)) < 0 || (rc = search_run(&v, &q, &found)) < 0)
@@ -334,8 +359,11 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
             break;
         if (json_array_append_new(list, json_loadb(r.text, r.text_len, JSON_ALLOW_NUL, NULL)) < 0)
             rc = err_set(GRASP_ENOMEM, "out of memory");
+        cost += CACHE_TREE_COST * r.text_len;
     }
     if (rc == 0) {
+        if (plain_view(overlay) && !strstr(query, "=ap"))
+            fhir_cache_put(store->cache, CACHE_TREE, query, generation, NULL, list, cost);
         *out = list;
         list = NULL;
     }

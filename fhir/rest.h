@@ -18,6 +18,7 @@ struct exchange {
     const char *query; /* undecoded */
     size_t query_len;
     bool compact;
+    bool keep; /* out: the answer depends on target and store alone and may be kept */
     /* an entry of a Bundle */
     bool nested;
     const char *new_id; /* what a created resource is to be called; NULL: any free id */

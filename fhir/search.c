@@ -55,12 +55,65 @@ static int clause_load(struct plan *p, const struct clause *c, struct matches *o
     return rc;
 }
 
-/* patient=A&code=B: keys of subject and code together. */
+/* ---- patient=A&code=B: keys of subject and code together ---- */
+
+static void add_code(struct index_key *k, const struct alt *code)
+{
+    index_key_add(k, code->code, strlen(code->code) + 1);
+    if (code->system)
+        index_key_add(k, code->system, strlen(code->system) + 1);
+}
+
+/* The subject's type is not known: goes from type to type in the index. */
+static int untyped_load(struct plan *p, const struct key_range *prefix, const struct alt *code,
+                        struct matches *out)
+{
+    struct index_key at = prefix->from;
+    struct key_range r = *prefix;
+    size_t len = prefix->from.len;
+    for (;;) {
+        MDB_val k = {at.len, at.bytes}, d;
+        int rc = mdb_cursor_get(p->cur, &k, &d, MDB_SET_RANGE);
+        if (rc != 0)
+            return rc == MDB_NOTFOUND ? 0 : store_error(rc, "reading the index");
+        if (k.mv_size <= len || memcmp(k.mv_data, prefix->from.bytes, len) != 0)
+            return 0;
+        const char *type = (const char *)k.mv_data + len;
+        size_t n = strnlen(type, k.mv_size - len);
+        r.from.len = at.len = len;
+        index_key_add(&r.from, type, n);
+        index_key_add(&r.from, "", 1);
+        index_key_add(&at, type, n);
+        index_key_add(&at, "\x01", 1); /* past every code of this type */
+        add_code(&r.from, code);
+        if ((rc = range_load(p->cur, &r, out)) < 0)
+            return rc;
+    }
+}
+
+static int pair_load(struct plan *p, const struct clause *subject, const struct alt *who,
+                     const struct alt *code, struct matches *out, bool *exact)
+{
+    struct key_range r = {.exact = false};
+    const char *type = who->system;
+    if (!type && strcmp(subject->param->name, "patient") == 0 && !strchr(who->code, '/'))
+        type = "Patient";
+    index_key_start(&r.from, param_slot_number(p->q->type, PARAM_SLOT_SUBJECT_CODE));
+    index_key_add(&r.from, who->code, strlen(who->code) + 1);
+    if (!type) {
+        *exact = false;
+        return untyped_load(p, &r, code, out);
+    }
+    index_key_add(&r.from, type, strlen(type) + 1);
+    add_code(&r.from, code);
+    *exact &= r.from.len < INDEX_KEY_MAX; /* else the key may have been cut */
+    return range_load(p->cur, &r, out);
+}
+
 static int subject_code_load(struct plan *p, struct matches *out, bool *used)
 {
-    const struct clause *subject = NULL, *code = NULL;
-    const struct resource_type *type = p->q->type;
-    struct key_range r = {.exact = false};
+    size_t subject = SIZE_MAX, code = SIZE_MAX;
+    bool exact = true;
     int rc = 0;
     *used = false;
     for (size_t i = 0; i < p->q->n; i++) {
@@ -69,27 +122,24 @@ static int subject_code_load(struct plan *p, struct matches *out, bool *used)
             continue;
         if (c->param->kind == PARAM_REFERENCE &&
             (strcmp(c->param->name, "patient") == 0 || strcmp(c->param->name, "subject") == 0))
-            subject = c;
+            subject = i;
         else if (strcmp(c->param->name, "code") == 0)
-            code = c;
+            code = i;
     }
-    if (!subject || !code || subject->n * code->n > QUERY_VALUES_MAX)
+    if (subject == SIZE_MAX || code == SIZE_MAX)
         return 0;
-    for (size_t i = 0; i < code->n; i++)
-        if (!code->alts[i].code)
+    const struct clause *s = &p->q->clauses[subject], *c = &p->q->clauses[code];
+    if (s->n * c->n > QUERY_VALUES_MAX)
+        return 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->alts[i].code)
             return 0;
     *used = true;
-    for (size_t i = 0; rc == 0 && i < subject->n; i++)
-        for (size_t j = 0; rc == 0 && j < code->n; j++) {
-            const struct alt *a = &code->alts[j];
-            index_key_start(&r.from, param_slot_number(type, PARAM_SLOT_SUBJECT_CODE));
-            index_key_add(&r.from, subject->alts[i].code, strlen(subject->alts[i].code) + 1);
-            index_key_add(&r.from, a->code, strlen(a->code) + 1);
-            if (a->system)
-                index_key_add(&r.from, a->system, strlen(a->system) + 1);
-            rc = range_load(p->cur, &r, out);
-        }
+    for (size_t i = 0; rc == 0 && i < s->n; i++)
+        for (size_t j = 0; rc == 0 && j < c->n; j++)
+            rc = pair_load(p, s, &s->alts[i], &c->alts[j], out, &exact);
     matches_sort(out);
+    p->done[subject] = p->done[code] = exact;
     return rc;
 }
 

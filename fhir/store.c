@@ -13,7 +13,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/text.h"
 
-#define FORMAT       "grasp-fhir 1"
+#define FORMAT       "grasp-fhir 2"
 #define MAP_START    (UINT64_C(64) << 30) /* address space, not disk: the file grows as it fills */
 #define MAP_FALLBACK (UINT64_C(1) << 30)  /* where address space is limited */
 #define READERS_MAX  510

@@ -136,6 +136,10 @@ int write_put(struct view *v, const struct put_request *put, struct prepared *p,
     if ((rc = buf_check(&text)) < 0 ||
         (rc = prepared_init(p, v->store, text.ptr, text.len, NULL)) < 0)
         goto out;
+    if (p->type != put->type || strcmp(p->id, put->id) != 0) { /* "\u0069d" is an id, too */
+        rc = err_set(GRASP_EINVAL, "the body's id or resourceType is written with escapes");
+        goto out;
+    }
     rc = view_put(v, p, version, now);
     *out = (struct record){.version = version,
                            .updated_us = now,
