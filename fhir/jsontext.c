@@ -35,8 +35,12 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
+/* Deeper levels are not indented further: a hostile text must not grow by its depth times its
+ * length. */
+#define INDENT_LEVELS 32
+
 /* What one token can add beyond its own bytes: a line end with its indent, a space. */
-#define SLACK (2 * JSONTEXT_DEPTH + 32)
+#define SLACK (2 * INDENT_LEVELS + 32)
 
 struct indenter {
     char *o;                /* where the next byte goes */
@@ -46,7 +50,7 @@ struct indenter {
 
 static void newline(struct indenter *w)
 {
-    size_t n = 2 * (size_t)w->depth;
+    size_t n = 2 * (size_t)(w->depth < INDENT_LEVELS ? w->depth : INDENT_LEVELS);
     *w->o++ = '\n';
     for (size_t i = 0; i < n; i += 16) /* SLACK has the room that the last step may overrun */
         memcpy(w->o + i, "                ", 16);

@@ -203,7 +203,7 @@ int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t
         rc = view_get(v, r.type, r.id, &old, &entry);
         if (rc < 0 && rc != GRASP_ENOTFOUND)
             return rc;
-        r.seq = rc == 0 ? entry.seq : OVERLAY_SEQ + v->overlay->n;
+        r.seq = entry.seq ? entry.seq : OVERLAY_SEQ + v->overlay->n;
         r.version = version ? version : entry.version + 1;
         return overlay_put(v->overlay, p->type, &r, false);
     }

@@ -284,6 +284,41 @@ static void an_overlay_is_seen_by_its_rollout_alone(void **state)
     fhir_overlay_free(o);
 }
 
+/* Deleted and written again in the overlay: the store's own must stay hidden. */
+static void an_overlay_replaces_what_it_deleted(void **state)
+{
+    struct fhir_store *s = *state;
+    struct fhir_overlay *o = fhir_overlay_new();
+    char ids[512];
+    int status;
+    assert_int_equal(create(s, o, "DELETE", "Patient/p1", NULL), 204);
+    json_t *body = get(s, o, "Patient", &status);
+    ids_of(body, ids, sizeof(ids));
+    assert_string_equal(ids, "p2 p3");
+    json_decref(body);
+    assert_int_equal(create(s, o, "PUT", "Patient/p1",
+                            "{\"resourceType\":\"Patient\",\"id\":\"p1\",\"gender\":\"other\"}"),
+                     201);
+    body = get(s, o, "Patient?gender=female,other", &status);
+    ids_of(body, ids, sizeof(ids));
+    assert_string_equal(ids, "p1");
+    assert_string_equal(json_str_at(body, "entry[0].resource.gender", ""), "other");
+    json_decref(body);
+    /* the same writes at another time read the same */
+    struct fhir_overlay *again = fhir_overlay_new();
+    assert_int_equal(create(s, again, "DELETE", "Patient/p1", NULL), 204);
+    assert_int_equal(create(s, again, "PUT", "Patient/p1",
+                            "{\"resourceType\":\"Patient\",\"id\":\"p1\",\"gender\":\"other\"}"),
+                     201);
+    body = get(s, o, "Patient", &status);
+    json_t *other = get(s, again, "Patient", &status);
+    assert_true(json_equal(body, other));
+    json_decref(body);
+    json_decref(other);
+    fhir_overlay_free(again);
+    fhir_overlay_free(o);
+}
+
 static void graders_get_what_was_stored(void **state)
 {
     json_t *list = NULL, *again = NULL;
@@ -334,6 +369,7 @@ int main(void)
         TEST(pages_stay_valid_while_data_changes),
         TEST(foreign_tokens_are_refused),
         TEST(an_overlay_is_seen_by_its_rollout_alone),
+        TEST(an_overlay_replaces_what_it_deleted),
         TEST(graders_get_what_was_stored),
         cmocka_unit_test(lenient_servers_skip_unknown_parameters),
     };

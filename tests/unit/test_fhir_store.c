@@ -132,6 +132,51 @@ static void the_map_grows(void **state)
     fhir_close(s);
 }
 
+struct reader {
+    struct fhir_store *store;
+    int bad;
+};
+
+static void *read_on(void *arg)
+{
+    struct reader *r = arg;
+    for (int i = 0; i < 500; i++) {
+        struct fhir_request rq = {.method = "GET", .target = "Patient?active=true&_count=5000"};
+        struct fhir_response rs = FHIR_RESPONSE_INIT;
+        if (fhir_handle(r->store, &rq, &rs) < 0 || rs.status != 200 ||
+            !strstr(rs.body.ptr, "\"total\""))
+            r->bad++;
+        fhir_response_release(&rs);
+    }
+    return NULL;
+}
+
+static void readers_go_on_while_one_writes(void **state)
+{
+    (void)state;
+    struct fhir_store *s = NULL;
+    struct reader readers[3];
+    pthread_t threads[3];
+    char text[128];
+    assert_int_equal(fhir_open(&s, NULL, NULL), 0);
+    assert_int_equal(mdb_env_set_mapsize(s->env, 1 << 18), 0); /* so that it must grow, too */
+    for (int i = 0; i < 3; i++) {
+        readers[i] = (struct reader){s, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, read_on, &readers[i]), 0);
+    }
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text),
+                 "{\"resourceType\":\"Patient\",\"id\":\"p%d\",\"active\":true}", i);
+        assert_int_equal(put(s, text), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(readers[i].bad, 0);
+    }
+    assert_int_equal(fhir_count(s, "Patient"), 300);
+    fhir_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +185,7 @@ int main(void)
         cmocka_unit_test(bad_resources_are_refused),
         cmocka_unit_test(a_store_is_opened_again),
         cmocka_unit_test(the_map_grows),
+        cmocka_unit_test(readers_go_on_while_one_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
