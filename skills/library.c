@@ -365,6 +365,9 @@ int library_open(struct library **out, const char *dir, int flags)
     if (!lib)
         return err_set(GRASP_ENOMEM, "out of memory");
     git_libgit2_init();
+    /* As git does: an object is on disk before a ref leads to it, also when the power fails. */
+    if (flags & (LIBRARY_WRITE | LIBRARY_CREATE))
+        git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     lib->lock_fd = -1;
     lib->flags = flags & LIBRARY_CREATE ? flags | LIBRARY_WRITE : flags;
     lib->dir = str_dup(dir);
