@@ -14,6 +14,7 @@
     X(fhir) \
     X(model) \
     X(journal) \
+    X(synth) \
     X(help)
 /* clang-format on */
 
