@@ -11,6 +11,7 @@
     X(eval) \
     X(run) \
     X(grade) \
+    X(skills) \
     X(fhir) \
     X(model) \
     X(journal) \
