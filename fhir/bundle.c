@@ -9,6 +9,7 @@
 #include "fhir/search.h"
 #include "runtime/base/err.h"
 
+#define ENTRY_GUESS  1500  /* bytes of a typical entry */
 #define INCLUDED_MAX 10000 /* resources that _include and _revinclude may add to a page */
 
 struct answer {
@@ -230,6 +231,7 @@ static void add_head(struct buf *out, const struct answer *a)
 static int add_bundle(struct answer *a, struct buf *out)
 {
     int rc = 0;
+    buf_grow(out, 1024 + ENTRY_GUESS * (a->after - a->first + a->included.n));
     add_head(out, a);
     buf_adds(out, ",\"link\":[");
     add_link(out, a, "self", NULL);

@@ -13,6 +13,12 @@
  *     fhir_response_release(&rs);
  *     fhir_close(store);
  *
+ * The same requests on the same data get the same bytes, whenever they are made: a searchset's id
+ * is a hash of what it shows, its meta.lastUpdated the latest that any stored resource says, and
+ * writes into an overlay are stamped with a time that follows it, not with the clock. A next link
+ * names the last resource shown and how far the store had grown, so it stays valid while data
+ * changes.
+ *
  * One request function serves everybody (DESIGN.md D5). Resources are kept as the JSON text they
  * came in; searches run on indexes. A store may be used from several threads: readers run side by
  * side, writers one after the other. One process opens a store's directory once.

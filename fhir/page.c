@@ -152,7 +152,7 @@ int page_token_write(struct buf *out, struct view *v, const struct query *q, uin
                      const struct page_token *token)
 {
     uint8_t bytes[TOKEN_BYTES], *p = bytes + 9;
-    struct sort_value values[QUERY_SORTS_MAX];
+    struct sort_value values[QUERY_SORTS_MAX] = {0};
     struct sort_row row = {.values = values};
     int rc = fill_row(v, q, last, &row);
     if (rc < 0)

@@ -81,7 +81,7 @@ static int get_id(struct view *v, const char *type, const char *id, struct id_en
 int view_get(struct view *v, const char *type, const char *id, struct record *out,
              struct id_entry *entry)
 {
-    struct id_entry unused;
+    struct id_entry unused = {0};
     entry = entry ? entry : &unused;
     const struct overlay_entry *e = v->overlay ? overlay_find(v->overlay, type, id) : NULL;
     if (e) {
