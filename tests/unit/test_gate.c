@@ -472,6 +472,49 @@ static void next_gives_every_probe_once(void **state)
     gate_release(&g);
 }
 
+/* What stops losers soonest: the passing side at first, the failing side for an arm that stays
+ * clean there; within a side, where others went wrong before. */
+static void next_begins_where_it_ends_soonest(void **state)
+{
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    struct gate g;
+    bool side[36];
+    size_t order[36];
+    (void)state;
+    for (size_t i = 0; i < 36; i++)
+        side[i] = i < 18;
+    assert_int_equal(gate_init(&g, &rules, side, 36, 2), 0);
+    for (size_t i = 0; i < 36; i++)
+        g.base[i] = side[i] ? OUTCOME_FAIL : OUTCOME_PASS;
+    gate_update(&g);
+    assert_int_equal(gate_next(&g, 0, 36, order), 36);
+    for (size_t i = 0; i < 36; i++) /* nothing known: in order */
+        assert_int_equal(order[i], (i + 18) % 36);
+
+    g.past[30] = (struct gate_past){.wrong = 3, .seen = 3};
+    g.past[20] = (struct gate_past){.wrong = 0, .seen = 3};
+    g.past[4] = (struct gate_past){.wrong = 1, .seen = 4};
+    gate_next(&g, 0, 36, order);
+    assert_int_equal(order[0], 30);
+    assert_int_equal(order[17], 20);
+    assert_int_equal(order[35], 4);
+    g.arm[1].outcomes[25] = OUTCOME_INVALID; /* another arm, this update: counts double */
+    g.arm[1].outcomes[26] = OUTCOME_PASS;
+    gate_next(&g, 0, 36, order);
+    assert_int_equal(order[0], 30);
+    assert_int_equal(order[1], 25);
+    assert_int_equal(order[16], 26);
+
+    for (size_t i = 18; i < 32; i++)
+        g.arm[0].outcomes[i] = OUTCOME_PASS;
+    for (size_t i = 0; i < 12; i++)
+        g.arm[0].outcomes[i] = OUTCOME_FAIL;
+    gate_update(&g);
+    assert_int_equal(gate_next(&g, 0, 1, order), 1);
+    assert_in_range(order[0], 12, 17);
+    gate_release(&g);
+}
+
 static void coverage(void **state)
 {
     struct gate_rules rules = GATE_RULES_DEFAULT;
@@ -642,6 +685,7 @@ int main(void)
         cmocka_unit_test(early_stop_decides_alike),
         cmocka_unit_test(stops_say_why),
         cmocka_unit_test(next_gives_every_probe_once),
+        cmocka_unit_test(next_begins_where_it_ends_soonest),
         cmocka_unit_test(coverage),
         cmocka_unit_test(names),
         cmocka_unit_test(evidence_reads_well),
