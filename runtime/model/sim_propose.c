@@ -292,11 +292,11 @@ void sim_propose(struct sim_prompt *p)
     enum sim_mechanism m = group_mechanism(p, sim_chance(p->key, 5, 0));
     const struct sim_record *drop = NULL;
     json_t *e = NULL, *list = json_array();
-    if (dice < 0.10 || (m == MECH_UNCLEAR && dice < 0.6)) {
+    if (dice < 0.07 || (m == MECH_UNCLEAR && dice < 0.6)) {
         const struct sim_advice *u = &sim_useless[(size_t)(shape * 3)];
         struct sim_text name = text_of(u->names[sim_chance(p->key, 6, 0) < 0.5]);
         e = edit(skill_named(p, name) ? "MODIFY" : "ADD", name, u, KIND_GOOD, "");
-    } else if (dice < 0.16 && p->n_skills) { /* says again what a skill of the library says */
+    } else if (dice < 0.11 && p->n_skills) { /* says again what a skill of the library says */
         const struct sim_record *s = &p->skills[(size_t)(shape * (double)p->n_skills)];
         enum sim_mechanism old = sim_mechanism_of_skill(s->text);
         if (old != MECH_UNCLEAR) {
@@ -304,14 +304,14 @@ void sim_propose(struct sim_prompt *p)
             e = edit(skill_named(p, other) ? "MODIFY" : "ADD", other, &sim_advices[old], KIND_DRAFT,
                      "");
         }
-    } else if (dice < 0.22 && p->n_skills && ((drop = superfluous(p, false)) || shape < 0.3)) {
+    } else if (dice < 0.15 && p->n_skills && ((drop = superfluous(p, false)) || shape < 0.3)) {
         /* harm, a repetition, or (a mistake) whatever it takes for superfluous */
         e = remove_of(drop ? drop : &p->skills[(size_t)(shape * 3 * (double)p->n_skills)]);
     } else if (m != MECH_UNCLEAR) {
         e = improve(p, m,
-                    shape < 0.46   ? KIND_GOOD
-                    : shape < 0.58 ? KIND_DRAFT
-                    : shape < 0.70 ? KIND_NARROW
+                    shape < 0.53   ? KIND_GOOD
+                    : shape < 0.62 ? KIND_DRAFT
+                    : shape < 0.71 ? KIND_NARROW
                                    : KIND_BROAD);
     }
     bool adds = e && strcmp(json_str_at(e, "action", ""), "ADD") == 0;

@@ -190,7 +190,10 @@ static void baseline_and_best(struct bench *b, const char *skills_file, double l
         double without = percent(sum_without.right_of[f], sum_without.all_of[f]);
         double with = percent(sum_with.right_of[f], sum_with.all_of[f]);
         print_message("# family %2d: %5.1f -> %5.1f\n", f, without, with);
-        off_band += !(without >= 8 && without <= 75) || !(with >= 75 && with < 100);
+        /* v2 task1 hangs on the real date, which its wording does not give. */
+        bool undated = b->grader.benchmark == BENCHMARK_V2 && f == 1;
+        off_band +=
+            !(without >= 8 && without <= 75) || !(with >= (undated ? 50 : 75) && with < 100);
     }
     struct sim_world w = {{0}, NULL, NULL, NULL, false};
     struct task_set *splits[] = {&b->val, &b->id_test, &b->test};
@@ -224,6 +227,16 @@ static void v1_bands(void **state)
     if (!bench_open(&b, BENCHMARK_V1))
         skip();
     baseline_and_best(&b, "tests/data/sim/skills_v1.md", 35, 45, 85);
+    bench_close(&b);
+}
+
+static void v2_bands(void **state)
+{
+    (void)state;
+    struct bench b;
+    if (!bench_open(&b, BENCHMARK_V2))
+        skip();
+    baseline_and_best(&b, "tests/data/sim/skills_v2.md", 33, 47, 80);
     bench_close(&b);
 }
 
@@ -311,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(v1_bands),
+        cmocka_unit_test(v2_bands),
         cmocka_unit_test(released_libraries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
