@@ -146,7 +146,7 @@ static bool age(struct grading *g)
     int64_t year, year_now;
     int month, day, month_now, day_now;
     struct pytime now;
-    if (strlen(born) != 10 || !pytime_parse(born, 10, &birth) || born[5] == 'W')
+    if (!pytime_parse(born, 10, &birth) || born[5] == 'W')
         return grading_fail(g, "data: no patient with a full birthDate");
     pytime_parse(NOW, strlen(NOW), &now);
     civil_from_days(pytime_date(&birth), &year, &month, &day);

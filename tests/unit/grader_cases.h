@@ -245,7 +245,7 @@ static inline json_t *case_messages(const json_t *v, const char *base)
     case_say(messages, "user", json_str_at(v, "task.instruction", ""));
     if (!json_bool_at(v, "blind", false)) {
         case_say(messages, "agent", "GET http://fhir.test/r4/Patient?identifier=x");
-        case_say(messages, "user", "{\"resourceType\":\"Bundle\"}");
+        case_say(messages, "user", json_str_at(v, "told", "{\"resourceType\":\"Bundle\"}"));
     }
     json_array_foreach(json_object_get(v, "posts"), i, post)
     {
