@@ -89,7 +89,7 @@ static bool literal_text(struct parser *q, bool raw, bool bytes, char **to)
         q->p++;
         if (c != '\\') {
             *(*to)++ = c;
-        } else if (q->p >= q->end) {
+        } else if (q->p >= q->end || !*q->p || (bytes && (unsigned char)*q->p >= 0x80)) {
             return false;
         } else if (raw) {
             *(*to)++ = c;
