@@ -505,6 +505,39 @@ static void readers_work_meanwhile(void **state)
     got_release(&a);
 }
 
+static void two_runs_that_pay_get_one_answer(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    int fd[2], status;
+    char c;
+    assert_int_equal(pipe(fd), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct loop *loop;
+        if (read(fd[0], &c, 1) != 1 || loop_open(&loop) < 0)
+            _exit(1);
+        p->loop = loop;
+        p->fake.padding = 5;
+        open_with(p, 0, JOURNAL_MAP_START);
+        ask(p, &a, "x");
+        turn(p);
+        close_all(p);
+        _exit(a.times == 1 ? 0 : 1);
+    }
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "x"); /* on its way ... */
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    turn(p); /* ... and answered after the other one's was written */
+    assert_int_equal(p->fake.calls, 1);
+    assert_int_equal(strlen(a.text), strlen("answer to x/0") + 5);
+    close(fd[0]);
+    close(fd[1]);
+    got_release(&a);
+}
+
 /* The bytes of a file, changed where `find` is. */
 static void damage(const char *dir, const char *find, size_t len)
 {
@@ -870,6 +903,7 @@ int main(void)
         T(the_map_grows),
         T(a_kill_loses_no_delivered_answer),
         T(readers_work_meanwhile),
+        T(two_runs_that_pay_get_one_answer),
         T(damaged_entries_are_missing),
         T(a_collision_is_seen),
         T(foreign_journals_are_refused),
