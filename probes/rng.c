@@ -24,9 +24,10 @@ static void seed_word(struct rng *r, uint32_t s)
 void rng_init(struct rng *r, uint64_t seed)
 {
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t len = key[1] ? 2 : 1, *mt = r->mt, i = 1, j = 0;
+    uint32_t len = key[1] ? 2 : 1, *mt, i = 1, j = 0;
 
     seed_word(r, 19650218);
+    mt = r->mt;
     for (uint32_t k = N; k; k--) {
         mt[i] = (mt[i] ^ ((mt[i - 1] ^ (mt[i - 1] >> 30)) * UINT32_C(1664525))) + key[j] + j;
         if (++i == N) {
