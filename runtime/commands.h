@@ -11,6 +11,7 @@
     X(eval) \
     X(run) \
     X(grade) \
+    X(doctor) \
     X(skills) \
     X(fhir) \
     X(model) \
