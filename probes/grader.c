@@ -65,14 +65,14 @@ static bool message_has(const struct message *m, const char *text)
     return memmem(m->text, m->len, text, strlen(text)) != NULL;
 }
 
-/* The URL is what follows the fifth character of the first line, whatever the first four are; the
- * payload is the rest, and must parse. */
+/* The URL is the first line from the fifth character on, whatever the first four are; the payload
+ * is the rest, and must parse. */
 static bool read_post(struct grading *g, const struct message *m, struct post *post)
 {
     const char *end = m->text + m->len, *line = memchr(m->text, '\n', m->len);
     if (!line)
         return false;
-    post->url = m->text + 4 < line ? m->text + 4 : line;
+    post->url = m->text + utf8_prefix(m->text, (size_t)(line - m->text), 4);
     post->url_len = (size_t)(line - post->url);
     py_strip(&post->url, &post->url_len);
     return py_json(&g->arena, line + 1, (size_t)(end - line - 1), &post->payload);
@@ -150,7 +150,7 @@ json_t *grader_expected(const struct task *task)
 bool check_silent(struct grading *g)
 {
     if (g->has_post)
-        return grading_fail(g, "has_post: a POST (or the word) in a task that asks for none");
+        return grading_fail(g, "has_post: a POST (or the word) where nothing is to be sent");
     return true;
 }
 

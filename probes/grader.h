@@ -2,14 +2,29 @@
  * grader.h - the graders of MedAgentBench v1 and v2: pure functions of (task, trace, resources).
  *
  *     struct strlist queries = {0};
- *     grader_searches(task, &settings, &queries);      //
- * "Observation?patient=S1&code=MG&_count=5000"
- *     ... run them; found[i] = array of resources of queries.v[i] ...
+ *     grader_searches(task, &settings, &queries);   // "Observation?patient=S1&code=MG&_count=5000"
+ *     ... run them; found[i] = array of the resources that answer queries.v[i] ...
  *     struct verdict v;
  *     grader_grade(task, &settings, &trace, found, &v);
  *
- * Searches depend on the task alone; what a trace says never reaches the FHIR server. Rules:
- * spec/benchmarks.md.
+ * Searches depend on the task alone; what a trace says never reaches the FHIR server. Resources are
+ * given as they stand in the store, in its order, `meta` included. The parameters used are patient,
+ * identifier, status, and code with commas as "or" (the code of any coding, or the text).
+ *
+ * A verdict's reason begins with the name of the first check that failed; grader_tags goes by it:
+ *
+ *     ok
+ *     no_answer               no text was handed to FINISH
+ *     answer: WHY             the text is not the answer
+ *     has_post: WHY           a POST (or the word) where none may be
+ *     posts: missing|extra    too few or too many accepted POSTs, or none that is the wanted order
+ *     url: WHY                sent to the wrong place
+ *     payload.PATH: WHY       a field of the payload; payload[1].PATH where there are several
+ *     data: WHY               the patient's data stops the grader: no behaviour can be right
+ *     task: WHY               the task object lacks something
+ *
+ * It says what kind of thing is wrong and never what would have been right, so that it can be shown
+ * to a model that learns from it.
  */
 #ifndef GRASP_PROBES_GRADER_H
 #define GRASP_PROBES_GRADER_H
@@ -36,8 +51,8 @@ struct trace {
 
 struct verdict {
     bool correct;
-    char reason[160]; /* the first check that failed ("payload.dosageInstruction[0].route"), or "ok"
-                       */
+    char reason[160]; /* the first check that failed ("payload.dosageInstruction[0].route: an object
+                         where a string is expected"), or "ok" */
 };
 
 /* Appends the searches the task's grader needs; GRASP_EINVAL for a family it does not know. */

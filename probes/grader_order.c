@@ -1,7 +1,6 @@
 /* grader_order.c - what v2's graders look for in accepted posts: printed text, and the envelope of
  * an order. */
 #include <string.h>
-#include <strings.h>
 
 #include "probes/grading_v2.h"
 
@@ -65,7 +64,7 @@ enum order word_is(struct grading *g, const struct pyvalue *payload, const char 
     const struct pyvalue *v = py_get(payload, field);
     if (v && v->kind != PY_STR)
         return stops(g, field, v);
-    if (v && v->n == strlen(word) && strncasecmp(v->s, word, v->n) == 0)
+    if (v && v->n == strlen(word) && str_caseeq(v->s, word))
         return ORDER_WANTED;
     return ORDER_OTHER;
 }

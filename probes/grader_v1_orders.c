@@ -2,7 +2,6 @@
  * their order, and the rules they name. */
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 #include "probes/grading_v1.h"
 #include "runtime/base/buf.h"
@@ -83,7 +82,7 @@ static bool check_route_oral(struct grading *g, const struct check *c, const str
     const char *s = route->s;
     size_t n = route->n;
     py_strip(&s, &n);
-    return (n == 4 && strncasecmp(s, "oral", 4) == 0) || wrong_value(g, c);
+    return (n == 4 && str_casestr(s, "oral") == s) || wrong_value(g, c);
 }
 
 static bool check_dose(struct grading *g, const struct check *c, const struct pyvalue *v,

@@ -1,19 +1,7 @@
 /*
  * grading.h - private to the graders: what one grading knows, and the checks they are made of.
  *
- * Checks return false when they fail, and the first failure writes the reason. A reason begins with
- * the name of the check, so that grader_tags and reports can go by it:
- *
- *     ok
- *     no_answer               no text was handed to FINISH
- *     answer: WHY             the text is not the answer
- *     has_post: WHY           a POST where none may be
- *     posts: WHY              too few or too many accepted POSTs ("posts: missing", "posts: extra")
- *     url: WHY                sent to the wrong place
- *     payload.PATH: WHY       a field of the payload; payload[1].PATH where two are asked for
- *     data: WHY               the patient's data stops the grader; no behaviour can be right
- *
- * A reason says what kind of thing is wrong and never what would have been right.
+ * Checks return false when they fail, and the first failure writes the reason (see grader.h).
  */
 #ifndef GRASP_PROBES_GRADING_H
 #define GRASP_PROBES_GRADING_H

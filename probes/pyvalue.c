@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "probes/pyparse.h"
 #include "probes/pyprint.h"
@@ -182,9 +181,9 @@ void py_strip(const char **s, size_t *len)
 /* "inf", "nan" and their long forms, in any case. */
 static bool special_float(const char *s, double *out)
 {
-    if (strcasecmp(s, "inf") == 0 || strcasecmp(s, "infinity") == 0)
+    if (str_caseeq(s, "inf") || str_caseeq(s, "infinity"))
         *out = INFINITY;
-    else if (strcasecmp(s, "nan") == 0)
+    else if (str_caseeq(s, "nan"))
         *out = NAN;
     else
         return false;
