@@ -80,7 +80,8 @@ bool py_eq_str(const struct pyvalue *v, const char *text)
 /* Integer equals double, exactly: no rounding of the integer on the way. */
 static bool int_eq_double(int64_t i, double d)
 {
-    return d >= -0x1p63 && d < 0x1p63 && (int64_t)d == i && (double)(int64_t)d == d;
+    return d >= -9223372036854775808.0 && d < 9223372036854775808.0 && (int64_t)d == i &&
+           (double)(int64_t)d == d;
 }
 
 bool py_eq_num(const struct pyvalue *v, double number)
