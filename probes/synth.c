@@ -291,13 +291,14 @@ static int write_configuration(struct synth *s)
              s->n, s->settings->seed, s->clinic->version);
     buf_addf(&b, "#     grasp synth --benchmark %s --patients %zu --seed %" PRIu64 " --out DIR\n\n",
              s->clinic->version, s->n, s->settings->seed);
-    buf_adds(&b,
-             "model:\n  kind: simulated         # or openai, with base_url, name and api_key\n\n"
-             "cycle:\n  epochs: 5\n  update_every: 48\n  batch_concurrency: 64\n  grpo_k: 4\n"
-             "  grpo_eval_n: 36\n  max_learned_skills: 10\n  max_rounds: 8\n  seed: 1\n\n"
-             "data:\n  dev: tasks/split_dev.json\n  val: tasks/split_val.json\n"
-             "  id_test: tasks/split_id_test.json\n  test: tasks/split_test.json\n"
-             "  full: tasks/all_tasks.json\n  funcs: tasks/funcs.json\n\n");
+    buf_adds(&b, "model:\n  kind: simulated         # or openai, with base_url, name and api_key\n"
+                 "  temperature: 0          # the same request is paid for once\n\n"
+                 "cycle:\n  epochs: 5\n  update_every: 48\n  batch_concurrency: 64\n  grpo_k: 4\n"
+                 "  grpo_eval_n: 36\n  max_learned_skills: 10\n  proposal_temperature: 1\n  "
+                 "max_rounds: 8\n  seed: 1\n\n"
+                 "data:\n  dev: tasks/split_dev.json\n  val: tasks/split_val.json\n"
+                 "  id_test: tasks/split_id_test.json\n  test: tasks/split_test.json\n"
+                 "  full: tasks/all_tasks.json\n  funcs: tasks/funcs.json\n\n");
     buf_addf(&b, "benchmark:\n  version: %s\n", s->clinic->version);
     if (s->settings->benchmark == BENCHMARK_V2)
         buf_addf(&b, "  today: %s\n", SYNTH_TODAY);

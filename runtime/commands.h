@@ -12,6 +12,7 @@
     X(run) \
     X(grade) \
     X(doctor) \
+    X(report) \
     X(skills) \
     X(fhir) \
     X(model) \
