@@ -12,7 +12,10 @@
     X(show) \
     X(log) \
     X(evidence) \
-    X(rejected)
+    X(rejected) \
+    X(blame) \
+    X(diff) \
+    X(verify)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;

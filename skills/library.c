@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <git2/sys/mempack.h>
+
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -147,6 +149,21 @@ int library_identity_set(struct library *lib, const char *name, const char *emai
     return rc < 0 ? library_git_error(rc, "cannot set the author") : 0;
 }
 
+/* New objects go to the store of the highest priority: one in memory. */
+static int keep_in_memory(struct library *lib)
+{
+    enum { FIRST = 1000 };
+    git_odb *odb = NULL;
+    git_odb_backend *memory = NULL;
+    int rc = git_repository_odb(&odb, lib->repo);
+    if (rc == 0)
+        rc = git_mempack_new(&memory);
+    if (rc == 0)
+        rc = git_odb_add_backend(odb, memory, FIRST); /* the odb owns it now */
+    git_odb_free(odb);
+    return rc < 0 ? library_git_error(rc, "cannot open the objects of '%s'", lib->dir) : 0;
+}
+
 /* Opens what is there; GRASP_ENOTFOUND when the directory itself is no repository. */
 static int open_repo(struct library *lib)
 {
@@ -155,7 +172,9 @@ static int open_repo(struct library *lib)
         return library_git_error(rc, "cannot open the library '%s'", lib->dir);
     free(lib->gitdir);
     lib->gitdir = str_dup(git_repository_path(lib->repo));
-    return lib->gitdir ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    if (!lib->gitdir)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    return lib->flags & LIBRARY_MEMORY ? keep_in_memory(lib) : 0;
 }
 
 /* Which branch is ours: the one that HEAD names. */

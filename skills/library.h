@@ -29,7 +29,13 @@ struct oid {
     char hex[41]; /* "" is none */
 };
 
-enum { LIBRARY_READ = 0, LIBRARY_WRITE = 1, LIBRARY_CREATE = 2, LIBRARY_BARE = 4 };
+enum {
+    LIBRARY_READ = 0,
+    LIBRARY_WRITE = 1,
+    LIBRARY_CREATE = 2,
+    LIBRARY_BARE = 4,
+    LIBRARY_MEMORY = 8, /* objects made stay in memory: to try things on a library only read */
+};
 
 /* A library is a git repository whose root holds the file .grasp-library; for reading, a folder
  * skills/ is enough. Bare repositories are fine: they have no working tree to follow.
@@ -107,6 +113,7 @@ struct library_commit_info {
     struct oid commit, tree, parent; /* first parent, "" for the root */
     char *subject, *body;
     struct strlist keys, values; /* trailers in order */
+    size_t parents;              /* more than one: a merge */
     int64_t when;
 };
 void library_commit_release(struct library_commit_info *c);
@@ -124,5 +131,10 @@ int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, voi
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
 /* Every object that has an evidence note; `ref` is the id of the note's blob. */
 int library_notes(struct library *lib, library_ref_fn fn, void *arg);
+
+/* Every evidence note that was changed or removed after it had been written, from the history of
+ * the notes: `ref` is the id of the notes' commit that did it, `commit` what the note is on. Notes
+ * are written once, so each of these was altered by hand. */
+int library_note_changes(struct library *lib, library_ref_fn fn, void *arg);
 
 #endif

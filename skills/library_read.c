@@ -56,7 +56,8 @@ static int fill(const git_commit *commit, struct library_commit_info *info)
     *info = (struct library_commit_info){0};
     library_oid_out(&info->commit, git_commit_id(commit));
     library_oid_out(&info->tree, git_commit_tree_id(commit));
-    if (git_commit_parentcount(commit) > 0)
+    info->parents = git_commit_parentcount(commit);
+    if (info->parents > 0)
         library_oid_out(&info->parent, git_commit_parent_id(commit, 0));
     info->when = (int64_t)git_commit_time(commit) * NS_PER_SEC;
     int rc = split_message(git_commit_message(commit), info);
