@@ -242,7 +242,7 @@ git merge -q -s ours --no-edit "$CAND"
 END
 tamper "another baseline in a candidate's note" "not measured as the others" <<'END'
 c=$(git for-each-ref --format='%(objectname)' "${CAND%/*}" | tail -n 1)
-sh "$NOTE" "$c" '.probes |= map(if .base == "fail" and .cand == "fail" then .base = "error" else . end)'
+sh "$NOTE" "$c" '.probes |= map(if .base == "fail" and .cand != "pass" then .base = "invalid" else . end)'
 sh "$FORGET"
 END
 
