@@ -114,7 +114,7 @@ const struct sim_word sim_words[] = {
     {"dob", TOPIC(T_MRN)}, {"birth", TOPIC(T_MRN)}, {"name", TOPIC(T_MRN)},
     {"attribute", TOPIC(T_PATIENT)}, {"demographic", TOPIC(T_PATIENT)},
     {"blood", TOPIC(T_BP)}, {"bp", TOPIC(T_BP)}, {"referral", TOPIC(T_REFERRAL)},
-    {"refer", TOPIC(T_REFERRAL)}, {"ct", TOPIC(T_CT)}, {"renal", TOPIC(T_CT)},
+    {"refer", TOPIC(T_REFERRAL)}, {"study", TOPIC(T_CT)}, {"scan", TOPIC(T_CT)}, {"device", TOPIC(T_CATHETER)}, {"ct", TOPIC(T_CT)}, {"renal", TOPIC(T_CT)},
     {"dvt", TOPIC(T_DVT)}, {"heparin", TOPIC(T_DVT)}, {"anticoagulant", TOPIC(T_DVT)},
     {"prophylaxis", TOPIC(T_DVT)}, {"heart", TOPIC(T_HEART)}, {"heartrate", TOPIC(T_HEART)},
     {"catheter", TOPIC(T_CATHETER)}, {"neoplasm", TOPIC(T_KIDNEY)}, {"kidney", TOPIC(T_KIDNEY)},
