@@ -6,7 +6,6 @@
  * same state (run.json keeps the run's id, its start, its identity and the time of each decision),
  * finds them there, and goes on.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/decision.h"
 #include "runtime/learn.h"
 
 static int write_state(struct learn *l)
@@ -162,171 +162,29 @@ void record_close(struct learn *l)
 /* --- commits -----------------------------------------------------------------------------------
  */
 
-static void plural(struct buf *b, int n, const char *one, const char *many)
+static struct decision decision_of(struct learn *l, const struct probe_set *p, const struct gate *g)
 {
-    buf_addf(b, "%d %s", n, n == 1 ? one : many);
+    return (struct decision){.lib = l->lib,
+                             .head = &l->head,
+                             .run = l->run_id,
+                             .epoch = l->epoch,
+                             .update = l->update,
+                             .number = l->updates,
+                             .writer = session_model(l->s, true)->name,
+                             .executor = session_model(l->s, false)->name,
+                             .probes = p,
+                             .gate = g};
 }
 
-static void subject_of(const struct candidate *c, const struct gate_arm *arm, struct buf *out)
+static struct judged judged_of(const struct candidate *c)
 {
-    const struct gate_score *s = &arm->score;
-    proposal_describe(&c->proposal, out);
-    if (arm->stop == GATE_FINISHED)
-        buf_addf(out, ": %+d (", s->score);
-    else
-        buf_addf(out, ": stopped after %d probes (", s->failing + s->passing);
-    plural(out, s->fixes, "fix", "fixes");
-    buf_adds(out, ", ");
-    plural(out, s->regressions, "regression", "regressions");
-    buf_addch(out, ')');
-}
-
-/* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
-static void body_of(const char *reason, struct buf *out)
-{
-    enum { MOST = 600, WIDTH = 72 };
-    size_t len = reason ? utf8_cut(reason, strlen(reason), MOST) : 0, column = 0;
-    for (size_t i = 0; i < len;) {
-        while (i < len && (unsigned char)reason[i] <= ' ')
-            i++;
-        size_t n = 0;
-        while (i + n < len && (unsigned char)reason[i + n] > ' ')
-            n++;
-        if (!n)
-            break;
-        if (column)
-            buf_addch(out, column + 1 + n > WIDTH ? '\n' : ' ');
-        column = column && column + 1 + n <= WIDTH ? column + 1 + n : n;
-        buf_add(out, reason + i, n);
-        i += n;
-    }
-}
-
-enum { MAX_TRAILERS = 16, TRAILER_TEXT = 96 };
-struct trailers {
-    struct trailer v[MAX_TRAILERS];
-    char text[MAX_TRAILERS][TRAILER_TEXT];
-    size_t n;
-};
-
-__attribute__((format(printf, 3, 4))) static void trailer(struct trailers *t, const char *key,
-                                                          const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(t->text[t->n], TRAILER_TEXT, fmt, ap);
-    va_end(ap);
-    for (char *p = t->text[t->n]; *p; p++)
-        if ((unsigned char)*p < ' ')
-            *p = ' ';
-    t->v[t->n] = (struct trailer){key, t->text[t->n]};
-    t->n++;
-}
-
-static void run_trailers(const struct learn *l, struct trailers *t)
-{
-    trailer(t, "Run", "%s", l->run_id);
-    trailer(t, "Epoch", "%d", l->epoch);
-    trailer(t, "Update", "%d", l->update);
-    trailer(t, "Writer-Model", "%s", session_model(l->s, true)->name);
-    trailer(t, "Executor-Model", "%s", session_model(l->s, false)->name);
-}
-
-static void gate_trailers(const struct gate_arm *arm, struct trailers *t)
-{
-    const struct gate_score *s = &arm->score;
-    trailer(t, "Gate-Score", "%d", s->score);
-    trailer(t, "Gate-Fixes", "%d/%d", s->fixes, s->failing);
-    trailer(t, "Gate-Regressions", "%d/%d", s->regressions, s->passing);
-    trailer(t, "Gate-Baseline", "%d %s, %d %s", s->base_fixes, s->base_fixes == 1 ? "fix" : "fixes",
-            s->base_regressions, s->base_regressions == 1 ? "regression" : "regressions");
-    if (arm->stop != GATE_FINISHED)
-        trailer(t, "Gate-Stopped", "%s", gate_stop_name(arm->stop));
-}
-
-static int commit_candidate(struct learn *l, struct candidate *c, const struct gate_arm *arm,
-                            const struct oid *probes, int64_t when)
-{
-    struct buf subject = BUF_INIT, body = BUF_INIT;
-    struct trailers t = {0};
-    if (arm) {
-        subject_of(c, arm, &subject);
-        gate_trailers(arm, &t);
-    } else {
-        proposal_describe(&c->proposal, &subject);
-        buf_adds(&subject, ": unmeasured");
-        trailer(&t, "Gate-Score", "unmeasured");
-    }
-    body_of(c->reason, &body);
-    run_trailers(l, &t);
-    if (probes)
-        trailer(&t, "Probe-Set", "%s", probes->hex);
-    struct commit_text text = {.subject = subject.ptr,
-                               .body = body.len ? body.ptr : NULL,
-                               .trailers = t.v,
-                               .n = t.n,
-                               .when = when};
-    int rc = buf_check(&subject);
-    if (rc == 0)
-        rc = library_commit(l->lib, &c->tree, &l->head, &text, &c->commit);
-    buf_release(&subject);
-    buf_release(&body);
-    return rc;
-}
-
-/* The probe set as a blob: one line a probe, its side and id. */
-static int probe_blob(struct learn *l, const struct probe_set *p, struct oid *blob)
-{
-    struct buf text = BUF_INIT;
-    for (size_t i = 0; i < p->n; i++)
-        buf_addf(&text, "%s %s\n", p->v[i].failing ? "failing" : "passing", p->v[i].task->id);
-    int rc = buf_check(&text);
-    if (rc == 0)
-        rc = library_blob(l->lib, text.ptr, text.len, blob);
-    buf_release(&text);
-    return rc;
-}
-
-static const char *fate_of(const struct candidate *c, const struct gate *g, size_t arm, int winner)
-{
-    const struct gate_arm *a = &g->arm[arm];
-    if ((int)arm == winner)
-        return "accepted";
-    if (c->fate)
-        return c->fate;
-    if (a->stop != GATE_FINISHED)
-        return gate_stop_name(a->stop);
-    return a->score.eligible ? "beaten" : a->score.score > 0 ? "regressions" : "score";
-}
-
-/* Up to ten tasks that the edit repaired: what it is good for, in the words of the probe set. */
-static json_t *triggering(const struct gate *g, size_t arm, const struct probe_set *p)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < p->n && json_array_size(out) < 10; i++)
-        if (p->v[i].failing && g->arm[arm].outcomes[i] == OUTCOME_PASS)
-            json_array_append_new(out, json_string(p->v[i].task->id));
-    return out;
-}
-
-static json_t *evidence_of(struct learn *l, const struct probe_set *p, const struct gate *g,
-                           size_t arm, const struct candidate *c, const char *const *ids,
-                           int winner)
-{
-    json_t *v = gate_evidence(g, arm, ids);
-    json_t *more = json_pack(
-        "{s:s, s:i, s:i, s:i, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "run", l->run_id, "epoch",
-        l->epoch, "update", l->update, "proposal", c->k, "revision", (int)c->revision, "fate",
-        fate_of(c, g, arm, winner), "edit", proposal_to_json(&c->proposal), "parent", l->head.hex,
-        "tree", c->tree.hex, "writer_model", session_model(l->s, true)->name, "executor_model",
-        session_model(l->s, false)->name, "triggering_tasks", triggering(g, arm, p));
-    if (!v || !more || json_object_update_new(v, more) < 0) {
-        json_decref(v);
-        return NULL;
-    }
-    if (c->confirm)
-        json_object_set(v, "confirm", c->confirm);
-    return v;
+    return (struct judged){.proposal = &c->proposal,
+                           .tree = &c->tree,
+                           .reason = c->reason,
+                           .fate = c->fate,
+                           .confirm = c->confirm,
+                           .k = c->k,
+                           .revision = c->revision};
 }
 
 /* Shown to the writer when `rejected_memory` is on. */
@@ -343,50 +201,38 @@ static void remember_rejected(struct learn *l, const struct candidate *c, const 
     buf_release(&edit);
 }
 
-static int record_one(struct learn *l, const struct probe_set *p, const struct gate *g, size_t arm,
-                      struct candidate *c, const char *const *ids, const struct oid *blob,
-                      int winner, int64_t when)
+static int record_one(struct learn *l, const struct decision *d, size_t arm, struct candidate *c,
+                      bool accepted)
 {
-    int rc = commit_candidate(l, c, &g->arm[arm], blob, when);
-    json_t *evidence = rc == 0 ? evidence_of(l, p, g, arm, c, ids, winner) : NULL;
-    if (rc == 0 && !evidence)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = library_note(l->lib, &c->commit, evidence, when);
-    if (rc == 0 && (int)arm != winner)
-        rc = library_keep(l->lib, &c->commit, l->run_id, l->updates, (int)arm);
-    if (rc == 0) {
-        json_object_set_new(evidence, "commit", json_string(c->commit.hex));
-        json_array_append(l->log, evidence);
-        if ((int)arm != winner)
-            remember_rejected(l, c, fate_of(c, g, arm, winner));
-        struct buf line = BUF_INIT;
-        subject_of(c, &g->arm[arm], &line);
-        log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
-                 (int)arm == winner ? "accepted" : "refused");
-        buf_release(&line);
-    }
-    json_decref(evidence);
-    return rc;
+    const struct gate_arm *measured = &d->gate->arm[arm];
+    struct judged j = judged_of(c);
+    json_t *evidence = NULL;
+    int rc = decision_record(d, arm, &j, accepted, &evidence);
+    if (rc < 0)
+        return rc;
+    c->commit = j.commit;
+    json_array_append_new(l->log, evidence);
+    if (!accepted)
+        remember_rejected(l, c, decision_fate(&j, measured, false));
+    struct buf line = BUF_INIT;
+    decision_subject(&c->proposal, measured, &line);
+    log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
+             accepted ? "accepted" : "refused");
+    buf_release(&line);
+    return 0;
 }
 
 int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
                   struct candidate *const *candidates, size_t n, int winner)
 {
-    struct oid blob;
-    int64_t when;
-    const char **ids = calloc(p->n + 1, sizeof(*ids));
-    int rc = ids ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    for (size_t i = 0; ids && i < p->n; i++)
-        ids[i] = p->v[i].task->id;
-    if (rc == 0 && l->s->journal)
-        rc = journal_sync(l->s->journal); /* a decision stands on durable answers */
+    struct decision d = decision_of(l, p, g);
+    int rc = l->s->journal ? journal_sync(l->s->journal) : 0; /* it stands on durable answers */
     if (rc == 0)
-        rc = decision_time(l, &when);
+        rc = decision_time(l, &d.when);
     if (rc == 0)
-        rc = probe_blob(l, p, &blob);
+        rc = decision_begin(&d);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = record_one(l, p, g, i, candidates[i], ids, &blob, winner, when);
+        rc = record_one(l, &d, i, candidates[i], (int)i == winner);
     l->judged += (int64_t)n;
     if (rc == 0 && winner >= 0) {
         const struct oid *commit = &candidates[winner]->commit;
@@ -395,18 +241,20 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
             rc = learn_move(l, commit);
         l->accepted++;
     }
-    free(ids);
+    decision_release(&d);
     return rc;
 }
 
 int record_unmeasured(struct learn *l, struct candidate *c)
 {
-    int64_t when;
+    struct decision d = decision_of(l, NULL, NULL);
+    struct judged j = judged_of(c);
     int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
     if (rc == 0)
-        rc = decision_time(l, &when);
+        rc = decision_time(l, &d.when);
     if (rc == 0)
-        rc = commit_candidate(l, c, NULL, NULL, when);
+        rc = decision_unmeasured(&d, &j);
+    c->commit = j.commit;
     if (rc == 0)
         rc = library_accept(l->lib, &l->head, &c->commit);
     if (rc == 0)
@@ -443,12 +291,11 @@ int record_best(struct learn *l, const struct checkpoint *best)
     if (rc == 0)
         rc = library_tree_of(l->lib, &l->head, &now_tree);
     if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
-        struct trailers t = {0};
+        struct trailers t = {.n = 0};
         buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
                  100 * share);
-        run_trailers(l, &t);
-        t.n = 1; /* the run alone: this is no edit of an update */
-        trailer(&t, "Restores", "%s", commit.hex);
+        trailers_add(&t, "Run", "%s", l->run_id); /* this is no edit of an update */
+        trailers_add(&t, "Restores", "%s", commit.hex);
         struct commit_text text = {.subject = subject.ptr,
                                    .body = "The best checkpoint on val becomes the library again.",
                                    .trailers = t.v,
