@@ -8,7 +8,8 @@
  *   sim_skills.c  reads skills: what their rules say, with the words of sim_words.c
  *   sim_habits.c  the wrong ways of doing a step, how common they are, and what switches them off
  *   sim_v1.c, sim_v2.c   one solver per family: the next action
- *   sim_writer.c  classify, diagnose, propose, revise
+ *   sim_writer.c  reads the writer's prompts, classifies, diagnoses; sim_propose.c proposes and
+ *                 revises with the texts of sim_advice.c
  *
  * Everything is a function of the arguments; nothing is kept between calls.
  */
@@ -176,8 +177,6 @@ void sim_read_skills(const struct sim_run *r, uint64_t wanted, struct sim_guidan
 
 /* sim_habits.c. Decides the habits of this call (after the guidance). */
 void sim_set_habits(struct sim_run *r);
-const char *sim_habit_name(enum sim_habit h);
-const char *sim_family_name(enum sim_family f);
 enum sim_profile { PROFILE_WEAK, PROFILE_DEFAULT, PROFILE_STRONG };
 enum sim_profile sim_profile(const struct sim_settings *s);
 /* A number in [0, 1) from a key and two numbers. */

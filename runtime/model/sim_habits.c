@@ -11,30 +11,6 @@
 #include "runtime/model/sim_words.h"
 
 /* clang-format off */
-static const char *const habit_names[HABITS] = {
-    [HAB_NO_QUERY] = "no-query", [HAB_NAME_QUERY] = "name-query", [HAB_LOINC] = "loinc",
-    [HAB_FIRST_PAGE] = "first-page", [HAB_FIRST_ENTRY] = "first-entry", [HAB_WINDOW] = "window",
-    [HAB_MISSING] = "missing", [HAB_UNIT] = "unit", [HAB_SENTENCE] = "sentence", [HAB_AGE] = "age",
-    [HAB_MEAN] = "mean", [HAB_DATE_FORM] = "date-form", [HAB_SUBJECT] = "subject",
-    [HAB_CATEGORY] = "category", [HAB_VALUE_SHAPE] = "value-shape", [HAB_CODE_SHAPE] = "code-shape",
-    [HAB_AUTHORED] = "authored", [HAB_PRIORITY] = "priority", [HAB_NOTE] = "note",
-    [HAB_ROUTE] = "route", [HAB_DOSE] = "dose", [HAB_ANYWAY] = "anyway",
-    [HAB_NO_ORDER] = "no-order", [HAB_SECOND] = "second", [HAB_OCCURRENCE] = "occurrence",
-    [HAB_NO_FINISH] = "no-finish", [HAB_PROSE] = "prose", [HAB_STATUS] = "status",
-    [HAB_CLASS] = "class", [HAB_DISCONTINUE] = "discontinue", [HAB_RESOURCE] = "resource",
-    [HAB_PERIOD] = "period", [HAB_INDICATION] = "indication", [HAB_WINDOW_ALL] = "window-all",
-    [HAB_CONFIRM] = "confirm", [HAB_SLIP] = "slip",
-};
-
-static const char *const family_names[FAMILIES] = {
-    [FAM_NONE] = "none", [FAM_MRN] = "mrn", [FAM_AGE] = "age", [FAM_BP] = "bp", [FAM_MG] = "mg",
-    [FAM_MG_ORDER] = "mg-order", [FAM_GLU_MEAN] = "glu-mean", [FAM_GLU] = "glu",
-    [FAM_REFERRAL] = "referral", [FAM_K_ORDER] = "k-order", [FAM_A1C] = "a1c", [FAM_CT] = "ct",
-    [FAM_DVT] = "dvt", [FAM_HEART] = "heart", [FAM_CATHETER] = "catheter",
-    [FAM_KIDNEY] = "kidney", [FAM_THYROID] = "thyroid", [FAM_QTC] = "qtc",
-    [FAM_OPIOID] = "opioid", [FAM_FLU] = "flu", [FAM_COVID] = "covid",
-};
-
 /* Percent of a family's tasks that have a habit (profile default). */
 static const struct {
     enum sim_family family;
@@ -164,16 +140,6 @@ static const struct {
     {HAB_WINDOW_ALL, 100}, {HAB_SENTENCE, 90}, {HAB_UNIT, 90},
 };
 
-const char *sim_habit_name(enum sim_habit h)
-{
-    return habit_names[h];
-}
-
-const char *sim_family_name(enum sim_family f)
-{
-    return family_names[f];
-}
-
 enum sim_profile sim_profile(const struct sim_settings *s)
 {
     if (s->profile && strcmp(s->profile, "weak") == 0)
@@ -187,8 +153,7 @@ double sim_chance(uint64_t key, uint64_t a, uint64_t b)
     return (double)(XXH3_64bits(in, sizeof(in)) >> 11) / 9007199254740992.0; /* 2^53 */
 }
 
-/* A weak model has half as many sound tasks per habit again, a strong one two fifths of the
- * habits. */
+/* Habits are a third more common in a weak model, and less than half as common in a strong one. */
 static double share_of(enum sim_profile p, double share)
 {
     static const double factor[] = {

@@ -19,7 +19,6 @@ struct line {
     uint64_t what, how;
     uint32_t topic;
     bool heading, use_line; /* "# ..." / "When to use: ..." */
-    bool code_digits;
 };
 
 struct reader {
@@ -31,9 +30,9 @@ struct reader {
     /* the skill that is being read */
     size_t bytes;
     uint32_t topic, described; /* of its scope; of its description alone */
-    bool only, failures, in_scope, after_heading;
+    bool only, failures, in_scope;
     uint64_t what, once, twice; /* bits of all its lines; habits that lines switch off */
-    uint64_t on, how;
+    uint64_t on;
     bool minus_one, never_post;
 };
 
@@ -67,10 +66,9 @@ static const struct sim_word *find_word(const struct reader *d, uint32_t h, cons
     return NULL;
 }
 
-/* Words in a row mean more than each: `since[x]` is how many words ago something was said. */
+/* Words in a row mean more than each: at which word of the line something was said (0: not yet). */
 struct flow {
     unsigned n, always, never, include, full;
-    bool negated;
 };
 
 static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
@@ -243,7 +241,7 @@ static void end_skill(struct reader *d)
     }
     d->bytes = 0;
     d->topic = d->described = 0;
-    d->what = d->once = d->twice = d->on = d->how = 0;
+    d->what = d->once = d->twice = d->on = 0;
     d->only = d->failures = d->in_scope = d->minus_one = d->never_post = false;
 }
 
