@@ -334,29 +334,44 @@ static struct hash *take_hash(struct engine *e)
     return e->n_spare ? e->spare[--e->n_spare] : hash_new();
 }
 
+static void prompted(enum rollout_status status, const json_t *parts, const char *error, void *arg)
+{
+    struct slot *s = arg;
+    const struct engine_settings *o = &s->group->engine->settings;
+    struct buf text = BUF_INIT;
+    int rc = 0;
+    s->waiting = false;
+    if (s->cancelled)
+        end_with(s, ROLLOUT_UNSCORED, "cancelled");
+    else
+        end_with(s, status, error);
+    if (s->r.status == ROLLOUT_RUNNING) {
+        rc = first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
+        if (rc == 0)
+            rc = say(s, CHAT_USER, text.ptr, text.len);
+        if (rc < 0)
+            end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+    }
+    buf_release(&text);
+    if (s->r.status == ROLLOUT_RUNNING)
+        ask(s);
+    else
+        conclude(s);
+}
+
 static void start(struct slot *s)
 {
     struct engine *e = s->group->engine;
-    struct buf text = BUF_INIT;
-    json_t *parts = NULL;
     e->running++;
     s->group->in_flight++;
     s->hash = take_hash(e);
     int rc = e->env->ops->start(e->env, s->r.task, &s->episode);
-    if (rc == 0)
-        rc = e->env->ops->prompt(e->env, s->r.task, &parts);
-    if (rc == 0)
-        rc = first_message(s->skills, e->settings.inject == INJECT_ALL, parts, e->settings.order,
-                           &text);
-    if (rc == 0)
-        rc = say(s, CHAT_USER, text.ptr, text.len);
-    json_decref(parts);
-    buf_release(&text);
     if (rc < 0) {
         end_with(s, rc == GRASP_EOUTAGE ? ROLLOUT_UNSCORED : ROLLOUT_TASK_ERROR, err_msg());
         conclude(s);
     } else {
-        ask(s);
+        s->waiting = true;
+        e->env->ops->prompt(s->episode, prompted, s);
     }
 }
 

@@ -2,8 +2,9 @@
  * env.h - the world a rollout acts in. Two kinds: `fhir` (MedAgentBench, in process or any FHIR
  * base URL) and `exec` (tasks of any world through a child process that speaks JSON lines).
  *
- * Steps answer through a callback, which may come from inside the call (in-process FHIR) or later
- * from loop_turn.
+ * An episode goes start, prompt, step..., grade, end; all but start and end answer through a
+ * callback, which may come from inside the call (in-process FHIR) or later from loop_turn. At most
+ * one answer is awaited at a time; `end` may come while it is, and then it never comes.
  */
 #ifndef GRASP_RUNTIME_ENV_H
 #define GRASP_RUNTIME_ENV_H
@@ -35,16 +36,19 @@ struct env_step {
     const char *action; /* what was done, one line, for logs: "GET Observation?..."; borrowed */
     const char *error;  /* for TASK_ERROR and UNSCORED */
 };
+/* status RUNNING: `parts` (borrowed) are what this world contributes to the first user message: an
+ * object {api, response_format, description, context?} (spec, "Rollout"). `api` is one and the same
+ * value for all tasks that share api and response_format, and lives as long as the environment.
+ * TASK_ERROR or UNSCORED: parts is NULL and `error` says why. */
+typedef void (*env_prompt_fn)(enum rollout_status status, const json_t *parts, const char *error,
+                              void *arg);
 typedef void (*env_step_fn)(const struct env_step *step, void *arg);
 typedef void (*env_grade_fn)(const struct verdict *verdict, const struct strlist *tags, bool scored,
                              void *arg);
 
 struct env_ops {
-    /* The parts of the first user message that this world contributes: a new reference to an object
-     * {api, response_format, description?, context?} for the prompt (spec, "Rollout"). Shared by
-     * all tasks where possible. */
-    int (*prompt)(struct env *e, const struct task *task, json_t **parts);
     int (*start)(struct env *e, const struct task *task, struct env_episode **episode);
+    void (*prompt)(struct env_episode *ep, env_prompt_fn fn, void *arg);
     void (*step)(struct env_episode *ep, const char *reply, size_t len, env_step_fn fn, void *arg);
     /* Grades a finished episode. scored false: the world was out of reach, not an outcome. */
     void (*grade)(struct env_episode *ep, const struct trace *trace, enum rollout_status status,

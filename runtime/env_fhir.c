@@ -61,16 +61,21 @@ static const char response_format_text[] = "Reply with exactly one action and no
                                            "JSON list with the answers in the order "
                                            "asked, FINISH([]) when nothing was asked for.";
 
-static int fhir_prompt(struct env *base, const struct task *task, json_t **parts)
+static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 {
-    struct env_fhir *e = (struct env_fhir *)base;
+    const struct episode *ep = episode_of(base);
+    const struct env_fhir *e = ep->env;
+    const struct task *task = ep->task;
     char now[64];
     grader_now(task, &e->grader, now);
     json_t *context =
         json_sprintf("%s%sCurrent time: %s", task->context, *task->context ? "\n" : "", now);
-    *parts = json_pack("{s:O, s:O, s:s, s:o}", "api", e->api, "response_format", e->response_format,
-                       "description", task->instruction, "context", context);
-    return *parts ? 0 : err_set(GRASP_EPARSE, "task %s: text that is not UTF-8", task->id);
+    json_t *parts =
+        json_pack("{s:O, s:O, s:s, s:o}", "api", e->api, "response_format", e->response_format,
+                  "description", task->instruction, "context", context);
+    fn(parts ? ROLLOUT_RUNNING : ROLLOUT_TASK_ERROR, parts,
+       parts ? NULL : "the task has text that is not UTF-8", arg);
+    json_decref(parts);
 }
 
 static int fhir_start(struct env *base, const struct task *task, struct env_episode **out)
@@ -360,8 +365,8 @@ static void fhir_env_close(struct env *base)
     free(e);
 }
 
-static const struct env_ops fhir_ops = {fhir_prompt, fhir_start, fhir_step,
-                                        fhir_grade,  fhir_end,   fhir_env_close};
+static const struct env_ops fhir_ops = {fhir_start, fhir_prompt, fhir_step,
+                                        fhir_grade, fhir_end,    fhir_env_close};
 
 struct fhir_store *env_fhir_store(struct env *e)
 {

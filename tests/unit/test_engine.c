@@ -12,7 +12,7 @@
 struct world {
     struct env base;
     int open_episodes;
-    bool late; /* steps answer from the loop instead of at once */
+    bool late; /* prompts and steps answer from the loop instead of at once */
     struct loop *loop;
     bool unscored_grades;
     json_t *api;
@@ -22,17 +22,10 @@ struct fake_episode {
     struct env_episode base;
     const struct task *task;
     char *reply;
+    env_prompt_fn prompt_fn;
     env_step_fn fn;
     void *arg;
 };
-
-static int fake_prompt(struct env *e, const struct task *task, json_t **parts)
-{
-    struct world *w = (struct world *)e;
-    *parts = json_pack("{s:O, s:s, s:s, s:s}", "api", w->api, "response_format", "go or done",
-                       "description", task->instruction, "context", task->context);
-    return 0;
-}
 
 static int fake_start(struct env *e, const struct task *task, struct env_episode **out)
 {
@@ -45,6 +38,34 @@ static int fake_start(struct env *e, const struct task *task, struct env_episode
     w->open_episodes++;
     *out = &ep->base;
     return 0;
+}
+
+static void prompt_now(void *arg)
+{
+    struct fake_episode *ep = arg;
+    struct world *w = (struct world *)ep->base.env;
+    const struct task *task = ep->task;
+    if (strcmp(task->instruction, "away") == 0) {
+        ep->prompt_fn(ROLLOUT_UNSCORED, NULL, "the world is away", ep->arg);
+        return;
+    }
+    json_t *parts =
+        json_pack("{s:O, s:s, s:s, s:s}", "api", w->api, "response_format", "go or done",
+                  "description", task->instruction, "context", task->context);
+    ep->prompt_fn(ROLLOUT_RUNNING, parts, NULL, ep->arg);
+    json_decref(parts);
+}
+
+static void fake_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
+{
+    struct fake_episode *ep = (struct fake_episode *)base;
+    struct world *w = (struct world *)base->env;
+    ep->prompt_fn = fn;
+    ep->arg = arg;
+    if (w->late)
+        loop_defer(w->loop, prompt_now, ep);
+    else
+        prompt_now(ep);
 }
 
 static void step_now(void *arg)
@@ -98,8 +119,8 @@ static void fake_env_close(struct env *e)
     (void)e;
 }
 
-static const struct env_ops fake_env = {fake_prompt, fake_start, fake_step,
-                                        fake_grade,  fake_end,   fake_env_close};
+static const struct env_ops fake_env = {fake_start, fake_prompt, fake_step,
+                                        fake_grade, fake_end,    fake_env_close};
 
 /* --- a model: replies with the task's script, a word a turn; answers in reverse order of asking
  * ----- */
@@ -234,6 +255,7 @@ static void every_ending_has_its_status(void **state)
         {"go,long", ROLLOUT_CONTEXT_LIMIT, OUTCOME_FAIL, 2},
         {"go,outage", ROLLOUT_UNSCORED, OUTCOME_UNSCORED, 2},
         {"broken", ROLLOUT_TASK_ERROR, OUTCOME_ERROR, 0},
+        {"away", ROLLOUT_UNSCORED, OUTCOME_UNSCORED, 0},
     };
     const char *scripts[16] = {0};
     struct fixture f;
