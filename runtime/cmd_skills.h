@@ -15,7 +15,10 @@
     X(rejected) \
     X(blame) \
     X(diff) \
-    X(verify)
+    X(verify) \
+    X(rank) \
+    X(import) \
+    X(export)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;

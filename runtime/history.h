@@ -79,6 +79,11 @@ struct skill_changes {
 int skill_changes(const struct skill_set *from, const struct skill_set *to,
                   struct skill_changes *out);
 
+/* Adds to the metadata of each skill what the gate measured for the edit that made it what it is at
+ * `rev`: gate-score, gate-fixes, gate-regressions and gate-tasks, as an export has them. Skills
+ * that no gate measured stay byte for byte as they are. */
+int history_fill_gate(struct library *lib, const char *rev, struct skill_set *set);
+
 /*
  * Verification: is the history what the gate's rule let in, and does all that says so agree?
  *

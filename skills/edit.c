@@ -157,7 +157,8 @@ static int set_provenance(struct skill *s, const struct provenance *p, int paren
     for (size_t i = 0; i < sizeof(stale) / sizeof(*stale); i++)
         skill_unset_meta(s, stale[i]);
     for (size_t i = s->keys.n; i-- > 0;)
-        if (str_starts(s->keys.v[i], "flat-") && strcmp(s->keys.v[i], "flat-name") != 0)
+        if ((str_starts(s->keys.v[i], "flat-") && strcmp(s->keys.v[i], "flat-name") != 0) ||
+            str_starts(s->keys.v[i], "gate-"))
             skill_unset_meta(s, s->keys.v[i]);
     if (p && p->author_model)
         rc = skill_set_meta(s, "author-model", p->author_model);

@@ -246,4 +246,78 @@ sh "$NOTE" "$c" '.probes |= map(if .base == "fail" and .cand != "pass" then .bas
 sh "$FORGET"
 END
 
+# --- rank
+cat >rank.jsonl <<'END'
+{"skills": [{"name": "b", "description": "potassium", "tags": ["low potassium"], "content": "x"}, {"name": "a", "description": "age", "tags": "", "content": "y"}], "messages": [{"role": "user", "content": "Is there a low potassium?"}]}
+
+{"skills": [], "messages": [{"role": "user", "content": "hello"}]}
+END
+is "rank: skills in the line" "$(S rank rank.jsonl -k 1)" '{"order":["b","a"],"scores":[31,1],"top":["b"]}
+{"order":[],"scores":[],"top":[]}'
+printf '{"library":"lib","at":"HEAD","messages":[{"role":"user","content":"x"}]}\n' >rank.jsonl
+is "rank: a library" "$(S rank <rank.jsonl | jq -r '.order[]' | sort)" "$(ls lib/skills | sort)"
+printf '{"skills": 1}\n' >rank.jsonl
+exits "rank: a line that is no question" 1 "$GRASP" skills rank rank.jsonl
+has "rank: which line" err "rank.jsonl:1"
+if [ -f "$GRASP_SHARED/vectors/select.json" ]; then
+    jq -c '.[]' "$GRASP_SHARED/vectors/select.json" >select.jsonl
+    S rank select.jsonl >ranked.jsonl
+    is "rank: the shared vectors" "$(jq -c '[.order, .top]' ranked.jsonl)" "$(jq -c '[.order, .top3]' select.jsonl)"
+else
+    skip "rank: the shared vectors" "no shared vectors"
+fi
+
+# --- import and export
+data=$ROOT/tests/data
+check "import: a dry run" "$GRASP" skills import imported "$data/flat" --dry-run
+[ -e imported ] && not_ok "a dry run writes nothing" || ok "a dry run writes nothing"
+S import imported "$data/flat" >import.txt
+has "import says what had to be changed" import.txt "became"
+is "import: one commit on top of the first" "$(git -C imported rev-list --count HEAD)" 2
+is "import: its trailers" "$(git -C imported log -1 --format='%(trailers:key=Imported-From,valueonly)%(trailers:key=Gate-Score,valueonly)' | xargs)" "flat unmeasured"
+exits "import again: nothing to do" 0 "$GRASP" skills import imported "$data/flat"
+is "import again: no commit" "$(git -C imported rev-list --count HEAD)" 2
+name=$(ls imported/skills | head -n 1)
+mkdir -p "other/$name"; sed 's/^description: .*/description: "Something else."/' "imported/skills/$name/SKILL.md" >"other/$name/SKILL.md"
+exits "import: an existing name is refused" 1 "$GRASP" skills import imported other
+has "import: and named" err "another skill '$name'"
+exits "import --replace" 0 "$GRASP" skills import imported other --replace
+has "import --replace: it is there" "imported/skills/$name/SKILL.md" "Something else."
+exits "import: a source without skills" 1 "$GRASP" skills import imported "$T/run"
+exits "an import verifies" 0 "$GRASP" skills verify imported
+has "as what it is" out "imported, not measured"
+exits "but not strictly" 1 "$GRASP" skills verify imported --strict
+check "fsck of an imported library" git -C imported fsck --full --strict
+
+check "export" "$GRASP" skills export lib exported
+exits "export into a folder that is not empty" 1 "$GRASP" skills export lib exported
+is "export: every skill" "$(ls exported | sort)" "$(ls lib/skills | sort)"
+changed=$(G diff --name-only "$last~1" "$last" -- skills | head -n 1 | cut -d/ -f2)
+is "export: what the gate measured" \
+    "$(sed -n 's/^  gate-\(score\|fixes\|regressions\): "\(.*\)"/\2/p' "exported/$changed/SKILL.md" | tr '\n' ' ')" \
+    "$(jq -r '"\(.score.score) \(.score.fixes) \(.score.regressions) "' evidence.json)"
+is "export: the tasks" "$(sed -n 's/^  gate-tasks: "\(.*\)"/\1/p' "exported/$changed/SKILL.md")" \
+    "$(jq -r '.triggering_tasks | join(" ")' evidence.json)"
+is "export: the rest as it was" "$(grep -v '^  gate-' "exported/$changed/SKILL.md")" "$(cat "lib/skills/$changed/SKILL.md")"
+check "export --flat" "$GRASP" skills export lib flat --flat
+flat=flat/$(echo "$changed" | tr - _).md
+has "export --flat: probe_score" "$flat" "  probe_score: $(jq .score.score evidence.json)"
+has "export --flat: triggering tasks" "$flat" "  - $(jq -r '.triggering_tasks[0]' evidence.json)"
+
+# the released libraries, in and out again
+for dir in "$GRASP_SHARED"/reference/libraries/*/; do
+    [ -d "$dir" ] || { skip "the released libraries" "not there"; break; }
+    n=$(basename "$dir")
+    check "import $n" "$GRASP" skills import "in/$n" "$dir"
+    check "export $n" "$GRASP" skills export "in/$n" "flats/$n" --flat
+    is "$n: the same files" "$(cd "flats/$n" && ls)" "$(cd "$dir" && ls -- *.md)"
+    for f in "$dir"*.md; do # the same but for where a description with escapes is wrapped
+        [ "$(tr -d ' \\\n' <"$f")" = "$(tr -d ' \\\n' <"flats/$n/$(basename "$f")")" ] ||
+            not_ok "$n: $f comes back" "$(diff "$f" "flats/$n/$(basename "$f")")"
+    done
+    "$GRASP" skills import "again/$n" "flats/$n" >/dev/null
+    is "$n: read again it is the same tree" "$(git -C "again/$n" rev-parse 'HEAD^{tree}')" \
+        "$(git -C "in/$n" rev-parse 'HEAD^{tree}')"
+done
+
 done_testing
