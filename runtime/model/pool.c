@@ -7,10 +7,14 @@
 #include "runtime/base/err.h"
 
 #define SMALLEST_WINDOW 2.0
-#define GROWTH          4.0   /* calls a round ... */
+#define GROWTH          1.0   /* calls a round ... */
 #define GROWTH_SHARE    0.125 /* ... and this share of the window */
-#define TOLERATED       20    /* one 429 in so many answers is no reason to halve */
-#define LATENCY_WEIGHT  0.1   /* of the newest latency in the moving average */
+#define TOLERATED       0.05  /* share of 429s that is no reason to halve ... */
+#define MOST_TOLERATED  0.6   /* ... and where learning to tolerate more ends */
+#define HELPED          1.3   /* halving is to raise the share of answers so much */
+#define HOPELESS        0.1   /* below this share of answers it is halved in any case */
+#define SMALLEST_ROUND  20
+#define LATENCY_WEIGHT  0.1 /* of the newest latency in the moving average */
 #define REST_NS         (NS_PER_SEC / 4)
 #define LONGEST_REST_NS (30 * NS_PER_SEC)
 
@@ -20,8 +24,11 @@ int pool_init(struct pool *p, size_t n, size_t limit)
     p->v = calloc(n, sizeof(*p->v));
     if (!p->v)
         return err_set(GRASP_ENOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         p->v[i].window = (double)limit;
+        p->v[i].tolerated = TOLERATED;
+        p->v[i].good_before = -1;
+    }
     return 0;
 }
 
@@ -57,24 +64,45 @@ int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
 
 void pool_begin(struct pool *p, int i)
 {
-    p->v[i].in_flight++;
+    struct pool_endpoint *e = &p->v[i];
+    if (++e->in_flight > e->peak)
+        /* It is forgotten slowly: between two bursts there are few in flight. */
+        e->peak = e->in_flight > e->peak / 8 * 7 ? e->in_flight : e->peak / 8 * 7;
     p->turn = ((size_t)i + 1) % p->n;
 }
 
-static void grow(struct pool_endpoint *e, double limit)
+static void change(struct pool_endpoint *e, double window, double limit, int64_t now)
 {
-    if (e->latency > 2 * e->best)
-        return;
-    e->window += GROWTH / e->window + GROWTH_SHARE; /* a round is as many answers */
-    if (e->window > limit)
-        e->window = limit;
+    e->window = window < SMALLEST_WINDOW ? SMALLEST_WINDOW : window > limit ? limit : window;
+    e->changed_at = now;
 }
 
-static void halve(struct pool_endpoint *e, int64_t now)
+/* At the end of a round: what its share of 429s means for the window. */
+static void judge_round(struct pool_endpoint *e, double limit, int64_t now)
 {
-    e->window = e->window / 2 < SMALLEST_WINDOW ? SMALLEST_WINDOW : e->window / 2;
-    e->halved_at = now;
+    double total = (double)(e->answers + e->limited), good = (double)e->answers / total;
+    double used = (double)e->peak < e->window ? (double)e->peak : e->window;
+    if (total < SMALLEST_ROUND || total < used / 2)
+        return;
+    /* Half as many again, and one more, may be chance. */
+    if ((double)e->limited <= 1 + 1.5 * e->tolerated * total) {
+        e->good_before = -1;
+        if ((double)e->peak >= e->window / 2 && e->latency <= 2 * e->best)
+            e->window += GROWTH + GROWTH_SHARE * e->window;
+        e->window = e->window < limit ? e->window : limit;
+        if ((1 - good) * 4 < e->tolerated)
+            e->tolerated = e->tolerated / 2 > TOLERATED ? e->tolerated / 2 : TOLERATED;
+    } else if (good >= HOPELESS && e->good_before >= 0 && good < HELPED * e->good_before) {
+        e->tolerated = (1 - good) * 1.5 < MOST_TOLERATED ? (1 - good) * 1.5 : MOST_TOLERATED;
+        e->good_before = -1;
+        change(e, e->window * 2, limit, now);
+    } else {
+        e->good_before = good;
+        change(e, used / 2, limit, now);
+    }
     e->answers = e->limited = 0;
+    /* It is forgotten slowly: between two bursts there are few in flight. */
+    e->peak = e->in_flight > e->peak / 8 * 7 ? e->in_flight : e->peak / 8 * 7;
 }
 
 static void answered(struct pool *p, struct pool_endpoint *e, int64_t started, int64_t now)
@@ -85,8 +113,22 @@ static void answered(struct pool *p, struct pool_endpoint *e, int64_t started, i
         e->best = e->latency;
     e->failures = 0;
     e->proven = true;
-    e->answers++;
-    grow(e, (double)p->limit);
+    if (started >= e->changed_at) {
+        e->answers++;
+        judge_round(e, (double)p->limit, now);
+    }
+}
+
+static void limited(struct pool *p, struct pool_endpoint *e, int64_t started, int64_t now,
+                    int64_t retry_after)
+{
+    if (started >= e->changed_at)
+        e->limited++;
+    if (retry_after > 0 && now + retry_after > e->not_before &&
+        (double)e->limited >= e->tolerated * (double)(e->answers + e->limited))
+        e->not_before = now + retry_after;
+    if (started >= e->changed_at)
+        judge_round(e, (double)p->limit, now);
 }
 
 void pool_end(struct pool *p, int i, enum pool_event what, int64_t started, int64_t now,
@@ -94,18 +136,17 @@ void pool_end(struct pool *p, int i, enum pool_event what, int64_t started, int6
 {
     struct pool_endpoint *e = &p->v[i];
     e->in_flight--;
-    if (retry_after > 0 && now + retry_after > e->not_before)
-        e->not_before = now + retry_after;
     switch (what) {
     case POOL_OK:
         answered(p, e, started, now);
         break;
     case POOL_LIMITED:
-        if (started >= e->halved_at && ++e->limited > e->answers / TOLERATED)
-            halve(e, now);
+        limited(p, e, started, now, retry_after);
         break;
     case POOL_FAILED:
         e->failures++;
+        if (retry_after > 0 && now + retry_after > e->not_before)
+            e->not_before = now + retry_after;
         if (p->n > 1) { /* the others carry on; alone, the calls' own back-off is enough */
             int doublings = e->failures < 8 ? e->failures : 8;
             int64_t rest = REST_NS << doublings;

@@ -7,9 +7,12 @@
  *     ...
  *     pool_end(&p, i, POOL_OK, started, now, -1);
  *
- * The window of an endpoint (most calls in flight) starts at its limit. A 429 halves it, at most
- * once for the calls of one round and only when 429s are more than one answer in twenty; it grows
- * again by an eighth and a few calls a round, as long as latency stays below twice the best seen.
+ * The window of an endpoint (most calls in flight) starts at its limit. It is looked at once a
+ * round, over the answers to calls begun since the last change: when more than the tolerated share
+ * of them (one in twenty) were 429s, it is halved; else it grows by an eighth and one, as long as
+ * it is in use and latency stays below twice the best seen. 429s that come as often after halving
+ * as before are not about our load: the window goes back, and their share is tolerated from then
+ * on.
  */
 #ifndef GRASP_RUNTIME_MODEL_POOL_H
 #define GRASP_RUNTIME_MODEL_POOL_H
@@ -27,9 +30,12 @@ enum pool_event {
 struct pool_endpoint {
     size_t in_flight;
     double window;
+    size_t peak;              /* most calls in flight this round */
     int64_t not_before;       /* Retry-After, or a rest after failures when others are there */
-    int64_t halved_at;        /* answers of calls begun before it are not counted again */
-    int64_t answers, limited; /* since the last halving */
+    int64_t changed_at;       /* answers of calls begun before it are not counted */
+    int64_t answers, limited; /* of this round */
+    double tolerated;         /* share of 429s */
+    double good_before;       /* share of answers in the round before halving; < 0: not halved */
     double latency, best;     /* ns, moving average and its lowest value */
     int failures;             /* in a row */
     bool dead;                /* fatal: wrong key, no such model */

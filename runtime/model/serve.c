@@ -130,10 +130,8 @@ static enum sim_fault fault_of(struct model_server *s, const uint8_t salt[HASH_S
         *n = 0;
     s->attempts[key % ATTEMPT_SLOTS].key = key;
     double x = sim_share(salt, (*n)++);
-    if (x >= s->sim.fail) {
-        *n = 0;
+    if (x >= s->sim.fail)
         return 0;
-    }
     unsigned faults = s->sim.faults ? s->sim.faults : SIM_FAULTS_DEFAULT;
     int kinds = __builtin_popcount(faults), pick = (int)(x / s->sim.fail * kinds);
     for (enum sim_fault f = 1; f <= SIM_HANG; f <<= 1)

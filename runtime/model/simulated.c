@@ -25,10 +25,10 @@ void sim_salt(const struct model_request *rq, uint8_t out[HASH_SIZE])
 
 double sim_share(const uint8_t salt[HASH_SIZE], int attempt)
 {
-    uint8_t mixed[HASH_SIZE + 1], digest[HASH_SIZE];
+    uint8_t mixed[HASH_SIZE + sizeof(attempt)], digest[HASH_SIZE];
     uint64_t v;
     memcpy(mixed, salt, HASH_SIZE);
-    mixed[HASH_SIZE] = (uint8_t)attempt;
+    memcpy(mixed + HASH_SIZE, &attempt, sizeof(attempt));
     hash_once(mixed, sizeof(mixed), digest);
     memcpy(&v, digest, sizeof(v));
     return (double)(v >> 11) * 0x1p-53;
