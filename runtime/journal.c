@@ -3,7 +3,7 @@
  *
  * ask:      in flight -> join it; on disk -> ready; else make the call
  * answered: pending, until the turn of the loop ends
- * turn end: all pending answers are written in one transaction, then they are ready
+ * turn end: all pending answers are written to the tail at once, then they are ready
  * timer:    what is ready is delivered
  */
 #include "runtime/journal_private.h"
@@ -298,16 +298,33 @@ static void note_missing(struct journal *j, const struct model_request *rq, stru
     make_ready(c);
 }
 
-/* Looks the call up on disk: 1 found, 0 not, negative on failure. */
-static int look_up(struct journal *j, struct call *c)
+/* Another process has been at work: what it appended, and what it moved into LMDB. */
+static int store_again(struct journal *j, struct call *c)
 {
     MDB_txn *txn;
     int rc = store_read(j, &txn);
     if (rc < 0)
         return rc;
+    rc = store_get(j, txn, &c->answer, false);
+    mdb_txn_reset(txn);
+    return rc;
+}
+
+/* Looks the call up on disk: 1 found, 0 not, negative on failure. */
+static int look_up(struct journal *j, struct call *c)
+{
     enum model_phase phase = c->answer.e.phase;
+    MDB_txn *txn;
+    int rc = store_read(j, &txn);
+    if (rc < 0)
+        return rc;
     rc = store_get(j, txn, &c->answer, true);
     mdb_txn_reset(txn);
+    if (rc == GRASP_ENOTFOUND && (rc = tail_look(j)) >= 0) {
+        if (rc == 0)
+            return 0;
+        rc = store_again(j, c);
+    }
     c->answer.e.phase = phase;
     if (rc == 0) {
         c->result = c->answer.e.result;
@@ -421,16 +438,19 @@ void journal_close(struct journal *j)
         }
     if (j->reader)
         mdb_txn_abort(j->reader);
+    j->reader = NULL;
     if (j->env) {
-        if (j->unsynced)
-            mdb_env_sync(j->env, 1);
+        if (!(j->flags & JOURNAL_READ_ONLY) && tail_count(j) && tail_move(j) < 0)
+            log_debug("%s; the answers stay in the tail", err_msg());
         mdb_env_close(j->env);
     }
+    tail_release(&j->tail);
     if (j->guard_fd >= 0)
         close(j->guard_fd);
     codec_close(&j->codec);
     strlist_release(&j->missing);
     buf_release(&j->scratch);
+    buf_release(&j->frames);
     free(j->broken);
     free(j->dir);
     free(j);

@@ -1,8 +1,7 @@
 /*
  * journal.h - every model call made, and its answer (DESIGN.md D1): LMDB, by hash of the canonical
  * request. It is a model in front of a model: a request that is known is answered from it, one that
- * is in flight is joined, everything else is made, written and committed before its answer is
- * delivered.
+ * is in flight is joined, everything else is made, and written before its answer is delivered.
  *
  *     journal_open(&j, "run/journal", 0);
  *     journal_model(&m, j, loop, backend);     // use m instead of backend
@@ -11,10 +10,12 @@
  *     ...
  *     model_close(m); model_close(backend); journal_close(j);     // in this order
  *
- * What is on disk when: all answers that came in one turn of the loop are committed together before
- * any of them is delivered, so a killed process loses no answer that it used. Power failure may
- * lose what came after the last journal_sync, and damages nothing. An answer that could not be
- * written (full disk) is delivered as MODEL_FATAL, and no further call is made.
+ * What is on disk when: all answers that came in one turn of the loop are appended together, by one
+ * write, to DIR/tail before any of them is delivered, so a killed process loses no answer that it
+ * used. journal_sync moves the tail into LMDB in one durable transaction; so do closing, opening
+ * for writing, and a tail of 8 MiB. Power failure may lose what came after the last journal_sync,
+ * and damages nothing. An answer that could not be written (full disk) is delivered as MODEL_FATAL,
+ * and no further call is made.
  *
  * Only MODEL_OK and MODEL_CONTEXT_LIMIT are kept; an outage never is. Several processes may use one
  * journal at a time; when two of them pay for the same request, both get the answer that was
@@ -37,7 +38,8 @@ void journal_close(struct journal *j);
 /* A model that answers from `j` and asks `inner` for what is missing. Does not own `inner`. Several
  * models may share one journal (executor and writer). */
 int journal_model(struct model **m, struct journal *j, struct loop *loop, struct model *inner);
-/* fsync; nothing to do when nothing was written since the last one. */
+/* Makes every answer that was delivered durable. Cheap when nothing was written since the last one.
+ */
 int journal_sync(struct journal *j);
 
 struct journal_counts {

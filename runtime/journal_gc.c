@@ -28,7 +28,6 @@ static int next_record(struct journal *j, MDB_cursor *cursor, uint64_t *seq, str
     if (rc || k.mv_size != sizeof(*seq))
         return journal_error(j, rc ? rc : MDB_CORRUPTED, "cannot read");
     memcpy(seq, k.mv_data, sizeof(*seq));
-    out->seq = *seq;
     rc = record_read(&j->codec, v.mv_data, v.mv_size, out);
     return rc < 0 ? rc : 1;
 }
@@ -50,7 +49,7 @@ static int walk_batch(struct journal *j, uint64_t *seq, struct answer *a, journa
         if (more == GRASP_EPARSE) {
             j->damaged++;
             more = 1;
-        } else if (more > 0) {
+        } else if (more > 0 && !tail_has(j, a->e.key)) {
             rc = fn(&a->e, arg);
         }
     }
@@ -65,12 +64,22 @@ int journal_walk(struct journal *j, journal_fn fn, void *arg)
 {
     struct answer a;
     uint64_t seq = 0;
-    int rc;
+    size_t len;
+    int rc = tail_refresh(j);
+    if (rc < 0)
+        return rc;
     answer_init(&a);
+    /* What the mirror holds comes last, whether it is moved into LMDB meanwhile or not. */
     while ((rc = walk_batch(j, &seq, &a, fn, arg)) == 0)
         ;
+    rc = rc == GRASP_ENOTFOUND ? 0 : rc;
+    for (size_t i = 0; rc == 0 && i < tail_count(j); i++) {
+        const void *record = tail_record(j, i, &len);
+        if ((rc = record_read(&j->codec, record, len, &a)) == 0)
+            rc = fn(&a.e, arg);
+    }
     answer_release(&a);
-    return rc == GRASP_ENOTFOUND ? 0 : rc;
+    return rc;
 }
 
 /* Hexadecimal digits to bytes; an odd last digit fills the upper half of its byte. */
@@ -90,64 +99,90 @@ static int parse_prefix(const char *hex, uint8_t out[HASH_SIZE])
     return 0;
 }
 
-static bool key_starts(const MDB_val *k, const char *hex)
+static bool key_starts(const void *key, const char *hex)
 {
     char text[2 * HASH_SIZE + 1] = "";
-    for (size_t i = 0; i < k->mv_size && i < HASH_SIZE; i++)
-        snprintf(text + 2 * i, 3, "%02x", ((const uint8_t *)k->mv_data)[i]);
+    for (size_t i = 0; i < INDEX_HEX / 2; i++)
+        snprintf(text + 2 * i, 3, "%02x", ((const uint8_t *)key)[i]);
     size_t n = strlen(hex) < INDEX_HEX ? strlen(hex) : INDEX_HEX;
     return strncasecmp(text, hex, n) == 0;
 }
 
-/* The number of the one entry whose key begins with `hex`. */
-static int find_seq(struct journal *j, MDB_txn *txn, const char *hex, uint64_t *seq)
+static int several(const char *hex)
+{
+    return err_set(GRASP_EINVAL, "several keys begin with '%s': give more digits", hex);
+}
+
+/* The tail's one record whose key begins with `hex`, or GRASP_ENOTFOUND. */
+static int find_in_tail(struct journal *j, const char *hex, const uint8_t **key)
+{
+    size_t len;
+    *key = NULL;
+    for (size_t i = 0; i < tail_count(j); i++) {
+        const uint8_t *at = (const uint8_t *)tail_record(j, i, &len) + RECORD_KEY;
+        if (!key_starts(at, hex))
+            continue;
+        if (*key)
+            return several(hex);
+        *key = at;
+    }
+    return *key ? 0 : GRASP_ENOTFOUND;
+}
+
+/* The number of LMDB's one entry whose key begins with `hex` and is not also in the tail. */
+static int find_seq(struct journal *j, MDB_txn *txn, const char *hex, const uint8_t *in_tail,
+                    uint64_t *seq)
 {
     uint8_t from[HASH_SIZE];
     MDB_cursor *cursor;
     MDB_val k, v;
-    int rc = parse_prefix(hex, from);
+    int found = 0, rc = parse_prefix(hex, from);
     if (rc < 0)
         return rc;
     if ((rc = mdb_cursor_open(txn, j->index, &cursor)))
         return journal_error(j, rc, "cannot read");
     k = (MDB_val){INDEX_HEX / 2, from};
     rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-    if (rc == 0 && key_starts(&k, hex) && v.mv_size == sizeof(*seq)) {
-        memcpy(seq, v.mv_data, sizeof(*seq));
-        if (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0 && key_starts(&k, hex))
-            rc = err_set(GRASP_EINVAL, "several keys begin with '%s': give more digits", hex);
-    } else {
-        rc = rc && rc != MDB_NOTFOUND
-                 ? journal_error(j, rc, "cannot read")
-                 : err_set(GRASP_ENOTFOUND, "journal '%s' has no call whose key begins with '%s'",
-                           j->dir, hex);
+    while (rc == 0 && found < 2 && k.mv_size == INDEX_HEX / 2 && key_starts(k.mv_data, hex) &&
+           v.mv_size == sizeof(*seq)) {
+        if (!in_tail || memcmp(k.mv_data, in_tail, INDEX_HEX / 2) != 0) {
+            memcpy(seq, v.mv_data, sizeof(*seq));
+            found++;
+        }
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
-    return rc;
+    if (rc && rc != MDB_NOTFOUND)
+        return journal_error(j, rc, "cannot read");
+    return found == 0 ? GRASP_ENOTFOUND : found + (in_tail != NULL) > 1 ? several(hex) : 0;
 }
 
 int journal_find(struct journal *j, const char *hex, journal_fn fn, void *arg)
 {
     struct answer a;
     MDB_txn *txn;
+    const uint8_t *in_tail;
+    char full[HASH_HEX];
     uint64_t seq = 0;
-    int rc = store_read(j, &txn);
-    if (rc < 0)
+    int rc = tail_refresh(j);
+    if (rc < 0 || ((rc = find_in_tail(j, hex, &in_tail)) < 0 && rc != GRASP_ENOTFOUND) ||
+        (rc = store_read(j, &txn)) < 0)
         return rc;
     answer_init(&a);
-    rc = find_seq(j, txn, hex, &seq);
+    rc = find_seq(j, txn, hex, in_tail, &seq);
     if (rc == 0)
         rc = store_get_seq(j, txn, seq, &a);
+    else if (rc == GRASP_ENOTFOUND && in_tail)
+        rc = tail_get(j, in_tail, &a);
     mdb_txn_reset(txn);
     if (rc == 0) {
-        char full[HASH_HEX];
         hash_hex(a.e.key, full);
-        rc = strncasecmp(full, hex, strlen(hex)) == 0
-                 ? fn(&a.e, arg)
-                 : err_set(GRASP_ENOTFOUND, "journal '%s' has no call '%s'", j->dir, hex);
-    } else if (rc == GRASP_EPARSE) {
-        err_set(rc, "journal '%s': the entry %s is damaged", j->dir, hex);
+        rc = strncasecmp(full, hex, strlen(hex)) == 0 ? fn(&a.e, arg) : GRASP_ENOTFOUND;
     }
+    if (rc == GRASP_ENOTFOUND)
+        err_set(rc, "journal '%s' has no call whose key begins with '%s'", j->dir, hex);
+    else if (rc == GRASP_EPARSE)
+        err_set(rc, "journal '%s': the entry %s is damaged", j->dir, hex);
     answer_release(&a);
     return rc;
 }
@@ -273,8 +308,11 @@ int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report
     }
     if (report->damaged > 0 && (rc = sweep_index(j)) < 0)
         goto out;
-    if ((j->unsynced = report->dropped > 0) && (rc = journal_sync(j)) < 0)
+    int bad = report->dropped > 0 ? mdb_env_sync(j->env, 1) : 0;
+    if (bad) {
+        rc = journal_error(j, bad, "cannot flush");
         goto out;
+    }
     /* Our own shared lock becomes an exclusive one only if nobody else has it. */
     if (flock(j->guard_fd, LOCK_EX | LOCK_NB) == 0) {
         if ((rc = compact(j)) < 0)

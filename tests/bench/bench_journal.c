@@ -208,7 +208,7 @@ int main(int argc, char **argv)
     }
     if (n % 7919 == 0)
         n++; /* every call is looked up once */
-    printf("%d calls are answered in a turn of the loop and committed together\n", PER_TURN);
+    printf("%d calls are answered in a turn of the loop and appended together\n", PER_TURN);
     printf("%-12s %9s %11s %11s %9s %9s %9s %9s %9s\n", "answers are", "calls", "appends/s",
            "lookups/s", "start ms", "sync ms", "bytes/c.", "after gc", "gc s");
     run((uint64_t)n / 10 + 1, true); /* for comparison */
