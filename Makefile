@@ -36,6 +36,7 @@ ARCHIVES := $(foreach f,$(FOLDERS),$(if $(strip $(call sources,$(f))),$(call lib
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 EXAMPLES_C := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c))
 
 # pkg-config is asked only once the packages are there, and only by targets that compile.
@@ -113,6 +114,11 @@ $(B)/examples/%: examples/%.c
 	@echo "CC   $<"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -ljansson
 
+$(B)/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	@echo "CC   $<"
+	@$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -pthread -o $@ $<
+
 build/fuzz/%: tests/fuzz/%.c $(wildcard */*.c runtime/*/*.c */*.h runtime/*/*.h)
 	@mkdir -p $(@D)
 	@echo "FUZZ $<"
@@ -127,7 +133,7 @@ demo test bench: all
 demo-run:
 	@examples/quickstart/demo.sh $(B)/grasp
 
-test-run: $(B)/grasp $(UNIT_TESTS) $(EXAMPLES_C)
+test-run: $(B)/grasp $(UNIT_TESTS) $(EXAMPLES_C) $(TOOLS)
 	@tests/run $(B)
 
 sanitize: deps
