@@ -187,6 +187,7 @@ static void get_again(void *arg)
 static void get(struct episode *ep, const char *target, env_step_fn fn, void *arg)
 {
     struct env_fhir *e = ep->env;
+    struct buf whole = BUF_INIT;
     ep->queries++;
     if (!e->store) {
         ep->fn = fn;
@@ -196,16 +197,18 @@ static void get(struct episode *ep, const char *target, env_step_fn fn, void *ar
         get_again(ep);
         return;
     }
+    buf_addf(&whole, "%s&_format=json", target); /* as over HTTP: links show it */
     struct fhir_request rq = {
-        .method = "GET", .target = target, .overlay = ep->overlay, .agent_url = true};
+        .method = "GET", .target = whole.ptr, .overlay = ep->overlay, .agent_url = true};
     struct fhir_response rs = FHIR_RESPONSE_INIT;
-    if (fhir_handle(e->store, &rq, &rs) < 0) {
+    if (buf_check(&whole) < 0 || fhir_handle(e->store, &rq, &rs) < 0) {
         struct env_step step = {ROLLOUT_TASK_ERROR, NULL, 0, ep->action.ptr, err_msg()};
         fn(&step, arg);
     } else {
         observe_answer(ep, rs.status, rs.body.ptr, rs.body.len, fn, arg);
     }
     fhir_response_release(&rs);
+    buf_release(&whole);
 }
 
 static void act_get(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
