@@ -1,6 +1,7 @@
 # grasp - build, test, install. `make help` lists the targets.
 #
-# Everything is built under build/ (SAN=1: build/san, with ASan and UBSan). The program is made of
+# Everything is built under build/ (SAN=1: build/san, with ASan and UBSan; SAN=fuzz: build/fuzz, the
+# same with clang and coverage for libFuzzer). The program is made of
 # the folders' archives in the order runtime, fhir, skills, gate, probes, base.
 
 PREFIX  ?= /usr/local
@@ -12,15 +13,16 @@ CFLAGS  ?= -O2 -g
 VERSION := 0.1.0
 comma := ,
 
-B := build$(if $(filter 1,$(SAN)),/san)
+B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter fuzz,$(SAN)),/fuzz)
 PACKAGES := build-essential pkg-config libgit2-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev \
 	libmicrohttpd-dev libyaml-dev libcmocka-dev libzstd-dev libxxhash-dev zlib1g-dev libssl-dev \
 	ca-certificates git curl jq
 MODULES := libgit2 libcurl jansson lmdb libmicrohttpd yaml-0.1 libzstd libxxhash zlib libcrypto
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
-	-Wno-format-nonliteral -Wundef -Wpointer-arith $(if $(filter 1,$(WERROR)),-Werror)
-SANFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
+	-Wno-format-nonliteral -Wno-unknown-warning-option -Wno-string-concatenation -Wundef -Wpointer-arith $(if $(filter 1,$(WERROR)),-Werror)
+SANITIZE := address$(comma)undefined$(if $(filter fuzz,$(SAN)),$(comma)fuzzer-no-link)
+SANFLAGS := $(if $(filter 1 fuzz,$(SAN)),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -O1)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/gen -DGRASP_VERSION='"$(VERSION)"' $(WARN) \
 	$(CFLAGS) $(SANFLAGS) $(DEP_CFLAGS) -MMD -MP -pthread
@@ -35,7 +37,7 @@ lib = $(B)/lib$(notdir $(1)).a
 ARCHIVES := $(foreach f,$(FOLDERS),$(if $(strip $(call sources,$(f))),$(call lib,$(f))))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 EXAMPLES_C := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c))
 
@@ -60,6 +62,7 @@ help:
 	@echo 'make check      clang-format, cppcheck, documentation against the program'
 	@echo 'make bench      the measurements behind the figures in README.md'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS (default 10)'
+	@echo 'make mutants    removes each check of the graders in turn; the tests must notice'
 	@echo 'make install    to PREFIX (default /usr/local), DESTDIR honoured'
 	@echo 'make clean      remove build/'
 
@@ -119,14 +122,13 @@ $(B)/tools/%: tests/tools/%.c
 	@echo "CC   $<"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -pthread -o $@ $<
 
-build/fuzz/%: tests/fuzz/%.c $(wildcard */*.c runtime/*/*.c */*.h runtime/*/*.h)
+build/fuzz/targets/%: tests/fuzz/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "FUZZ $<"
-	@clang -std=gnu11 -D_GNU_SOURCE -I. -DGRASP_VERSION='"fuzz"' -O1 -g $(DEP_CFLAGS) -pthread \
-	    -fsanitize=fuzzer$(comma)address$(comma)undefined -o $@ $< \
-	    $(foreach f,$(FOLDERS),$(call sources,$(f))) $(LIBS)
+	@$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
+	    $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-.PHONY: demo-run test-run bench-run
+.PHONY: demo-run test-run bench-run fuzz-run mutants
 demo test bench: all
 	@$(MAKE) --no-print-directory $@-run
 
@@ -146,13 +148,23 @@ check: all
 	@tests/check
 
 FUZZ_SECONDS ?= 10
-fuzz: deps $(FUZZERS)
+fuzz: deps
+	@command -v clang >/dev/null || { echo 'fuzzing needs clang (Debian: apt-get install clang)' >&2; \
+	    exit 1; }
+	@$(MAKE) --no-print-directory SAN=fuzz CC=clang fuzz-run
+
+fuzz-run: $(FUZZERS)
 	@for f in $(FUZZERS); do \
-	    corpus=tests/fuzz/corpus/$${f##*/}; mkdir -p build/fuzz/corpus/$${f##*/}; \
-	    [ -d "$$corpus" ] || corpus=; \
+	    name=$${f##*/}; corpus=tests/fuzz/corpus/$$name; grown=build/fuzz/corpus/$$name; \
+	    mkdir -p $$grown; [ -d "$$corpus" ] || corpus=; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
-	        -verbosity=0 build/fuzz/corpus/$${f##*/} $$corpus || exit 1; \
-	    echo "ok   $${f##*/}"; done
+	        -verbosity=0 -artifact_prefix=build/fuzz/ $$grown $$corpus >build/fuzz/log 2>&1 || \
+	        { tail -n 60 build/fuzz/log; exit 1; }; \
+	    echo "ok   $$name"; done
+
+# Takes each check out of the graders in turn: the tests must notice.
+mutants: all
+	@tests/mutants/run.sh
 
 install: build
 	install -Dm755 $(B)/grasp $(DESTDIR)$(PREFIX)/bin/grasp

@@ -60,6 +60,8 @@ static const char *skip_value(const char *p, const char *end)
 static struct sim_text member(struct sim_text text, const char *key)
 {
     size_t klen = strlen(key);
+    if (!text.n)
+        return (struct sim_text){0};
     const char *end = text.s + text.n, *p = skip_space(text.s, end);
     if (p == end || *p != '{')
         return (struct sim_text){0};
