@@ -3,6 +3,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/commands.h"
 #include "runtime/session.h"
 
@@ -23,8 +24,20 @@ static void print_rollout(const struct rollout *r, bool whole)
         printf("error    %s\n", r->error);
 }
 
+/* What `git bisect run` makes of it: 0 good, 1 bad, 125 cannot be told, 128 stop. */
+enum { EXIT_INCORRECT = 1, EXIT_SKIP = 125, EXIT_ABORT = 128 };
+
+static int exit_code(int rc, bool correct)
+{
+    if (rc == 0)
+        return correct ? 0 : EXIT_INCORRECT;
+    log_error("%s", err_msg());
+    return rc == GRASP_EOUTAGE ? EXIT_SKIP : EXIT_ABORT;
+}
+
 static int run(const struct args *a)
 {
+    bool correct = false;
     struct session s = {0};
     struct session_options o = {.model_name = arg_str(a, "model")};
     struct skills_view *skills = NULL;
@@ -44,6 +57,7 @@ static int run(const struct args *a)
     if (rc >= 0)
         rc = group_wait(g);
     const struct rollout *r = group_result(g, 0);
+    correct = rc == 0 && r->correct;
     if (rc == 0 && r->status == ROLLOUT_UNSCORED)
         rc = err_set(GRASP_EOUTAGE, "%s could not be scored: %s", r->task->id,
                      r->error ? r->error : r->verdict.reason);
@@ -60,7 +74,7 @@ out:
     session_close(&s);
     skills_view_unref(skills);
     free((void *)o.sets);
-    return rc;
+    return arg_flag(a, "exit-code") ? exit_code(rc, correct) : rc;
 }
 
 const struct command cmd_run = {
@@ -76,6 +90,10 @@ const struct command cmd_run = {
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"whole", 'w', NULL, "do not cut long messages", NULL},
             {"json", 0, NULL, "the rollout as JSON", NULL},
+            {"exit-code", 0, NULL,
+             "exit 0 when correct, 1 when not, 125 when it could not be scored, 128 on any other "
+             "failure: for git bisect run",
+             NULL},
             SESSION_OPTIONS,
             {0}},
     .run = run,

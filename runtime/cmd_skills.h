@@ -14,11 +14,13 @@
     X(evidence) \
     X(rejected) \
     X(blame) \
+    X(bisect) \
     X(diff) \
     X(verify) \
     X(rank) \
     X(import) \
-    X(export)
+    X(export) \
+    X(freeze)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;

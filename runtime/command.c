@@ -197,7 +197,7 @@ static int run_command(const struct command *c, const char *path, int argc, char
             log_set_level(LOG_DEBUG);
         rc = c->run(&a);
     }
-    if (rc == 0 && fflush(stdout) != 0)
+    if (rc >= 0 && fflush(stdout) != 0)
         rc = err_set_errno(GRASP_EIO, "cannot write to standard output");
 out:
     free(a.given);
@@ -247,7 +247,7 @@ int command_main(int argc, char **argv)
     if (rc < 0)
         log_error("%s", err_msg());
     log_close();
-    return err_exit_code(rc);
+    return rc > 0 ? rc : err_exit_code(rc);
 }
 
 static const struct given *given(const struct args *a, const char *option)

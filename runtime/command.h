@@ -33,7 +33,8 @@ struct command {
     int min, max;                     /* number of operands; max -1: any */
     const struct option_def *options; /* ends with a zero entry; may be NULL */
     const char *details;              /* further paragraphs of --help; may be NULL */
-    int (*run)(const struct args *a); /* 0 or GRASP_E*; the frame prints the message */
+    int (*run)(const struct args *a); /* 0 or GRASP_E*, whose message the frame prints; or an exit
+                                       * code of the command's own, which is positive */
     const struct command *const *sub; /* a group ("skills"): NULL-terminated; then run is NULL */
 };
 

@@ -85,6 +85,45 @@ int skill_changes(const struct skill_set *from, const struct skill_set *to,
 int history_fill_gate(struct library *lib, const char *rev, struct skill_set *set);
 
 /*
+ * Bisection over a line of commits, numbered from 0 (oldest): the state is known at both ends and
+ * differs; at(mid) is asked until one commit is left. The commits asked about are those that git
+ * bisect asks about (below 1,024 of them), so that both find the same where a state comes and goes.
+ *
+ *     struct bisection b = {0, n - 1};
+ *     while (!bisection_done(&b))
+ *         bisection_set(&b, same_as_new_end(bisection_next(&b)));
+ *     b.new is the first that has the new state
+ */
+struct bisection {
+    size_t old, new; /* last known to have the old state, first known to have the new one */
+};
+bool bisection_done(const struct bisection *b);
+size_t bisection_next(const struct bisection *b);
+void bisection_set(struct bisection *b, bool is_new);
+
+/*
+ * A frozen library: an annotated tag whose message is a line or two for people and a manifest:
+ *
+ *     {schema, name, commit, tree, skills: [{name, version, sha256}], content_sha256, frozen,
+ *      run, executor_model, writer_model, learned_on, edits: [{commit, edit, score}], scores}
+ */
+#define MANIFEST_SCHEMA "grasp-frozen-1"
+/* SHA-256 of all skills' names and bytes, in library order; as hex. */
+int skills_hash(const struct skill_set *set, char out[65]);
+/* The parts that the library itself knows. New reference in *out. */
+int manifest_make(struct library *lib, const char *name, const struct oid *commit, json_t **out);
+/* Adds what a run's directory knows of this revision: scores, models, data. GRASP_EREFUSED when the
+ * run is not one that made it. */
+int manifest_add_run(struct library *lib, const char *run_dir, json_t *manifest);
+/* The tag's message, and the manifest back out of one (new reference; GRASP_ENOTFOUND: it has
+ * none). */
+int manifest_render(const json_t *manifest, struct buf *out);
+int manifest_parse(const char *message, json_t **out);
+/* The tag NAME leads to what its manifest says. GRASP_EREFUSED with what differs; GRASP_ENOTFOUND
+ * when it is no frozen library. */
+int manifest_check(struct library *lib, const char *name);
+
+/*
  * Verification: is the history what the gate's rule let in, and does all that says so agree?
  *
  * A measured commit is believed when its evidence note is there, was written once, gives the score

@@ -366,6 +366,19 @@ static int note_changed(const char *by, const struct oid *commit, void *arg)
     return 0;
 }
 
+/* Frozen tags lead to what their manifests say. */
+static int check_frozen(const char *ref, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    int rc = manifest_check(v->lib, ref + strlen("refs/tags/"));
+    if (rc == 0 || rc == GRASP_ENOTFOUND) /* the latter: a tag like any other */
+        return 0;
+    if (fatal(rc))
+        return rc;
+    finding_add(v->f, commit, true, "%s", err_msg());
+    return 0;
+}
+
 int history_verify(struct library *lib, struct findings *f, struct verify_counts *counts)
 {
     struct verify v = {.lib = lib, .f = f, .counts = counts, .seen = json_object()};
@@ -381,6 +394,8 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
         rc = library_notes(lib, note_known, &v);
     if (rc == 0)
         rc = library_note_changes(lib, note_changed, &v);
+    if (rc == 0)
+        rc = library_refs(lib, "refs/tags/", check_frozen, &v);
     if (rc == 0 && f->failed)
         rc = err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; v.evidence && i < v.steps.n; i++)

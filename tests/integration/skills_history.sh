@@ -292,17 +292,118 @@ check "fsck of an imported library" git -C imported fsck --full --strict
 check "export" "$GRASP" skills export lib exported
 exits "export into a folder that is not empty" 1 "$GRASP" skills export lib exported
 is "export: every skill" "$(ls exported | sort)" "$(ls lib/skills | sort)"
-changed=$(G diff --name-only "$last~1" "$last" -- skills | head -n 1 | cut -d/ -f2)
+changed_skill=$(G diff --name-only "$last~1" "$last" -- skills | head -n 1 | cut -d/ -f2)
 is "export: what the gate measured" \
-    "$(sed -n 's/^  gate-\(score\|fixes\|regressions\): "\(.*\)"/\2/p' "exported/$changed/SKILL.md" | tr '\n' ' ')" \
+    "$(sed -n 's/^  gate-\(score\|fixes\|regressions\): "\(.*\)"/\2/p' "exported/$changed_skill/SKILL.md" | tr '\n' ' ')" \
     "$(jq -r '"\(.score.score) \(.score.fixes) \(.score.regressions) "' evidence.json)"
-is "export: the tasks" "$(sed -n 's/^  gate-tasks: "\(.*\)"/\1/p' "exported/$changed/SKILL.md")" \
+is "export: the tasks" "$(sed -n 's/^  gate-tasks: "\(.*\)"/\1/p' "exported/$changed_skill/SKILL.md")" \
     "$(jq -r '.triggering_tasks | join(" ")' evidence.json)"
-is "export: the rest as it was" "$(grep -v '^  gate-' "exported/$changed/SKILL.md")" "$(cat "lib/skills/$changed/SKILL.md")"
+is "export: the rest as it was" "$(grep -v '^  gate-' "exported/$changed_skill/SKILL.md")" "$(cat "lib/skills/$changed_skill/SKILL.md")"
 check "export --flat" "$GRASP" skills export lib flat --flat
-flat=flat/$(echo "$changed" | tr - _).md
+flat=flat/$(echo "$changed_skill" | tr - _).md
 has "export --flat: probe_score" "$flat" "  probe_score: $(jq .score.score evidence.json)"
 has "export --flat: triggering tasks" "$flat" "  - $(jq -r '.triggering_tasks[0]' evidence.json)"
+
+# --- freeze
+exits "freeze: a name is needed" 2 "$GRASP" skills freeze lib
+exits "freeze: not the name that learning moves" 2 "$GRASP" skills freeze lib --name best
+check "freeze" "$GRASP" skills freeze lib --name v1 --run run
+tag=$(G rev-parse v1)
+is "freeze: an annotated tag" "$(G cat-file -t v1)" tag
+is "freeze: of the best revision" "$(G rev-parse 'v1^{commit}')" "$(G rev-parse 'best^{commit}')"
+S freeze lib --check v1 --json >manifest.json
+is "freeze: the tree" "$(jq -r .tree manifest.json)" "$(G rev-parse 'best^{tree}')"
+is "freeze: each skill's hash" "$(jq -r '.skills[] | .sha256 + "  skills/" + .name + "/SKILL.md"' manifest.json)" \
+    "$(cd lib && git ls-tree -r --name-only best skills | while read -r f; do
+        echo "$(git show "best:$f" | sha256sum | cut -d' ' -f1)  $f"; done)"
+is "freeze: the run's score" "$(jq .scores.val.with_skills.score manifest.json)" \
+    "$(jq --arg c "$(G rev-parse 'best^{commit}')" '[.[] | select(.epoch != "baseline" and .commit == $c)][-1].score' run/val_scores.json)"
+if [ "$(jq length run/test_scores.json)" -gt 0 ]; then
+    is "freeze: the final scores" "$(jq -c '[.scores.id_test.baseline.n_correct, .scores.id_test.with_skills.n_correct]' manifest.json)" \
+        "$(jq -c '[.id_test.baseline.n_correct, .id_test.best.n_correct]' run/test_scores.json)"
+fi
+is "freeze: who" "$(jq -r .executor_model manifest.json)" simulated
+check "freeze the same again" "$GRASP" skills freeze lib --name v1 --at best
+is "freeze the same again: the same tag" "$(G rev-parse v1)" "$tag"
+exits "freeze another revision under that name" 1 "$GRASP" skills freeze lib --name v1 --at best~1
+has "is refused" err "frozen means frozen"
+is "freeze: the tag stays" "$(G rev-parse v1)" "$tag"
+exits "freeze: another revision gets no final scores" 0 "$GRASP" skills freeze lib --name v0 --at best~1 --run run --json
+is "freeze: none in its manifest" "$(jq -c '[.scores.id_test, .scores.test]' out)" '[null,null]'
+G tag -d v0 >/dev/null
+exits "freeze: a tag without manifest" 1 "$GRASP" skills freeze lib --check best
+check "verify with a frozen tag" "$GRASP" skills verify lib
+tamper "a frozen tag moved" "tag 'v1': it leads to" <<'END'
+git cat-file tag v1 | sed '1,/^$/d' >../message.tmp
+git tag -f -a -F ../message.tmp v1 best~1
+END
+tamper "a frozen tag's manifest altered" "is not as its manifest says" <<'END'
+git cat-file tag v1 | sed -e '1,/^$/d' -e 's/"version": 1,/"version": 7,/' >../message.tmp
+git tag -f -a -F ../message.tmp v1 best
+END
+
+# --- bisect, against git's
+dev=$(dirname "$CONFIG")/tasks/split_dev.json
+[ -f "$dev" ] || dev=$GRASP_SHARED/medagentbench/v1/split_dev.json
+"$GRASP" run "$CONFIG" "$fixed" --exit-code --library lib --at HEAD --journal j >/dev/null 2>&1; now=$?
+asked=0 agreed=0 changed=0
+for task in $(jq -r '.[].id' "$dev" | head -n 24); do
+    if S bisect "$CONFIG" lib "$task" --journal j --json >bisect.json 2>bisect.err; then
+        changed=$((changed + 1))
+        # the first two are the ends; then git asks about the same ones in the same order
+        not=; [ "$(jq -r .before bisect.json)" = correct ] || not='!'
+        rm -rf b; git clone -q lib b
+        (cd b && git bisect start HEAD "$root" && git bisect run sh -c \
+            "$not '$GRASP' run '$CONFIG' '$task' --library . --at HEAD --exit-code --journal '$T/j'") >git.txt 2>&1
+        asked=$((asked + 1))
+        if [ "$(cd b && git rev-parse refs/bisect/bad)" = "$(jq -r .first bisect.json)" ] &&
+            [ "$(cd b && git bisect log | sed -n 's/^git bisect \(good\|bad\) //p')" = \
+              "$(jq -r '.steps[2:][].commit' bisect.json)" ]; then
+            agreed=$((agreed + 1))
+        else
+            not_ok "bisect $task: as git" "$(cat bisect.json git.txt)"
+        fi
+        steps=$(jq .rollouts bisect.json) n=$(git -C lib rev-list --count "$root..HEAD") most=2
+        while [ "$n" -gt 1 ]; do n=$(((n + 1) / 2)) most=$((most + 1)); done
+        [ "$steps" -le "$most" ] || not_ok "bisect $task: few rollouts" "$steps, $most should do"
+    else
+        has "bisect $task: says that nothing changed" bisect.err "no change between them"
+    fi
+done
+[ "$changed" -gt 0 ] && ok "bisect: some tasks changed ($changed)" || not_ok "bisect: no task changed"
+is "bisect: git bisect run finds the same by the same steps" "$agreed" "$asked"
+first=$(for task in $(jq -r '.[].id' "$dev" | head -n 24); do
+    S bisect "$CONFIG" lib "$task" --journal j --json 2>/dev/null && break; done)
+task=$(echo "$first" | jq -r .task) commit=$(echo "$first" | jq -r .first)
+S bisect "$CONFIG" lib "$task" --journal j --replay-only --json >again.json
+is "bisect again: from the journal" "$(jq -c '[.first, .steps]' again.json)" "$(echo "$first" | jq -c '[.first, .steps]')"
+if [ "$(echo "$first" | jq -r .after)" = correct ]; then old=bad new=good; else old=good new=bad; fi
+S bisect "$CONFIG" lib "$task" --journal j --$old "$root" --$new "$commit" --json >narrow.json
+is "bisect with both ends given" "$(jq -r .first narrow.json)" "$commit"
+S bisect "$CONFIG" lib "$task" --journal j --$old "$commit~1" --$new "$commit" --json >narrow.json
+is "bisect of one step: no rollout" "$(jq -c '[.first, .rollouts]' narrow.json)" "[\"$commit\",0]"
+exits "bisect: one commit only" 1 "$GRASP" skills bisect "$CONFIG" lib "$task" --good HEAD --bad HEAD
+exits "bisect: an end that is elsewhere" 1 "$GRASP" skills bisect "$CONFIG" lib "$task" --good "$cand"
+has "bisect: and says so" err "is not in the history"
+exits "run --exit-code: an unknown task stops git bisect" 128 "$GRASP" run "$CONFIG" no_such --exit-code
+[ "$now" -le 1 ] && ok "run --exit-code: 0 or 1" || not_ok "run --exit-code" "$now"
+exits "run --exit-code: unscored is skipped" 125 "$GRASP" run "$CONFIG" "$task" --exit-code \
+    --set model.kind=openai --set model.base_url=http://127.0.0.1:9/v1 --set model.attempts=1 --set model.name=x
+
+# --- plain git
+check "git fsck --full --strict" git -C lib fsck --full --strict
+is "git log with the score trailer" "$(G log --format='%s|%(trailers:key=Gate-Score,valueonly,separator=)' -1 "$last")" \
+    "$(G log -1 --format=%s "$last")|$(jq .score.score evidence.json)"
+G log --notes=gate -1 "$last" >noted.txt
+has "git log --notes=gate" noted.txt '"schema": "grasp-evidence-1"'
+is "git blame names the commits" "$(G blame -s -l "$last" -- "skills/$changed_skill/SKILL.md" | cut -d' ' -f1 | tr -d '^' | sort -u | grep -c "$last")" 1
+is "git diff best~1 best" "$(G diff --name-only best~1 best | wc -l | tr -d ' ')" "$(S diff lib best~1 best --json | jq '.skills | length')"
+G for-each-ref refs/grasp refs/notes >refs.before
+G reflog expire --expire=now --all && G gc -q --prune=now --aggressive
+G for-each-ref refs/grasp refs/notes >refs.after
+check "gc keeps candidates, probe sets and notes" cmp refs.before refs.after
+check "verify after gc" "$GRASP" skills verify lib
+is "nothing of ours is left in the working tree" "$(G status --porcelain)" ""
 
 # the released libraries, in and out again
 for dir in "$GRASP_SHARED"/reference/libraries/*/; do
