@@ -267,11 +267,16 @@ static json_t *absolute_list(const struct config *c, const json_t *v)
     return out;
 }
 
+static void *field(struct config *c, const struct config_key *k)
+{
+    return (char *)c + k->offset;
+}
+
 /* Normalises one value, stores it in the struct, and returns what the resolved tree shows. */
 static int set_field(struct config *c, const struct config_key *k, const json_t *v,
                      const json_t *origin, json_t **shown)
 {
-    void *at = (char *)c + k->offset;
+    void *at = field(c, k);
     double d;
     int rc = 0;
     *shown = NULL;
@@ -357,7 +362,7 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
         if (rc == 0 && v && !json_is_null(v))
             rc = set_field(c, k, v, origin, &shown);
         else if (rc == 0 && k->type == KEY_REAL)
-            *(double *)((char *)c + k->offset) = -1;
+            *(double *)field(c, k) = -1;
         json_decref(v);
         if (rc < 0)
             return rc;

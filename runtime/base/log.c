@@ -81,7 +81,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
     log_redact(text);
     if (level >= state.level) {
         clear_bar();
-        if (level >= LOG_WARN)
+        if (level == LOG_WARN || level == LOG_ERROR)
             fprintf(stderr, "grasp: %s: %s\n", names[level], text);
         else
             fprintf(stderr, "%s\n", text);
