@@ -42,6 +42,12 @@ struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop
     return a;
 }
 
+void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
+{
+    a->all = *earlier;
+    a->started = started;
+}
+
 void accounts_free(struct accounts *a)
 {
     free(a);

@@ -26,5 +26,8 @@ struct account_counts {
 };
 /* Per phase, or in all (phase MODEL_PHASES). */
 void accounts_counts(const struct accounts *a, enum model_phase phase, struct account_counts *out);
+/* Goes on counting where earlier accounts of the same command ended (MODEL_PHASES' counts, the
+ * monotonic time of the first one's start), so that a budget holds for all of them. */
+void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started);
 
 #endif

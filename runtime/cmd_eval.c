@@ -56,40 +56,6 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
     return rc < 0 ? rc : written;
 }
 
-/* "dev,val" or "all" into a list of splits. */
-static int parse_splits(const char *text, enum split *out, size_t *n)
-{
-    *n = 0;
-    if (strcmp(text, "all") == 0) {
-        for (int i = SPLIT_DEV; i <= SPLIT_TEST; i++)
-            out[(*n)++] = (enum split)i;
-        return 0;
-    }
-    while (*text && *n < SPLITS) {
-        char name[16];
-        size_t len = strcspn(text, ",");
-        snprintf(name, sizeof(name), "%.*s", (int)(len < 15 ? len : 15), text);
-        int split = split_from_name(name);
-        if (split < 0)
-            return err_set(GRASP_EUSAGE,
-                           "--split: '%s' is none of dev, val, id_test, test, full, all", name);
-        out[(*n)++] = (enum split)split;
-        text += len + (text[len] == ',');
-    }
-    return *n ? 0 : err_set(GRASP_EUSAGE, "--split: which one? dev, val, id_test, test, full, all");
-}
-
-static int check_coverage(const struct session *s, const struct score *score, enum split split)
-{
-    double share = score_share(score->total, score->total + score->unscored);
-    if (share >= s->config->gate.coverage_floor)
-        return 0;
-    return err_set(GRASP_EOUTAGE,
-                   "%s: only %d of %d rollouts could be scored; model or FHIR server is out of "
-                   "reach; run the same command again later",
-                   split_name(split), score->total, score->total + score->unscored);
-}
-
 static int print_scores(const struct session *s, const struct args *a, const enum split *splits,
                         const struct score *scores, size_t n)
 {
@@ -125,7 +91,7 @@ static int run(const struct args *a)
     struct score scores[SPLITS] = {0};
     enum split splits[SPLITS];
     size_t n = 0, done = 0;
-    int rc = parse_splits(arg_str(a, "split"), splits, &n);
+    int rc = splits_parse(arg_str(a, "split"), splits, &n);
     if (rc == 0)
         rc = session_options(a, &o);
     if (rc == 0)
@@ -135,7 +101,8 @@ static int run(const struct args *a)
     while (rc == 0 && done < n) {
         rc = eval_split(&s, splits[done], skills, arg_str(a, "out"), &scores[done]);
         if (rc == 0)
-            rc = check_coverage(&s, &scores[done], splits[done]);
+            rc = score_covered(&scores[done], s.config->gate.coverage_floor,
+                               split_name(splits[done]));
         done++;
     }
     if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED))

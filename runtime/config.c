@@ -145,9 +145,8 @@ static int preset_into(const json_t *v, json_t *model)
     return 0;
 }
 
-static int read_preset(const struct config *c, const json_t *main, struct layer *l)
+static int read_preset(const struct config *c, const char *name, struct layer *l)
 {
-    const char *name = json_str_at(main, "agent_preset", NULL);
     if (!name)
         return 0;
     char *file = NULL;
@@ -394,7 +393,32 @@ static char *absolute_dir(const char *path)
     return real;
 }
 
+/* Another model than the file's: what the preset says goes on top, and of the file's model only how
+ * to sample stays. */
+static int replace_model(const struct layer *preset, json_t *flat, json_t *origin)
+{
+    static const char *const kept[] = {"model.temperature", "model.max_tokens"};
+    const char *name;
+    json_t *v;
+    void *next;
+    json_object_foreach_safe(flat, next, name, v)
+    {
+        bool stays = !str_starts(name, "model.");
+        for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+            stays = stays || strcmp(name, kept[i]) == 0;
+        if (!stays)
+            json_object_del(flat, name);
+    }
+    return flatten(preset, preset->tree, "", flat, origin);
+}
+
 int config_load(struct config **out, const char *path, const char *const *sets, size_t n_sets)
+{
+    return config_load_preset(out, path, NULL, sets, n_sets);
+}
+
+int config_load_preset(struct config **out, const char *path, const char *as,
+                       const char *const *sets, size_t n_sets)
 {
     struct config *c = calloc(1, sizeof(*c));
     struct layer file = {0}, preset = {0};
@@ -409,12 +433,12 @@ int config_load(struct config **out, const char *path, const char *const *sets, 
     c->keep = json_array();
     if ((rc = layer_read(&file, path)) < 0)
         goto out;
-    if ((rc = read_preset(c, file.tree, &preset)) < 0)
+    if ((rc = read_preset(c, as ? as : json_str_at(file.tree, "agent_preset", NULL), &preset)) < 0)
         goto out;
     json_object_del(file.tree, "agent_preset");
     json_t *backend = json_incref(json_object_get(file.tree, "backend"));
     json_object_del(file.tree, "backend");
-    if (preset.tree)
+    if (preset.tree && !as)
         rc = flatten(&preset, preset.tree, "", flat, origin);
     if (rc == 0 && backend)
         json_object_set(flat, "model.kind", backend);
@@ -424,6 +448,8 @@ int config_load(struct config **out, const char *path, const char *const *sets, 
     const char *env = getenv("GRASP_BACKEND");
     if (rc == 0 && env && *env)
         json_object_set_new(flat, "model.kind", json_string(env));
+    if (rc == 0 && as)
+        rc = replace_model(&preset, flat, origin);
     for (size_t i = 0; rc == 0 && i < n_sets; i++)
         rc = add_set(sets[i], flat, origin);
     if (rc == 0)
@@ -467,6 +493,23 @@ void config_free(struct config *c)
 void config_render(const struct config *c, struct buf *out)
 {
     yaml_render(c->resolved, out);
+}
+
+void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE])
+{
+    struct buf text = BUF_INIT;
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        json_t *v = k->flags & (KEY_HARMLESS | KEY_SECRET | KEY_ALIAS)
+                        ? NULL
+                        : json_at(c->resolved, k->name);
+        if (!v)
+            continue;
+        buf_addf(&text, "%s ", k->name);
+        buf_add_json_canonical(&text, v);
+        buf_addch(&text, '\n');
+    }
+    hash_once(text.ptr, text.len, out);
+    buf_release(&text);
 }
 
 int config_same_run(const struct config *c, const char *earlier_path)

@@ -20,6 +20,7 @@
 #include "gate/gate.h"
 #include "probes/grader.h"
 #include "probes/probe_set.h"
+#include "runtime/base/hash.h"
 #include "runtime/engine.h"
 #include "runtime/model/model.h"
 
@@ -99,12 +100,18 @@ struct config {
 
 /* sets: "key=value" texts. GRASP_ENOTFOUND, GRASP_EPARSE, GRASP_EINVAL. */
 int config_load(struct config **c, const char *path, const char *const *sets, size_t n_sets);
+/* The same with another model: agents/PRESET.yaml stands in for the file's whole section `model`
+ * (only temperature and max_tokens stay where the preset says nothing) and for GRASP_BACKEND. */
+int config_load_preset(struct config **c, const char *path, const char *preset,
+                       const char *const *sets, size_t n_sets);
 void config_free(struct config *c);
 /* The resolved configuration as YAML, secrets left out. */
 void config_render(const struct config *c, struct buf *out);
 /* Compares with a rendered configuration of an earlier run. 0 when only harmless keys differ;
  * GRASP_EREFUSED with the differences in the message. */
 int config_same_run(const struct config *c, const char *earlier_path);
+/* A hash of every key that a run's decisions depend on: the keys that config_same_run compares. */
+void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
 /* The parts other modules take. */
 void config_gate_rules(const struct config *c, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);

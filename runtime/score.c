@@ -65,6 +65,16 @@ double score_share(int correct, int total)
     return total ? (double)correct / total : 0;
 }
 
+int score_covered(const struct score *s, double floor, const char *what)
+{
+    if (score_share(s->total, s->total + s->unscored) >= floor)
+        return 0;
+    return err_set(GRASP_EOUTAGE,
+                   "%s: only %d of %d rollouts could be scored; model or FHIR server is out of "
+                   "reach; run the same command again later",
+                   what, s->total, s->total + s->unscored);
+}
+
 static void cell(FILE *out, int correct, int total)
 {
     if (total)

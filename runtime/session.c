@@ -21,6 +21,28 @@ int split_from_name(const char *name)
     return -1;
 }
 
+int splits_parse(const char *text, enum split out[SPLITS], size_t *n)
+{
+    *n = 0;
+    if (strcmp(text, "all") == 0) {
+        for (int i = SPLIT_DEV; i <= SPLIT_TEST; i++)
+            out[(*n)++] = (enum split)i;
+        return 0;
+    }
+    while (*text && *n < SPLITS) {
+        char name[16];
+        size_t len = strcspn(text, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)(len < 15 ? len : 15), text);
+        int split = split_from_name(name);
+        if (split < 0)
+            return err_set(GRASP_EUSAGE,
+                           "--split: '%s' is none of dev, val, id_test, test, full, all", name);
+        out[(*n)++] = (enum split)split;
+        text += len + (text[len] == ',');
+    }
+    return *n ? 0 : err_set(GRASP_EUSAGE, "--split: which one? dev, val, id_test, test, full, all");
+}
+
 int session_options(const struct args *a, struct session_options *o)
 {
     size_t n = arg_count(a, "set");
@@ -66,7 +88,7 @@ int session_open(struct session *s, const struct session_options *o)
 {
     struct engine_settings es;
     *s = (struct session){0};
-    int rc = config_load(&s->config, o->config, o->sets, o->n_sets);
+    int rc = config_load_preset(&s->config, o->config, o->preset, o->sets, o->n_sets);
     const char *dir = o->journal ? o->journal : rc == 0 ? s->config->journal : NULL;
     if (rc == 0)
         rc = loop_open(&s->loop);

@@ -23,6 +23,8 @@
 enum split { SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST, SPLIT_FULL, SPLITS };
 const char *split_name(enum split s);
 int split_from_name(const char *name); /* -1 when it is none */
+/* "dev,val" or "all" (the first four) into a list; GRASP_EUSAGE names what is wrong. */
+int splits_parse(const char *text, enum split out[SPLITS], size_t *n);
 
 struct session {
     struct config *config;
@@ -40,6 +42,7 @@ struct session_options {
     const char *const *sets;
     size_t n_sets;
     const char *model_name; /* replaces model.name; NULL: as configured */
+    const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
     const char *journal;    /* directory; NULL: the configuration's, or none */
     int journal_flags;
     bool no_env; /* grade needs no model, doctor no rollouts */
