@@ -9,6 +9,7 @@
 #define GRASP_COMMANDS(X) \
     X(learn) \
     X(eval) \
+    X(transfer) \
     X(run) \
     X(grade) \
     X(doctor) \

@@ -1,11 +1,13 @@
 /* decision.c - commits, trailers and evidence notes of judged candidates. */
 #include "runtime/decision.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 
 void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
@@ -147,6 +149,40 @@ void decision_release(struct decision *d)
 {
     free((void *)d->ids);
     d->ids = NULL;
+}
+
+struct earlier {
+    struct library *lib;
+    const char *run;
+    int update;
+    int64_t when;
+};
+
+static int find_earlier(const char *note, const struct oid *commit, void *arg)
+{
+    struct earlier *e = arg;
+    struct library_commit_info info;
+    int64_t update;
+    (void)note;
+    if (library_commit_read(e->lib, commit, &info) < 0) {
+        err_clear(); /* a note on something else is not ours */
+        return 0;
+    }
+    const char *run = library_trailer(&info, "Run"), *n = library_trailer(&info, "Update");
+    bool same = run && n && strcmp(run, e->run) == 0 && str_to_i64(n, 0, INT_MAX, &update) &&
+                update == e->update;
+    if (same)
+        e->when = info.when;
+    library_commit_release(&info);
+    return same;
+}
+
+int decision_when(struct library *lib, const char *run, int update, int64_t *when)
+{
+    struct earlier e = {lib, run, update, 0};
+    int rc = library_notes(lib, find_earlier, &e);
+    *when = e.when ? e.when : clock_stamp() / NS_PER_SEC * NS_PER_SEC;
+    return rc < 0 ? rc : 0;
 }
 
 const char *decision_fate(const struct judged *j, const struct gate_arm *arm, bool accepted)

@@ -51,6 +51,9 @@ struct judged {
     struct oid commit; /* filled in */
 };
 
+/* The time of a decision that this run made before, from what it left in the library; else now. For
+ * work that keeps no state of its own: done again, it makes the same objects. */
+int decision_when(struct library *lib, const char *run, int update, int64_t *when);
 int decision_begin(struct decision *d);
 void decision_release(struct decision *d);
 /* Commits candidate number `arm` of the gate, writes its note, and keeps it unless it was accepted.

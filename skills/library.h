@@ -56,6 +56,8 @@ int library_identity_set(struct library *lib, const char *name, const char *emai
 int library_head(struct library *lib, struct oid *commit);
 /* Any revision git understands ("best~1", a tag, a full or short id); peels to a commit. */
 int library_resolve(struct library *lib, const char *rev, struct oid *commit);
+/* The object that a revision names itself, without peeling: an annotated tag's own id. */
+int library_object(struct library *lib, const char *rev, struct oid *object);
 /* The skills of a revision (commit, tag or tree). Files that are not valid skills are an error
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);

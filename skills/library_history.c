@@ -219,6 +219,17 @@ int library_resolve(struct library *lib, const char *rev, struct oid *commit)
     return rc;
 }
 
+int library_object(struct library *lib, const char *rev, struct oid *object)
+{
+    git_object *any = NULL;
+    int rc = git_revparse_single(&any, lib->repo, rev);
+    if (rc < 0)
+        return library_git_error(rc, "no revision '%s' in the library '%s'", rev, lib->dir);
+    library_oid_out(object, git_object_id(any));
+    git_object_free(any);
+    return 0;
+}
+
 static int contains(struct library *lib, const git_oid *commit, const git_oid *ancestor)
 {
     if (git_oid_equal(commit, ancestor))
