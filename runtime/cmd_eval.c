@@ -94,15 +94,20 @@ static int run(const struct args *a)
     int rc = splits_parse(arg_str(a, "split"), splits, &n);
     if (rc == 0)
         rc = session_options(a, &o);
-    if (rc == 0)
-        rc = session_open(&s, &o);
+    /* what can be wrong with files is found before anything is spent */
+    for (size_t i = 0; i < n; i++)
+        o.splits |= 1u << splits[i];
     if (rc == 0)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &skills);
+    if (rc == 0)
+        rc = session_open(&s, &o);
+    if (rc == 0 && arg_str(a, "out"))
+        rc = fs_mkdirs(arg_str(a, "out"));
     while (rc == 0 && done < n) {
         rc = eval_split(&s, splits[done], skills, arg_str(a, "out"), &scores[done]);
         if (rc == 0)
             rc = score_covered(&scores[done], s.config->gate.coverage_floor,
-                               split_name(splits[done]));
+                               split_name(splits[done]), s.engine);
         done++;
     }
     if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED))

@@ -8,6 +8,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/commands.h"
 #include "runtime/env_fhir.h"
 #include "runtime/session.h"
@@ -120,7 +121,8 @@ static int run(const struct args *a)
         g.store = env_fhir_store(s.env);
         g.found = json_object();
         rc = json_read_lines(arg_str(a, "file"), grade_line, &g);
-        fprintf(stderr, "%zu of %zu correct\n", g.correct, g.n);
+        if (rc == 0 || g.n)
+            log_info("%zu of %zu correct", g.correct, g.n);
     }
     json_decref(g.found);
     session_close(&s);

@@ -20,15 +20,13 @@ static int open_learn(struct learn *l, struct session *s, const char *library, c
         rc = session_split(s, SPLIT_VAL, &l->val);
     if (rc == 0)
         rc = prompts_open(&l->prompts, c->prompt.dir);
-    if (rc == 0 && c->gate.leak_guard) {
-        const struct task_set *sets[SPLITS] = {0};
-        const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
-        for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
-            if (files[i])
-                rc = session_split(s, (enum split)i, &sets[i]);
-        if (rc == 0 && !(l->leak = leak_guard_new(sets, SPLITS)))
-            rc = err_set(GRASP_ENOMEM, "out of memory");
-    }
+    const struct task_set *sets[SPLITS] = {0};
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
+    for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
+        if (files[i])
+            rc = session_split(s, (enum split)i, &sets[i]);
+    if (rc == 0 && c->gate.leak_guard && !(l->leak = leak_guard_new(sets, SPLITS)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc < 0)
         return rc;
     size_t n = l->dev->n;
@@ -132,10 +130,13 @@ static int run(const struct args *a)
     }
     if (arg_flag(a, "dry-run")) {
         o.journal_flags = 0;
+        o.no_env = true;
     } else {
         o.journal = journal;
         rc = fs_mkdirs(run_dir);
     }
+    o.splits = 1u << SPLIT_DEV | 1u << SPLIT_VAL | (c->data.id_test ? 1u << SPLIT_ID_TEST : 0) |
+               (c->data.test ? 1u << SPLIT_TEST : 0);
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc < 0)

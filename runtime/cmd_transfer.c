@@ -113,7 +113,7 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
     if (rc == 0)
         rc = score_of(g, score);
     if (rc == 0)
-        rc = score_covered(score, s->config->gate.coverage_floor, split_name(split));
+        rc = score_covered(score, s->config->gate.coverage_floor, split_name(split), s->engine);
     if (rc == 0 && dir) {
         struct buf path = BUF_INIT;
         buf_addf(&path, "%s/%s/%s", dir, e->target.slug, split_name(split));

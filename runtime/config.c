@@ -58,8 +58,14 @@ static bool is_section(const char *name)
 static int unknown_key(const struct layer *l, const char *name)
 {
     const char *last = strrchr(name, '.');
-    char best[64] = "", section[64];
+    char best[64] = "", section[64], where[32] = "";
     size_t least = 4;
+    int64_t line = json_integer_value(json_object_get(l->lines, name));
+    if (line)
+        snprintf(where, sizeof(where), ":%lld", (long long)line);
+    if (is_section(name))
+        return err_set(GRASP_EINVAL, "%s%s: '%s' holds keys of its own, not a value", l->what,
+                       where, name);
     last = last ? last + 1 : name;
     for (const struct config_key *k = config_keys; k->name; k++) {
         const char *tail = strrchr(k->name, '.');
@@ -76,10 +82,6 @@ static int unknown_key(const struct layer *l, const char *name)
             snprintf(best, sizeof(best), "%s", section);
         }
     }
-    int64_t line = json_integer_value(json_object_get(l->lines, name));
-    char where[32] = "";
-    if (line)
-        snprintf(where, sizeof(where), ":%lld", (long long)line);
     return err_set(GRASP_EINVAL, "%s%s: there is no key '%s'%s%s%s", l->what, where, name,
                    *best ? "; did you mean '" : "", best, *best ? "'?" : "");
 }
@@ -375,10 +377,14 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
     return 0;
 }
 
-static void default_kind(struct model_config *m)
+static void default_kind(struct model_config *m, const char *section)
 {
+    bool endpoint = m->base_url || m->endpoints;
     if (!m->kind)
-        m->kind = m->base_url || m->endpoints ? "openai" : "simulated";
+        m->kind = endpoint ? "openai" : "simulated";
+    else if (endpoint && strcmp(m->kind, "simulated") == 0)
+        log_warn("%s.kind is simulated: the endpoint that %s.%s names is not asked", section,
+                 section, m->base_url ? "base_url" : "endpoints");
     if (!m->name)
         m->name = strcmp(m->kind, "simulated") == 0 ? "simulated" : "default";
 }
@@ -456,8 +462,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = apply(c, flat, origin);
     if (rc < 0)
         goto out;
-    default_kind(&c->model);
-    default_kind(&c->writer);
+    default_kind(&c->model, "model");
+    default_kind(&c->writer, "writer");
     size_t n = strlen(c->fhir_api_base);
     if (!n || c->fhir_api_base[n - 1] != '/') {
         json_t *fixed = json_sprintf("%s/", c->fhir_api_base);

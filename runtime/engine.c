@@ -55,6 +55,7 @@ struct engine {
     bool pump_due;
     int stop_code;
     char *stop_message;
+    char *outage; /* why the first unscored rollout is so */
     struct group *groups;
     struct hash **spare; /* hashes for reuse: making one costs more than using it */
     size_t n_spare;
@@ -93,6 +94,7 @@ void engine_close(struct engine *e)
         hash_free(e->spare[i]);
     free(e->spare);
     free(e->stop_message);
+    free(e->outage);
     free(e);
 }
 
@@ -102,6 +104,11 @@ void engine_stop(struct engine *e, int code, const char *message)
         return;
     e->stop_code = code;
     e->stop_message = str_dup(message);
+}
+
+const char *engine_outage(const struct engine *e)
+{
+    return e->outage ? e->outage : "";
 }
 
 static void schedule(struct engine *e)
@@ -166,9 +173,12 @@ static void finish(struct slot *s)
 
 static void end_with(struct slot *s, enum rollout_status status, const char *error)
 {
+    struct engine *e = s->group->engine;
     s->r.status = status;
     if (error && !s->r.error)
         s->r.error = str_dup(error);
+    if (error && status == ROLLOUT_UNSCORED && !s->cancelled && !e->outage)
+        e->outage = str_dup(error);
 }
 
 static void graded(const struct verdict *verdict, const struct strlist *tags, bool scored,
@@ -496,8 +506,8 @@ static void unqueue(struct group *g)
         if (s->group == g) {
             *p = s->next;
             s->next = NULL;
-            end_with(s, ROLLOUT_UNSCORED, "cancelled");
             s->cancelled = true;
+            end_with(s, ROLLOUT_UNSCORED, "cancelled");
             g->ended++;
         } else {
             p = &s->next;

@@ -80,6 +80,8 @@ const struct rollout *group_result(const struct group *g, size_t index);
 /* Drops rollouts that have not started; those in flight are ended and their results thrown away. */
 void group_cancel(struct group *g);
 void group_free(struct group *g);
+/* What the first rollout that could not be measured met; "" when there was none. */
+const char *engine_outage(const struct engine *e);
 /* Asks engine_turn-like waits to stop: budgets and fatal model errors set this; group_wait returns
  * `code` with the message from then on. */
 void engine_stop(struct engine *e, int code, const char *message);

@@ -28,7 +28,9 @@ struct env_fhir {
     struct fhir_store *store; /* NULL: over HTTP */
     json_t *api, *response_format;
     json_t *found; /* query -> array of resources; failed searches are not kept */
+    int lost;      /* episodes in a row that the server did not answer */
 };
+enum { LOST_MOST = 3 }; /* then no further rollout is started and paid for */
 
 struct episode {
     struct env_episode base;
@@ -85,6 +87,12 @@ static int fhir_start(struct env *base, const struct task *task, struct env_epis
     *out = ep ? &ep->base : NULL;
     if (!ep)
         return err_set(GRASP_ENOMEM, "out of memory");
+    if (e->lost >= LOST_MOST) {
+        free(ep);
+        *out = NULL;
+        return err_set(GRASP_EOUTAGE, "the FHIR server %s does not answer any more",
+                       e->config->fhir_api_base);
+    }
     ep->base.env = base;
     ep->env = e;
     ep->task = task;
@@ -160,14 +168,19 @@ static void get_answered(const struct http_reply *reply, void *arg)
     int s = reply->status;
     ep->http = 0;
     if (reply->result == HTTP_OK && s != 429 && s != 502 && s != 503 && s != 504) {
+        ep->env->lost = 0;
         observe_answer(ep, s, reply->body, reply->body_len, ep->fn, ep->arg);
         return;
     }
     if (++ep->attempts < ATTEMPTS)
         ep->timer = loop_timer(ep->env->loop, (100 * NS_PER_MS) << ep->attempts, get_again, ep);
     if (!ep->timer) {
-        struct env_step step = {ROLLOUT_UNSCORED, NULL, 0, ep->action.ptr,
-                                "the FHIR server does not answer"};
+        char why[256], status[32];
+        snprintf(status, sizeof(status), "status %d", s);
+        snprintf(why, sizeof(why), "the FHIR server does not answer: %s",
+                 reply->result == HTTP_OK ? status : reply->error);
+        struct env_step step = {ROLLOUT_UNSCORED, NULL, 0, ep->action.ptr, why};
+        ep->env->lost++;
         ep->fn(&step, ep->arg);
     }
 }
@@ -376,11 +389,49 @@ struct fhir_store *env_fhir_store(struct env *e)
     return ((struct env_fhir *)e)->store;
 }
 
+struct first_answer {
+    bool done;
+    enum http_result result;
+    char error[200];
+};
+
+static void first_answered(const struct http_reply *reply, void *arg)
+{
+    struct first_answer *a = arg;
+    a->done = true;
+    a->result = reply->result;
+    snprintf(a->error, sizeof(a->error), "%s", reply->error ? reply->error : "");
+}
+
+/* A server that is not there is found before a model is paid. Any status is an answer. */
+static int reach_remote(const struct env_fhir *e)
+{
+    const struct config *c = e->config;
+    struct first_answer a = {0};
+    int rc = 0;
+    if (c->fhir.writes == FHIR_WRITES_APPLY)
+        return err_set(GRASP_EINVAL, "fhir.writes: apply needs the FHIR data in process: name it "
+                                     "with fhir.load or fhir.store");
+    uint64_t id = fhir_remote_get(e->loop, c, "metadata", false, first_answered, &a);
+    if (!id)
+        return err_prefix(GRASP_EINVAL, "task.fhir_api_base %s", c->fhir_api_base);
+    while (rc == 0 && !a.done)
+        rc = loop_turn(e->loop, -1) < 0 ? GRASP_ESTOPPED : 0;
+    if (rc < 0)
+        http_cancel(e->loop, id);
+    else if (a.result != HTTP_OK && a.result != HTTP_TOO_LARGE)
+        rc = err_set(GRASP_EOUTAGE,
+                     "the FHIR server %s does not answer (%s); start it, set task.fhir_api_base, "
+                     "or name data with fhir.load",
+                     c->fhir_api_base, a.error);
+    return rc;
+}
+
 static int open_store(struct env_fhir *e)
 {
     const struct config *c = e->config;
     if (!c->fhir.store && !c->fhir.load)
-        return 0; /* over HTTP */
+        return reach_remote(e);
     struct fhir_options o = {.base_url = c->fhir_api_base,
                              .ignore_unknown_params = c->fhir.unknown_params == 1,
                              .read_only = false,

@@ -82,6 +82,7 @@ struct grade_job {
     struct strlist queries;
     size_t at;     /* the query being answered */
     json_t *pages; /* resources of its pages so far, over HTTP */
+    int n_pages;
     uint64_t http;
     int attempts;
 };
@@ -170,7 +171,7 @@ static const char *next_link(const json_t *bundle)
 
 static void page_answered(const struct http_reply *reply, void *arg)
 {
-    enum { ATTEMPTS = 4 };
+    enum { ATTEMPTS = 4, PAGES = 1000 };
     struct grade_job *j = arg;
     j->http = 0;
     json_t *bundle = NULL, *entry;
@@ -196,11 +197,14 @@ static void page_answered(const struct http_reply *reply, void *arg)
     }
     const char *next = next_link(bundle);
     /* A server that offers the agent's wall as a way out is not followed. */
-    if (next && str_starts(next, j->config->fhir_api_base)) {
+    if (next && ++j->n_pages >= PAGES) {
+        give_up(j, "the FHIR server's pages have no end");
+    } else if (next && str_starts(next, j->config->fhir_api_base)) {
         get_page(j, next);
     } else {
         json_object_set_new(j->found, j->queries.v[j->at], j->pages);
         j->pages = NULL;
+        j->n_pages = 0;
         j->at++;
         j->attempts = 0;
         grade_job_run(j);

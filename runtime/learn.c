@@ -170,9 +170,9 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
     if ((double)(b->n - unscored) < l->c->gate.coverage_floor * (double)b->n)
         return err_set(
             GRASP_EOUTAGE,
-            "epoch %d update %d: %zu of %zu dev rollouts could not be scored; nothing was "
+            "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
             "changed, the same command goes on later",
-            l->epoch, l->update, unscored, b->n);
+            l->epoch, l->update, unscored, b->n, engine_outage(l->s->engine));
     return 0;
 }
 

@@ -49,8 +49,8 @@ static int covered(const struct learn *l, const struct score *s, const char *wha
     if (share >= l->c->gate.coverage_floor)
         return 0;
     return err_set(GRASP_EOUTAGE,
-                   "%s: %d rollouts could not be scored; the same command goes on later", what,
-                   s->unscored);
+                   "%s: %d rollouts could not be scored (%s); the same command goes on later", what,
+                   s->unscored, engine_outage(l->s->engine));
 }
 
 static int finish_checkpoint(struct learn *l, struct checkpoint *c)

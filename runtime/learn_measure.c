@@ -93,8 +93,8 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
         if (!gate_covered(&g->rules, g->base, g->arm[arm].outcomes, g->n))
             rc = err_set(GRASP_EOUTAGE,
                          "update %d of epoch %d is indecisive: too many probes could not be "
-                         "measured; nothing was changed, the same command goes on later",
-                         l->update, l->epoch);
+                         "measured (%s); nothing was changed, the same command goes on later",
+                         l->update, l->epoch, engine_outage(l->s->engine));
     }
     free(views);
     return rc;

@@ -42,7 +42,7 @@ int panel_measure(struct panel *p, struct session *s, struct skills_view *view, 
     if (rc == 0)
         rc = score_of(g, &p->score);
     if (rc == 0)
-        rc = score_covered(&p->score, s->config->gate.coverage_floor, "dev");
+        rc = score_covered(&p->score, s->config->gate.coverage_floor, "dev", s->engine);
     group_free(g);
     return rc;
 }

@@ -65,14 +65,14 @@ double score_share(int correct, int total)
     return total ? (double)correct / total : 0;
 }
 
-int score_covered(const struct score *s, double floor, const char *what)
+int score_covered(const struct score *s, double floor, const char *what, const struct engine *e)
 {
     if (score_share(s->total, s->total + s->unscored) >= floor)
         return 0;
     return err_set(GRASP_EOUTAGE,
-                   "%s: only %d of %d rollouts could be scored; model or FHIR server is out of "
-                   "reach; run the same command again later",
-                   what, s->total, s->total + s->unscored);
+                   "%s: only %d of %d rollouts could be scored (%s); run the same command again "
+                   "later",
+                   what, s->total, s->total + s->unscored, engine_outage(e));
 }
 
 static void cell(FILE *out, int correct, int total)

@@ -18,7 +18,7 @@ struct score {
 int score_of(const struct group *g, struct score *s);
 void score_release(struct score *s);
 /* GRASP_EOUTAGE when fewer than this share of the rollouts could be scored (DESIGN.md D10). */
-int score_covered(const struct score *s, double floor, const char *what);
+int score_covered(const struct score *s, double floor, const char *what, const struct engine *e);
 double score_share(int correct, int total); /* 0 for nothing */
 /* One table: a row per family, a column per score; names are the columns' headings. */
 void score_table(FILE *out, const struct score *const *scores, const char *const *names, size_t n);

@@ -29,7 +29,7 @@ int splits_parse(const char *text, enum split out[SPLITS], size_t *n)
             out[(*n)++] = (enum split)i;
         return 0;
     }
-    while (*text && *n < SPLITS) {
+    while (*text) {
         char name[16];
         size_t len = strcspn(text, ",");
         snprintf(name, sizeof(name), "%.*s", (int)(len < 15 ? len : 15), text);
@@ -37,7 +37,11 @@ int splits_parse(const char *text, enum split out[SPLITS], size_t *n)
         if (split < 0)
             return err_set(GRASP_EUSAGE,
                            "--split: '%s' is none of dev, val, id_test, test, full, all", name);
-        out[(*n)++] = (enum split)split;
+        bool twice = false;
+        for (size_t i = 0; i < *n; i++)
+            twice |= out[i] == (enum split)split;
+        if (!twice)
+            out[(*n)++] = (enum split)split;
         text += len + (text[len] == ',');
     }
     return *n ? 0 : err_set(GRASP_EUSAGE, "--split: which one? dev, val, id_test, test, full, all");
@@ -104,6 +108,10 @@ int session_open(struct session *s, const struct session_options *o)
         rc = open_model(s, false, o->model_name);
     if (rc == 0 && config_has_writer(s->config))
         rc = open_model(s, true, NULL);
+    const struct task_set *tasks;
+    for (int i = 0; rc == 0 && i < SPLITS; i++)
+        if (o->splits & 1u << i)
+            rc = session_split(s, (enum split)i, &tasks);
     if (rc == 0 && !o->no_env)
         rc = env_open(&s->env, s->loop, s->config);
     if (rc == 0) {
@@ -131,6 +139,19 @@ void session_close(struct session *s)
     *s = (struct session){0};
 }
 
+/* A task that nobody can grade is found before a rollout is paid for it. */
+static int check_task(const struct config *c, const char *path, const struct task *task)
+{
+    struct grader_settings grader;
+    struct strlist queries = {0};
+    if (c->env.kind != ENV_FHIR)
+        return 0;
+    config_grader(c, &grader);
+    int rc = grader_searches(task, &grader, &queries);
+    strlist_release(&queries);
+    return rc < 0 ? err_prefix(rc, "%s", path) : 0;
+}
+
 int session_split(struct session *s, enum split split, const struct task_set **out)
 {
     const struct config *c = s->config;
@@ -144,6 +165,8 @@ int session_split(struct session *s, enum split split, const struct task_set **o
     int rc = task_set_load(&s->splits[split], files[split], c->env.kind == ENV_FHIR);
     if (rc == 0 && !s->splits[split].n)
         rc = err_set(GRASP_EINVAL, "%s: no tasks in it", files[split]);
+    for (size_t i = 0; rc == 0 && split != SPLIT_FULL && i < s->splits[split].n; i++)
+        rc = check_task(c, files[split], &s->splits[split].v[i]);
     return rc < 0 ? err_prefix(rc, "data.%s", split_name(split)) : 0;
 }
 
@@ -172,6 +195,9 @@ int session_skills(const char *dir, const char *rev, struct skills_view **out)
     struct library *lib = NULL;
     struct skill_set set = {0};
     *out = NULL;
+    if (!dir && rev)
+        return err_set(GRASP_EUSAGE, "--at %s: a revision of which library? Add --library DIR",
+                       rev);
     if (!dir)
         return 0;
     int rc = library_open(&lib, dir, LIBRARY_READ);

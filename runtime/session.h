@@ -45,7 +45,8 @@ struct session_options {
     const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
     const char *journal;    /* directory; NULL: the configuration's, or none */
     int journal_flags;
-    bool no_env; /* grade needs no model, doctor no rollouts */
+    bool no_env;     /* grade needs no model, doctor no rollouts */
+    unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };
 
 /* The options all such commands have, for their tables. */
