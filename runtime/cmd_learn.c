@@ -2,76 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/commands.h"
 #include "runtime/learn_summary.h"
-
-static int open_learn(struct learn *l, struct session *s, const char *library, const char *run_dir)
-{
-    const struct config *c = s->config;
-    l->s = s;
-    l->c = c;
-    l->began = clock_mono();
-    int rc = session_split(s, SPLIT_DEV, &l->dev);
-    if (rc == 0)
-        rc = session_split(s, SPLIT_VAL, &l->val);
-    if (rc == 0)
-        rc = prompts_open(&l->prompts, c->prompt.dir);
-    const struct task_set *sets[SPLITS] = {0};
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
-    for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
-        if (files[i])
-            rc = session_split(s, (enum split)i, &sets[i]);
-    if (rc == 0 && c->gate.leak_guard && !(l->leak = leak_guard_new(sets, SPLITS)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
-    if (rc < 0)
-        return rc;
-    size_t n = l->dev->n;
-    l->order = calloc(n, sizeof(*l->order));
-    l->before = calloc(n, sizeof(*l->before));
-    l->now = calloc(n, sizeof(*l->now));
-    l->past[0] = calloc(n, sizeof(**l->past));
-    l->past[1] = calloc(n, sizeof(**l->past));
-    l->labels = json_object();
-    l->taxonomy = json_array();
-    l->log = json_array();
-    l->rejected = json_array();
-    if (!l->order || !l->before || !l->now || !l->past[0] || !l->past[1])
-        return err_set(GRASP_ENOMEM, "out of memory");
-    return record_open(l, library, run_dir);
-}
-
-static void close_learn(struct learn *l)
-{
-    for (size_t i = 0; i < l->n_checks; i++) {
-        group_free(l->checks[i].group);
-        score_release(&l->checks[i].score);
-    }
-    for (size_t i = 0; i < 4; i++)
-        group_free(l->final[i]);
-    free(l->checks);
-    for (size_t i = 0; i < l->n_records; i++)
-        free(l->records[i].name);
-    free(l->records);
-    free(l->order);
-    free(l->before);
-    free(l->now);
-    free(l->past[0]);
-    free(l->past[1]);
-    json_decref(l->labels);
-    json_decref(l->taxonomy);
-    json_decref(l->log);
-    json_decref(l->rejected);
-    json_decref(l->test_scores);
-    skill_set_release(&l->set);
-    skills_view_unref(l->view);
-    prompts_close(l->prompts);
-    leak_guard_free(l->leak);
-    record_close(l);
-}
 
 static const char *status_of(int rc)
 {
@@ -92,7 +27,7 @@ static char *default_path(const char *given, const char *configured, const char 
 
 static int learn(struct learn *l, struct session *s, const char *library, const char *run_dir)
 {
-    int rc = open_learn(l, s, library, run_dir);
+    int rc = learn_open(l, s, library, run_dir);
     if (rc < 0)
         return rc;
     log_info("%s run %s in %s, library %s", l->resumed ? "going on with" : "starting", l->run_id,
@@ -152,7 +87,7 @@ out:
         model_close(s.backend[i]);
         s.model[i] = s.metered[i] = s.backend[i] = NULL;
     }
-    close_learn(&l);
+    learn_close(&l);
     session_close(&s);
     config_free(c);
     free(run_dir);

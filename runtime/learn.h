@@ -1,6 +1,7 @@
 /*
  * learn.h - the learning loop (spec/method.md, "The loop"), shared by its files:
  *
+ *   learn_open.c     set-up and release
  *   learn.c          epochs, batches, checkpoints, collapse recovery
  *   learn_update.c   one update: writer phases, candidates, gate
  *   learn_measure.c  measuring candidates in rounds, early stopping
@@ -188,6 +189,12 @@ int record_val_scores(struct learn *l);
 int record_summary(struct learn *l, const char *status);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
+
+/* learn_open.c: `l` is all zero, `s` open; both are borrowed until learn_close, which takes what a
+ * learn_open that failed left, too. Close the session's models first: no callback may come later.
+ */
+int learn_open(struct learn *l, struct session *s, const char *library, const char *run_dir);
+void learn_close(struct learn *l);
 
 /* learn.c */
 int learn_run(struct learn *l);

@@ -1,0 +1,70 @@
+/* learn_open.c - what a learning run holds from its first task to its last. */
+#include <stdlib.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/learn.h"
+
+int learn_open(struct learn *l, struct session *s, const char *library, const char *run_dir)
+{
+    const struct config *c = s->config;
+    l->s = s;
+    l->c = c;
+    l->began = clock_mono();
+    int rc = session_split(s, SPLIT_DEV, &l->dev);
+    if (rc == 0)
+        rc = session_split(s, SPLIT_VAL, &l->val);
+    if (rc == 0)
+        rc = prompts_open(&l->prompts, c->prompt.dir);
+    const struct task_set *sets[SPLITS] = {0};
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
+    for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
+        if (files[i])
+            rc = session_split(s, (enum split)i, &sets[i]);
+    if (rc == 0 && c->gate.leak_guard && !(l->leak = leak_guard_new(sets, SPLITS)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0)
+        return rc;
+    size_t n = l->dev->n;
+    l->order = calloc(n, sizeof(*l->order));
+    l->before = calloc(n, sizeof(*l->before));
+    l->now = calloc(n, sizeof(*l->now));
+    l->past[0] = calloc(n, sizeof(**l->past));
+    l->past[1] = calloc(n, sizeof(**l->past));
+    l->labels = json_object();
+    l->taxonomy = json_array();
+    l->log = json_array();
+    l->rejected = json_array();
+    if (!l->order || !l->before || !l->now || !l->past[0] || !l->past[1])
+        return err_set(GRASP_ENOMEM, "out of memory");
+    return record_open(l, library, run_dir);
+}
+
+void learn_close(struct learn *l)
+{
+    for (size_t i = 0; i < l->n_checks; i++) {
+        group_free(l->checks[i].group);
+        score_release(&l->checks[i].score);
+    }
+    for (size_t i = 0; i < 4; i++)
+        group_free(l->final[i]);
+    free(l->checks);
+    for (size_t i = 0; i < l->n_records; i++)
+        free(l->records[i].name);
+    free(l->records);
+    free(l->order);
+    free(l->before);
+    free(l->now);
+    free(l->past[0]);
+    free(l->past[1]);
+    json_decref(l->labels);
+    json_decref(l->taxonomy);
+    json_decref(l->log);
+    json_decref(l->rejected);
+    json_decref(l->test_scores);
+    skill_set_release(&l->set);
+    skills_view_unref(l->view);
+    prompts_close(l->prompts);
+    leak_guard_free(l->leak);
+    record_close(l);
+}
