@@ -124,7 +124,7 @@ static int open_env(struct fhir_store *s, bool no_sync)
             (rc = mdb_env_set_mapsize(s->env, sizes[i])) != 0)
             break;
         rc = mdb_env_open(s->env, s->dir, flags, 0666);
-        if (rc != ENOMEM)
+        if (rc != ENOMEM && rc != EINVAL) /* EINVAL: valgrind's word for it */
             break;
     }
     if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
