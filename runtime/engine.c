@@ -59,6 +59,7 @@ struct engine {
     struct group *groups;
     struct hash **spare; /* hashes for reuse: making one costs more than using it */
     size_t n_spare;
+    struct skills_view *none; /* for rollouts without skills */
 };
 
 static void ask(struct slot *s);
@@ -76,7 +77,8 @@ int engine_open(struct engine **out, struct loop *loop, struct model *model, str
     for (int i = 0; i < 2; i++)
         e->queue[i].last = &e->queue[i].first;
     e->spare = calloc(settings->concurrency, sizeof(*e->spare));
-    if (!e->spare) {
+    e->none = skills_view_new(NULL);
+    if (!e->spare || !e->none) {
         engine_close(e);
         *out = NULL;
         return err_set(GRASP_ENOMEM, "out of memory");
@@ -93,6 +95,7 @@ void engine_close(struct engine *e)
     for (size_t i = 0; i < e->n_spare; i++)
         hash_free(e->spare[i]);
     free(e->spare);
+    skills_view_unref(e->none);
     free(e->stop_message);
     free(e->outage);
     free(e);
@@ -322,7 +325,7 @@ static void ask(struct slot *s)
         conclude(s);
         return;
     }
-    if (o->inject == INJECT_TOP_K && s->skills) {
+    if (o->inject == INJECT_TOP_K) {
         rc = inject_top(s);
         if (rc == 0 && s->block.len) {
             rq.chat = &s->shown;
@@ -440,7 +443,7 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     s->index = g->n;
     s->r.task = task;
     s->r.draw = draw;
-    s->skills = skills ? skills_view_ref(skills) : NULL;
+    s->skills = skills_view_ref(skills ? skills : e->none);
     g->v[g->n++] = s;
     struct queue *q = &e->queue[g->background];
     *q->last = s;
