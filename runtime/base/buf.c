@@ -96,16 +96,6 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
-static void add_u_escape(struct buf *b, uint32_t cp)
-{
-    if (cp >= 0x10000) {
-        cp -= 0x10000;
-        buf_addf(b, "\\u%04x\\u%04x", 0xd800 + (cp >> 10), 0xdc00 + (cp & 0x3ff));
-    } else {
-        buf_addf(b, "\\u%04x", cp);
-    }
-}
-
 /* How many of the eight bytes at s can stand in a JSON string as they are, counted from the first
  * (SWAR: a flag in each byte that cannot; above the first such byte flags may be wrong). */
 static size_t plain8(const char *s, bool ascii)
@@ -122,42 +112,56 @@ static size_t plain8(const char *s, bool ascii)
     return odd ? (size_t)__builtin_ctzll(odd) / 8 : 8;
 }
 
-void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii)
+/* One character that cannot stand in a JSON string as it is; there is room for it. Returns how many
+ * bytes of s it took. */
+static size_t add_escape(struct buf *b, const char *s, size_t len)
 {
     static const char shorts[] = "btn\0fr";
-    size_t from = 0;
-    for (size_t i = 0; i < len;) {
-        size_t plain = 8;
-        while (len - i >= 8 && plain == 8)
-            i += plain = plain8(s + i, ascii);
-        if (i == len)
-            break;
-        unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !ascii)) {
-            i++;
-            continue;
-        }
-        buf_add(b, s + from, i - from);
-        if (c == '"' || c == '\\') {
-            char pair[2] = {'\\', (char)c};
-            buf_add(b, pair, 2);
-            i++;
-        } else if (c < 0x20) {
-            if (c >= 8 && c <= 13 && shorts[c - 8]) {
-                char pair[2] = {'\\', shorts[c - 8]};
-                buf_add(b, pair, 2);
-            } else {
-                add_u_escape(b, c);
-            }
-            i++;
-        } else {
-            uint32_t cp;
-            i += utf8_decode(s + i, len - i, &cp);
-            add_u_escape(b, cp);
-        }
-        from = i;
+    unsigned char c = (unsigned char)*s;
+    char *out = b->ptr + b->len;
+    uint32_t cp = c;
+    size_t used = 1;
+    if (c == '"' || c == '\\' || (c >= 8 && c <= 13 && shorts[c - 8])) {
+        out[0] = '\\';
+        out[1] = c < 0x20 ? shorts[c - 8] : (char)c;
+        b->len += 2;
+        return 1;
     }
-    buf_add(b, s + from, len - from);
+    if (c >= 0x80)
+        used = utf8_decode(s, len, &cp);
+    if (cp >= 0x10000) {
+        b->len += (size_t)sprintf(out, "\\u%04x", 0xd800 + ((cp - 0x10000) >> 10));
+        out = b->ptr + b->len;
+        cp = 0xdc00 + (cp & 0x3ff);
+    }
+    b->len += (size_t)sprintf(out, "\\u%04x", cp);
+    return used;
+}
+
+void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii)
+{
+    enum { STEP = 8, LONGEST_ESCAPE = 12 };
+    if (!len || !buf_grow(b, len + len / 8))
+        return;
+    for (size_t i = 0; i < len;) {
+        size_t left = len - i, plain = 0;
+        if (b->cap - b->len <= STEP + LONGEST_ESCAPE && !buf_grow(b, STEP + LONGEST_ESCAPE))
+            return;
+        if (left >= STEP) {
+            memcpy(b->ptr + b->len, s + i, STEP);
+            plain = plain8(s + i, ascii);
+        } else {
+            char tail[STEP] = "\"\"\"\"\"\"\""; /* what follows s ends the plain run */
+            memcpy(tail, s + i, left);
+            memcpy(b->ptr + b->len, tail, STEP);
+            plain = plain8(tail, ascii);
+        }
+        b->len += plain;
+        i += plain;
+        if (plain < STEP && i < len)
+            i += add_escape(b, s + i, len - i);
+    }
+    b->ptr[b->len] = '\0';
 }
 
 void buf_add_url(struct buf *b, const char *s, size_t len)
