@@ -70,6 +70,43 @@ static void buffers_grow_and_escape(void **state)
     buf_release(&b);
 }
 
+/* Our writer of JSON against jansson's, byte for byte. */
+static void json_is_written_as_jansson_does(void **state)
+{
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "\"\"",
+        "null",
+        "[true,false,null,0,-7,9007199254740993,0.1,-2.5e-300,1e21]",
+        "{\"a\":{\"\\\"\\\\\":[[],{},[{}]],\"\":\"x\"},\"b\":\"\\\" \\\\ \\n\\r\\t\\b\\f / \x7f\"}",
+        "[\"\xc3\xa9\xf0\x9f\x98\x80\",\"eight by\",\"eight b\\\"\",\"\\\"eight by\\\\tes\"]",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        struct buf b = BUF_INIT;
+        json_t *v;
+        assert_int_equal(json_parse(&v, texts[i], strlen(texts[i]), "text"), 0);
+        char *want = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+        buf_add_json_value(&b, v);
+        assert_string_equal(b.ptr, want);
+        buf_release(&b);
+        free(want);
+        json_decref(v);
+    }
+    struct buf b = BUF_INIT;
+    json_t *zero = json_stringn("a\0b", 3), *deep = json_array();
+    buf_add_json_value(&b, zero);
+    assert_string_equal(b.ptr, "\"a\\u0000b\"");
+    for (int i = 0; i < 5000; i++)
+        deep = json_pack("[o]", deep);
+    buf_add_json_value(&b, deep); /* deeper than any text that can be read: refused */
+    assert_true(b.failed);
+    buf_release(&b);
+    json_decref(zero);
+    json_decref(deep);
+}
+
 static void utf8_is_checked(void **state)
 {
     (void)state;
@@ -227,11 +264,17 @@ static void secrets_are_blanked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors_keep_context),      cmocka_unit_test(buffers_grow_and_escape),
-        cmocka_unit_test(utf8_is_checked),          cmocka_unit_test(numbers_are_checked),
-        cmocka_unit_test(calendar_round_trips),     cmocka_unit_test(json_paths),
-        cmocka_unit_test(files_are_replaced_whole), cmocka_unit_test(hashes_grow),
-        cmocka_unit_test(chats_round_trip),         cmocka_unit_test(secrets_are_blanked),
+        cmocka_unit_test(errors_keep_context),
+        cmocka_unit_test(buffers_grow_and_escape),
+        cmocka_unit_test(json_is_written_as_jansson_does),
+        cmocka_unit_test(utf8_is_checked),
+        cmocka_unit_test(numbers_are_checked),
+        cmocka_unit_test(calendar_round_trips),
+        cmocka_unit_test(json_paths),
+        cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(hashes_grow),
+        cmocka_unit_test(chats_round_trip),
+        cmocka_unit_test(secrets_are_blanked),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
