@@ -17,6 +17,10 @@
 #include "runtime/rollout.h"
 #include "runtime/skills_view.h"
 
+/* A thousand rollouts that may start are started a few a turn: the first calls are on their way
+ * while the next are prepared. */
+#define STARTS_PER_TURN 16
+
 struct slot {
     struct group *group;
     size_t index;
@@ -52,7 +56,7 @@ struct engine {
         struct slot *first, **last; /* FIFO */
     } queue[2];                     /* foreground, background */
     size_t running;
-    bool pump_due;
+    uint64_t pump; /* timer of the next start of rollouts, 0: none */
     int stop_code;
     char *stop_message;
     char *outage; /* why the first unscored rollout is so */
@@ -90,6 +94,7 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
+    loop_timer_cancel(e->loop, e->pump);
     while (e->groups) /* their callbacks will not come any more */
         group_destroy(e->groups);
     for (size_t i = 0; i < e->n_spare; i++)
@@ -117,10 +122,8 @@ const char *engine_outage(const struct engine *e)
 static void schedule(struct engine *e)
 {
     bool waiting = e->queue[0].first || e->queue[1].first;
-    if (e->pump_due || !waiting || e->running >= e->settings.concurrency)
-        return;
-    if (loop_defer(e->loop, pump, e) == 0)
-        e->pump_due = true;
+    if (!e->pump && waiting && e->running < e->settings.concurrency)
+        e->pump = loop_timer(e->loop, 0, pump, e);
 }
 
 static void slot_free(struct slot *s)
@@ -391,8 +394,8 @@ static void start(struct slot *s)
 static void pump(void *arg)
 {
     struct engine *e = arg;
-    e->pump_due = false;
-    while (e->running < e->settings.concurrency) {
+    e->pump = 0;
+    for (int n = 0; n < STARTS_PER_TURN && e->running < e->settings.concurrency; n++) {
         struct queue *q = &e->queue[e->queue[0].first ? 0 : 1];
         struct slot *s = q->first;
         if (!s)
@@ -403,6 +406,7 @@ static void pump(void *arg)
         s->next = NULL;
         start(s);
     }
+    schedule(e);
 }
 
 struct group *engine_group(struct engine *e, enum model_phase phase)
