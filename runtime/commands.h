@@ -10,6 +10,7 @@
     X(learn) \
     X(eval) \
     X(transfer) \
+    X(gate) \
     X(run) \
     X(grade) \
     X(doctor) \

@@ -54,11 +54,12 @@ void panel_release(struct panel *p)
     *p = (struct panel){0};
 }
 
-int panel_draw(const struct panel *p, uint64_t seed, struct probe_set *out)
+int panel_draw(const struct panel *p, uint64_t seed, const struct strlist *without,
+               struct probe_set *out)
 {
     const struct config *c = p->s->config;
     return probe_set_draw(out, p->source, p->n, (size_t)c->cycle.grpo_eval_n,
-                          (enum probe_strata)c->gate.probe_strata, NULL, seed);
+                          (enum probe_strata)c->gate.probe_strata, without, seed);
 }
 
 struct arms panel_arms(struct session *s, const struct probe_set *probes, int draw)

@@ -4,7 +4,7 @@
  *
  *     struct panel p = {0};
  *     panel_measure(&p, session, library_view, 0);       // every dev task once
- *     panel_draw(&p, seed, &without, &probes);
+ *     panel_draw(&p, seed, NULL, &probes);
  *     panel_release(&p);
  */
 #ifndef GRASP_RUNTIME_PANEL_H
@@ -25,8 +25,10 @@ struct panel {
 /* Rolls out dev with a library (NULL: no skills). GRASP_EOUTAGE when too little could be scored. */
 int panel_measure(struct panel *p, struct session *s, struct skills_view *view, int draw);
 void panel_release(struct panel *p);
-/* A balanced probe set of cycle.grpo_eval_n. `seed` as rng_seed_probes gives it. */
-int panel_draw(const struct panel *p, uint64_t seed, struct probe_set *out);
+/* A balanced probe set of cycle.grpo_eval_n. `seed` as rng_seed_probes gives it; `without` (ids
+ * never taken) may be NULL. */
+int panel_draw(const struct panel *p, uint64_t seed, const struct strlist *without,
+               struct probe_set *out);
 
 /* Draw numbers, so that no two samples of different purposes are the same one. */
 enum { PANEL_DRAW_DEV = 0, PANEL_DRAW_PROBES = 1000 };

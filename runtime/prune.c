@@ -300,7 +300,7 @@ static int measure_plain(struct pruning *p)
     if (rc == 0)
         rc = panel_measure(&panel, p->s, view, PANEL_DRAW_DEV);
     if (rc == 0)
-        rc = panel_draw(&panel, rng_seed_probes((uint64_t)p->s->config->cycle.seed, 0, 0),
+        rc = panel_draw(&panel, rng_seed_probes((uint64_t)p->s->config->cycle.seed, 0, 0), NULL,
                         &p->probes);
     p->plain = calloc(p->probes.n + 1, sizeof(*p->plain));
     p->base = calloc(p->probes.n + 1, sizeof(*p->base));
