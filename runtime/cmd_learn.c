@@ -43,15 +43,38 @@ static int learn(struct learn *l, struct session *s, const char *library, const 
     return rc < 0 ? rc : written;
 }
 
+/* --model NAME is --set model.name='NAME': a run that goes on must notice another one. */
+static int set_model(struct session_options *o, const char *name, char **set)
+{
+    struct buf text = BUF_INIT;
+    if (!name)
+        return 0;
+    const char **sets = reallocarray((void *)o->sets, o->n_sets + 1, sizeof(*sets));
+    buf_adds(&text, "model.name='");
+    for (const char *p = name; *p; p++)
+        buf_adds(&text, *p == '\'' ? "''" : (char[]){*p, '\0'});
+    buf_addch(&text, '\'');
+    if (sets)
+        o->sets = sets;
+    *set = buf_detach(&text);
+    if (!sets || !*set)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    sets[o->n_sets++] = *set;
+    return 0;
+}
+
 static int run(const struct args *a)
 {
     struct session s = {0};
-    struct session_options o = {.model_name = arg_str(a, "model")};
+    struct session_options o = {0};
     struct learn l = {0};
     struct plan plan;
     char *run_dir = NULL, *library = NULL, *journal = NULL;
     struct config *c = NULL;
+    char *name = NULL;
     int rc = session_options(a, &o);
+    if (rc == 0)
+        rc = set_model(&o, arg_str(a, "model"), &name);
     if (rc == 0)
         rc = config_load(&c, o.config, o.sets, o.n_sets);
     if (rc < 0)
@@ -94,6 +117,7 @@ out:
     free(library);
     free(journal);
     free((void *)o.sets);
+    free(name);
     return rc;
 }
 

@@ -377,8 +377,11 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
     return 0;
 }
 
-static void default_kind(struct model_config *m, const char *section)
+/* The kind may change while a run goes on (another server of the same model), the name may not: it
+ * is shown also where it is the default. */
+static void default_kind(struct config *c, struct model_config *m, const char *section)
 {
+    char key[32];
     bool endpoint = m->base_url || m->endpoints;
     if (!m->kind)
         m->kind = endpoint ? "openai" : "simulated";
@@ -387,6 +390,10 @@ static void default_kind(struct model_config *m, const char *section)
                  section, m->base_url ? "base_url" : "endpoints");
     if (!m->name)
         m->name = strcmp(m->kind, "simulated") == 0 ? "simulated" : "default";
+    snprintf(key, sizeof(key), "%s.name", section);
+    json_t *name = json_string(m->name);
+    show(c->resolved, key, name);
+    json_decref(name);
 }
 
 /* Absolute, so that the same run is recognised from another working directory. */
@@ -462,8 +469,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = apply(c, flat, origin);
     if (rc < 0)
         goto out;
-    default_kind(&c->model, "model");
-    default_kind(&c->writer, "writer");
+    default_kind(c, &c->model, "model");
+    default_kind(c, &c->writer, "writer");
     size_t n = strlen(c->fhir_api_base);
     if (!n || c->fhir_api_base[n - 1] != '/') {
         json_t *fixed = json_sprintf("%s/", c->fhir_api_base);

@@ -51,6 +51,7 @@ struct learn {
     struct leak_guard *leak;
     const struct task_set *dev, *val;
     char *run_dir;
+    int run_lock; /* its descriptor, locked: one process a run; 0: none */
     char run_id[64];
     json_t *state; /* run.json: what a resume must not choose anew */
     size_t wave;   /* probes in flight at once over all candidates */

@@ -6,8 +6,12 @@
  * same state (run.json keeps the run's id, its start, its identity and the time of each decision),
  * finds them there, and goes on.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -111,6 +115,22 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
                                 json_str_at(l->state, "email", "grasp@localhost"));
 }
 
+/* The kernel drops the lock when its holder ends, however that happens. */
+static int lock_run(struct learn *l, const char *run_dir)
+{
+    int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(GRASP_EIO, "cannot open '%s'", run_dir);
+    l->run_lock = fd; /* closed by record_close */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_set_errno(GRASP_EIO, "cannot lock '%s'", run_dir);
+    return err_set(GRASP_ECONFLICT,
+                   "the run in '%s' is being made by another process: wait for it or stop it",
+                   run_dir);
+}
+
 int record_open(struct learn *l, const char *library, const char *run_dir)
 {
     char *state = fs_join(run_dir, "run.json"), *config = fs_join(run_dir, "config.yaml");
@@ -120,6 +140,8 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
     l->run_dir = str_dup(run_dir);
     if (rc == 0)
         rc = fs_mkdirs(run_dir);
+    if (rc == 0)
+        rc = lock_run(l, run_dir);
     if (rc == 0)
         rc = log_open(log);
     if (rc == 0)
@@ -156,6 +178,8 @@ void record_close(struct learn *l)
 {
     library_close(l->lib);
     json_decref(l->state);
+    if (l->run_lock > 0)
+        close(l->run_lock);
     free(l->run_dir);
 }
 

@@ -282,15 +282,26 @@ static int add_candidate(struct update *u, struct proposal *p, bool revision)
             refused(u, EDIT_DUPLICATE, p->v[0].name);
             return 0;
         }
+    struct skill_set set;
+    int rc = proposal_apply(&l->set, p, &from, &set);
+    if (rc == GRASP_EINVAL || rc == GRASP_ELIMIT) { /* a skill that nobody could read again */
+        log_debug("%s", err_msg());
+        refused(u, EDIT_BAD_TEXT, p->v[0].name);
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
     struct candidate *v = reallocarray(u->list.v, u->list.n + 1, sizeof(*v));
-    if (!v)
+    if (!v) {
+        skill_set_release(&set);
         return err_set(GRASP_ENOMEM, "out of memory");
+    }
     u->list.v = v;
     struct candidate *c = &v[u->list.n];
-    *c = (struct candidate){.proposal = *p, .k = u->k, .revision = revision, .reason = u->reason};
+    *c = (struct candidate){
+        .proposal = *p, .set = set, .k = u->k, .revision = revision, .reason = u->reason};
     *p = (struct proposal){0};
     u->list.n++;
-    int rc = proposal_apply(&l->set, &c->proposal, &from, &c->set);
     if (rc == 0)
         rc = library_candidate(l->lib, &c->set, &l->head, &c->tree);
     if (rc == 0 && !(c->view = skills_view_new(&c->set)))

@@ -48,14 +48,15 @@ static enum edit_refusal refuse(struct draft *d, enum edit_refusal why, const ch
     return why;
 }
 
-/* No control characters but newline and tab; a NUL is one as well. */
+/* No control characters but newline and tab; a NUL is one as well. U+FFFD stands where a reply was
+ * not UTF-8: such a text is damaged. */
 static bool text_ok(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (((unsigned char)s[i] < 0x20 && s[i] != '\n' && s[i] != '\t' && s[i] != '\r') ||
             s[i] == 0x7f)
             return false;
-    return utf8_valid(s, len);
+    return utf8_valid(s, len) && !memmem(s, len, "\xef\xbf\xbd", 3);
 }
 
 static bool same(const char *a, const char *b)
@@ -97,7 +98,7 @@ static enum edit_refusal read_name(struct draft *d, const json_t *v)
     if (json_string_length(v) > NAME_RAW_MAX)
         return refuse(d, EDIT_TOO_LONG, "name is longer than 1024 bytes");
     if (!text_ok(s, json_string_length(v)))
-        return refuse(d, EDIT_BAD_TEXT, "name holds control characters");
+        return refuse(d, EDIT_BAD_TEXT, "name holds control characters or damaged UTF-8");
     s += strspn(s, " \t\r\n");
     if (looks_like_path(s))
         return refuse(d, EDIT_BAD_NAME, "name is a path");
@@ -123,7 +124,7 @@ static enum edit_refusal read_description(struct draft *d, const json_t *v)
     const char *s = json_string_value(v);
     size_t len = json_string_length(v);
     if (!text_ok(s, len))
-        return refuse(d, EDIT_BAD_TEXT, "description holds control characters");
+        return refuse(d, EDIT_BAD_TEXT, "description holds control characters or damaged UTF-8");
     if (len > 4 * SKILL_DESCRIPTION_MAX + 1024)
         return refuse(d, EDIT_TOO_LONG, "description is longer than 1024 characters");
     char *clean = edit_clean_description(s, len);
@@ -209,7 +210,7 @@ static enum edit_refusal read_content(struct draft *d, const json_t *v)
     if (len > SKILL_CONTENT_MAX)
         return refuse(d, EDIT_TOO_LONG, "content is larger than 64 KiB");
     if (!text_ok(s, len))
-        return refuse(d, EDIT_BAD_TEXT, "content holds NUL or control characters");
+        return refuse(d, EDIT_BAD_TEXT, "content holds NUL, control characters or damaged UTF-8");
     if (has_frontmatter(s))
         return refuse(d, EDIT_BAD_TEXT, "content begins with frontmatter");
     if (!(d->edit.content = clean_content(s, len))) {
@@ -226,7 +227,7 @@ static enum edit_refusal add_tag(struct draft *d, const char *s, size_t len)
     if (len > 4 * SKILL_TAG_MAX + 64)
         return refuse(d, EDIT_TOO_LONG, "a tag is longer than 64 characters");
     if (!text_ok(s, len))
-        return refuse(d, EDIT_BAD_TEXT, "a tag holds control characters");
+        return refuse(d, EDIT_BAD_TEXT, "a tag holds control characters or damaged UTF-8");
     char *tag = edit_clean_description(s, len);
     enum edit_refusal why = EDIT_OK;
     if (tag && utf8_length(tag, strlen(tag)) > SKILL_TAG_MAX)

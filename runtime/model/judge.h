@@ -5,7 +5,7 @@
 #include "runtime/model/wire.h"
 
 /* A larger reply is not read: no chat model says so much. */
-#define JUDGE_MAX_BODY ((size_t)8 << 20)
+#define JUDGE_MAX_BODY ((size_t)16 << 20)
 
 enum judgement {
     JUDGE_ANSWER,  /* out has the text (maybe WIRE_EMPTY) */
