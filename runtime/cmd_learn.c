@@ -91,6 +91,7 @@ static int run(const struct args *a)
         o.no_env = true;
     } else {
         o.journal = journal;
+        o.no_journal = arg_flag(a, "no-journal");
         rc = fs_mkdirs(run_dir);
     }
     o.splits = 1u << SPLIT_DEV | 1u << SPLIT_VAL | (c->data.id_test ? 1u << SPLIT_ID_TEST : 0) |
@@ -136,6 +137,8 @@ const struct command cmd_learn = {
             {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            {"no-journal", 0, NULL, "keep no journal: every call is paid, a resume starts anew",
+             NULL},
             SESSION_OPTIONS,
             {0}},
     .details =

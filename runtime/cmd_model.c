@@ -1,5 +1,6 @@
 /* cmd_model.c - `grasp model serve`: the simulated model behind an OpenAI-compatible HTTP server.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,9 @@ static int serve(const struct args *a)
     while (rc >= 0);
     if (rc == GRASP_ESTOPPED) /* a signal is how a server ends */
         rc = 0;
+    int64_t answered, failed;
+    model_server_counts(server, &answered, &failed);
+    printf("%" PRId64 " calls answered, %" PRId64 " failed\n", answered, failed);
 out:
     model_server_stop(server);
     loop_close(loop);
@@ -107,7 +111,8 @@ static const struct command cmd_model_serve = {
         "A stand-in for a language model, to try and test things with: give its address as the\n"
         "base URL of a model of kind openai or responses. Its numbers say nothing about language\n"
         "models. The models simulated-weak and simulated-strong choose a profile by name. A call\n"
-        "that failed passes when it is repeated often enough.",
+        "that failed passes when it is repeated often enough. Ended by ctrl-C, it says how many\n"
+        "calls it answered.",
     .run = serve,
 };
 

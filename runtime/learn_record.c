@@ -149,6 +149,8 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
     if (rc == 0)
         rc = library_head(l->lib, &l->head);
     bool again = rc == 0 && fs_exists(state);
+    if (rc == 0)
+        fs_remove_temporary(run_dir); /* the library's lock is ours: nobody writes here */
     if (again)
         rc = resume_state(l, state, config);
     else if (rc == 0) {

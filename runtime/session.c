@@ -98,6 +98,8 @@ int session_open(struct session *s, const struct session_options *o)
         rc = loop_open(&s->loop);
     if (rc == 0)
         rc = loop_signals(s->loop);
+    if (o->no_journal)
+        dir = NULL;
     if (rc == 0 && o->journal_flags && !dir)
         rc = err_set(GRASP_EUSAGE, "--replay-only and --fresh need a journal: --journal DIR");
     if (rc == 0 && dir)

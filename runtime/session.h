@@ -45,6 +45,7 @@ struct session_options {
     const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
     const char *journal;    /* directory; NULL: the configuration's, or none */
     int journal_flags;
+    bool no_journal; /* whatever the configuration says */
     bool no_env;     /* grade needs no model, doctor no rollouts */
     unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };

@@ -128,6 +128,21 @@ int fs_remove_tree(const char *path)
     return 0;
 }
 
+/* NAME.tmp.XXXXXX, as fs_write makes them. */
+static int remove_temporary(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    size_t n = strlen(path);
+    (void)ftw;
+    if (type == FTW_F && S_ISREG(st->st_mode) && n > 11 && memcmp(path + n - 11, ".tmp.", 5) == 0)
+        unlink(path);
+    return 0;
+}
+
+void fs_remove_temporary(const char *dir)
+{
+    nftw(dir, remove_temporary, 16, FTW_PHYS);
+}
+
 char *fs_join(const char *dir, const char *name)
 {
     char *out = NULL;

@@ -12,6 +12,9 @@ int fs_read(const char *path, struct buf *out);
 /* Replaces a file atomically: temporary file beside it, fsync, rename. After a failure (full disk)
  * the old content stands. */
 int fs_write(const char *path, const void *bytes, size_t len);
+/* Takes away what a process that was killed in fs_write left anywhere below `dir`. Nobody else
+ * writes there meanwhile. */
+void fs_remove_temporary(const char *dir);
 /* mkdir -p. */
 int fs_mkdirs(const char *path);
 bool fs_exists(const char *path);

@@ -157,6 +157,8 @@ struct model_server;
 int model_serve(struct model_server **server, const struct sim_settings *sim, const char *host,
                 int port);
 int model_server_port(const struct model_server *server);
+/* Calls of the model so far: those answered, and those that failed because `sim->fail` says so. */
+void model_server_counts(const struct model_server *server, int64_t *answered, int64_t *failed);
 void model_server_stop(struct model_server *server);
 
 #endif

@@ -58,6 +58,7 @@ struct model_server {
         uint64_t key;
         int n;
     } * attempts;
+    _Atomic int64_t answered, failed; /* calls of the model */
 };
 
 /* ---- the clock ---- */
@@ -240,6 +241,8 @@ static void answer(struct model_server *s, struct call *c, const char *url, cons
                                  draw_of(c->connection), c->body.ptr, c->body.len, &c->reply, salt);
     buf_release(&c->body);
     c->fault = fault_of(s, salt);
+    if (c->status == 200 && i < 2)
+        c->fault ? s->failed++ : s->answered++;
     c->ready = true;
 }
 
@@ -360,6 +363,12 @@ int model_server_port(const struct model_server *s)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
+}
+
+void model_server_counts(const struct model_server *s, int64_t *answered, int64_t *failed)
+{
+    *answered = s->answered;
+    *failed = s->failed;
 }
 
 void model_server_stop(struct model_server *s)

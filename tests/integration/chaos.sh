@@ -1,0 +1,7 @@
+#!/bin/sh
+# A learning run that is killed at random system calls ends like one that was left alone. The long
+# form is tests/bench/chaos.sh.
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/chaos.sh"
+chaos "${CHAOS_KILLS:-15}" "${CHAOS_SEED:-1}"
+done_testing
