@@ -20,7 +20,8 @@
     X(rank) \
     X(import) \
     X(export) \
-    X(freeze)
+    X(freeze) \
+    X(merge)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;

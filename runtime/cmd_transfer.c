@@ -9,6 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands.h"
+#include "runtime/history.h"
 #include "runtime/transfer.h"
 
 /* What was frozen, as it was before anything was measured. */
@@ -33,6 +34,16 @@ static int first_executor(const struct library_commit_info *c, void *arg)
     return 1;
 }
 
+/* A tag of `grasp skills freeze` leads to what its manifest says; another revision has none. */
+static int check_manifest(struct library *lib, const char *at)
+{
+    int rc = manifest_check(lib, at);
+    if (rc == GRASP_EREFUSED || rc == GRASP_ENOMEM)
+        return rc;
+    err_clear();
+    return 0;
+}
+
 static int open_frozen(struct transfer *t, struct frozen *f)
 {
     struct library *lib = NULL;
@@ -41,6 +52,8 @@ static int open_frozen(struct transfer *t, struct frozen *f)
         rc = library_resolve(lib, t->at, &t->commit);
     if (rc == 0)
         rc = library_object(lib, t->at, &t->object);
+    if (rc == 0)
+        rc = check_manifest(lib, t->at);
     if (rc == 0)
         rc = library_head(lib, &f->head);
     if (rc == 0)

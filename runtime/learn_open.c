@@ -16,13 +16,8 @@ int learn_open(struct learn *l, struct session *s, const char *library, const ch
         rc = session_split(s, SPLIT_VAL, &l->val);
     if (rc == 0)
         rc = prompts_open(&l->prompts, c->prompt.dir);
-    const struct task_set *sets[SPLITS] = {0};
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
-    for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
-        if (files[i])
-            rc = session_split(s, (enum split)i, &sets[i]);
-    if (rc == 0 && c->gate.leak_guard && !(l->leak = leak_guard_new(sets, SPLITS)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = session_leak_guard(s, &l->leak);
     if (rc < 0)
         return rc;
     size_t n = l->dev->n;

@@ -172,6 +172,21 @@ int session_split(struct session *s, enum split split, const struct task_set **o
     return rc < 0 ? err_prefix(rc, "data.%s", split_name(split)) : 0;
 }
 
+int session_leak_guard(struct session *s, struct leak_guard **out)
+{
+    const struct config *c = s->config;
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
+    const struct task_set *sets[SPLITS] = {0};
+    int rc = 0;
+    *out = NULL;
+    for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
+        if (files[i])
+            rc = session_split(s, (enum split)i, &sets[i]);
+    if (rc == 0 && c->gate.leak_guard && !(*out = leak_guard_new(sets, SPLITS)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    return rc;
+}
+
 int session_task(struct session *s, const char *id, const struct task **out)
 {
     static const enum split order[] = {SPLIT_FULL, SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST};

@@ -12,6 +12,7 @@
 #ifndef GRASP_RUNTIME_SESSION_H
 #define GRASP_RUNTIME_SESSION_H
 
+#include "probes/leak.h"
 #include "runtime/accounts.h"
 #include "runtime/command.h"
 #include "runtime/config.h"
@@ -67,6 +68,9 @@ void session_close(struct session *s);
 struct model *session_model(struct session *s, bool writer);
 /* Loads a split once. GRASP_EINVAL when the configuration names no file for it. */
 int session_split(struct session *s, enum split split, const struct task_set **out);
+/* What no skill may quote (dev, val and the tests); *out NULL when gate.leak_guard is off. The
+ * splits that the configuration names are loaded either way. */
+int session_leak_guard(struct session *s, struct leak_guard **out);
 /* A task by id, from `full` or any split. */
 int session_task(struct session *s, const char *id, const struct task **out);
 /* The skills of a library's revision as a view; dir NULL: no skills (*out = NULL). */

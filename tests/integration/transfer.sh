@@ -14,7 +14,7 @@ learn() { # PROFILE OPTIONS...
     "$GRASP" learn $C --set sim.profile=$profile --set model.name=simulated-"$@" --library $profile \
         --run run-$profile >$profile.log 2>&1 ||
         { cat $profile.log; not_ok "learning with the $profile model"; done_testing; }
-    git -C $profile tag -a -m frozen v1 'best^{}'
+    "$GRASP" skills freeze $profile --name v1 >frozen.json || not_ok "freezing $profile"
 }
 learn strong
 # without a gate, so that some of its skills are sure to hurt somebody
@@ -102,6 +102,10 @@ has "its file is named" err agents/none.yaml
 exits "a preset outside" 2 "$GRASP" transfer $C --library weak --to preset:../grasp
 exits "one twice" 2 "$GRASP" transfer $C --library weak --to preset:small --to small
 exits "to nobody" 2 "$GRASP" transfer $C --library weak
+git -C weak tag -a -m "$(git -C weak tag -l --format='%(contents)' v1)" forged HEAD~1
+exits "a tag that leads elsewhere" 1 "$GRASP" transfer $C --library weak --at forged --to small
+has "than its manifest says" err "tag 'forged'"
+git -C weak tag -d forged >/dev/null
 exits "no such revision" 1 "$GRASP" transfer $C --library weak --at v9 --to small
 git -C weak branch -f mine HEAD~1
 exits "one branch for two models" 2 $REGATE --library weak --branch mine --to simulated:strong
