@@ -54,6 +54,8 @@ enum outcome rollout_outcome(const struct rollout *r);
 /* The line of *_runs.jsonl: {task_id, index, status, correct, reason, result, tags, actions, usage,
  * messages}. New reference. */
 json_t *rollout_to_json(const struct rollout *r);
+/* Appends that line and its newline. */
+void rollout_write_line(const struct rollout *r, struct buf *out);
 
 struct engine;
 struct group;

@@ -367,25 +367,26 @@ int record_progress(struct learn *l)
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)
 {
-    struct buf text = BUF_INIT;
+    struct buf line = BUF_INIT;
+    struct fs_out file;
     char name[32];
-    for (size_t b = 0; b < n; b++)
-        for (size_t i = 0; i < batches[b].n; i++) {
-            json_t *line = rollout_to_json(group_result(batches[b].group, i));
-            if (!line)
-                text.failed = true;
-            else
-                buf_add_json_value(&text, line);
-            buf_addch(&text, '\n');
-            json_decref(line);
-        }
     snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
     char *path = fs_join(l->run_dir, name);
-    int rc = path ? buf_check(&text) : err_set(GRASP_ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = fs_write(path, text.ptr, text.len);
+    int rc = path ? fs_out_open(&file, path) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0)
+        goto out;
+    for (size_t b = 0; b < n; b++)
+        for (size_t i = 0; rc == 0 && i < batches[b].n; i++) {
+            buf_reset(&line);
+            rollout_write_line(group_result(batches[b].group, i), &line);
+            rc = buf_check(&line);
+            if (rc == 0)
+                rc = fs_out_add(&file, line.ptr, line.len);
+        }
+    rc = fs_out_close(&file, rc);
+out:
     free(path);
-    buf_release(&text);
+    buf_release(&line);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/json.h"
 #include "runtime/engine.h"
 #include "runtime/rollout.h"
 
@@ -70,15 +71,38 @@ static json_t *text_or_null(const char *s)
     return v ? v : json_null();
 }
 
-json_t *rollout_to_json(const struct rollout *r)
+/* All but the messages. */
+static json_t *summary(const struct rollout *r)
 {
-    return json_pack("{s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:i, s:{s:I, s:I, s:I}, s:o, s:o}",
+    return json_pack("{s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:i, s:{s:I, s:I, s:I}, s:o}",
                      "task_id", r->task->id, "draw", r->draw, "status",
                      rollout_status_name(r->status), "correct", (int)r->correct, "reason",
                      text_or_null(r->verdict.reason), "result", text_or_null(r->result), "tags",
                      strings(&r->tags), "actions", strings(&r->actions), "calls", r->calls, "usage",
                      "prompt_tokens", (json_int_t)r->usage.prompt_tokens, "completion_tokens",
                      (json_int_t)r->usage.completion_tokens, "cached_tokens",
-                     (json_int_t)r->usage.cached_tokens, "error", text_or_null(r->error),
-                     "messages", chat_to_json(&r->chat));
+                     (json_int_t)r->usage.cached_tokens, "error", text_or_null(r->error));
+}
+
+json_t *rollout_to_json(const struct rollout *r)
+{
+    json_t *v = summary(r);
+    if (v && json_object_set_new(v, "messages", chat_to_json(&r->chat)) < 0) {
+        json_decref(v);
+        return NULL;
+    }
+    return v;
+}
+
+void rollout_write_line(const struct rollout *r, struct buf *out)
+{
+    json_t *v = summary(r);
+    out->failed |= !v;
+    if (v)
+        buf_add_json_value(out, v);
+    buf_truncate(out, out->len - !!out->len); /* its closing brace */
+    buf_adds(out, ",\"messages\":");
+    chat_write_json(&r->chat, out);
+    buf_adds(out, "}\n");
+    json_decref(v);
 }

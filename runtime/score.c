@@ -133,26 +133,27 @@ json_t *score_to_json(const struct score *s)
 
 int score_write_runs(const char *dir, const char *name, const struct group *g)
 {
-    struct buf text = BUF_INIT, path = BUF_INIT;
-    for (size_t i = 0; i < group_size(g); i++) {
+    struct buf line = BUF_INIT, path = BUF_INIT;
+    struct fs_out file;
+    buf_addf(&path, "%s/%s_runs.jsonl", dir, name);
+    int rc = fs_mkdirs(dir);
+    if (rc == 0)
+        rc = fs_out_open(&file, path.ptr);
+    if (rc < 0)
+        goto out;
+    for (size_t i = 0; rc == 0 && i < group_size(g); i++) {
         const struct rollout *r = group_result(g, i);
         if (r->status == ROLLOUT_RUNNING)
             continue;
-        json_t *line = rollout_to_json(r);
-        if (!line)
-            text.failed = true;
-        else
-            buf_add_json_value(&text, line);
-        buf_addch(&text, '\n');
-        json_decref(line);
+        buf_reset(&line);
+        rollout_write_line(r, &line);
+        rc = buf_check(&line);
+        if (rc == 0)
+            rc = fs_out_add(&file, line.ptr, line.len);
     }
-    buf_addf(&path, "%s/%s_runs.jsonl", dir, name);
-    int rc = buf_check(&text);
-    if (rc == 0)
-        rc = fs_mkdirs(dir);
-    if (rc == 0)
-        rc = fs_write(path.ptr, text.ptr, text.len);
-    buf_release(&text);
+    rc = fs_out_close(&file, rc);
+out:
+    buf_release(&line);
     buf_release(&path);
     return rc;
 }

@@ -164,6 +164,25 @@ void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii)
     b->ptr[b->len] = '\0';
 }
 
+void buf_add_json_string(struct buf *b, const char *s, size_t len)
+{
+    buf_addch(b, '"');
+    if (utf8_valid(s, len)) {
+        buf_add_json(b, s, len, false);
+    } else {
+        for (size_t i = 0; i < len;) {
+            uint32_t cp;
+            size_t n = utf8_decode(s + i, len - i, &cp);
+            if (cp == 0xfffd)
+                buf_adds(b, "\xef\xbf\xbd");
+            else
+                buf_add_json(b, s + i, n, false);
+            i += n;
+        }
+    }
+    buf_addch(b, '"');
+}
+
 void buf_add_url(struct buf *b, const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

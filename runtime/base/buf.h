@@ -45,6 +45,8 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list ap);
 /* Appends `s` as the inside of a JSON string (no quotes), escaping what JSON asks for. The bytes
  * must be UTF-8; with `ascii`, everything past 7 bits becomes \u escapes. */
 void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii);
+/* Appends a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void buf_add_json_string(struct buf *b, const char *s, size_t len);
 /* Percent-encodes everything but unreserved characters (RFC 3986 section 2.3). */
 void buf_add_url(struct buf *b, const char *s, size_t len);
 /* Cuts to `len` bytes (no-op when shorter). */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -114,4 +113,15 @@ json_t *chat_to_json(const struct chat *c)
         }
     }
     return out;
+}
+
+void chat_write_json(const struct chat *c, struct buf *out)
+{
+    buf_addch(out, '[');
+    for (size_t i = 0; i < c->n; i++) {
+        buf_addf(out, "%s{\"role\":\"%s\",\"content\":", i ? "," : "", role_names[c->v[i].role]);
+        buf_add_json_string(out, c->v[i].text, c->v[i].len);
+        buf_addch(out, '}');
+    }
+    buf_addch(out, ']');
 }

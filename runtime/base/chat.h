@@ -13,6 +13,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "runtime/base/buf.h"
+
 enum chat_role { CHAT_SYSTEM, CHAT_USER, CHAT_AGENT };
 
 struct message {
@@ -38,5 +40,7 @@ int chat_from_json(struct chat *c, const json_t *messages);
 /* As [{role, content}]; a new reference, NULL when out of memory. Bytes that are not UTF-8 become
  * U+FFFD. */
 json_t *chat_to_json(const struct chat *c);
+/* Appends the text of that, without building it first: traces are long. */
+void chat_write_json(const struct chat *c, struct buf *out);
 
 #endif

@@ -59,28 +59,62 @@ static int write_all(int fd, const char *p, size_t len)
     return 0;
 }
 
+int fs_out_open(struct fs_out *o, const char *path)
+{
+    *o = (struct fs_out){.fd = -1, .pending = BUF_INIT};
+    o->path = str_dup(path);
+    if (asprintf(&o->tmp, "%s.tmp.XXXXXX", path) < 0)
+        o->tmp = NULL;
+    if (!o->path || !o->tmp)
+        return fs_out_close(o, err_set(GRASP_ENOMEM, "out of memory"));
+    o->fd = mkostemp(o->tmp, O_CLOEXEC);
+    if (o->fd < 0)
+        return fs_out_close(o, err_set_errno(GRASP_EIO, "cannot create '%s'", path));
+    return 0;
+}
+
+static int flush(struct fs_out *o)
+{
+    int rc = buf_check(&o->pending);
+    if (rc == 0 && write_all(o->fd, o->pending.ptr, o->pending.len) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
+    buf_reset(&o->pending);
+    return rc;
+}
+
+int fs_out_add(struct fs_out *o, const void *bytes, size_t len)
+{
+    buf_add(&o->pending, bytes, len);
+    return o->pending.len < 65536 && !o->pending.failed ? 0 : flush(o);
+}
+
+int fs_out_close(struct fs_out *o, int rc)
+{
+    if (rc >= 0)
+        rc = flush(o);
+    if (rc >= 0 && (fchmod(o->fd, 0644) < 0 || fsync(o->fd) < 0))
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
+    if (o->fd >= 0 && close(o->fd) < 0 && rc >= 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
+    if (rc >= 0 && rename(o->tmp, o->path) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", o->path);
+    if (rc < 0 && o->fd >= 0)
+        unlink(o->tmp);
+    buf_release(&o->pending);
+    free(o->path);
+    free(o->tmp);
+    return rc;
+}
+
 int fs_write(const char *path, const void *bytes, size_t len)
 {
-    char *tmp = NULL;
-    if (asprintf(&tmp, "%s.tmp.XXXXXX", path) < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    int rc = 0;
-    int fd = mkostemp(tmp, O_CLOEXEC);
-    if (fd < 0) {
-        rc = err_set_errno(GRASP_EIO, "cannot create '%s'", path);
-        goto out;
-    }
-    if (write_all(fd, bytes, len) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0)
-        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
-    if (close(fd) < 0 && rc == 0)
-        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
-    if (rc == 0 && rename(tmp, path) < 0)
-        rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", path);
+    struct fs_out o;
+    int rc = fs_out_open(&o, path);
     if (rc < 0)
-        unlink(tmp);
-out:
-    free(tmp);
-    return rc;
+        return rc;
+    if (write_all(o.fd, bytes, len) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+    return fs_out_close(&o, rc);
 }
 
 int fs_mkdirs(const char *path)

@@ -12,6 +12,16 @@ int fs_read(const char *path, struct buf *out);
 /* Replaces a file atomically: temporary file beside it, fsync, rename. After a failure (full disk)
  * the old content stands. */
 int fs_write(const char *path, const void *bytes, size_t len);
+/* The same in pieces: open, add, close. Close with what came of it: negative drops the new file and
+ * is returned; otherwise the new file takes the old one's place. */
+struct fs_out {
+    int fd;
+    char *path, *tmp;
+    struct buf pending;
+};
+int fs_out_open(struct fs_out *o, const char *path);
+int fs_out_add(struct fs_out *o, const void *bytes, size_t len);
+int fs_out_close(struct fs_out *o, int rc);
 /* Takes away what a process that was killed in fs_write left anywhere below `dir`. Nobody else
  * writes there meanwhile. */
 void fs_remove_temporary(const char *dir);

@@ -214,21 +214,7 @@ bool wire_is_context_limit(const struct wire_reply *r)
 
 void wire_add_string(struct buf *body, const char *text, size_t len)
 {
-    buf_addch(body, '"');
-    if (utf8_valid(text, len)) {
-        buf_add_json(body, text, len, false);
-    } else {
-        for (size_t i = 0; i < len;) {
-            uint32_t cp;
-            size_t n = utf8_decode(text + i, len - i, &cp);
-            if (cp == 0xfffd)
-                buf_adds(body, "\xef\xbf\xbd");
-            else
-                buf_add_json(body, text + i, n, false);
-            i += n;
-        }
-    }
-    buf_addch(body, '"');
+    buf_add_json_string(body, text, len);
 }
 
 void wire_add_messages(struct buf *body, const struct chat *chat)

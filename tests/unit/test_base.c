@@ -204,6 +204,27 @@ static void files_are_replaced_whole(void **state)
     assert_int_equal(fs_read("/nonexistent", &b), GRASP_ENOTFOUND);
     assert_int_equal(fs_mkdirs(file), GRASP_EIO);
     assert_int_equal(fs_write("/proc/none/x", "", 0), GRASP_EIO);
+    /* In pieces: what is dropped leaves the old file and nothing beside it. */
+    struct fs_out o;
+    char piece[1000];
+    memset(piece, 'p', sizeof(piece));
+    assert_int_equal(fs_out_open(&o, "/proc/none/x"), GRASP_EIO);
+    assert_int_equal(fs_out_open(&o, file), 0);
+    assert_int_equal(fs_out_add(&o, piece, sizeof(piece)), 0);
+    assert_int_equal(fs_out_close(&o, GRASP_ESTOPPED), GRASP_ESTOPPED);
+    assert_int_equal(fs_read(file, &b), 0);
+    assert_string_equal(b.ptr, "two!");
+    buf_release(&b);
+    assert_int_equal(fs_out_open(&o, file), 0);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(fs_out_add(&o, piece, sizeof(piece)), 0);
+    assert_int_equal(fs_out_close(&o, 0), 0);
+    assert_int_equal(fs_read(file, &b), 0);
+    assert_int_equal(b.len, 200 * sizeof(piece));
+    assert_memory_equal(b.ptr + b.len - sizeof(piece), piece, sizeof(piece));
+    buf_release(&b);
+    unlink(file);
+    assert_int_equal(rmdir(sub), 0); /* empty: no temporary file was left */
     assert_int_equal(fs_remove_tree(dir), 0);
     assert_false(fs_exists(dir));
     free(file);
@@ -240,6 +261,12 @@ static void chats_round_trip(void **state)
     assert_int_equal(chat_add(&c, CHAT_AGENT, "GET x", 5), 0);
     json_t *j = chat_to_json(&c);
     assert_string_equal(json_str_at(j, "[0].content", ""), "hi\xef\xbf\xbd");
+    struct buf built = BUF_INIT, written = BUF_INIT;
+    buf_add_json_value(&built, j);
+    chat_write_json(&c, &written);
+    assert_string_equal(written.ptr, built.ptr);
+    buf_release(&built);
+    buf_release(&written);
     assert_int_equal(chat_from_json(&d, j), 0);
     assert_int_equal(d.n, 2);
     assert_int_equal(d.v[1].role, CHAT_AGENT);
