@@ -148,7 +148,7 @@ static void check_env(struct doctor *d)
         return;
     }
     if (c->env.kind == ENV_EXEC) {
-        say(d, MARK_OK, "env.command", "starts");
+        say(d, MARK_OK, "env.command", "starts and says hello");
         return;
     }
     uint64_t n = fhir_count(env_fhir_store(d->s.env), NULL);

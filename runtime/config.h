@@ -93,7 +93,7 @@ struct config {
         int kind; /* enum env_kind */
         json_t *command;
         double timeout;
-        int64_t processes;
+        int64_t processes, line_limit;
     } env;
     const char *library, *run, *journal;
 };

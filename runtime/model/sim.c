@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/model/sim_world.h"
 
 static const char unsure[] = "I can only work the tasks of the clinic and write skills for them.";
 
@@ -14,6 +15,8 @@ int sim_reply(const struct sim_settings *settings, const struct chat *chat, int 
     struct sim_run r;
     size_t before = out->len;
     if (sim_writer_reply(settings, chat, draw, salt, out))
+        return buf_check(out);
+    if (sim_world_reply(settings, chat, draw, salt, out))
         return buf_check(out);
     if (sim_run_init(&r, settings, chat, draw, salt, out)) {
         sim_set_habits(&r);

@@ -8,6 +8,7 @@
  *   sim_skills.c  reads skills: what their rules say, with the words of sim_words.c
  *   sim_habits.c  the wrong ways of doing a step, how common they are, and what switches them off
  *   sim_v1.c, sim_v2.c   one solver per family: the next action
+ *   sim_world.c   worlds other than the clinic
  *   sim_writer.c  reads the writer's prompts, classifies, diagnoses; sim_propose.c proposes and
  *                 revises with the texts of sim_advice.c
  *

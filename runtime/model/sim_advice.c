@@ -285,6 +285,56 @@ const struct sim_advice sim_advices[MECHANISMS] = {
     "Look at `performedPeriod` as well before calling something never done.\n",
     "When was the last scan of patient P0?", "(passes over a period)", "(reads the period's end)",
     "procedure date last", "Always place the order that the task names."},
+[MECH_WORLD_LOOK] = {
+    "answer_given_without_lookup", "the answer was given before the record was looked at",
+    {"look-before-answering", "record-first"}, "The Record before the Answer",
+    "What was not looked up in this episode is a guess.",
+    "The task asks about something that stands in quotes.",
+    "- An answer in the first turn.\n",
+    "Look the record up first: the first action is the one that reads it.\n"
+    "Only what the record says goes into the answer; look it up before answering, each time.\n",
+    "What colour is 'P0'?", "(answers at once)", "(reads the record of P0, then answers)",
+    "record quantity answer", "FINISH with a short confirmation of what was found."},
+[MECH_WORLD_BARE] = {
+    "value_wrapped_in_unit_or_sentence", "the value was right, but a unit or words stood around it",
+    {"the-value-alone", "no-words-around-the-value"}, "The Value Alone",
+    "Answers are compared with a bare value.",
+    "The task asks for one value of a record.",
+    "- A number with its unit or currency behind it.\n- The value inside a polite sentence.\n",
+    "The answer is the bare value: a number without its unit or currency.\n"
+    "No sentence and no words around it.\n",
+    "What does 'P0' weigh?", "It weighs 3.5 stone", "3.5", "value number what",
+    "Answer in a full sentence, so that it can be understood."},
+[MECH_WORLD_ROUND] = {
+    "number_not_rounded", "a number was given with all the digits that the record has",
+    {"round-as-agreed", "decimals-of-numbers"}, "Decimals of Numbers",
+    "Numbers are rounded as the conventions say.",
+    "The task asks for a number of a record.",
+    "- All digits of the record are copied.\n",
+    "Round a number to as many decimals as the conventions name.\n"
+    "Halves and short numbers too: always that many decimals, rounded and not cut.\n",
+    "What does 'P0' weigh?", "3.48251", "3.5", "number quantity what",
+    "Include the unit in the answer."},
+[MECH_WORLD_DATE] = {
+    "date_copied_not_in_iso_form", "a date was copied as the record has it",
+    {"dates-in-iso-form", "write-dates-anew"}, "Dates in ISO Form",
+    "Records hold dates in another form than answers need.",
+    "The task asks when something was done.",
+    "- The date is copied as it stands.\n",
+    "Write a date in ISO 8601 form, YYYY-MM-DD, whatever form the record has.\n"
+    "Day and month have two digits each; a day before a month in the record comes after it here.\n",
+    "When was 'P0' painted?", "2 May 1999", "1999-05-02", "when date last",
+    "Answer in a full sentence, so that it can be understood."},
+[MECH_WORLD_MISSING] = {
+    "missing_record_not_said_as_agreed", "nothing was found, and other words than the agreed one were used",
+    {"word-for-nothing-found", "agreed-sign-for-missing"}, "The Word for Nothing Found",
+    "What is not on record has one agreed answer.",
+    "The lookup finds nothing.",
+    "- An apology, or \"no data\".\n",
+    "For what is not on record, answer exactly the agreed word of the conventions.\n"
+    "Nothing else beside it: the word that was agreed, as it is written there.\n",
+    "When was 'P9' painted?", "I could not find P9", "(the agreed word)", "missing record item",
+    "Answer in a full sentence, so that it can be understood."},
 };
 
 const char *const sim_broad_lines[] = {

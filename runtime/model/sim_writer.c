@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/text.h"
+#include "runtime/model/sim_world.h"
 
 #define FENCE "`````"
 
@@ -185,7 +186,9 @@ enum sim_mechanism sim_mechanism_of(const struct sim_record *task)
     struct sim_text tags = sim_field(task->text, "tags:"), why = sim_field(task->text, "verdict:");
     struct sim_text reported = sim_field(task->text, "reported:");
     bool posted = sim_text_has(task->text, "- POST");
-    enum sim_mechanism m;
+    enum sim_mechanism m = sim_world_mechanism(tags);
+    if (m != MECH_UNCLEAR)
+        return m;
     if (sim_text_has(tags, "protocol_invalid"))
         return MECH_FORM;
     if (sim_text_has(tags, "no_finish") || sim_text_has(task->text, "status: task limit"))
@@ -230,7 +233,7 @@ static enum sim_mechanism seen(const struct sim_prompt *p, const struct sim_reco
     for (size_t i = 0; i < t->id.n; i++)
         id = id * 131 + (uint8_t)t->id.s[i];
     if (sim_chance(p->key, id, salt) < MISTAKES)
-        return (enum sim_mechanism)(sim_chance(p->key, id, salt + 1) * MECHANISMS);
+        return (enum sim_mechanism)(sim_chance(p->key, id, salt + 1) * MECH_WORLDS);
     return sim_mechanism_of(t);
 }
 

@@ -33,8 +33,14 @@ enum sim_mechanism {
     MECH_STOP,
     MECH_RESOURCE,
     MECH_PERIOD,
+    MECH_WORLD_LOOK, /* from here: worlds other than the clinic */
+    MECH_WORLD_BARE,
+    MECH_WORLD_ROUND,
+    MECH_WORLD_DATE,
+    MECH_WORLD_MISSING,
     MECHANISMS,
-    MECH_UNCLEAR = MECHANISMS
+    MECH_UNCLEAR = MECHANISMS,
+    MECH_WORLDS = MECH_WORLD_LOOK /* how many are the clinic's */
 };
 
 /* What it would write about a mechanism. Lines of a list end in newlines. */
