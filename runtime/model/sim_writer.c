@@ -209,7 +209,9 @@ enum sim_mechanism sim_mechanism_of(const struct sim_record *task)
             return MECH_RESOURCE;
         return posted ? MECH_SECOND : MECH_OMIT;
     }
-    if (reported.n)
+    bool clinic =
+        posted || sim_text_has(task->text, "- GET ") || sim_text_has(task->text, "- FINISH(");
+    if (reported.n && clinic)
         return mechanism_of_answer(task->text, reported);
     return MECH_UNCLEAR;
 }

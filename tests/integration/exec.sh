@@ -1,0 +1,145 @@
+#!/bin/sh
+# env.kind exec: the example worlds learn, a run that was stopped goes on, and children that hang,
+# die, flood or write rubbish cost their own episodes and nothing else.
+. "$(dirname "$0")/lib.sh"
+C_WORLD=$GRASP_BUILD/examples/exec-c/world
+DATA=$ROOT/tests/data/exec
+
+# --- the examples
+
+learns() { # NAME CONFIG OPTION...
+    name=$1 config=$2; shift 2
+    check "$name: doctor finds nothing missing" "$GRASP" doctor "$config" "$@"
+    exits "$name: eval" 0 "$GRASP" eval "$config" --split val --json "$@"
+    has "$name: the score says which model it is of" out '"model": "simulated model"'
+    exits "$name: learn" 0 "$GRASP" learn "$config" --library "$T/$name-lib" --run "$T/$name-run" "$@"
+    before=$(jq '.[0].n_correct' "$T/$name-run/val_scores.json")
+    after=$(jq '[.[1:][].n_correct] | max' "$T/$name-run/val_scores.json")
+    total=$(jq '.[0].n_total' "$T/$name-run/val_scores.json")
+    if [ "$after" -ge $((before + total / 4)) ]; then ok "$name: val improves ($before to $after of $total)"
+    else not_ok "$name: val improves" "$before before, $after after, of $total"; fi
+    is "$name: nothing is unscored" "$(jq '[.[].unscored // 0] | add' "$T/$name-run/val_scores.json")" 0
+    is "$name: skills hold no clinic" \
+        "$(git -C "$T/$name-lib" grep -ciE 'FHIR|patient|Observation' best -- skills | wc -l)" 0
+}
+
+# A stopped run goes on where it was, and ends with the library of one that was not stopped.
+resumes() { # NAME CONFIG OPTION...
+    name=$1 config=$2; shift 2
+    exits "$name: a run stops at its budget" 3 "$GRASP" learn "$config" --library "$T/$name-lib2" \
+        --run "$T/$name-run2" --set budget.calls=700 "$@"
+    exits "$name: the same command goes on" 0 "$GRASP" learn "$config" --library "$T/$name-lib2" \
+        --run "$T/$name-run2" "$@"
+    is "$name: and ends with the same library" \
+        "$(git -C "$T/$name-lib2" rev-parse 'best^{tree}')" "$(git -C "$T/$name-lib" rev-parse 'best^{tree}')"
+}
+
+if [ -x "$C_WORLD" ]; then
+    set -- --set "env.command=[\"$C_WORLD\"]"
+    learns c "$ROOT/examples/exec-c/grasp.yaml" "$@"
+    resumes c "$ROOT/examples/exec-c/grasp.yaml" "$@"
+else
+    skip 'the C world' "$C_WORLD is not built"
+fi
+if command -v python3 >/dev/null; then
+    learns python "$ROOT/examples/exec-python/grasp.yaml"
+    resumes python "$ROOT/examples/exec-python/grasp.yaml"
+else
+    skip 'the Python world' 'no python3'
+fi
+
+# --- faults
+
+task() { # ID FAULT
+    printf '{"id":"%s","instruction":"What value has '"'%s'"'?","fault":"%s","extra":{"kept":[1]}}\n' "$1" "$1" "$2"
+}
+config() { # COMMAND...
+    cat <<END
+env: {kind: exec, timeout: 1, processes: 2, line_limit: 4096, command: [$1]}
+model: {kind: simulated}
+cycle: {batch_concurrency: 8, max_rounds: 4}
+data: {val: val.jsonl, dev: dev.jsonl}
+END
+}
+statuses() { jq -r '"\(.task_id) \(.status) \(.correct)"' "$1" | sort; }
+why() { jq -r "select(.task_id == \"$2\") | .error" "$1"; }
+left_over() { # what still runs of the faulty world
+    for p in $(cat "$T/pids" 2>/dev/null); do
+        grep -qs '^State:.[RSDT]' "/proc/$p/status" && grep -qs faulty "/proc/$p/cmdline" && echo "$p"
+    done
+    for c in /proc/[0-9]*/cmdline; do
+        tr '\0' ' ' <"$c" 2>/dev/null | grep -q '^sleep 31415' && grep -qs '^State:.[RSDT]' "${c%cmdline}status" && echo "$c"
+    done
+}
+
+config "sh, $DATA/faulty.sh, $T" >faulty.yaml
+i=0
+for f in hang dies killed floods lines rubbish wrong-id both stdin stdout forks start-dies start-outage; do
+    task "x_$f" "$f"
+    i=$((i + 1)); task "ok_$i" none
+done >val.jsonl
+{ task x_chatters chatters; task x_once once; task x_error start-error; task x_invalid invalid; } >>val.jsonl
+task ok_0 none >dev.jsonl
+exits 'too much that is unscored stops with the resumable exit code' 3 \
+    "$GRASP" eval faulty.yaml --split val --out "$T/o"
+runs=$T/o/val/test_runs.jsonl
+is 'episodes beside a fault are scored' "$(statuses "$runs" | grep -c '^ok_[0-9]* completed true$')" 13
+for f in hang dies killed floods lines rubbish wrong-id both stdin stdout forks start-dies start-outage; do
+    is "$f: unscored" "$(statuses "$runs" | grep "^x_$f ")" "x_$f unscored false"
+done
+is 'a world that says error: task error' "$(statuses "$runs" | grep '^x_error')" 'x_error task error false'
+is 'invalid' "$(statuses "$runs" | grep '^x_invalid')" 'x_invalid agent invalid action false'
+is 'invalid is tagged for the writer' \
+    "$(jq -c 'select(.task_id == "x_invalid").tags' "$runs")" '["easy","protocol_invalid"]'
+is 'stderr does not block' "$(statuses "$runs" | grep '^x_chatters')" 'x_chatters completed true'
+is 'a process that dies once costs nothing' "$(statuses "$runs" | grep '^x_once')" 'x_once completed true'
+why "$runs" x_hang >why; has 'hang: says which limit' why 'no answer to step within 1 s (env.timeout)'
+why "$runs" x_dies >why; has 'dies: says how, with its last words' why 'exited with status 3 (stderr: out of luck)'
+why "$runs" x_killed >why; has 'killed: names the signal' why 'killed by signal 9'
+why "$runs" x_floods >why; has 'floods: names the limit' why 'more than 4096 bytes (env.line_limit)'
+why "$runs" x_rubbish >why; has 'rubbish: is shown' why 'Traceback (most recent call last):'
+why "$runs" x_forks >why; has 'forks: its own end counts' why 'exited with status 0'
+why "$runs" x_start-outage >why; has 'outage: its words' why 'the database is away'
+is 'nothing of it runs on' "$(left_over)" ''
+
+# --- commands that do not take up work
+
+for c in /nowhere/world nowhere-world; do
+    config "$c" >bad.yaml
+    exits "$c: cannot be run" 1 "$GRASP" eval bad.yaml --split val
+    has "$c: the message says what and where" err "cannot run '$c' in '"
+done
+config "sh, -c, 'read l; echo hello; sleep 31415'" >bad.yaml
+exits 'a greeting that is none' 3 "$GRASP" eval bad.yaml --split val
+has 'is shown' err 'its answer to hello is no JSON object'
+config "sh, -c, 'read l; echo \"{\\\"id\\\":1,\\\"protocol\\\":2}\"; sleep 31415'" >bad.yaml
+exits 'another version of the protocol' 3 "$GRASP" eval bad.yaml --split val
+has 'is named' err 'another version of the protocol than 1'
+config "sleep, \"31415\"" >bad.yaml
+exits 'no greeting at all' 3 "$GRASP" eval bad.yaml --split val
+has 'says so' err 'no answer to hello within 1 s'
+config "cat" >bad.yaml
+exits 'nothing but failures: the world is out of reach' 3 "$GRASP" eval bad.yaml --split val --out "$T/o2"
+has 'and it says so' err 'processes failed in a row'
+is 'and no answer is called wrong' "$(statuses "$T/o2/val/test_runs.jsonl" | grep -vc ' unscored false$')" 0
+printf 'env: {kind: exec}\nmodel: {kind: simulated}\ndata: {val: val.jsonl}\n' >bad.yaml
+exits 'no command' 1 "$GRASP" eval bad.yaml --split val
+has 'says what to write' err 'env.command: [python3, world.py]'
+
+# --- the end of the program is the end of its children
+
+task x_hang hang >val.jsonl
+for signal in KILL TERM; do
+    rm -f pids
+    "$GRASP" eval faulty.yaml --split val --set env.timeout=600 >out 2>err &
+    pid=$!; BG="$BG $pid"
+    wait_line pids ''
+    kill -$signal $pid
+    wait $pid
+    code=$?
+    i=0
+    while [ -n "$(left_over | grep -v proc)" ] && [ $i -lt 200 ]; do i=$((i + 1)); sleep 0.05; done
+    is "SIG$signal: its child is gone" "$(left_over | grep -v proc)" ''
+    [ $signal = KILL ] || is 'SIGTERM: resumable exit code' $code 3
+done
+done_testing
