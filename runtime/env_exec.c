@@ -201,6 +201,7 @@ static void exec_close(struct env *base)
     while ((ep = TAILQ_FIRST(&e->all)))
         exec_end(&ep->base);
     exec_pool_close(e);
+    exec_guard_close(&e->command.guard);
     free(e->workers);
     free(e->command.argv);
     free(e->broken);
@@ -264,6 +265,8 @@ int env_open_exec(struct env **out, struct loop *loop, const struct config *conf
         e->workers[i].env = e;
         TAILQ_INIT(&e->workers[i].line);
     }
+    if (rc == 0)
+        rc = exec_guard_open(&e->command.guard);
     if (rc == 0)
         rc = exec_pool_open(e);
     if (rc < 0)

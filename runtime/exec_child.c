@@ -135,6 +135,7 @@ static int spawn(struct exec_child *c)
     close_fd(&p[3][1]);
     if (rc == 0) {
         setpgid(c->pid, c->pid); /* whoever comes first */
+        exec_guard_add(&c->command->guard, c->pid);
         ssize_t n;
         while ((n = read(p[3][0], fault, sizeof(fault))) < 0 && errno == EINTR)
             ;
@@ -426,6 +427,7 @@ void exec_child_close(struct exec_child *c)
     if (c->pid > 0) { /* not waited for yet, so the number is still its own */
         kill(-c->pid, SIGKILL);
         kill(c->pid, SIGKILL);
+        exec_guard_remove(&c->command->guard, c->pid);
         while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }

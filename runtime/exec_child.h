@@ -8,8 +8,9 @@
  *     exec_child_close(c);                // kills what is left of it
  *
  * The child leads a process group of its own (Ctrl-C is ours to handle, and what it forks ends with
- * it), is killed when this program dies, inherits no descriptor but its three pipes, and is always
- * waited for. Its stderr goes to the log at debug level, as far as the command's bound allows.
+ * it), is killed when this program dies (exec_guard.h has the rest of its group killed), inherits
+ * no descriptor but its three pipes, and is always waited for. Its stderr goes to the log at debug
+ * level, as far as the command's bound allows.
  */
 #ifndef GRASP_RUNTIME_EXEC_CHILD_H
 #define GRASP_RUNTIME_EXEC_CHILD_H
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/exec_guard.h"
 #include "runtime/loop.h"
 
 struct exec_command {
@@ -25,6 +27,7 @@ struct exec_command {
     const char *dir;   /* where it runs */
     size_t line_limit; /* bytes of a line of its stdout */
     size_t log_left;   /* bytes of stderr that still go to the log, of all children together */
+    struct exec_guard guard;
 };
 
 struct exec_child;

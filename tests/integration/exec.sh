@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 C_WORLD=$GRASP_BUILD/examples/exec-c/world
 DATA=$ROOT/tests/data/exec
+LONG=$((100000 + $$)) # seconds; nobody else sleeps that long
 
 # --- the examples
 
@@ -68,11 +69,11 @@ left_over() { # what still runs of the faulty world
         grep -qs '^State:.[RSDT]' "/proc/$p/status" && grep -qs faulty "/proc/$p/cmdline" && echo "$p"
     done
     for c in /proc/[0-9]*/cmdline; do
-        tr '\0' ' ' <"$c" 2>/dev/null | grep -q '^sleep 31415' && grep -qs '^State:.[RSDT]' "${c%cmdline}status" && echo "$c"
+        { tr '\0' ' ' <"$c"; } 2>/dev/null | grep -q "^sleep $LONG" && grep -qs '^State:.[RSDT]' "${c%cmdline}status" && echo "$c"
     done
 }
 
-config "sh, $DATA/faulty.sh, $T" >faulty.yaml
+config "sh, $DATA/faulty.sh, $T, \"$LONG\"" >faulty.yaml
 i=0
 for f in hang dies killed floods lines rubbish wrong-id both stdin stdout forks start-dies start-outage; do
     task "x_$f" "$f"
@@ -109,13 +110,13 @@ for c in /nowhere/world nowhere-world; do
     exits "$c: cannot be run" 1 "$GRASP" eval bad.yaml --split val
     has "$c: the message says what and where" err "cannot run '$c' in '"
 done
-config "sh, -c, 'read l; echo hello; sleep 31415'" >bad.yaml
+config "sh, -c, 'read l; echo hello; exec sleep $LONG'" >bad.yaml
 exits 'a greeting that is none' 3 "$GRASP" eval bad.yaml --split val
 has 'is shown' err 'its answer to hello is no JSON object'
-config "sh, -c, 'read l; echo \"{\\\"id\\\":1,\\\"protocol\\\":2}\"; sleep 31415'" >bad.yaml
+config "sh, -c, 'read l; echo \"{\\\"id\\\":1,\\\"protocol\\\":2}\"; sleep $LONG'" >bad.yaml
 exits 'another version of the protocol' 3 "$GRASP" eval bad.yaml --split val
 has 'is named' err 'another version of the protocol than 1'
-config "sleep, \"31415\"" >bad.yaml
+config "sleep, \"$LONG\"" >bad.yaml
 exits 'no greeting at all' 3 "$GRASP" eval bad.yaml --split val
 has 'says so' err 'no answer to hello within 1 s'
 config "cat" >bad.yaml
@@ -130,16 +131,16 @@ has 'says what to write' err 'env.command: [python3, world.py]'
 
 task x_hang hang >val.jsonl
 for signal in KILL TERM; do
-    rm -f pids
+    rm -f pids hangs
     "$GRASP" eval faulty.yaml --split val --set env.timeout=600 >out 2>err &
     pid=$!; BG="$BG $pid"
-    wait_line pids ''
+    wait_line hangs hanging
     kill -$signal $pid
     wait $pid
     code=$?
     i=0
-    while [ -n "$(left_over | grep -v proc)" ] && [ $i -lt 200 ]; do i=$((i + 1)); sleep 0.05; done
-    is "SIG$signal: its child is gone" "$(left_over | grep -v proc)" ''
+    while [ -n "$(left_over)" ] && [ $i -lt 200 ]; do i=$((i + 1)); sleep 0.05; done
+    is "SIG$signal: its child is gone, with all that it forked" "$(left_over)" ''
     [ $signal = KILL ] || is 'SIGTERM: resumable exit code' $code 3
 done
 done_testing

@@ -1,8 +1,9 @@
 #!/bin/sh
-# faulty.sh [DIR] - a world for tests (protocol 1) whose tasks say what goes wrong with it: the
+# faulty.sh DIR SECONDS - a world for tests (protocol 1) whose tasks say what goes wrong with it: the
 # task's `fault` is done at the first step. It says correct to whatever is answered. Several
-# episodes live in one process: those beside a fault must not suffer. Its process ids go to DIR/pids.
-dir=${1:-}
+# episodes live in one process: those beside a fault must not suffer. Its process ids go to DIR/pids;
+# it hangs for SECONDS.
+dir=${1:-} long=${2:-1000}
 fault_of() { # EPISODE
     case $faults in *" $1="*) f=${faults#*" $1="}; echo "${f%% *}" ;; esac
 }
@@ -26,7 +27,7 @@ while read -r line; do
         esac ;;
     step)
         case $(fault_of "$episode") in
-        hang) sleep 31415 ;;
+        hang) echo hanging >"$dir/hangs"; sleep "$long" ;;
         dies) echo 'out of luck' >&2; exit 3 ;;
         killed) kill -9 $$ ;;
         floods) yes flood | tr -d '\n' ;;
@@ -34,9 +35,9 @@ while read -r line; do
         rubbish) echo 'Traceback (most recent call last):' ;;
         wrong-id) id=0; say '"observation":"x"' ;;
         both) say '"observation":"x","done":true' ;;
-        stdin) say '"observation":{"value":42}'; exec 0<&-; sleep 31415 ;;
-        stdout) exec 1>&-; sleep 31415 ;;
-        forks) sleep 31415 & exit 0 ;;
+        stdin) say '"observation":{"value":42}'; exec 0<&-; sleep "$long" ;;
+        stdout) exec 1>&-; sleep "$long" ;;
+        forks) sleep "$long" & exit 0 ;;
         chatters) yes 'a line on stderr, as long as it is of no use' | head -c 3000000 >&2
             say '"done":true,"answer":"42"' ;;
         once) if [ -e "$dir/once" ]; then say '"done":true,"answer":"42"'; else : >"$dir/once"; exit 5; fi ;;
