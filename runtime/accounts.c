@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -17,8 +18,11 @@ struct accounts {
     struct account_counts all;
 };
 
+LIST_HEAD(calls, call);
+
 struct metered {
     struct model base;
+    struct calls calls; /* not answered yet; what is left at the end is freed by close */
     struct accounts *accounts;
     struct loop *loop;
     struct model *inner;
@@ -26,6 +30,7 @@ struct metered {
 };
 
 struct call {
+    LIST_ENTRY(call) link;
     struct metered *m;
     enum model_phase phase;
     int64_t chars;
@@ -96,6 +101,12 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     return true;
 }
 
+static void forget(struct call *call)
+{
+    LIST_REMOVE(call, link);
+    free(call);
+}
+
 static void answered(const struct model_reply *reply, void *arg)
 {
     struct call *call = arg;
@@ -107,7 +118,7 @@ static void answered(const struct model_reply *reply, void *arg)
     add(&a->all, reply, call->chars, usd);
     model_fn fn = call->fn;
     void *fn_arg = call->arg;
-    free(call);
+    forget(call);
     fn(reply, fn_arg);
 }
 
@@ -117,7 +128,7 @@ static void refused(void *arg)
     struct model_reply reply = {
         .result = MODEL_OUTAGE, .text = "", .error = "a budget is spent; no call was made"};
     call->fn(&reply, call->arg);
-    free(call);
+    forget(call);
 }
 
 static int metered_ask(struct model *base, const struct model_request *rq, model_fn fn, void *arg)
@@ -128,6 +139,7 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
     if (!call)
         return err_set(GRASP_ENOMEM, "out of memory");
     *call = (struct call){.m = m, .phase = rq->phase, .fn = fn, .arg = arg};
+    LIST_INSERT_HEAD(&m->calls, call, link);
     char why[128];
     if (a->stopped || spent(a, why, sizeof(why))) {
         if (!a->stopped) {
@@ -140,7 +152,7 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
         }
         if (loop_defer(m->loop, refused, call) == 0)
             return 0;
-        free(call);
+        forget(call);
         return err_set(GRASP_ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < rq->chat->n; i++)
@@ -149,14 +161,17 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
     int rc = model_ask(m->inner, rq, answered, call);
     if (rc < 0) {
         a->in_flight--;
-        free(call);
+        forget(call);
     }
     return rc;
 }
 
 static void metered_close(struct model *base)
 {
-    free(base);
+    struct metered *m = (struct metered *)base;
+    while (!LIST_EMPTY(&m->calls))
+        forget(LIST_FIRST(&m->calls));
+    free(m);
 }
 
 static const struct model_ops metered_ops = {metered_ask, metered_close};
