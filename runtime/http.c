@@ -33,6 +33,7 @@
 #define READ_BUFFER   8192L
 #define UPLOAD_BUFFER 16384L
 #define SPARE_HANDLES 64
+#define OTHER_FILES   64 /* what the process needs besides the connections to a host */
 
 struct host {
     struct http *http;
@@ -124,13 +125,14 @@ static int want_timer(CURLM *multi, long ms, void *arg)
 
 /* ---- life ---- */
 
-void raise_descriptor_limit(void)
+size_t raise_descriptor_limit(void)
 {
-    struct rlimit r;
+    struct rlimit r = {.rlim_cur = 1024};
     if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 16384) {
         r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > 16384 ? 16384 : r.rlim_max;
         setrlimit(RLIMIT_NOFILE, &r);
     }
+    return r.rlim_cur;
 }
 
 static struct http *http_of(struct loop *loop)
@@ -150,7 +152,6 @@ static struct http *http_of(struct loop *loop)
         return NULL;
     }
     signal(SIGPIPE, SIG_IGN); /* a write to a connection that the peer closed */
-    raise_descriptor_limit();
     h->loop = loop;
     h->free_slot = UINT32_MAX;
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
@@ -220,13 +221,18 @@ void http_release(struct http *h)
     curl_global_cleanup();
 }
 
-void http_limit(struct loop *loop, size_t per_host)
+size_t http_limit(struct loop *loop, size_t per_host)
 {
     struct http *h = http_of(loop);
+    size_t files = raise_descriptor_limit();
+    size_t most = files > 2 * OTHER_FILES ? files - OTHER_FILES : OTHER_FILES;
     if (!h)
-        return;
+        return per_host;
+    if (per_host > most)
+        per_host = most;
     curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host);
-    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)per_host + 64);
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)per_host + OTHER_FILES / 2);
+    return per_host;
 }
 
 /* ---- names that are not known yet ---- */

@@ -73,7 +73,8 @@ typedef void (*http_fn)(const struct http_reply *reply, void *arg);
  * when it could not be started (message set). */
 uint64_t http_start(struct loop *loop, const struct http_request *request, http_fn fn, void *arg);
 void http_cancel(struct loop *loop, uint64_t id);
-/* At most this many connections to one host (default 512); further requests wait. */
-void http_limit(struct loop *loop, size_t per_host);
+/* At most this many connections to one host (default 512); further requests wait. Returns how many
+ * it will be: fewer when the process may not open as many files. */
+size_t http_limit(struct loop *loop, size_t per_host);
 
 #endif

@@ -8,7 +8,8 @@
 struct http;
 struct http **loop_http_slot(struct loop *loop);
 void http_release(struct http *h);
-/* Thousands of connections need as many descriptors; the soft limit is often 1024. */
-void raise_descriptor_limit(void);
+/* Thousands of connections need as many descriptors; the soft limit is often 1024. Returns what it
+ * is now. */
+size_t raise_descriptor_limit(void);
 
 #endif

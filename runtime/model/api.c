@@ -44,6 +44,7 @@ struct api {
     int attempts, outage_limit, outages_in_row;
     char *fatal; /* why it can never work */
     uint64_t pump_timer;
+    bool short_of_files;              /* not yet said that it limits the calls in flight */
     TAILQ_HEAD(, call) queue, others; /* others: in flight or waiting for their timer */
 };
 struct call {
@@ -356,6 +357,12 @@ static void pump(struct api *a)
             start(c, i);
             continue;
         }
+        if (a->short_of_files && when == INT64_MAX) {
+            log_warn("only %zu calls of the model at a time: the process may not open more files "
+                     "(ulimit -Hn)",
+                     a->pool.limit);
+            a->short_of_files = false;
+        }
         loop_timer_cancel(a->loop, a->pump_timer);
         a->pump_timer = when == INT64_MAX ? 0 : loop_timer(a->loop, when - now, on_pump, a);
         return;
@@ -438,10 +445,18 @@ static int set_auth(struct endpoint *e, const struct model_settings *s, const ch
     return e->auth ? 0 : err_set(GRASP_ENOMEM, "out of memory");
 }
 
-static int set_endpoints(struct api *a, const struct model_settings *s)
+/* Calls in flight to one endpoint: as configured, or as many files as the process may open. */
+static size_t limit_calls(struct api *a, const struct model_settings *s)
 {
-    int rc =
-        pool_init(&a->pool, s->n_endpoints, s->concurrency ? s->concurrency : DEFAULT_CONCURRENCY);
+    size_t want = s->concurrency ? s->concurrency : DEFAULT_CONCURRENCY;
+    size_t most = http_limit(a->loop, want > 512 ? want : 512);
+    a->short_of_files = most < want;
+    return most < want ? most : want;
+}
+
+static int set_endpoints(struct api *a, const struct model_settings *s, size_t limit)
+{
+    int rc = pool_init(&a->pool, s->n_endpoints, limit);
     a->endpoints = calloc(s->n_endpoints, sizeof(*a->endpoints));
     if (rc >= 0 && !a->endpoints)
         rc = err_set(GRASP_ENOMEM, "out of memory");
@@ -484,12 +499,11 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     if (rc >= 0 && (!a->model || (s->extra && !a->extra)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc >= 0)
-        rc = set_endpoints(a, s);
+        rc = set_endpoints(a, s, limit_calls(a, s));
     if (rc < 0) {
         model_close(&a->m);
         return rc;
     }
-    http_limit(loop, a->pool.limit > 512 ? a->pool.limit : 512);
     *m = &a->m;
     return 0;
 }
