@@ -33,26 +33,6 @@ static int open_named(const struct args *a, struct journal **j)
     return rc;
 }
 
-/* The text as JSON takes it: bytes that are not UTF-8 become U+FFFD. */
-static json_t *text_json(const char *text, size_t len)
-{
-    struct buf clean = BUF_INIT;
-    if (utf8_valid(text, len))
-        return json_stringn(text, len);
-    for (size_t i = 0; i < len;) {
-        uint32_t cp;
-        size_t n = utf8_decode(text + i, len - i, &cp);
-        if (cp == 0xfffd)
-            buf_adds(&clean, "\xef\xbf\xbd");
-        else
-            buf_add(&clean, text + i, n);
-        i += n;
-    }
-    json_t *v = json_stringn(clean.ptr, clean.len);
-    buf_release(&clean);
-    return v;
-}
-
 static json_t *entry_json(const struct journal_entry *e)
 {
     char key[HASH_HEX], when[CLOCK_TEXT];
@@ -60,12 +40,12 @@ static json_t *entry_json(const struct journal_entry *e)
     clock_format(e->when, 1, when);
     return json_pack(
         "{s:s, s:s, s:s, s:o, s:i, s:s, s:I, s:{s:I, s:I, s:I}, s:f, s:o}", "key", key, "when",
-        when, "phase", model_phase_name(e->phase), "model", text_json(e->model, strlen(e->model)),
+        when, "phase", model_phase_name(e->phase), "model", json_text(e->model, strlen(e->model)),
         "draw", e->draw, "result", e->result == MODEL_OK ? "ok" : "context_limit", "request_chars",
         (json_int_t)e->request_len, "usage", "prompt_tokens", (json_int_t)e->usage.prompt_tokens,
         "completion_tokens", (json_int_t)e->usage.completion_tokens, "cached_tokens",
         (json_int_t)e->usage.cached_tokens, "latency_s", (double)e->latency_ns / (double)NS_PER_SEC,
-        "text", text_json(e->text, e->len));
+        "text", json_text(e->text, e->len));
 }
 
 static int put_json(json_t *v)
@@ -176,7 +156,7 @@ static int stat_json(const struct sums *s, const struct journal_info *info, int6
         if (s->calls[i])
             json_object_set_new(phases, model_phase_name((enum model_phase)i), sums_json(s, i));
     for (size_t i = 0; i < s->models.n; i++)
-        json_array_append_new(models, text_json(s->models.v[i], strlen(s->models.v[i])));
+        json_array_append_new(models, json_text(s->models.v[i], strlen(s->models.v[i])));
     clock_format(s->first, 0, first);
     clock_format(s->last, 0, last);
     return put_json(json_pack(

@@ -10,15 +10,7 @@ static json_t *cut(const char *s, size_t chars)
 {
     struct buf fixed = BUF_INIT;
     size_t len = s ? strlen(s) : 0, end = s ? utf8_prefix(s, len, chars) : 0;
-    for (size_t i = 0; i < end;) {
-        uint32_t cp;
-        size_t n = utf8_decode(s + i, end - i, &cp);
-        if (cp == 0xfffd)
-            buf_adds(&fixed, "\xef\xbf\xbd");
-        else
-            buf_add(&fixed, s + i, n);
-        i += n;
-    }
+    buf_add_utf8(&fixed, s ? s : "", end);
     if (end < len)
         buf_adds(&fixed, "...");
     json_t *v = json_stringn(fixed.ptr, fixed.len);

@@ -183,6 +183,23 @@ void buf_add_json_string(struct buf *b, const char *s, size_t len)
     buf_addch(b, '"');
 }
 
+void buf_add_utf8(struct buf *b, const char *s, size_t len)
+{
+    if (utf8_valid(s, len)) {
+        buf_add(b, s, len);
+        return;
+    }
+    for (size_t i = 0; i < len;) {
+        uint32_t cp;
+        size_t n = utf8_decode(s + i, len - i, &cp);
+        if (cp == 0xfffd)
+            buf_adds(b, "\xef\xbf\xbd");
+        else
+            buf_add(b, s + i, n);
+        i += n;
+    }
+}
+
 void buf_add_url(struct buf *b, const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

@@ -47,6 +47,8 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list ap);
 void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii);
 /* Appends a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json_string(struct buf *b, const char *s, size_t len);
+/* Appends text as UTF-8: each byte that is not part of any becomes U+FFFD. */
+void buf_add_utf8(struct buf *b, const char *s, size_t len);
 /* Percent-encodes everything but unreserved characters (RFC 3986 section 2.3). */
 void buf_add_url(struct buf *b, const char *s, size_t len);
 /* Cuts to `len` bytes (no-op when shorter). */

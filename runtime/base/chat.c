@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
 static const char *const role_names[] = {"system", "user", "agent"};
@@ -79,31 +80,11 @@ int chat_from_json(struct chat *c, const json_t *messages)
     return rc;
 }
 
-static json_t *text_to_json(const char *text, size_t len)
-{
-    json_t *s = json_stringn(text, len);
-    if (s)
-        return s;
-    struct buf fixed = BUF_INIT;
-    for (size_t i = 0; i < len;) {
-        uint32_t cp;
-        size_t n = utf8_decode(text + i, len - i, &cp);
-        if (cp == 0xfffd)
-            buf_adds(&fixed, "\xef\xbf\xbd");
-        else
-            buf_add(&fixed, text + i, n);
-        i += n;
-    }
-    s = fixed.failed ? NULL : json_stringn(fixed.ptr, fixed.len);
-    buf_release(&fixed);
-    return s;
-}
-
 json_t *chat_to_json(const struct chat *c)
 {
     json_t *out = json_array();
     for (size_t i = 0; out && i < c->n; i++) {
-        json_t *content = text_to_json(c->v[i].text, c->v[i].len);
+        json_t *content = json_text(c->v[i].text, c->v[i].len);
         json_t *m =
             content ? json_pack("{s:s,s:o}", "role", role_names[c->v[i].role], "content", content)
                     : NULL;

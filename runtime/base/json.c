@@ -59,6 +59,15 @@ bool json_bool_at(const json_t *v, const char *path, bool fallback)
     return json_is_boolean(x) ? json_is_true(x) : fallback;
 }
 
+json_t *json_text(const char *s, size_t len)
+{
+    struct buf fixed = BUF_INIT;
+    buf_add_utf8(&fixed, s, len);
+    json_t *v = fixed.failed ? NULL : json_stringn(fixed.ptr, fixed.len);
+    buf_release(&fixed);
+    return v;
+}
+
 int json_parse(json_t **out, const char *text, size_t len, const char *what)
 {
     json_error_t e;

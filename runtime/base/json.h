@@ -21,6 +21,9 @@ int64_t json_int_at(const json_t *v, const char *path, int64_t fallback);
 double json_num_at(const json_t *v, const char *path, double fallback);
 bool json_bool_at(const json_t *v, const char *path, bool fallback);
 
+/* A JSON string of text from outside: bytes that are not UTF-8 become U+FFFD. NULL: no memory. */
+json_t *json_text(const char *s, size_t len);
+
 /* Parses a whole text of `len` bytes (depth bounded by jansson). `what` names it in the message:
  * "FILE:LINE: reason". New reference in *out, or GRASP_EPARSE. */
 int json_parse(json_t **out, const char *text, size_t len, const char *what);
