@@ -87,7 +87,15 @@ static int one_round(struct null_run *n, int round)
 
 static int measure(struct null_run *n, int rounds)
 {
-    int rc = panel_measure(&n->panel, n->s, n->view, PANEL_DRAW_DEV);
+    const struct config *c = n->s->config;
+    size_t a_round =
+        (size_t)(2 * c->cycle.grpo_eval_n * c->gate.repeats) * (c->gate.confirm ? 2 : 1);
+    const struct task_set *dev;
+    int rc = session_split(n->s, SPLIT_DEV, &dev);
+    if (rc == 0)
+        panel_plan(n->s, "null gate", dev->n + a_round * (size_t)rounds);
+    if (rc == 0)
+        rc = panel_measure(&n->panel, n->s, n->view, PANEL_DRAW_DEV);
     for (int i = 0; rc == 0 && i < rounds; i++) {
         char note[64];
         rc = one_round(n, i);

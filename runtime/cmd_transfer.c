@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands.h"
 #include "runtime/history.h"
+#include "runtime/panel.h"
 #include "runtime/transfer.h"
 
 /* What was frozen, as it was before anything was measured. */
@@ -179,6 +180,25 @@ static int regate(struct session *s, struct executor *e, const struct transfer *
     return rc;
 }
 
+/* What an executor costs at most; regating: dev, the probes with the library, and in every round
+ * without each skill that is left. */
+static int plan(struct session *s, const struct executor *e, const struct transfer *t,
+                bool regating)
+{
+    size_t n = t->skills, probes = (size_t)(s->config->cycle.grpo_eval_n * s->config->gate.repeats);
+    size_t rollouts = 0;
+    const struct task_set *tasks;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->n_splits; i++)
+        if ((rc = session_split(s, t->splits[i], &tasks)) == 0)
+            rollouts += tasks->n * (regating ? 3 : 2);
+    if (rc == 0 && regating && (rc = session_split(s, SPLIT_DEV, &tasks)) == 0)
+        rollouts += tasks->n + probes * (1 + n * (n + 1) / 2);
+    if (rc == 0)
+        panel_plan(s, e->target.text, rollouts);
+    return rc;
+}
+
 static int measure(struct executor *e, struct transfer *t, const struct frozen *f,
                    const struct session_options *base, const struct args *a, struct spent *spent)
 {
@@ -206,6 +226,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         if (!e->model || !e->label || !views[ARM_LIBRARY])
             rc = err_set(GRASP_ENOMEM, "out of memory");
     }
+    if (rc == 0)
+        rc = plan(&s, e, t, arg_flag(a, "regate"));
     if (rc == 0)
         rc = score_arms(&s, e, t, ARM_BASELINE, ARM_LIBRARY, views, arg_str(a, "out"));
     if (rc == 0 && arg_flag(a, "regate"))

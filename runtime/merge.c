@@ -315,7 +315,16 @@ int merge(struct session *s, const struct merge_options *o, struct merge_report 
     struct merging m = {.s = s, .o = o, .r = r};
     struct skill_set theirs = {0};
     *r = (struct merge_report){0};
+    const struct task_set *dev;
     int rc = open_merging(&m, &theirs);
+    if (rc == 0)
+        rc = session_split(s, SPLIT_DEV, &dev);
+    if (rc == 0)
+        panel_plan(s, "merge",
+                   dev->n +
+                       theirs.n *
+                           (size_t)(2 * s->config->cycle.grpo_eval_n * s->config->gate.repeats) *
+                           (s->config->gate.confirm ? 2 : 1));
     if (rc == 0)
         rc = panel_measure(&m.panel, s, m.view, PANEL_DRAW_DEV);
     for (size_t i = 0; rc == 0 && i < theirs.n; i++)

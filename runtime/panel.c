@@ -90,6 +90,13 @@ int panel_covered(const struct gate *g, const char *what)
     return 0;
 }
 
+void panel_plan(const struct session *s, const char *what, size_t rollouts)
+{
+    log_info("%s: at most %zu rollouts, %zu calls%s", what, rollouts,
+             rollouts * (size_t)s->config->cycle.max_rounds,
+             s->journal ? ", those in the journal free" : "");
+}
+
 void panel_run_id(const struct session *s, const char *name, const char *const *texts, char *out,
                   size_t size)
 {
