@@ -110,6 +110,18 @@ has "is refused" fullrun/run_summary.json '"library-full": 2'
 is "and it stays full" "$(command git -C full ls-tree --name-only HEAD skills/)" "skills/first"
 has "unmeasured: said so" fullrun/epoch_0/skill_updates.json "unmeasured"
 
+# --- two edits in a reply; what was refused is remembered
+jq -c -s 'add' first second >both
+serve '# Phase: propose=say:both' '=say:labels'
+exits "max_proposals: 1" 0 learn one onerun --set cycle.grpo_k=1
+is "the second edit is refused" "$(jq -c '[.candidates_judged, .edits_refused["too-many"]]' onerun/run_summary.json)" '[1,1]'
+: >requests
+exits "max_proposals: 2, over three batches" 0 learn two tworun --set cycle.grpo_k=1 --set cycle.max_proposals=2 \
+    --set gate.rejected_memory=3 --set cycle.update_every=32
+is "both are measured, each time" "$(jq -c '[.candidates_judged, .edits_refused]' tworun/run_summary.json)" '[6,{}]'
+is "rejected_memory: the writer is told, from the second batch on" \
+    "$(grep -a 'Phase: propose' requests | grep -ac 'ADD second')" 2
+
 # --- out of reach in the middle
 before() { command git -C "$1" for-each-ref 2>/dev/null; }
 serve '# Phase: classify*1=say:labels' '# Phase: diagnose*1=say:labels' '# Phase: propose*1=say:ok' '=reset'
