@@ -19,6 +19,23 @@ for d in "$T"/skills/*/; do
 done
 check "skill-check: all of them" skill-check check --no-security-scan "$T/skills"
 
+# A library that a learning run made, as git checks it out.
+cd "$T" || exit 1
+"$GRASP" synth -q --out clinic >/dev/null
+check "a learning run" "$GRASP" learn clinic/grasp.yaml -q --library lib --run run \
+    --set cycle.epochs=2
+check "learned some skills" test "$(ls lib/skills | wc -l)" -ge 2
+for d in lib/skills/*/; do
+    check "skills-ref validate: $(basename "$d")" skills-ref validate "$d"
+done
+check "skill-check: all of them" skill-check check --no-security-scan lib/skills
+check "grasp skills export" "$GRASP" skills export lib exported
+find exported -name SKILL.md | while read -r f; do dirname "$f"; done >dirs
+check "exports them" test "$(wc -l <dirs)" -eq "$(ls lib/skills | wc -l)"
+while read -r d; do
+    check "skills-ref validate: exported $(basename "$d")" skills-ref validate "$d"
+done <dirs
+
 # They do look: a skill against the rules is refused.
 mkdir -p "$T/bad/x"
 printf -- '---\nname: Y\ndescription: d\n---\n' >"$T/bad/x/SKILL.md"
