@@ -4,6 +4,13 @@
 
 #include "runtime/engine.h"
 
+/* Rollouts of one family tend to choose the same skills turn after turn. */
+#define BLOCKS_KEPT 64
+struct chosen_block {
+    size_t *pick, n;
+    struct buf text;
+};
+
 struct skills_view {
     int refs;
     struct skill_set set;
@@ -11,8 +18,10 @@ struct skills_view {
     struct buf block;      /* all skills rendered */
     struct buf prefix;     /* the first message up to the task, once it is known */
     const void *prefix_of; /* for which shared parts */
+    struct chosen_block chosen[BLOCKS_KEPT]; /* rendered so far; then round robin */
+    size_t n_chosen;
 };
 
-int skills_view_top(const struct skills_view *v, const struct chat *chat, int k, struct buf *out);
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out);
 
 #endif
