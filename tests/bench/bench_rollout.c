@@ -1,8 +1,15 @@
 /*
  * bench_rollout.c - processor time of the runtime itself per rollout, with a model that answers at
- * once from memory: without skills, with eight, and with the journal answering.
+ * once from memory: without skills, with eight, and with the best three of eight each turn.
  *
- *     bench_rollout CONFIG [ROUNDS]
+ *     bench_rollout [CLINIC [ROUNDS [ROW]]]      CLINIC: a folder that `grasp synth` wrote;
+ *                                                ROW: 1, 2 or 3 alone
+ *
+ * Where the time goes:
+ *
+ *     make CFLAGS='-O2 -g -fno-omit-frame-pointer' build/bench/bench_rollout
+ *     perf record -g build/bench/bench_rollout build/bench/clinic 200 1
+ *     perf report --children
  *
  * First every task is rolled out once with the configured model, and its replies are kept; then the
  * same rollouts run again ROUNDS times from that memory, which costs a hash of the first message
@@ -164,26 +171,32 @@ static int measure(struct session *s, struct script *script, const char *name,
 int main(int argc, char **argv)
 {
     struct session s = {0};
-    struct session_options o = {.config = argc > 1 ? argv[1] : "build/bench-clinic/grasp.yaml"};
-    int rounds = argc > 2 ? atoi(argv[2]) : 20;
+    const char *clinic = argc > 1 ? argv[1] : getenv("GRASP_BENCH_CLINIC");
+    char *config = clinic ? fs_join(clinic, "grasp.yaml") : NULL;
+    struct session_options o = {.config = config};
+    int rounds = argc > 2 ? atoi(argv[2]) : 20, only = argc > 3 ? atoi(argv[3]) : 0;
     struct script script = {.base = {.ops = &script_ops}, .cap = 1 << 16};
     struct engine_settings es;
     struct skills_view *none = skills_view_new(NULL), *eight = NULL;
+    if (!config) {
+        fprintf(stderr, "which clinic? (a folder that `grasp synth` wrote)\n");
+        return 2;
+    }
     script.v = calloc(script.cap, sizeof(*script.v));
     int rc = session_open(&s, &o);
     if (rc == 0)
         rc = eight_skills(&eight);
-    if (rc == 0) {
-        script.loop = s.loop;
+    script.loop = s.loop;
+    for (int row = 1; rc == 0 && row <= 3; row++) {
+        static const char *const names[] = {"no skills", "eight skills, all injected",
+                                            "eight skills, top 3 ranked"};
+        if (only && only != row)
+            continue;
         config_engine(s.config, &es);
-        rc = measure(&s, &script, "no skills", &es, none, rounds);
+        es.inject = row == 3 ? INJECT_TOP_K : INJECT_ALL;
+        es.top_k = 3;
+        rc = measure(&s, &script, names[row - 1], &es, row == 1 ? none : eight, rounds);
     }
-    if (rc == 0)
-        rc = measure(&s, &script, "eight skills, all injected", &es, eight, rounds);
-    es.inject = INJECT_TOP_K;
-    es.top_k = 3;
-    if (rc == 0)
-        rc = measure(&s, &script, "eight skills, top 3 ranked", &es, eight, rounds);
     if (rc < 0)
         fprintf(stderr, "%s\n", err_msg());
     for (size_t i = 0; i < script.cap; i++)
@@ -192,5 +205,6 @@ int main(int argc, char **argv)
     skills_view_unref(none);
     skills_view_unref(eight);
     session_close(&s);
+    free(config);
     return rc < 0;
 }
