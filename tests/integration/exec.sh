@@ -45,6 +45,11 @@ fi
 if command -v python3 >/dev/null; then
     learns python "$ROOT/examples/exec-python/grasp.yaml"
     resumes python "$ROOT/examples/exec-python/grasp.yaml"
+    # The requests that the protocol's page shows, as a conversation with the world it belongs to.
+    sed -n 's/^    > //p' "$ROOT/examples/exec-python/README.md" >asked
+    python3 "$ROOT/examples/exec-python/world.py" <asked >answered
+    is 'the requests of README.md are answered, each under its id' \
+        "$(jq -c .id answered)" "$(jq -c 'select(.id).id' asked)"
 else
     skip 'the Python world' 'no python3'
 fi
