@@ -170,7 +170,7 @@ install: build
 	install -Dm755 $(B)/grasp $(DESTDIR)$(PREFIX)/bin/grasp
 	$(B)/grasp help --man > $(B)/grasp.1
 	install -Dm644 $(B)/grasp.1 $(DESTDIR)$(PREFIX)/share/man/man1/grasp.1
-	for d in quickstart medagentbench-v1 medagentbench-v2; do [ ! -d examples/$$d ] || \
+	for d in quickstart medagentbench-v1 medagentbench-v2 exec-python; do [ ! -d examples/$$d ] || \
 	    { mkdir -p $(DESTDIR)$(PREFIX)/share/grasp/examples && \
 	      cp -R examples/$$d $(DESTDIR)$(PREFIX)/share/grasp/examples/; }; done
 

@@ -278,8 +278,10 @@ static bool read_lines(struct exec_child *c)
             return false;
         at = from = end + 1;
     }
-    memmove(c->got.ptr, c->got.ptr + at, c->got.len - at);
-    buf_truncate(&c->got, c->got.len - at);
+    if (at) { /* not for each piece of a long line */
+        memmove(c->got.ptr, c->got.ptr + at, c->got.len - at);
+        buf_truncate(&c->got, c->got.len - at);
+    }
     if (c->got.len <= c->command->line_limit)
         return true;
     char why[96];

@@ -39,6 +39,14 @@ if [ -x "$C_WORLD" ]; then
     set -- --set "env.command=[\"$C_WORLD\"]"
     learns c "$ROOT/examples/exec-c/grasp.yaml" "$@"
     resumes c "$ROOT/examples/exec-c/grasp.yaml" "$@"
+    # Each process ends in the middle of things, and what was lost with it is begun again.
+    exits 'c: a run whose processes end all the time' 0 "$GRASP" learn "$ROOT/examples/exec-c/grasp.yaml" \
+        --library "$T/c-lib3" --run "$T/c-run3" \
+        --set "env.command=[sh, -c, \"sed -u 150q | exec '$C_WORLD'\"]"
+    has 'c: its log says so' "$T/c-run3/run.log" 'a process is lost: exited with status 0'
+    is 'c: nothing of it is unscored' "$(jq '[.[].unscored // 0] | add' "$T/c-run3/val_scores.json")" 0
+    is 'c: it ends with the same library' \
+        "$(git -C "$T/c-lib3" rev-parse 'best^{tree}')" "$(git -C "$T/c-lib" rev-parse 'best^{tree}')"
 else
     skip 'the C world' "$C_WORLD is not built"
 fi
