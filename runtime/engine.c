@@ -502,6 +502,12 @@ const struct rollout *group_result(const struct group *g, size_t index)
     return index < g->n ? &g->v[index]->r : NULL;
 }
 
+void group_unscore(struct group *g, size_t index, const char *why)
+{
+    g->v[index]->r.correct = false;
+    end_with(g->v[index], ROLLOUT_UNSCORED, why);
+}
+
 /* Takes the group's rollouts that have not started out of the queue. */
 static void unqueue(struct group *g)
 {

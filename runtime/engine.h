@@ -79,6 +79,8 @@ bool group_done(const struct group *g);
 size_t group_size(const struct group *g);
 /* Valid until group_free; status ROLLOUT_RUNNING while it has not ended. */
 const struct rollout *group_result(const struct group *g, size_t index);
+/* Takes a result back: from here on the rollout, which has ended, is unscored. */
+void group_unscore(struct group *g, size_t index, const char *why);
 /* Drops rollouts that have not started; those in flight are ended and their results thrown away. */
 void group_cancel(struct group *g);
 void group_free(struct group *g);

@@ -172,8 +172,8 @@ json_t *prompt_edits(const struct proposal *p);
 int record_open(struct learn *l, const char *library, const char *run_dir);
 void record_close(struct learn *l);
 /* Outcomes that could not be measured are part of what a decision stood on: kept in run.json, so
- * that a run that goes on decides the same. `arm`: "dev", "base" or a candidate's tree. Returns
- * OUTCOME_UNSCORED when it was that before; keeps it when it is that now. */
+ * that a run that goes on decides the same. `arm`: "dev", "base", a candidate's tree, or "val
+ * EPOCH". Returns OUTCOME_UNSCORED when it was that before; keeps it when it is that now. */
 enum outcome record_outcome(struct learn *l, const char *arm, const struct task *task,
                             enum outcome o);
 /* Gives every candidate its commit, note and ref, and moves the branch to the winner (-1: none). */

@@ -53,13 +53,28 @@ static int covered(const struct learn *l, const struct score *s, const char *wha
                    s->unscored, engine_outage(l->s->engine));
 }
 
+/* The best checkpoint is a decision, too: a run that goes on after it chooses the same one. */
+static void recall_unscored(struct learn *l, struct checkpoint *c)
+{
+    char arm[32];
+    snprintf(arm, sizeof(arm), "val %d", c->epoch);
+    for (size_t i = 0; i < group_size(c->group); i++) {
+        const struct rollout *r = group_result(c->group, i);
+        enum outcome was = rollout_outcome(r);
+        if (record_outcome(l, arm, r->task, was) != was)
+            group_unscore(c->group, i, "could not be measured when the best was chosen");
+    }
+}
+
 static int finish_checkpoint(struct learn *l, struct checkpoint *c)
 {
     char name[32], *dir = NULL;
     snprintf(name, sizeof(name), c->epoch < 0 ? "epoch_baseline" : "epoch_%d", c->epoch);
     int rc = group_wait(c->group);
-    if (rc == 0)
+    if (rc == 0) {
+        recall_unscored(l, c);
         rc = score_of(c->group, &c->score);
+    }
     if (rc == 0)
         rc = covered(l, &c->score, "val");
     if (rc < 0)

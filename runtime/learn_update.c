@@ -551,7 +551,9 @@ static int apply_all(struct update *u)
         bool full = l->set.n >= (size_t)l->c->cycle.max_learned_skills;
         bool adds = c->proposal.n == 1 && c->proposal.v[0].action == EDIT_ADD;
         if ((full && adds) || proposal_apply(&l->set, &c->proposal, &from, &set) < 0) {
-            refused(u, full && adds ? EDIT_FULL : EDIT_MISSING, c->proposal.v[0].name);
+            const char *name = c->proposal.v[0].name;
+            bool taken = adds && skill_set_find(&l->set, name);
+            refused(u, taken ? EDIT_EXISTS : full && adds ? EDIT_FULL : EDIT_MISSING, name);
             continue;
         }
         skill_set_release(&c->set);
