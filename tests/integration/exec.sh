@@ -87,8 +87,10 @@ left_over() { # what still runs of the faulty world
 }
 
 config "sh, $DATA/faulty.sh, $T, \"$LONG\"" >faulty.yaml
+FAULTS='hang dies killed floods lines rubbish wrong-id both twice stdin stdout forks start-dies
+    start-outage'
 i=0
-for f in hang dies killed floods lines rubbish wrong-id both stdin stdout forks start-dies start-outage; do
+for f in $FAULTS; do
     task "x_$f" "$f"
     i=$((i + 1)); task "ok_$i" none
 done >val.jsonl
@@ -97,8 +99,8 @@ task ok_0 none >dev.jsonl
 exits 'too much that is unscored stops with the resumable exit code' 3 \
     "$GRASP" eval faulty.yaml --split val --out "$T/o"
 runs=$T/o/val/test_runs.jsonl
-is 'episodes beside a fault are scored' "$(statuses "$runs" | grep -c '^ok_[0-9]* completed true$')" 13
-for f in hang dies killed floods lines rubbish wrong-id both stdin stdout forks start-dies start-outage; do
+is 'episodes beside a fault are scored' "$(statuses "$runs" | grep -c '^ok_[0-9]* completed true$')" 14
+for f in $FAULTS; do
     is "$f: unscored" "$(statuses "$runs" | grep "^x_$f ")" "x_$f unscored false"
 done
 is 'a world that says error: task error' "$(statuses "$runs" | grep '^x_error')" 'x_error task error false'

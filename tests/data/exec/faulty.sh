@@ -35,6 +35,7 @@ while read -r line; do
         rubbish) echo 'Traceback (most recent call last):' ;;
         wrong-id) id=0; say '"observation":"x"' ;;
         both) say '"observation":"x","done":true' ;;
+        twice) say '"observation":{"value":42}'; say '"observation":{"value":42}' ;;
         stdin) say '"observation":{"value":42}'; exec 0<&-; sleep "$long" ;;
         stdout) exec 1>&-; sleep "$long" ;;
         forks) sleep "$long" & exit 0 ;;
