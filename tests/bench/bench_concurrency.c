@@ -5,7 +5,8 @@
  *     bench_concurrency [CLINIC [ROLLOUTS LATENCY_MS]]      default: 1000 and 4000 at 200 ms
  *
  * No client can be faster than its slowest chain of turns times the latency. "of chain" is the
- * whole run, with starting up, loading the FHIR data and writing every trace, against that.
+ * whole run, with starting up, loading the FHIR data and writing every trace, against that. Each
+ * row is the quickest of three runs; peaks are the highest of the three.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -198,31 +199,49 @@ static double cpu_us(const struct rusage *u)
            (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 }
 
-static int measure(struct bench *b, const struct run *r)
+static int once(struct bench *b, const struct run *r, struct figures *f)
 {
-    struct figures f = {0};
     char url[64] = "";
     pid_t server = 0;
     b->dir = fs_tempdir("grasp-bench");
     int rc = b->dir ? start_server(b, r->latency_ms, &server, url) : GRASP_EIO;
     if (rc == 0)
-        rc = run_client(b, r, url, &f);
+        rc = run_client(b, r, url, f);
     if (server > 0) {
         kill(server, SIGTERM);
-        finish(server, &f.server);
+        finish(server, &f->server);
     }
-    if (rc == 0)
-        printf("%8d %-7s %7lld %4d %7.2f s %5.2f s %6.2f x %5ld MiB %5ld MiB %8.0f us %7.0f us "
-               "%4lld\n",
-               r->n, r->skills ? "eight" : "none", (long long)f.calls, f.longest,
-               (double)f.wall / 1e9, f.longest * r->latency_ms / 1e3,
-               r->latency_ms > 0 ? (double)f.wall / 1e6 / (f.longest * r->latency_ms) : 0,
-               f.client.ru_maxrss / 1024, f.server.ru_maxrss / 1024,
-               cpu_us(&f.client) / (double)f.calls, cpu_us(&f.server) / (double)f.calls,
-               (long long)f.unscored);
     fs_remove_tree(b->dir);
     free(b->dir);
     return rc;
+}
+
+static long most(long a, long b)
+{
+    return a > b ? a : b;
+}
+
+static int measure(struct bench *b, const struct run *r)
+{
+    struct figures best = {0};
+    long client = 0, server = 0;
+    for (int i = 0; i < 3; i++) {
+        struct figures f = {0};
+        int rc = once(b, r, &f);
+        if (rc < 0)
+            return rc;
+        client = most(client, f.client.ru_maxrss);
+        server = most(server, f.server.ru_maxrss);
+        if (!best.wall || f.wall < best.wall)
+            best = f;
+    }
+    double chain_ms = best.longest * r->latency_ms, wall_ms = (double)best.wall / 1e6;
+    printf("%8d %-7s %7lld %4d %7.2f s %5.2f s %6.2f x %5ld MiB %5ld MiB %8.0f us %7.0f us %4lld\n",
+           r->n, r->skills ? "eight" : "none", (long long)best.calls, best.longest, wall_ms / 1e3,
+           chain_ms / 1e3, chain_ms > 0 ? wall_ms / chain_ms : 0, client / 1024, server / 1024,
+           cpu_us(&best.client) / (double)best.calls, cpu_us(&best.server) / (double)best.calls,
+           (long long)best.unscored);
+    return 0;
 }
 
 int main(int argc, char **argv)

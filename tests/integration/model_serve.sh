@@ -67,6 +67,14 @@ done >"$config"
 check "50 requests at once" curl -sS --parallel --parallel-max 50 --parallel-immediate --max-time 40 -K "$config"
 is "all answered" "$(cat out.* | jq -r .object | grep -c chat.completion)" 50
 
+# More rollouts at once than the process may have connections: they take turns, and it is said.
+serve busy --latency-ms 100
+"$GRASP" synth -q --out clinic >/dev/null
+(ulimit -n 100 && "$GRASP" eval clinic/grasp.yaml --split dev --json --set model.kind=openai \
+    --set "model.base_url=$URL" --set model.name=simulated --set cycle.batch_concurrency=96) >few 2>err
+is "few open files allowed: every rollout is scored" "$(jq -c '[.dev.n_total, .dev.unscored]' few)" "[96,0]"
+has "and it is said" err "only 64 calls of the model at a time"
+
 "$GRASP" model serve --port 0 --latency-ms 60000 >last.log 2>last.err & pid=$!
 wait_line last.log "listening on"
 kill -TERM $pid; wait $pid
