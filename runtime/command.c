@@ -232,6 +232,7 @@ static int dispatch(const struct command *const *list, const char *path, int arg
 int command_main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */
     int rc = 0;
     if (argc < 2) {
         help_overview(stderr);
