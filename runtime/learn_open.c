@@ -3,7 +3,26 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/log.h"
 #include "runtime/learn.h"
+
+/* Val and the tests measure what was learned on dev: a task in both makes them worth less. */
+static void warn_shared(struct session *s, const struct task_set *dev)
+{
+    const struct config *c = s->config;
+    const char *const files[SPLITS] = {NULL, c->data.val, c->data.id_test, c->data.test, NULL};
+    for (int i = SPLIT_VAL; i <= SPLIT_TEST; i++) {
+        const struct task_set *set;
+        size_t shared = 0;
+        if (!files[i] || session_split(s, (enum split)i, &set) < 0)
+            continue;
+        for (size_t k = 0; k < set->n; k++)
+            shared += task_set_find(dev, set->v[k].id) != NULL;
+        if (shared)
+            log_warn("%zu of the %zu tasks of data.%s are in data.dev too", shared, set->n,
+                     split_name((enum split)i));
+    }
+}
 
 int learn_open(struct learn *l, struct session *s, const char *library, const char *run_dir)
 {
@@ -20,6 +39,7 @@ int learn_open(struct learn *l, struct session *s, const char *library, const ch
         rc = session_leak_guard(s, &l->leak);
     if (rc < 0)
         return rc;
+    warn_shared(s, l->dev);
     size_t n = l->dev->n;
     l->order = calloc(n, sizeof(*l->order));
     l->before = calloc(n, sizeof(*l->before));
