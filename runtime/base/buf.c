@@ -116,14 +116,15 @@ static size_t plain8(const char *s, bool ascii)
  * bytes of s it took. */
 static size_t add_escape(struct buf *b, const char *s, size_t len)
 {
-    static const char shorts[] = "btn\0fr";
+    static const char shorts[0x20] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     unsigned char c = (unsigned char)*s;
     char *out = b->ptr + b->len;
     uint32_t cp = c;
     size_t used = 1;
-    if (c == '"' || c == '\\' || (c >= 8 && c <= 13 && shorts[c - 8])) {
+    if (c == '"' || c == '\\' || (c < sizeof(shorts) && shorts[c])) {
         out[0] = '\\';
-        out[1] = c < 0x20 ? shorts[c - 8] : (char)c;
+        out[1] = c < sizeof(shorts) ? shorts[c] : (char)c;
         b->len += 2;
         return 1;
     }
