@@ -4,5 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # the leak check does not work in a traced process
 . "$ROOT/tests/chaos.sh"
+# a leak check does not work under ptrace
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
 chaos "${CHAOS_KILLS:-15}" "${CHAOS_SEED:-1}"
 done_testing
