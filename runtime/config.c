@@ -396,6 +396,41 @@ static void default_kind(struct config *c, struct model_config *m, const char *s
     json_decref(name);
 }
 
+/* URLs are shown, logged and kept with a run: they hold no password. */
+static int check_url(const char *key, const char *url)
+{
+    const char *host = url ? strstr(url, "://") : NULL;
+    if (!host || !memchr(host + 3, '@', strcspn(host + 3, "/?#")))
+        return 0;
+    return err_set(GRASP_EINVAL,
+                   "%s: the URL holds a user name or password; a key goes into "
+                   "api_key, where it is kept out of logs and files",
+                   key);
+}
+
+static int check_urls(const struct config *c)
+{
+    const struct model_config *models[] = {&c->model, &c->writer};
+    static const char *const names[] = {"model", "writer"};
+    int rc = check_url("task.fhir_api_base", c->fhir_api_base);
+    for (size_t i = 0; i < 2; i++) {
+        char key[32];
+        size_t k;
+        json_t *e;
+        snprintf(key, sizeof(key), "%s.base_url", names[i]);
+        if (rc == 0)
+            rc = check_url(key, models[i]->base_url);
+        snprintf(key, sizeof(key), "%s.endpoints", names[i]);
+        json_array_foreach(models[i]->endpoints, k, e)
+        {
+            if (rc == 0)
+                rc = check_url(key, json_is_string(e) ? json_string_value(e)
+                                                      : json_str_at(e, "base_url", NULL));
+        }
+    }
+    return rc;
+}
+
 /* Absolute, so that the same run is recognised from another working directory. */
 static char *absolute_dir(const char *path)
 {
@@ -467,6 +502,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = add_set(sets[i], flat, origin);
     if (rc == 0)
         rc = apply(c, flat, origin);
+    if (rc == 0)
+        rc = check_urls(c);
     if (rc < 0)
         goto out;
     default_kind(c, &c->model, "model");

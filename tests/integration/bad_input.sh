@@ -34,6 +34,11 @@ bad "a dry run too" "data.dev names no task file" learn y.yaml --dry-run
 y 'agent_preset: gone\n'; bad "a preset that is not there" "agents/gone.yaml" eval y.yaml
 bad "unknown kind of model" "none of openai" eval $C --set model.kind=opena
 bad "an endpoint without URL" "base URL" eval $C --set model.kind=openai
+bad "a password in a URL" "model.base_url: the URL holds a user name or password" eval $C \
+    --set model.kind=openai --set model.base_url=https://me:hunter2@example.org/v1
+hasnt "is not repeated" err hunter2
+y 'model:\n  kind: openai\n  endpoints:\n    - base_url: http://me:hunter2@127.0.0.1:1/v1\n'
+bad "in one of several, too" "model.endpoints: the URL holds" eval y.yaml
 exits "simulated, with a base_url" 0 "$GRASP" eval $C --set model.base_url=http://127.0.0.1:9/v1 -q
 has "is warned about" err "the endpoint that model.base_url names is not asked"
 
