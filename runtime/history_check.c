@@ -48,7 +48,7 @@ void finding_add(struct findings *f, const struct oid *commit, bool problem, con
 static void as_trailer(const char *value, struct buf *out)
 {
     enum { MOST = 95 };
-    for (size_t i = 0; value[i] && i < MOST; i++)
+    for (size_t i = 0; i < MOST && value[i]; i++)
         buf_addch(out, (unsigned char)value[i] < ' ' ? ' ' : value[i]);
     while (out->len && out->ptr[out->len - 1] == ' ')
         buf_truncate(out, out->len - 1);
