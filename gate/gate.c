@@ -196,7 +196,9 @@ int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failin
     g->rank = calloc(n ? n : 1, sizeof(*g->rank));
     g->order = calloc((n ? n : 1) * (candidates ? candidates : 1), sizeof(*g->order));
     g->listed = calloc(candidates ? candidates : 1, sizeof(*g->listed));
-    if (!g->failing || !g->base || !g->arm || !g->past || !g->rank || !g->order || !g->listed)
+    g->lead = calloc(candidates ? candidates : 1, sizeof(*g->lead));
+    if (!g->failing || !g->base || !g->arm || !g->past || !g->rank || !g->order || !g->listed ||
+        !g->lead)
         goto fail;
     for (size_t k = 0; k < candidates; k++)
         if (!(g->arm[k].outcomes = calloc(n ? n : 1, sizeof(*g->arm[k].outcomes))))
@@ -220,6 +222,7 @@ void gate_release(struct gate *g)
     free(g->rank);
     free(g->order);
     free(g->listed);
+    free(g->lead);
     *g = (struct gate){0};
 }
 

@@ -18,6 +18,11 @@ static const struct {
 } probe_prior[2] = {{0.5, 1}, {0.8, 1}}, arm_prior[2] = {{0.5, 3.5}, {6, 8}};
 /* An outcome of an earlier update, compared with one of this. */
 #define PAST_WEIGHT 0.5
+/* Probes of one arm before it is the next one's turn in a wave. One at a time spreads a small wave
+ * over arms that the leader would have ended; more than this gives a large wave to one that ends at
+ * its first probes. Measured in learning runs: 3 % fewer calls than one at a time with waves of 5,
+ * 1 % with 16. */
+#define CHUNK 5
 
 static double likely_wrong(const struct gate *g, size_t arm, size_t probe)
 {
@@ -138,20 +143,34 @@ size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out)
     return n;
 }
 
+/* Arms by what they are sure of, highest first: a leader that is soon measured in full is what ends
+ * the others. Ties to the earlier. */
+static void by_lead(const struct gate *g, size_t *arms)
+{
+    for (size_t k = 0; k < g->arms; k++) {
+        size_t at = k;
+        for (; at > 0 && g->arm[arms[at - 1]].bound.least < g->arm[k].bound.least; at--)
+            arms[at] = arms[at - 1];
+        arms[at] = k;
+    }
+}
+
 size_t gate_wave(const struct gate *g, size_t max, struct gate_pick *out)
 {
-    size_t n = 0, lists = 0;
+    size_t n = 0, more = 0;
 
     for (size_t k = 0; k < g->arms; k++) {
         g->listed[k] = gate_next(g, k, g->n, g->order + k * g->n);
-        lists += g->listed[k] > 0;
+        more += g->listed[k] > 0;
     }
-    for (size_t turn = 0; lists > 0 && n < max; turn++) {
-        lists = 0;
-        for (size_t k = 0; k < g->arms; k++) {
-            if (turn < g->listed[k] && n < max)
-                out[n++] = (struct gate_pick){k, g->order[k * g->n + turn]};
-            lists += turn + 1 < g->listed[k];
+    by_lead(g, g->lead);
+    for (size_t from = 0; more > 0 && n < max; from += CHUNK) {
+        more = 0;
+        for (size_t i = 0; i < g->arms; i++) {
+            size_t k = g->lead[i];
+            for (size_t at = from; at < from + CHUNK && at < g->listed[k] && n < max; at++)
+                out[n++] = (struct gate_pick){k, g->order[k * g->n + at]};
+            more += from + CHUNK < g->listed[k];
         }
     }
     return n;

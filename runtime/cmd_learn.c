@@ -35,6 +35,8 @@ static int learn(struct learn *l, struct session *s, const char *library, const 
     rc = learn_run(l);
     progress_clear();
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is written now */
+    if (rc == GRASP_ESTOPPED || rc == GRASP_EOUTAGE)
+        session_drain(s);
     int written = record_summary(l, status_of(rc));
     summary_print(l, stdout);
     if (rc < 0)

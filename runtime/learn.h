@@ -81,7 +81,8 @@ struct learn {
     int64_t began; /* monotonic */
     json_t *test_scores;
     bool resumed;
-    struct group *final[4]; /* id_test, test without skills; then with the best */
+    struct writer_call *calls; /* of the writer, in flight or not yet released */
+    struct group *final[4];    /* id_test, test without skills; then with the best */
 };
 
 /* A batch of dev that has been rolled out. */
@@ -142,16 +143,20 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
 
 /* learn_writer: calls of the writer. */
 struct writer_call {
-    bool done, failed;
+    bool done, failed, left; /* left: nobody waits any more, its answer frees it */
     struct buf text;
     struct chat chat;
     struct learn *l;
+    struct writer_call *prev, *next; /* all calls of the run */
 };
-int writer_start(struct learn *l, struct writer_call *w, enum model_phase phase, const char *prompt,
-                 const json_t *data, int draw);
+int writer_start(struct learn *l, struct writer_call **w, enum model_phase phase,
+                 const char *prompt, const json_t *data, int draw);
 /* Waits for all; GRASP_EOUTAGE when one could not be answered. */
-int writer_wait(struct learn *l, struct writer_call *w, size_t n);
+int writer_wait(struct learn *l, struct writer_call *const *w, size_t n);
+/* NULL is fine; so is one that is still in flight. */
 void writer_release(struct writer_call *w);
+/* Frees what is still in flight; the model is closed. */
+void writer_close(struct learn *l);
 
 /* learn_prompt.c */
 enum trace_detail {

@@ -57,6 +57,7 @@ int learn_open(struct learn *l, struct session *s, const char *library, const ch
 
 void learn_close(struct learn *l)
 {
+    writer_close(l);
     for (size_t i = 0; i < l->n_checks; i++) {
         group_free(l->checks[i].group);
         score_release(&l->checks[i].score);

@@ -77,7 +77,9 @@ static int new_state(struct learn *l)
     for (char *p = stamp; *p; p++)
         if (*p == ':')
             *p = '-';
-    config_render(l->c, &config);
+    /* What decides is in the name; where the model answers from, and the budget, are not. */
+    config_fingerprint(l->c, digest);
+    buf_add(&config, digest, sizeof(digest));
     buf_adds(&config, l->head.hex);
     hash_once(config.ptr, config.len, digest);
     buf_release(&config);

@@ -92,6 +92,51 @@ static json_t *refusals(const struct learn *l)
     return out;
 }
 
+/* How the endpoints behaved, executor's and writer's together. */
+static struct model_health health_of(const struct session *s)
+{
+    struct model_health h = {0};
+    for (int i = 0; i < 2; i++)
+        if (s->backend[i]) {
+            const struct model_health *m = &s->backend[i]->health;
+            h.attempts += m->attempts;
+            h.retries += m->retries;
+            h.limited += m->limited;
+            h.server_errors += m->server_errors;
+            h.cut += m->cut;
+            h.timeouts += m->timeouts;
+            h.garbled += m->garbled;
+            h.outages += m->outages;
+            h.lowered += m->lowered;
+        }
+    return h;
+}
+
+static json_t *health_json(const struct session *s)
+{
+    struct model_health h = health_of(s);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "requests",
+                     (json_int_t)h.attempts, "retries", (json_int_t)h.retries, "limited",
+                     (json_int_t)h.limited, "server_errors", (json_int_t)h.server_errors, "cut",
+                     (json_int_t)h.cut, "timeouts", (json_int_t)h.timeouts, "garbled",
+                     (json_int_t)h.garbled, "outages", (json_int_t)h.outages, "concurrency_lowered",
+                     (json_int_t)h.lowered);
+}
+
+static void print_health(const struct session *s, FILE *out)
+{
+    struct model_health h = health_of(s);
+    if (!h.retries && !h.outages)
+        return;
+    fprintf(out,
+            "endpoint: %lld requests, %lld of them again (%lld rate limits, %lld server errors, "
+            "%lld cut off, %lld without an answer in time, %lld garbled); %lld calls given up; "
+            "fewer at once %lld times\n",
+            (long long)h.attempts, (long long)h.retries, (long long)h.limited,
+            (long long)h.server_errors, (long long)h.cut, (long long)h.timeouts,
+            (long long)h.garbled, (long long)h.outages, (long long)h.lowered);
+}
+
 int record_summary(struct learn *l, const char *status)
 {
     struct session *s = l->s;
@@ -100,13 +145,14 @@ int record_summary(struct learn *l, const char *status)
         json_object_set_new(phases, model_phase_name((enum model_phase)i),
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:f}", "run", l->run_id,
-        "status", status, "executor", s->backend[0]->label, "writer", session_model(s, true)->label,
-        "head", l->head.hex, "updates", l->updates, "candidates_judged", (json_int_t)l->judged,
-        "candidates_accepted", (json_int_t)l->accepted, "rollouts_saved_by_early_stop",
-        (json_int_t)l->probes_saved, "rollouts_unscored", (json_int_t)l->rollouts_unscored,
-        "edits_refused", refusals(l), "calls", phases, "seconds",
-        (double)(clock_mono() - l->began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
+        l->run_id, "status", status, "executor", s->backend[0]->label, "writer",
+        session_model(s, true)->label, "head", l->head.hex, "updates", l->updates,
+        "candidates_judged", (json_int_t)l->judged, "candidates_accepted", (json_int_t)l->accepted,
+        "rollouts_saved_by_early_stop", (json_int_t)l->probes_saved, "rollouts_unscored",
+        (json_int_t)l->rollouts_unscored, "edits_refused", refusals(l), "calls", phases, "endpoint",
+        health_json(s), "seconds", (double)(clock_mono() - l->began) / 1e9, "cpu_seconds",
+        (double)clock_cpu() / 1e9);
     char *path = fs_join(l->run_dir, "run_summary.json");
     int rc = v && path ? json_write_file(v, path) : err_set(GRASP_ENOMEM, "out of memory");
     free(path);
@@ -162,6 +208,7 @@ void summary_print(const struct learn *l, FILE *out)
             "unscored rollouts %lld\n",
             (long long)a.calls, (long long)(j.replayed + j.joined), (long long)l->probes_saved,
             (long long)l->rollouts_unscored);
+    print_health(l->s, out);
     if (a.usage.prompt_tokens)
         fprintf(out, "tokens: %lld prompt (%lld cached), %lld completion",
                 (long long)a.usage.prompt_tokens, (long long)a.usage.cached_tokens,

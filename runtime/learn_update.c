@@ -90,14 +90,14 @@ static json_t *known_labels(const struct learn *l)
 static int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
                       int draw, json_t **out)
 {
-    struct writer_call w = {0};
+    struct writer_call *w = NULL;
     *out = NULL;
     int rc = writer_start(l, &w, phase, prompt, data, draw);
     if (rc == 0)
         rc = writer_wait(l, &w, 1);
     if (rc == 0)
-        *out = reply_json(w.text.ptr, w.text.len, '{');
-    writer_release(&w);
+        *out = reply_json(w->text.ptr, w->text.len, '{');
+    writer_release(w);
     json_decref(data);
     return rc;
 }
@@ -335,7 +335,7 @@ static int propose(struct update *u)
 {
     struct learn *l = u->l;
     size_t n = (size_t)l->c->cycle.grpo_k;
-    struct writer_call *calls = calloc(n, sizeof(*calls));
+    struct writer_call **calls = calloc(n, sizeof(*calls));
     int rc = calls ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     for (size_t k = 0; rc == 0 && k < n; k++) {
         json_t *data = propose_data(u, &u->groups[k % u->n_groups]);
@@ -348,10 +348,10 @@ static int propose(struct update *u)
     for (size_t k = 0; rc == 0 && k < n; k++) {
         u->k = (int)k;
         u->reason = reason_of(u, &u->groups[k % u->n_groups]);
-        rc = take_reply(u, &calls[k].text, false);
+        rc = take_reply(u, &calls[k]->text, false);
     }
     for (size_t k = 0; calls && k < n; k++)
-        writer_release(&calls[k]);
+        writer_release(calls[k]);
     free(calls);
     return rc;
 }
@@ -421,7 +421,7 @@ static int broken_traces(struct update *u, const struct probe_set *p, const stru
 static int revise(struct update *u, const struct probe_set *p, struct decision *d)
 {
     struct learn *l = u->l;
-    struct writer_call w = {0};
+    struct writer_call *w = NULL;
     const struct gate_score *score = &d->gate.arm[d->winner].score;
     json_t *broken = json_array(), *fixed = json_array();
     int rc = broken_traces(u, p, d, broken, fixed);
@@ -437,8 +437,8 @@ static int revise(struct update *u, const struct probe_set *p, struct decision *
     u->k = d->arms[d->winner]->k;
     u->reason = d->arms[d->winner]->reason;
     if (rc == 0)
-        rc = take_reply(u, &w.text, true);
-    writer_release(&w);
+        rc = take_reply(u, &w->text, true);
+    writer_release(w);
     json_decref(data);
     if (rc < 0 || u->list.n == before)
         return rc;

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/log.h"
 
 static const char *const split_names[] = {"dev", "val", "id_test", "test", "full"};
 
@@ -121,6 +123,21 @@ int session_open(struct session *s, const struct session_options *o)
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;
+}
+
+void session_drain(struct session *s)
+{
+    int64_t until = clock_mono() + 60 * NS_PER_SEC, now;
+    size_t n = s->journal ? journal_in_flight(s->journal) : 0;
+    if (!n || !s->engine)
+        return;
+    engine_stop(s->engine, GRASP_ESTOPPED, "stopped");
+    loop_signals_clear(s->loop);
+    if (s->model[0] && s->backend[0]->health.attempts) /* one that is asked over the network */
+        log_info("waiting for the answers of %zu calls in flight; ctrl-C does not", n);
+    while (journal_in_flight(s->journal) && (now = clock_mono()) < until)
+        if (loop_turn(s->loop, until - now) < 0)
+            break;
 }
 
 void session_close(struct session *s)

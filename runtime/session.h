@@ -64,6 +64,9 @@ int session_options(const struct args *a, struct session_options *o);
 
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
+/* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
+ * still taken into the journal. Waits for a minute at most; ctrl-C ends it. */
+void session_drain(struct session *s);
 /* The executor's and the writer's model (journaled and counted). */
 struct model *session_model(struct session *s, bool writer);
 /* Loads a split once. GRASP_EINVAL when the configuration names no file for it. */

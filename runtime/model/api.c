@@ -261,6 +261,9 @@ static void on_http(const struct http_reply *reply, void *arg)
     enum judgement j = judge_reply(a->wire, reply, a->pool.v[i].proven, &r);
     count(&a->m.health, reply);
     pool_end(&a->pool, i, event_of(j, reply), c->started, now, retry_after);
+    a->m.health.lowered = 0;
+    for (size_t k = 0; k < a->pool.n; k++)
+        a->m.health.lowered += a->pool.v[k].halvings;
     judge_explain(j, reply, &r, a->endpoints[i].base, c->why, sizeof(c->why));
     if (strcmp(r.code, "unsupported_parameter") == 0 && strcmp(r.param, "max_tokens") == 0 &&
         !c->completion_tokens) {
@@ -284,6 +287,7 @@ static void on_http(const struct http_reply *reply, void *arg)
         break;
     case JUDGE_LIMITED:
     case JUDGE_RETRY:
+        a->m.health.garbled += reply->result == HTTP_OK && reply->status == 200;
         try_again(c, j == JUDGE_LIMITED, retry_after);
         break;
     }

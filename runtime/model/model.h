@@ -75,7 +75,9 @@ typedef void (*model_fn)(const struct model_reply *reply, void *arg);
 struct model_health {
     int64_t attempts, retries;                     /* requests sent; sent again */
     int64_t limited, server_errors, cut, timeouts; /* why: 429; 5xx; connections; no answer */
+    int64_t garbled;                               /* a reply that was empty or no JSON */
     int64_t outages;                               /* calls given up */
+    int64_t lowered;                               /* times that fewer calls at once were made */
 };
 
 /* Backends implement this; each `struct model` begins with it. */

@@ -98,6 +98,7 @@ static void judge_round(struct pool_endpoint *e, double limit, int64_t now)
         change(e, e->window * 2, limit, now);
     } else {
         e->good_before = good;
+        e->halvings++;
         change(e, used / 2, limit, now);
     }
     e->answers = e->limited = 0;

@@ -38,6 +38,7 @@ struct pool_endpoint {
     double good_before;       /* share of answers in the round before halving; < 0: not halved */
     double latency, best;     /* ns, moving average and its lowest value */
     int failures;             /* in a row */
+    int64_t halvings;         /* how often the window was halved */
     bool dead;                /* fatal: wrong key, no such model */
     bool proven;              /* has answered at least once */
 };
