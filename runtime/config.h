@@ -36,6 +36,7 @@ struct model_config {
     json_t *extra;
     double temperature; /* -1: not sent */
     double timeout;     /* seconds per attempt */
+    double backoff;     /* seconds before the second, doubled from then on */
     int64_t max_tokens, attempts, concurrency, outage_limit;
     double price_prompt, price_completion, price_cached; /* USD per million tokens */
 };

@@ -84,7 +84,10 @@ int writer_wait(struct learn *l, struct writer_call *const *w, size_t n)
         }
     for (size_t i = 0; i < n; i++)
         if (w[i]->failed)
-            return err_set(GRASP_EOUTAGE, "the writer could not be reached: %s", w[i]->text.ptr);
+            return err_set(GRASP_EOUTAGE,
+                           "the writer could not be reached: %s; nothing was changed, the same "
+                           "command goes on later",
+                           w[i]->text.ptr);
     return 0;
 }
 

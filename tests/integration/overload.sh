@@ -5,11 +5,11 @@ export SOURCE_DATE_EPOCH=1700000000
 
 "$GRASP" synth --patients 60 --seed 1 --out clinic >synth.log 2>&1 || { cat synth.log; exit 1; }
 for f in dev val test id_test; do
-    jq '.[:40]' "clinic/tasks/split_$f.json" >x.json && mv x.json "clinic/tasks/split_$f.json"
+    jq '.[:24]' "clinic/tasks/split_$f.json" >x.json && mv x.json "clinic/tasks/split_$f.json"
 done
 sed -e 's/^  kind: simulated.*/  kind: openai\n  name: simulated/' -e 's/epochs: .*/epochs: 2/' \
-    -e 's/update_every: .*/update_every: 20/' -e 's/batch_concurrency: .*/batch_concurrency: 16/' \
-    -e 's/grpo_k: .*/grpo_k: 2/' -e 's/grpo_eval_n: .*/grpo_eval_n: 12/' clinic/grasp.yaml >clinic/c.yaml
+    -e 's/update_every: .*/update_every: 12/' -e 's/batch_concurrency: .*/batch_concurrency: 16/' \
+    -e 's/grpo_k: .*/grpo_k: 2/' -e 's/grpo_eval_n: .*/grpo_eval_n: 8/' clinic/grasp.yaml >clinic/c.yaml
 
 serve() { # NAME OPTIONS...: starts one; base URL in $URL, pid in $SERVER
     name=$1; shift
@@ -22,7 +22,7 @@ learn() { # DIR OPTIONS...: exit status in $STATUS, output in DIR.out and DIR.er
     dir=$1; shift
     mkdir -p "$dir"
     (cd "$dir" && exec "$GRASP" learn ../clinic/c.yaml --library library --run run -q \
-        --set model.base_url="$URL" --set model.timeout=0.4 "$@") >"$dir.out" 2>"$dir.err"
+        --set model.base_url="$URL" --set model.timeout=0.4 --set model.backoff=0.02 "$@") >"$dir.out" 2>"$dir.err"
     STATUS=$?
 }
 refs() { git -C "$1/library" for-each-ref --format='%(objectname) %(refname)'; }
