@@ -379,17 +379,20 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
 
 /* The kind may change while a run goes on (another server of the same model), the name may not: it
  * is shown also where it is the default. */
-static void default_kind(struct config *c, struct model_config *m, const char *section)
+static void default_kind(struct config *c, struct model_config *m, const char *section, bool warn)
 {
     char key[32];
-    bool endpoint = m->base_url || m->endpoints;
+    bool endpoint = m->base_url || m->endpoints, simulated;
     if (!m->kind)
         m->kind = endpoint ? "openai" : "simulated";
-    else if (endpoint && strcmp(m->kind, "simulated") == 0)
+    else if (endpoint && strcmp(m->kind, "simulated") == 0 && warn)
         log_warn("%s.kind is simulated: the endpoint that %s.%s names is not asked", section,
                  section, m->base_url ? "base_url" : "endpoints");
+    simulated = strcmp(m->kind, "simulated") == 0;
     if (!m->name)
-        m->name = strcmp(m->kind, "simulated") == 0 ? "simulated" : "default";
+        m->name = simulated ? "simulated" : "default";
+    if (simulated && !str_starts(m->name, "simulated"))
+        m->name = "simulated"; /* what it does is never shown under another model's name */
     snprintf(key, sizeof(key), "%s.name", section);
     json_t *name = json_string(m->name);
     show(c->resolved, key, name);
@@ -506,8 +509,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = check_urls(c);
     if (rc < 0)
         goto out;
-    default_kind(c, &c->model, "model");
-    default_kind(c, &c->writer, "writer");
+    default_kind(c, &c->model, "model", true);
+    default_kind(c, &c->writer, "writer", false);
     size_t n = strlen(c->fhir_api_base);
     if (!n || c->fhir_api_base[n - 1] != '/') {
         json_t *fixed = json_sprintf("%s/", c->fhir_api_base);

@@ -51,6 +51,8 @@ int model_init(struct model *m, const struct model_ops *ops, const struct model_
     struct buf id = BUF_INIT;
     bool simulated = strcmp(s->kind, "simulated") == 0;
     const char *name = s->model && *s->model ? s->model : s->kind;
+    if (simulated && !str_starts(name, "simulated"))
+        name = "simulated"; /* what it does is never shown under another model's name */
     m->ops = ops;
     m->name = str_dup(name);
     m->label = str_dup(simulated ? "simulated model" : name);
