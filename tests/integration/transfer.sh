@@ -93,8 +93,8 @@ is "also its objects" "$(refs weak2)" "$(cat refs.before)"
 # --- other executors, and what is refused
 exits "a preset and a name" 0 "$GRASP" transfer $C --library strong --to preset:small \
     --to 'other: "name"' --split val --json
-is "the preset's model" "$(jq -r '.executors[0].model' out)" from-a-preset
-is "the name, as it is" "$(jq -r '.executors[1].model' out)" 'other: "name"'
+is "simulated, whatever the preset calls it" "$(jq -r '.executors[0].model' out)" simulated
+is "simulated under another name, too" "$(jq -r '.executors[1].model' out)" simulated
 exits "an unknown profile" 2 "$GRASP" transfer $C --library weak --to simulated:huge
 has "is named" err 'weak, default or strong'
 exits "no such preset" 1 "$GRASP" transfer $C --library weak --to preset:none

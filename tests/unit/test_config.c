@@ -120,11 +120,12 @@ static void layers_beat_each_other(void **state)
     config_free(c);
 
     const char *sets[] = {"model.temperature=0", "writer.name=big", "model.kind=simulated",
-                          "cycle.probe_strata=family"};
+                          "cycle.probe_strata=family", "writer.kind=openai"};
     setenv("GRASP_BACKEND", "responses", 1);
-    assert_int_equal(load(&c, yaml, sets, 4), 0);
+    assert_int_equal(load(&c, yaml, sets, 5), 0);
     assert_true(c->model.temperature == 0);
     assert_string_equal(c->model.kind, "simulated");
+    assert_string_equal(c->model.name, "simulated"); /* whatever the preset calls its own */
     assert_string_equal(c->writer.name, "big");
     assert_true(config_has_writer(c));
     assert_int_equal(c->gate.probe_strata, PROBE_STRATA_FAMILY);
@@ -144,7 +145,8 @@ static void secrets_stay_out_and_changes_are_shown(void **state)
     (void)state;
     struct config *c;
     struct buf text = BUF_INIT;
-    assert_int_equal(load(&c, "model:\n  api_key: sk-verysecret\n  name: m\n", NULL, 0), 0);
+    assert_int_equal(
+        load(&c, "model:\n  kind: openai\n  api_key: sk-verysecret\n  name: m\n", NULL, 0), 0);
     config_render(c, &text);
     assert_null(strstr(text.ptr, "verysecret"));
     assert_non_null(strstr(text.ptr, "name: \"m\""));
@@ -155,11 +157,11 @@ static void secrets_stay_out_and_changes_are_shown(void **state)
 
     const char *harmless[] = {"cycle.batch_concurrency=64", "budget.calls=10",
                               "model.api_key=other"};
-    assert_int_equal(load(&c, "model:\n  name: m\n", harmless, 3), 0);
+    assert_int_equal(load(&c, "model:\n  kind: openai\n  name: m\n", harmless, 3), 0);
     assert_int_equal(config_same_run(c, old), 0);
     config_free(c);
     const char *other[] = {"cycle.seed=2"};
-    assert_int_equal(load(&c, "model:\n  name: m\n", other, 1), 0);
+    assert_int_equal(load(&c, "model:\n  kind: openai\n  name: m\n", other, 1), 0);
     assert_int_equal(config_same_run(c, old), GRASP_EREFUSED);
     assert_non_null(strstr(err_msg(), "cycle.seed: 1 -> 2"));
     config_free(c);
