@@ -7,6 +7,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/prefix.h"
 
 struct accounts {
     const struct config *config;
@@ -16,6 +17,7 @@ struct accounts {
     int64_t started, in_flight;
     struct account_counts by_phase[MODEL_PHASES];
     struct account_counts all;
+    struct prefix *prefix[2]; /* executor's and writer's requests */
 };
 
 LIST_HEAD(calls, call);
@@ -33,7 +35,7 @@ struct call {
     LIST_ENTRY(call) link;
     struct metered *m;
     enum model_phase phase;
-    int64_t chars;
+    int64_t chars, fresh;
     model_fn fn;
     void *arg;
 };
@@ -44,6 +46,8 @@ struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop
     if (a)
         *a = (struct accounts){
             .config = config, .stop = stop, .stop_arg = arg, .started = clock_mono()};
+    for (int i = 0; a && i < 2; i++)
+        a->prefix[i] = prefix_new();
     return a;
 }
 
@@ -55,10 +59,13 @@ void accounts_carry(struct accounts *a, const struct account_counts *earlier, in
 
 void accounts_free(struct accounts *a)
 {
+    for (int i = 0; a && i < 2; i++)
+        prefix_free(a->prefix[i]);
     free(a);
 }
 
-static void add(struct account_counts *c, const struct model_reply *r, int64_t chars, double usd)
+static void add(struct account_counts *c, const struct model_reply *r, const struct call *call,
+                double usd)
 {
     bool answered = r->result == MODEL_OK || r->result == MODEL_CONTEXT_LIMIT;
     c->calls += answered;
@@ -66,7 +73,8 @@ static void add(struct account_counts *c, const struct model_reply *r, int64_t c
     c->usage.prompt_tokens += r->usage.prompt_tokens;
     c->usage.completion_tokens += r->usage.completion_tokens;
     c->usage.cached_tokens += r->usage.cached_tokens;
-    c->prompt_chars += chars;
+    c->prompt_chars += call->chars;
+    c->fresh_chars += call->fresh;
     c->completion_chars += (int64_t)r->len;
     c->latency_ns += r->latency_ns;
     c->usd += usd;
@@ -114,8 +122,8 @@ static void answered(const struct model_reply *reply, void *arg)
     struct accounts *a = m->accounts;
     double usd = price(m->writer ? &a->config->writer : &a->config->model, &reply->usage);
     a->in_flight--;
-    add(&a->by_phase[call->phase], reply, call->chars, usd);
-    add(&a->all, reply, call->chars, usd);
+    add(&a->by_phase[call->phase], reply, call, usd);
+    add(&a->all, reply, call, usd);
     model_fn fn = call->fn;
     void *fn_arg = call->arg;
     forget(call);
@@ -157,6 +165,7 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
     }
     for (size_t i = 0; i < rq->chat->n; i++)
         call->chars += (int64_t)rq->chat->v[i].len;
+    call->fresh = prefix_add(a->prefix[m->writer], rq->chat);
     a->in_flight++;
     int rc = model_ask(m->inner, rq, answered, call);
     if (rc < 0) {

@@ -21,7 +21,8 @@ struct account_counts {
     int64_t calls, failed; /* answered; ended as outage or fatal */
     struct model_usage usage;
     int64_t prompt_chars, completion_chars;
-    int64_t latency_ns; /* sum */
+    int64_t fresh_chars; /* of the prompts', not the beginning of an earlier one (prefix.h) */
+    int64_t latency_ns;  /* sum */
     double usd;
 };
 /* Per phase, or in all (phase MODEL_PHASES). */

@@ -73,13 +73,14 @@ static json_t *phase_counts(const struct session *s, enum model_phase phase)
     accounts_counts(s->accounts, phase, &a);
     if (s->journal)
         journal_counts(s->journal, phase, &j);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
                      (json_int_t)a.calls, "calls_failed", (json_int_t)a.failed, "calls_replayed",
                      (json_int_t)j.replayed, "calls_joined", (json_int_t)j.joined, "prompt_tokens",
                      (json_int_t)a.usage.prompt_tokens, "completion_tokens",
                      (json_int_t)a.usage.completion_tokens, "cached_tokens",
                      (json_int_t)a.usage.cached_tokens, "prompt_chars", (json_int_t)a.prompt_chars,
-                     "completion_chars", (json_int_t)a.completion_chars, "usd", a.usd);
+                     "prompt_chars_fresh", (json_int_t)a.fresh_chars, "completion_chars",
+                     (json_int_t)a.completion_chars, "usd", a.usd);
 }
 
 static json_t *refusals(const struct learn *l)
@@ -213,6 +214,9 @@ void summary_print(const struct learn *l, FILE *out)
         fprintf(out, "tokens: %lld prompt (%lld cached), %lld completion",
                 (long long)a.usage.prompt_tokens, (long long)a.usage.cached_tokens,
                 (long long)a.usage.completion_tokens);
+    if (a.usage.prompt_tokens && a.prompt_chars)
+        fprintf(out, "; %.0f %% of the prompts new to a prefix cache",
+                100.0 * (double)a.fresh_chars / (double)a.prompt_chars);
     if (a.usd > 0)
         fprintf(out, "; %.2f USD", a.usd);
     if (a.usage.prompt_tokens)
