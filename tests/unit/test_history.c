@@ -56,7 +56,7 @@ static void make(struct sample *x, const char *side, const char *base, const cha
     struct gate_rules rules = GATE_RULES_DEFAULT;
     bool failing[16] = {false};
     const char *ids[16] = {NULL};
-    char names[16][8], text[64];
+    char names[16][24], text[64];
     size_t n = strlen(side);
     struct buf subject = BUF_INIT;
     *x = (struct sample){0};
