@@ -3,8 +3,9 @@
  *
  *   learn_open.c     set-up and release
  *   learn.c          epochs, batches, checkpoints, collapse recovery
- *   learn_update.c   one update: writer phases, candidates, gate
- *   learn_measure.c  measuring candidates in rounds, early stopping
+ *   learn_update.c   one update: writer phases, candidates
+ *   learn_gate.c     its decision: gate, revision, confirmation
+ *   learn_measure.c  measuring candidates in waves, early stopping
  *   learn_record.c   commits, notes, refs, result files
  *   learn_prompt.c   what the writer is told
  *   learn_final.c    the best checkpoint and the final scores
