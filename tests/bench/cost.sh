@@ -1,16 +1,16 @@
 #!/bin/sh
 # cost.sh - model calls of the paper's run (5 epochs, 4 proposals, 36 probes), with the simulated
 # model: without journal and early stopping, with each, with both; and how much of the prompts is
-# new to a prefix cache. Seeds 1 to COST_SEEDS (default 2), on MedAgentBench v1 where it is there
+# new to a prefix cache. Seeds 1 to COST_SEEDS (default 1), on MedAgentBench v1 where it is there
 # and on a synthetic clinic.
 . "$(dirname "$0")/../integration/lib.sh"
-. "$ROOT/tests/bench/learn_config.sh"
+. "$ROOT/tests/learn_config.sh"
 
 share() { awk "BEGIN { print 100 * $1 / $2 }"; }
 calls() { # LABEL CONFIG OPTIONS...: calls made and fresh share, summed over the seeds
     label=$1 config=$2; shift 2
     made=0 chars=0 fresh=0 saved=0 trees=
-    for seed in $(seq "${COST_SEEDS:-2}"); do
+    for seed in $(seq "${COST_SEEDS:-1}"); do
         rm -rf lib run
         "$GRASP" learn "$config" --library lib --run run -q --set cycle.seed="$seed" "$@" \
             >out 2>err || { cat err; exit 1; }

@@ -3,7 +3,7 @@
 # takes WALL_MS (default 100) over HTTP, at 5 and 64 at once, next to the chain of calls that depend
 # on each other (measured with everything at once and no waves).
 . "$(dirname "$0")/../integration/lib.sh"
-. "$ROOT/tests/bench/learn_config.sh"
+. "$ROOT/tests/learn_config.sh"
 ms=${WALL_MS:-100}
 
 timed() { # LABEL CONFIG OPTIONS...
