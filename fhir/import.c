@@ -167,8 +167,7 @@ static int page_end(const char *text, size_t len, void *arg)
     size_t i;
     int rc = 0;
     p->complete = frame != NULL;
-    json_array_foreach(json_at(frame, "link"), i, link)
-    {
+    json_array_foreach (json_at(frame, "link"), i, link) {
         const char *url = json_str_at(link, "url", NULL);
         if (url && !p->next && strcmp(json_str_at(link, "relation", ""), "next") == 0)
             rc = next_url(p->im, url, &p->next);
@@ -258,18 +257,15 @@ static int types_of_server(struct import *im, struct strlist *types)
         rc = err_set(GRASP_EINVAL, "%s is no CapabilityStatement: is that a FHIR base URL?", url);
         goto out;
     }
-    json_array_foreach(json_at(statement, "rest"), i, rest)
-    {
-        json_array_foreach(json_at(rest, "resource"), j, resource)
-        {
+    json_array_foreach (json_at(statement, "rest"), i, rest) {
+        json_array_foreach (json_at(rest, "resource"), j, resource) {
             size_t k;
             json_t *interaction;
             const char *type = json_str_at(resource, "type", "");
             if (!*type ||
                 type[strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")])
                 continue;
-            json_array_foreach(json_at(resource, "interaction"), k, interaction)
-            {
+            json_array_foreach (json_at(resource, "interaction"), k, interaction) {
                 if (strcmp(json_str_at(interaction, "code", ""), "search-type") == 0 &&
                     !strlist_has(types, type) && (rc = strlist_add(types, type)) < 0)
                     goto out;

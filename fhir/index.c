@@ -162,7 +162,8 @@ static void add_token(struct extract *x, const json_t *v)
         }
         coding_token(x, v);
         codings = json_object_get(v, "coding");
-        json_array_foreach(codings, i, coding) coding_token(x, coding);
+        json_array_foreach (codings, i, coding)
+            coding_token(x, coding);
         text = json_object_get(v, "text");
         if (json_is_string(text))
             emit_token(x, json_string_value(text), json_string_length(text), TOKEN_TEXT_SYSTEM);
@@ -280,7 +281,9 @@ static void walk(struct extract *x, const json_t *v, const char *path)
     if (json_is_array(v)) {
         size_t i;
         const json_t *item;
-        json_array_foreach((json_t *)v, i, item) if (!json_is_array(item)) walk(x, item, path);
+        json_array_foreach ((json_t *)v, i, item)
+            if (!json_is_array(item))
+                walk(x, item, path);
         return;
     }
     size_t n = strcspn(path, ".|");

@@ -91,8 +91,7 @@ static int read_probes(struct gate *g, const json_t *probes)
     json_t *row;
     size_t i;
 
-    json_array_foreach(probes, i, row)
-    {
+    json_array_foreach (probes, i, row) {
         const char *id, *side, *base, *cand;
         int b, c;
         if (json_unpack(row, "{s:s, s:s, s:s, s:s}", "id", &id, "side", &side, "base", &base,

@@ -95,8 +95,7 @@ static bool add_task(struct leak_guard *g, const struct task *task)
         (task->mrn && *task->mrn && !add(g, LEAK_PATIENT, task->mrn, NULL)))
         return false;
     if (json_is_array(sol))
-        json_array_foreach(sol, i, v)
-        {
+        json_array_foreach (sol, i, v) {
             if (!add_solution(g, task, v))
                 return false;
         }

@@ -19,8 +19,7 @@ static const char *similar_key(json_t *object, const char *key)
     const char *name, *best = NULL;
     json_t *value;
     size_t best_distance = strlen(key) > 4 ? 3 : 2;
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         bool known = false;
         for (size_t i = 0; i < sizeof(known_keys) / sizeof(*known_keys); i++)
             known |= strcmp(name, known_keys[i]) == 0;

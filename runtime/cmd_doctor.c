@@ -165,8 +165,7 @@ static void check_listing(struct doctor *d, const char *check, const struct mode
     json_t *v = json_loadb(a->body.ptr, a->body.len, 0, NULL), *one;
     bool found = false;
     size_t i;
-    json_array_foreach(json_object_get(v, "data"), i, one)
-    {
+    json_array_foreach (json_object_get(v, "data"), i, one) {
         found |= strcmp(json_str_at(one, "id", ""), m->name) == 0;
     }
     if (a->status == 401 || a->status == 403)
@@ -289,8 +288,7 @@ static void print(const struct doctor *d, bool as_json)
         putchar('\n');
         return;
     }
-    json_array_foreach(d->out, i, v)
-    {
+    json_array_foreach (d->out, i, v) {
         printf("%-8s %-13s %s\n", json_str_at(v, "result", ""), json_str_at(v, "check", ""),
                json_str_at(v, "detail", ""));
     }

@@ -125,8 +125,7 @@ static void add_curve(struct buf *b, const json_t *vals)
     enum { W = 640, H = 220, LEFT = 44, TOP = 12, PLOT_W = 570, PLOT_H = 170 };
     size_t n = 0, i;
     json_t *v;
-    json_array_foreach(vals, i, v)
-    {
+    json_array_foreach (vals, i, v) {
         n += json_is_integer(json_object_get(v, "epoch"));
     }
     if (!n)
@@ -144,8 +143,7 @@ static void add_curve(struct buf *b, const json_t *vals)
     }
     struct buf line = BUF_INIT;
     size_t at = 0;
-    json_array_foreach(vals, i, v)
-    {
+    json_array_foreach (vals, i, v) {
         double score = json_num_at(v, "score", 0);
         int y = TOP + PLOT_H - (int)(PLOT_H * score + 0.5);
         if (!json_is_integer(json_object_get(v, "epoch"))) {
@@ -186,14 +184,12 @@ static void add_tests(struct buf *b, const json_t *tests)
 {
     const char *split, *family;
     json_t *v, *f;
-    json_object_foreach((json_t *)tests, split, v)
-    {
+    json_object_foreach ((json_t *)tests, split, v) {
         buf_adds(b, "<h2>");
         text(b, split);
         buf_adds(b, "</h2>\n<table><tr><th>family</th><th class=\"n\">without skills</th>"
                     "<th class=\"n\">best library</th></tr>\n");
-        json_object_foreach(json_at(v, "baseline.by_family"), family, f)
-        {
+        json_object_foreach (json_at(v, "baseline.by_family"), family, f) {
             buf_adds(b, "<tr><td>");
             text(b, family);
             buf_adds(b, "</td>");
@@ -213,8 +209,7 @@ static void add_probes(struct buf *b, const json_t *probes)
     size_t i;
     json_t *p;
     buf_adds(b, "<div class=\"grid\">");
-    json_array_foreach(probes, i, p)
-    {
+    json_array_foreach (probes, i, p) {
         bool base = strcmp(json_str_at(p, "base", ""), "pass") == 0;
         const char *cand = json_str_at(p, "cand", "");
         bool pass = strcmp(cand, "pass") == 0;
@@ -239,8 +234,7 @@ static void add_edit(struct buf *b, const json_t *edit)
     if (json_is_array(edit)) {
         size_t i;
         json_t *e;
-        json_array_foreach(edit, i, e)
-        {
+        json_array_foreach (edit, i, e) {
             if (!json_is_array(e))
                 add_edit(b, e);
         }
@@ -293,8 +287,7 @@ static void add_epoch(struct buf *b, int epoch, const json_t *updates)
     if (!json_array_size(updates))
         return;
     buf_addf(b, "<h2>Epoch %d</h2>\n", epoch);
-    json_array_foreach(updates, i, v)
-    {
+    json_array_foreach (updates, i, v) {
         int64_t update = json_int_at(v, "update", 0);
         if (update != last)
             buf_addf(b, "<h3>Update %lld</h3>\n", (long long)update);
@@ -313,8 +306,7 @@ static void add_calls(struct buf *b, const json_t *calls)
              "<h2>Calls</h2>\n<table><tr><th>phase</th><th class=\"n\">made</th>"
              "<th class=\"n\">replayed</th><th class=\"n\">joined</th><th class=\"n\">prompt "
              "tokens</th><th class=\"n\">completion tokens</th><th class=\"n\">cached</th></tr>\n");
-    json_object_foreach((json_t *)calls, phase, v)
-    {
+    json_object_foreach ((json_t *)calls, phase, v) {
         buf_adds(b, "<tr><td>");
         text(b, phase);
         buf_adds(b, "</td>");

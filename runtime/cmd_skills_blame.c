@@ -59,8 +59,7 @@ static void blame_text(const struct blame *b)
 {
     json_t *v;
     size_t i;
-    json_array_foreach(b->out, i, v)
-    {
+    json_array_foreach (b->out, i, v) {
         bool accepted = json_bool_at(v, "accepted", false);
         printf("%.10s  %-9s  %-8s -> %-8s  epoch %lld.%lld  ", json_str_at(v, "commit", "?"),
                accepted ? json_str_at(v, "effect", "?") : "(refused)", json_str_at(v, "base", "?"),

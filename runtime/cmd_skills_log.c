@@ -206,14 +206,12 @@ static void evidence_rows(const json_t *probes, bool all)
 {
     size_t i, widest = 4, hidden = 0;
     json_t *row;
-    json_array_foreach((json_t *)probes, i, row)
-    {
+    json_array_foreach ((json_t *)probes, i, row) {
         size_t len = strlen(json_str_at(row, "id", ""));
         widest = len > widest && len <= 60 ? len : widest;
     }
     printf("  %-*s  %-7s  %-8s  %-8s\n", (int)widest, "task", "side", "before", "after");
-    json_array_foreach((json_t *)probes, i, row)
-    {
+    json_array_foreach ((json_t *)probes, i, row) {
         enum effect e = probe_effect(row);
         if (e == EFFECT_NONE && !all) {
             hidden++;

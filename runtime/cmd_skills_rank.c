@@ -26,8 +26,7 @@ static int read_tags(struct skill *s, const json_t *tags, const char *where)
         return skill_read_tags(&s->tags, json_string_value(tags));
     if (tags && !json_is_null(tags) && !json_is_array(tags))
         return err_set(GRASP_EINVAL, "%s: tags is a list of strings", where);
-    json_array_foreach((json_t *)tags, i, tag)
-    {
+    json_array_foreach ((json_t *)tags, i, tag) {
         if (!json_is_string(tag))
             return err_set(GRASP_EINVAL, "%s: tags[%zu] is no string", where, i);
         if (strlist_add(&s->tags, json_string_value(tag)) < 0)
@@ -97,8 +96,9 @@ static int open_skills(struct rank *r, const json_t *v, const char *where)
         rc = open_library(r, dir, json_str_at(v, "at", "HEAD"));
     } else if (json_is_array(skills)) {
         forget(r);
-        json_array_foreach((json_t *)skills, i, one) if (rc == 0) rc =
-            read_skill(&r->set, one, where);
+        json_array_foreach ((json_t *)skills, i, one)
+            if (rc == 0)
+                rc = read_skill(&r->set, one, where);
     } else {
         rc = err_set(GRASP_EINVAL, "%s: want {skills: [...]} or {library: DIR}, and messages",
                      where);

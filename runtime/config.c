@@ -92,8 +92,7 @@ static int flatten(const struct layer *l, const json_t *v, const char *prefix, j
 {
     const char *key;
     json_t *item;
-    json_object_foreach((json_t *)v, key, item)
-    {
+    json_object_foreach ((json_t *)v, key, item) {
         char name[160];
         snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
         const struct config_key *k = find_key(name);
@@ -127,8 +126,7 @@ static int preset_into(const json_t *v, json_t *model)
 {
     const char *key;
     json_t *item;
-    json_object_foreach((json_t *)v, key, item)
-    {
+    json_object_foreach ((json_t *)v, key, item) {
         if (json_is_object(item) && (strcmp(key, "parameters") == 0 || strcmp(key, "body") == 0)) {
             preset_into(item, model);
             continue;
@@ -263,8 +261,9 @@ static json_t *absolute_list(const struct config *c, const json_t *v)
     json_t *item;
     if (json_is_string(v))
         json_array_append_new(out, absolute(c, v));
-    json_array_foreach((json_t *)v, i, item) if (json_is_string(item))
-        json_array_append_new(out, absolute(c, item));
+    json_array_foreach ((json_t *)v, i, item)
+        if (json_is_string(item))
+            json_array_append_new(out, absolute(c, item));
     return out;
 }
 
@@ -424,8 +423,7 @@ static int check_urls(const struct config *c)
         if (rc == 0)
             rc = check_url(key, models[i]->base_url);
         snprintf(key, sizeof(key), "%s.endpoints", names[i]);
-        json_array_foreach(models[i]->endpoints, k, e)
-        {
+        json_array_foreach (models[i]->endpoints, k, e) {
             if (rc == 0)
                 rc = check_url(key, json_is_string(e) ? json_string_value(e)
                                                       : json_str_at(e, "base_url", NULL));
@@ -452,8 +450,7 @@ static int replace_model(const struct layer *preset, json_t *flat, json_t *origi
     const char *name;
     json_t *v;
     void *next;
-    json_object_foreach_safe(flat, next, name, v)
-    {
+    json_object_foreach_safe (flat, next, name, v) {
         bool stays = !str_starts(name, "model.");
         for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
             stays = stays || strcmp(name, kept[i]) == 0;

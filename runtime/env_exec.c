@@ -228,8 +228,7 @@ static int read_command(struct exec *e)
     e->command.argv = calloc(n + 1, sizeof(*e->command.argv));
     if (!e->command.argv)
         return err_set(GRASP_ENOMEM, "out of memory");
-    json_array_foreach(c->env.command, i, word)
-    {
+    json_array_foreach (c->env.command, i, word) {
         if (!json_is_string(word) || (i == 0 && !*json_string_value(word)))
             return err_set(GRASP_EINVAL, "%s: env.command: word %zu is no text; write it in quotes",
                            c->path, i + 1);

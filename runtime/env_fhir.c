@@ -440,8 +440,7 @@ static int open_store(struct env_fhir *e)
     struct fhir_load_report report = {0};
     size_t i;
     json_t *file;
-    json_array_foreach(c->fhir.load, i, file)
-    {
+    json_array_foreach (c->fhir.load, i, file) {
         if (rc == 0)
             rc = fhir_load_file(e->store, json_string_value(file), &report);
     }

@@ -161,8 +161,7 @@ static const char *next_link(const json_t *bundle)
 {
     size_t i;
     json_t *link;
-    json_array_foreach(json_object_get(bundle, "link"), i, link)
-    {
+    json_array_foreach (json_object_get(bundle, "link"), i, link) {
         if (strcmp(json_str_at(link, "relation", ""), "next") == 0)
             return json_str_at(link, "url", NULL);
     }
@@ -190,8 +189,7 @@ static void page_answered(const struct http_reply *reply, void *arg)
     }
     if (!j->pages)
         j->pages = json_array();
-    json_array_foreach(json_object_get(bundle, "entry"), i, entry)
-    {
+    json_array_foreach (json_object_get(bundle, "entry"), i, entry) {
         if (json_object_get(entry, "resource"))
             json_array_append(j->pages, json_object_get(entry, "resource"));
     }

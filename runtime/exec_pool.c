@@ -69,8 +69,7 @@ static void set_free(struct worker *w)
 {
     struct exec *e = w->env;
     struct episode *ep;
-    TAILQ_FOREACH(ep, &e->all, in_all)
-    {
+    TAILQ_FOREACH (ep, &e->all, in_all) {
         if (ep->worker != w)
             continue;
         ep->deaths += !w->request || w->on == ep; /* the one at work is to blame, if there is one */
@@ -88,8 +87,7 @@ static void tell_failed(struct exec *e, const char *why)
 {
     struct episode *ep;
     do {
-        TAILQ_FOREACH(ep, &e->all, in_all)
-        {
+        TAILQ_FOREACH (ep, &e->all, in_all) {
             if (ep->failed)
                 break;
         }

@@ -197,8 +197,7 @@ static const char *read_grade(struct exec_answer *a)
     a->correct = json_is_true(correct);
     if (json_is_string(reason))
         exec_add_plain(&a->reason, json_string_value(reason), json_string_length(reason), 1024);
-    json_array_foreach(tags, i, tag)
-    {
+    json_array_foreach (tags, i, tag) {
         struct buf plain = BUF_INIT;
         if (!json_is_string(tag))
             return "has a tag that is no string";

@@ -233,8 +233,7 @@ const json_t *probe_find(const json_t *probes, const char *task)
 {
     size_t i;
     json_t *row;
-    json_array_foreach((json_t *)probes, i, row)
-    {
+    json_array_foreach ((json_t *)probes, i, row) {
         if (strcmp(json_str_at(row, "id", ""), task) == 0)
             return row;
     }

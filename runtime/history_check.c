@@ -223,8 +223,7 @@ static void check_tasks(const struct step *s, const json_t *v, struct findings *
 {
     json_t *want = json_array(), *row;
     size_t i;
-    json_array_foreach(json_object_get(v, "probes"), i, row)
-    {
+    json_array_foreach (json_object_get(v, "probes"), i, row) {
         if (json_array_size(want) < 10 && strcmp(json_str_at(row, "side", ""), "failing") == 0 &&
             strcmp(json_str_at(row, "cand", ""), "pass") == 0)
             json_array_append(want, json_object_get(row, "id"));
@@ -239,8 +238,7 @@ static void check_rows(const struct step *s, const json_t *v, struct findings *f
 {
     json_t *seen = json_object(), *row;
     size_t i;
-    json_array_foreach(json_object_get(v, "probes"), i, row)
-    {
+    json_array_foreach (json_object_get(v, "probes"), i, row) {
         const char *id = json_str_at(row, "id", "");
         if (json_object_get(seen, id)) {
             BAD(s, "its evidence has the probe '%s' twice", id);
@@ -283,8 +281,7 @@ void check_probe_text(const struct step *s, const json_t *v, const char *text, s
     struct buf want = BUF_INIT;
     json_t *row;
     size_t i;
-    json_array_foreach(json_object_get(v, "probes"), i, row)
-    {
+    json_array_foreach (json_object_get(v, "probes"), i, row) {
         buf_addf(&want, "%s %s\n", json_str_at(row, "side", ""), json_str_at(row, "id", ""));
     }
     if (want.len != len || memcmp(want.ptr, text, len) != 0)
@@ -300,8 +297,7 @@ static json_t *common(const json_t *v)
 {
     json_t *rows = json_array(), *row;
     size_t i;
-    json_array_foreach(json_object_get(v, "probes"), i, row)
-    {
+    json_array_foreach (json_object_get(v, "probes"), i, row) {
         json_array_append_new(rows, json_pack("[O?, O?, O?]", json_object_get(row, "id"),
                                               json_object_get(row, "side"),
                                               json_object_get(row, "base")));

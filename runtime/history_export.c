@@ -22,8 +22,7 @@ static int set_tasks(struct library *lib, const struct step *step, struct skill 
     int rc = library_note_read(lib, &step->info.commit, &evidence);
     if (rc == GRASP_ENOTFOUND || rc == GRASP_EPARSE)
         rc = 0; /* a library without its notes: the trailers have to do */
-    json_array_foreach(json_object_get(evidence, "triggering_tasks"), i, task)
-    {
+    json_array_foreach (json_object_get(evidence, "triggering_tasks"), i, task) {
         const char *id = json_string_value(task);
         if (id && !strpbrk(id, " \t\r\n"))
             buf_addf(&text, "%s%s", text.len ? " " : "", id);

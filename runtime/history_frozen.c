@@ -167,8 +167,7 @@ static bool add_val(struct library *lib, const json_t *val, const char *tree, js
     size_t i;
     double most = 0;
     struct oid mine = {""}, commit;
-    json_array_foreach((json_t *)val, i, v)
-    {
+    json_array_foreach ((json_t *)val, i, v) {
         const char *id = json_str_at(v, "commit", "");
         bool baseline = json_is_string(json_object_get(v, "epoch"));
         if (baseline)
@@ -203,8 +202,7 @@ static void add_tests(const json_t *tests, json_t *scores)
 {
     const char *split;
     json_t *v;
-    json_object_foreach((json_t *)tests, split, v)
-    {
+    json_object_foreach ((json_t *)tests, split, v) {
         json_object_set_new(scores, split,
                             json_pack("{s:o, s:o}", "baseline",
                                       score_of(json_object_get(v, "baseline")), "with_skills",

@@ -248,9 +248,9 @@ static struct host *host_of(struct http *h, const char *url)
     size_t n = strcspn(url, "/?#");
     if (n == 0 || strspn(url, "0123456789.:[]") >= n)
         return NULL;
-    SLIST_FOREACH(host, &h->hosts, next)
-    if (strlen(host->name) == n && strncasecmp(host->name, url, n) == 0)
-        return host;
+    SLIST_FOREACH (host, &h->hosts, next)
+        if (strlen(host->name) == n && strncasecmp(host->name, url, n) == 0)
+            return host;
     host = calloc(1, sizeof(*host) + n + 1);
     if (!host)
         return NULL;
@@ -309,12 +309,12 @@ static void release_waiting(void *arg)
 static void fail_waiting(struct host *host, const struct http_reply *reply)
 {
     struct transfer *t;
-    TAILQ_FOREACH(t, &host->waiting, link)
-    t->doomed = true;
+    TAILQ_FOREACH (t, &host->waiting, link)
+        t->doomed = true;
     for (;;) {
-        TAILQ_FOREACH(t, &host->waiting, link)
-        if (t->doomed)
-            break;
+        TAILQ_FOREACH (t, &host->waiting, link)
+            if (t->doomed)
+                break;
         if (!t)
             return;
         detach(t);

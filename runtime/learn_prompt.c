@@ -168,8 +168,7 @@ json_t *prompt_rejected(const struct learn *l)
     json_t *out = json_array();
     size_t i;
     json_t *v;
-    json_array_foreach(l->rejected, i, v)
-    {
+    json_array_foreach (l->rejected, i, v) {
         if ((int64_t)i < l->c->gate.rejected_memory)
             json_array_append(out, v);
     }

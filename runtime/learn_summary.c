@@ -183,8 +183,7 @@ static void print_tests(const struct learn *l, FILE *out)
 {
     const char *split;
     json_t *v;
-    json_object_foreach(l->test_scores, split, v)
-    {
+    json_object_foreach (l->test_scores, split, v) {
         fprintf(out, "  %-8s without skills %5.1f %%, with the best library %5.1f %%\n", split,
                 100 * json_num_at(v, "baseline.score", 0), 100 * json_num_at(v, "best.score", 0));
     }

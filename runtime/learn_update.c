@@ -64,8 +64,7 @@ static json_t *known_labels(const struct learn *l)
 {
     json_t *out = json_array(), *v;
     const char *label;
-    json_object_foreach(l->labels, label, v)
-    {
+    json_object_foreach (l->labels, label, v) {
         json_array_append_new(out, json_pack("{s:s, s:O}", "label", label, "description", v));
     }
     return out;
@@ -121,8 +120,7 @@ static int classify(struct update *u)
         if (is_failure(u, i) && label && label_ok(label))
             json_object_set_new(u->labels, r->task->id, json_string(label));
     }
-    json_object_foreach(json_object_get(reply, "new_labels"), key, v)
-    {
+    json_object_foreach (json_object_get(reply, "new_labels"), key, v) {
         if (label_ok(key) && json_is_string(v) && json_string_length(v) < 400 &&
             !json_object_get(l->labels, key))
             json_object_set(l->labels, key, v);

@@ -242,8 +242,7 @@ static void render(const json_t *v, int depth, struct buf *out)
 {
     const char *key;
     json_t *item;
-    json_object_foreach((json_t *)v, key, item)
-    {
+    json_object_foreach ((json_t *)v, key, item) {
         buf_addf(out, "%*s%s:", depth * 2, "", key);
         if (json_is_object(item) && json_object_size(item) && depth < 4) {
             buf_addch(out, '\n');

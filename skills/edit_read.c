@@ -258,8 +258,7 @@ static enum edit_refusal read_tags(struct draft *d, const json_t *v)
     }
     if (v && !json_is_array(v) && !json_is_null(v))
         return refuse(d, EDIT_BAD_TEXT, "tags is not an array of strings");
-    json_array_foreach((json_t *)v, i, tag)
-    {
+    json_array_foreach ((json_t *)v, i, tag) {
         if (!json_is_string(tag))
             return refuse(d, EDIT_BAD_TEXT, "tags is not an array of strings");
         why = add_tag(d, json_string_value(tag), json_string_length(tag));

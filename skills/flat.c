@@ -163,8 +163,7 @@ static char *flatten(const json_t *v)
         return str_dup(json_string_value(v));
     if (!json_is_array(v))
         return NULL;
-    json_array_foreach((json_t *)v, i, item)
-    {
+    json_array_foreach ((json_t *)v, i, item) {
         if (!json_is_string(item) || strpbrk(json_string_value(item), " \t\r\n")) {
             buf_release(&b);
             return NULL;
@@ -270,8 +269,7 @@ static int take_tags(const struct flat *f)
         }
         return rc < 0 ? rc : change(f, "tags were one text");
     }
-    json_array_foreach((json_t *)v, i, tag)
-    {
+    json_array_foreach ((json_t *)v, i, tag) {
         const char *s = json_string_value(tag);
         char *clean = s ? edit_clean_description(s, strlen(s)) : NULL;
         if (s && !clean)
@@ -307,8 +305,7 @@ static int take_provenance(const struct flat *f)
         return 0;
     if (!json_is_object(provenance))
         return keep(f, "flat-top.provenance", "provenance", provenance);
-    json_object_foreach(provenance, key, v)
-    {
+    json_object_foreach (provenance, key, v) {
         size_t i = 0;
         while (i < PROVENANCE_KEYS && strcmp(provenance_keys[i].key, key) != 0)
             i++;
@@ -334,8 +331,7 @@ static int take_others(const struct flat *f)
     json_t *v, *item;
     char meta[128];
     int rc = 0;
-    json_object_foreach(f->front, key, v)
-    {
+    json_object_foreach (f->front, key, v) {
         bool skip = false;
         for (size_t i = 0; i < sizeof(done) / sizeof(*done); i++)
             skip = skip || strcmp(done[i], key) == 0;
@@ -348,10 +344,10 @@ static int take_others(const struct flat *f)
         if (skip)
             continue;
         if (strcmp(key, "metadata") == 0 && json_is_object(v)) {
-            json_object_foreach(v, name, item) if (rc == 0 && *name && !skill_meta(f->s, name) &&
-                                                   strcmp(name, "tags") != 0 &&
-                                                   strcmp(name, "version") != 0) rc =
-                keep(f, name, name, item);
+            json_object_foreach (v, name, item)
+                if (rc == 0 && *name && !skill_meta(f->s, name) && strcmp(name, "tags") != 0 &&
+                    strcmp(name, "version") != 0)
+                    rc = keep(f, name, name, item);
         } else {
             snprintf(meta, sizeof(meta), "flat-top.%s", key);
             rc = keep(f, meta, key, v);

@@ -281,8 +281,7 @@ static void add_value(struct buf *out, const json_t *v, bool one_line)
     if (json_is_array(v)) {
         size_t i;
         json_t *item;
-        json_array_foreach((json_t *)v, i, item)
-        {
+        json_array_foreach ((json_t *)v, i, item) {
             if (i)
                 buf_adds(out, ", ");
             if (json_is_array(item))

@@ -271,8 +271,7 @@ static inline void lab_write_split(struct lab *lab, const char *name, const json
     json_t *out = json_array(), *v;
     char file[64];
     size_t i;
-    json_array_foreach(tasks, i, v)
-    {
+    json_array_foreach (tasks, i, v) {
         if (json_is_string(v))
             json_array_append_new(out, json_pack("{s:O, s:O}", "id", v, "instruction", v));
         else
@@ -287,8 +286,7 @@ static inline void lab_configure(struct lab *lab, json_t *splits, json_t *settin
 {
     json_t *data = json_object(), *tasks, *config;
     const char *name;
-    json_object_foreach(splits, name, tasks)
-    {
+    json_object_foreach (splits, name, tasks) {
         lab_write_split(lab, name, tasks);
         json_object_set_new(data, name, json_sprintf("%s.json", name));
     }

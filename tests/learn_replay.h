@@ -24,8 +24,7 @@ static inline bool listed(const json_t *list, const char *id)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_array_foreach (list, i, v) {
         if (strcmp(json_string_value(v), id) == 0)
             return true;
     }
@@ -46,8 +45,7 @@ static inline json_t *marks_of_list(const json_t *library)
     json_t *out = json_object(), *v;
     char slug[SKILL_NAME_MAX + 1];
     size_t i;
-    json_array_foreach(library, i, v)
-    {
+    json_array_foreach (library, i, v) {
         json_object_set(out, slug_of(json_str_at(v, "name", "?"), slug),
                         json_object_get(v, "content_sha256"));
     }
@@ -66,8 +64,7 @@ static inline json_t *arm_of(const json_t *base, json_t *candidate)
     json_t *arm = json_copy((json_t *)base), *edits = edits_of(candidate), *e;
     char slug[SKILL_NAME_MAX + 1];
     size_t i;
-    json_array_foreach(edits, i, e)
-    {
+    json_array_foreach (edits, i, e) {
         slug_of(json_str_at(e, "name", "?"), slug);
         if (strcmp(json_str_at(e, "action", "?"), "REMOVE") == 0)
             json_object_del(arm, slug);
@@ -94,8 +91,7 @@ static inline json_t *update_at(const struct replay *r, int epoch, int update)
 {
     size_t i;
     json_t *u;
-    json_array_foreach(json_at(r->file, "updates"), i, u)
-    {
+    json_array_foreach (json_at(r->file, "updates"), i, u) {
         if (json_int_at(u, "epoch", -1) == epoch && json_int_at(u, "update_cycle", -1) == update)
             return u;
     }
@@ -107,8 +103,7 @@ static inline json_t *library_after(const struct replay *r, int epoch)
 {
     size_t i;
     json_t *u, *last = NULL;
-    json_array_foreach(json_at(r->file, "updates"), i, u)
-    {
+    json_array_foreach (json_at(r->file, "updates"), i, u) {
         if (json_int_at(u, "epoch", -1) <= epoch)
             last = json_at(u, "library_after");
     }
@@ -128,8 +123,7 @@ static inline bool wants_revision(const struct replay *r, const json_t *u)
     const json_t *first = NULL;
     size_t i;
     json_t *c;
-    json_array_foreach(json_at(u, "evaluated"), i, c)
-    {
+    json_array_foreach (json_at(u, "evaluated"), i, c) {
         if (!json_bool_at(c, "revision", false) && is_eligible(r, u, c) &&
             (!first || json_int_at(c, "adjusted", 0) > json_int_at(first, "adjusted", 0)))
             first = c;
@@ -204,8 +198,7 @@ static inline enum outcome act_probe(struct replay *r, const struct asking *a)
     }
     assert_true(listed(failing, a->task) || listed(passing, a->task));
     r->arms_asked++;
-    json_array_foreach(json_at(r->u, "evaluated"), i, c)
-    {
+    json_array_foreach (json_at(r->u, "evaluated"), i, c) {
         json_t *arm = arm_of(r->base, c);
         bool same = json_equal(a->skills, arm);
         json_decref(arm);
@@ -286,8 +279,7 @@ static inline json_t *edits_in(json_t *candidate)
 {
     json_t *edits = edits_of(candidate), *out = json_array(), *e;
     size_t i;
-    json_array_foreach(edits, i, e)
-    {
+    json_array_foreach (edits, i, e) {
         json_array_append_new(out, edit_in(e));
     }
     json_decref(edits);
@@ -312,8 +304,7 @@ static inline json_t *plan_replies(struct replay *r)
     if (given)
         return json_incref(given);
     json_t *out = json_array();
-    json_array_foreach(json_at(r->u, "proposals"), i, p)
-    {
+    json_array_foreach (json_at(r->u, "proposals"), i, p) {
         const char *action = json_string_value(json_array_get(p, 0));
         const char *name = json_string_value(json_array_get(p, 1));
         json_t *c = json_array_get(evaluated, next);
@@ -353,8 +344,7 @@ static inline void check_failures(const struct replay *r, const char *prompt)
     char heading[128];
     size_t i;
     json_t *id;
-    json_array_foreach(json_at(r->u, "batch"), i, id)
-    {
+    json_array_foreach (json_at(r->u, "batch"), i, id) {
         snprintf(heading, sizeof(heading), "### %s\n", json_string_value(id));
         assert_int_equal(strstr(prompt, heading) != NULL,
                          listed(json_at(r->u, "batch_failing"), json_string_value(id)));
@@ -367,15 +357,13 @@ static inline const char *group_label(const struct replay *r, size_t rank)
     json_t *count = json_object(), *id, *v;
     const char *label = NULL, *key;
     size_t i;
-    json_array_foreach(json_at(r->u, "batch_failing"), i, id)
-    {
+    json_array_foreach (json_at(r->u, "batch_failing"), i, id) {
         key = json_string_value(json_object_get(json_at(r->u, "labels"), json_string_value(id)));
         json_object_set_new(count, key, json_integer(json_int_at(count, key, 0) + 1));
     }
     for (rank %= json_object_size(count);; rank--) {
         int64_t most = 0;
-        json_object_foreach(count, key, v)
-        {
+        json_object_foreach (count, key, v) {
             if (json_integer_value(v) > most) {
                 most = json_integer_value(v);
                 label = key;
@@ -394,8 +382,7 @@ static inline json_t *labels_reply(const struct replay *r)
 {
     json_t *new_labels = json_object(), *names = json_object(), *label;
     const char *id;
-    json_object_foreach(json_at(r->u, "labels"), id, label)
-    {
+    json_object_foreach (json_at(r->u, "labels"), id, label) {
         json_object_set_new(new_labels, json_string_value(label), json_string("a mechanism"));
         json_object_set(names, json_string_value(label), label);
     }
@@ -407,8 +394,7 @@ static inline json_t *revision_of(const json_t *u)
 {
     size_t i;
     json_t *c;
-    json_array_foreach(json_at(u, "evaluated"), i, c)
-    {
+    json_array_foreach (json_at(u, "evaluated"), i, c) {
         if (json_bool_at(c, "revision", false))
             return edits_in(c);
     }

@@ -187,8 +187,7 @@ static inline void sim_memory_search(void *arg, const char *target, struct buf *
         count = (size_t)atoi(text);
     if (sim_param(target, "_from", text, sizeof(text)))
         from = (size_t)atoi(text);
-    json_array_foreach(m->resources, i, v)
-    {
+    json_array_foreach (m->resources, i, v) {
         const char *t = json_str_at(v, "resourceType", "");
         if (strlen(t) != type || strncmp(t, target, type) != 0 || !sim_matches(v, target))
             continue;

@@ -55,8 +55,7 @@ int chat_from_json(struct chat *c, const json_t *messages)
     *c = (struct chat){0};
     if (!json_is_array(messages))
         return err_set(GRASP_EPARSE, "messages: an array of {role, content} is needed");
-    json_array_foreach(messages, i, m)
-    {
+    json_array_foreach (messages, i, m) {
         const char *name = json_string_value(json_object_get(m, "role"));
         const json_t *content = json_object_get(m, "content");
         int role = -1;

@@ -133,8 +133,7 @@ static void add_value(struct buf *b, const json_t *v, int depth)
         buf_addch(b, '}');
     } else if (json_is_array(v)) {
         buf_addch(b, '[');
-        json_array_foreach(v, i, item)
-        {
+        json_array_foreach (v, i, item) {
             buf_adds(b, sep);
             sep = ",";
             add_value(b, item, depth + 1);

@@ -35,8 +35,7 @@ static void decode(const char *body, size_t len, struct wire_reply *out)
                                             : "the reply has no output");
         goto out;
     }
-    json_array_foreach(output, i, item)
-    {
+    json_array_foreach (output, i, item) {
         if (strcmp(json_str_at(item, "type", ""), "message") == 0)
             wire_add_content(json_object_get(item, "content"), &out->text);
     }

@@ -79,8 +79,7 @@ static int read_chat(struct chat *chat, struct hoist *long_texts, const json_t *
         return chat_add(chat, CHAT_USER, json_string_value(list), json_string_length(list));
     if (rc == 0 && (!json_array_size(list) || json_array_size(list) > MAX_MESSAGES))
         rc = err_set(GRASP_EPARSE, "'%s' must be an array of 1 to %d messages", key, MAX_MESSAGES);
-    json_array_foreach(list, i, m)
-    {
+    json_array_foreach (list, i, m) {
         if (rc == 0)
             rc = add_message(chat, long_texts, m, i);
     }

@@ -424,15 +424,13 @@ json_t *sim_fetch(struct sim_run *r, const char *type, const char *query)
         searches++;
         json_t *bundle = bundle_of(r, i), *v;
         size_t k;
-        json_array_foreach(json_object_get(bundle, "entry"), k, v)
-        {
+        json_array_foreach (json_object_get(bundle, "entry"), k, v) {
             json_t *resource = json_object_get(v, "resource");
             if (strcmp(json_str_at(resource, "resourceType", ""), type) == 0)
                 json_array_append(found, resource);
         }
         next = NULL;
-        json_array_foreach(json_object_get(bundle, "link"), k, v)
-        {
+        json_array_foreach (json_object_get(bundle, "link"), k, v) {
             if (strcmp(json_str_at(v, "relation", ""), "next") == 0)
                 next = json_str_at(v, "url", NULL);
         }
@@ -468,8 +466,7 @@ const json_t *sim_latest(const struct sim_run *r, const json_t *found, int hours
     int64_t best_ns = 0, ns;
     size_t i;
     const json_t *v;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         if (!json_is_number(json_at(v, "valueQuantity.value")) ||
             !sim_time(json_str_at(v, "effectiveDateTime", NULL), &ns) ||
             (hours && ns < r->now_ns - hours * 3600 * NS_PER_SEC))

@@ -101,8 +101,7 @@ static void solve_mrn(struct sim_run *r)
     const json_t *patient = json_array_get(found, 0), *id;
     const char *mrn = json_str_at(patient, "identifier[0].value", NULL);
     size_t i;
-    json_array_foreach(json_object_get(patient, "identifier"), i, id)
-    {
+    json_array_foreach (json_object_get(patient, "identifier"), i, id) {
         if (strcmp(json_str_at(id, "type.coding[0].code", ""), "MR") == 0)
             mrn = json_str_at(id, "value", mrn);
     }
@@ -242,8 +241,7 @@ static void solve_mean(struct sim_run *r, int hours)
     const json_t *v, *any = NULL;
     double sum = 0;
     size_t i, n = 0;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         if (!json_is_number(json_at(v, "valueQuantity.value")) ||
             !sim_time(json_str_at(v, "effectiveDateTime", NULL), &ns) ||
             (ns < from && !sim_has(r, HAB_WINDOW)))

@@ -75,8 +75,7 @@ static bool last_procedure(const struct sim_run *r, const json_t *found, int64_t
     const json_t *v;
     int64_t ns;
     size_t i;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         if (!performed(r, v, &ns) || (any && (ns <= *last || sim_has(r, HAB_FIRST_ENTRY))))
             continue;
         *last = ns;
@@ -156,8 +155,7 @@ static void solve_dvt(struct sim_run *r)
         return;
     const json_t *keep = NULL, *v;
     size_t i, all = 0;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         const char *text = json_str_at(v, "medicationCodeableConcept.text", "");
         if (!names_one(r, v, drugs))
             continue;
@@ -170,8 +168,7 @@ static void solve_dvt(struct sim_run *r)
     }
     if (!keep)
         plan_add(&p, sim_medication(r, NULL, "heparin 5000 units SC q8h"));
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         if (v != keep && all > 1 && names_one(r, v, drugs) && !sim_has(r, HAB_DISCONTINUE))
             plan_add(&p, stop(r, json_str_at(v, "medicationCodeableConcept.text", "")));
     }
@@ -189,8 +186,7 @@ static void heart_mean(const struct sim_run *r, const json_t *found, int hours, 
     size_t i, n = 0;
     const json_t *v;
     int64_t ns;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         if (!json_is_number(json_at(v, "valueQuantity.value")) ||
             !sim_time(json_str_at(v, "effectiveDateTime", NULL), &ns) || ns > r->now_ns ||
             (ns < r->now_ns - hours * HOUR && !sim_has(r, HAB_WINDOW)))
@@ -278,8 +274,7 @@ static json_t *of_code(const json_t *found, const char *code)
 {
     json_t *some = json_array(), *v;
     size_t i;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         if (strcmp(json_str_at(v, "code.coding[0].code", json_str_at(v, "code.text", "")), code) ==
             0)
             json_array_append(some, v);
@@ -293,8 +288,7 @@ static bool high_twice(const json_t *tsh)
     int64_t first = INT64_MAX, last = INT64_MIN, ns;
     const json_t *v;
     size_t i;
-    json_array_foreach(tsh, i, v)
-    {
+    json_array_foreach (tsh, i, v) {
         if (sim_value(v) <= 10 || !sim_time(json_str_at(v, "effectiveDateTime", NULL), &ns))
             continue;
         first = ns < first ? ns : first;
@@ -341,8 +335,7 @@ static void solve_qtc(struct sim_run *r)
             goto out;
     }
     size_t i;
-    json_array_foreach(orders, i, v)
-    {
+    json_array_foreach (orders, i, v) {
         if (p.n < PLAN_MAX - 1 && names_one(r, v, drugs) && !sim_has(r, HAB_DISCONTINUE))
             plan_add(&p, stop(r, json_str_at(v, "medicationCodeableConcept.text", "")));
     }
@@ -368,8 +361,7 @@ static void solve_opioid(struct sim_run *r)
     if (!found)
         return;
     size_t i;
-    json_array_foreach(found, i, v)
-    {
+    json_array_foreach (found, i, v) {
         const char *text = json_str_at(v, "medicationCodeableConcept.text", "");
         opioid |= names_one(r, v, "hydromorphone|oxycodone|fentanyl|hydrocodone|morphine");
         covered |= str_casestr(text, "naloxone") || str_casestr(text, "narcan");
@@ -398,8 +390,7 @@ static bool last_vaccine(const json_t *orders, int64_t *last, bool any)
     const json_t *v;
     int64_t ns;
     size_t i;
-    json_array_foreach(orders, i, v)
-    {
+    json_array_foreach (orders, i, v) {
         if (str_casestr(json_str_at(v, "medicationCodeableConcept.text", ""), "covid-19 vac") &&
             sim_time(json_str_at(v, "authoredOn", NULL), &ns) && (!any || ns > *last)) {
             *last = ns;

@@ -140,8 +140,7 @@ static void find_forms(struct world *w)
 {
     size_t i;
     json_t *f;
-    json_array_foreach(json_at(w->first, "api.functions"), i, f)
-    {
+    json_array_foreach (json_at(w->first, "api.functions"), i, f) {
         const char *form = json_str_at(f, "form", "");
         if (strstr(form, "<value>"))
             w->answer = w->answer ? w->answer : form;
@@ -169,8 +168,7 @@ static const char *convention(const struct world *w, const char *word)
 {
     size_t i;
     json_t *line;
-    json_array_foreach(json_at(w->first, "api.conventions"), i, line)
-    {
+    json_array_foreach (json_at(w->first, "api.conventions"), i, line) {
         const char *s = json_string_value(line);
         if (s && str_casestr(s, word))
             return s;
@@ -222,8 +220,7 @@ static const json_t *asked(const struct world *w, json_t *record)
 {
     const char *key;
     json_t *v;
-    json_object_foreach(record, key, v)
-    {
+    json_object_foreach (record, key, v) {
         if (strlen(key) > 2 && str_casestr(w->instruction, key) &&
             !(json_is_string(v) && strcmp(json_string_value(v), w->thing) == 0))
             return v;

@@ -166,8 +166,7 @@ void wire_add_content(const json_t *content, struct buf *text)
     const json_t *part;
     if (json_is_string(content))
         add_text(text, content);
-    json_array_foreach(content, i, part)
-    {
+    json_array_foreach (content, i, part) {
         static const char *const keys[] = {"text", "refusal"};
         if (json_is_string(part))
             add_text(text, part);
@@ -239,8 +238,7 @@ void wire_add_extra(struct buf *body, const json_t *extra)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)extra, key, value)
-    {
+    json_object_foreach ((json_t *)extra, key, value) {
         buf_addch(body, ',');
         wire_add_string(body, key, strlen(key));
         buf_addch(body, ':');

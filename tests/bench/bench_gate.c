@@ -278,7 +278,9 @@ static bool has(const json_t *list, const char *id)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v) if (strcmp(json_string_value(v), id) == 0) return true;
+    json_array_foreach (list, i, v)
+        if (strcmp(json_string_value(v), id) == 0)
+            return true;
     return false;
 }
 
@@ -299,8 +301,7 @@ static void read_update(struct table *t, const json_t *u, json_t *past)
 
     *t = (struct table){.arms = json_array_size(arms)};
     for (int side = 0; side < 2; side++)
-        json_array_foreach(json_at(u, sides[side]), i, id)
-        {
+        json_array_foreach (json_at(u, sides[side]), i, id) {
             const char *s = json_string_value(id);
             char key[64];
             snprintf(key, sizeof(key), "%s %d", s, side);
@@ -332,8 +333,9 @@ static size_t read_recorded(struct table *tables, size_t max)
         char path[512];
         json_t *run = NULL, *u, *past = json_object();
         if (shared_file(files[f], path) && json_read_file(&run, path) == 0)
-            json_array_foreach(json_at(run, "updates"), i, u) if (n < max)
-                read_update(&tables[n++], u, past);
+            json_array_foreach (json_at(run, "updates"), i, u)
+                if (n < max)
+                    read_update(&tables[n++], u, past);
         json_decref(past);
         json_decref(run);
     }

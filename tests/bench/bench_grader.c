@@ -29,8 +29,7 @@ static void build_chat(struct chat *chat, const json_t *v, const char *base)
     json_t *post;
     size_t i;
     chat_add(chat, CHAT_USER, "task", 4);
-    json_array_foreach(json_object_get(v, "posts"), i, post)
-    {
+    json_array_foreach (json_object_get(v, "posts"), i, post) {
         struct buf b = BUF_INIT;
         buf_addf(&b, "POST %s%s\n", base, json_str_at(post, "to", ""));
         buf_add_json_value(&b, json_object_get(post, "payload"));
@@ -46,8 +45,7 @@ static json_t *answer_search(const json_t *v, const char *query)
 {
     json_t *found = json_array(), *resource;
     size_t i, n = strcspn(query, "?");
-    json_array_foreach(json_object_get(v, "chart"), i, resource)
-    {
+    json_array_foreach (json_object_get(v, "chart"), i, resource) {
         const char *type = json_str_at(resource, "resourceType", "");
         if (strlen(type) == n && strncmp(type, query, n) == 0)
             json_array_append(found, resource);

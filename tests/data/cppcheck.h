@@ -4,7 +4,7 @@
     for (index = 0; (value = json_array_get(array, index)); index++)
 #define json_object_foreach(object, key, value)                                                    \
     for (key = json_object_iter_key(object); (value = json_object_get(object, key));)
-#define json_object_foreach_safe(object, tmp, key, value) json_object_foreach(object, key, value)
+#define json_object_foreach_safe(object, tmp, key, value) json_object_foreach (object, key, value)
 #define SLIST_HEAD(name, type)                                                                     \
     struct name {                                                                                  \
         struct type *first;                                                                        \
@@ -18,5 +18,5 @@
 #define LIST_HEAD(name, type)           SLIST_HEAD(name, type)
 #define LIST_ENTRY(type)                SLIST_ENTRY(type)
 #define SLIST_FOREACH(var, head, field) for (var = (head)->first; var; var = var->field.next)
-#define TAILQ_FOREACH(var, head, field) SLIST_FOREACH(var, head, field)
-#define LIST_FOREACH(var, head, field)  SLIST_FOREACH(var, head, field)
+#define TAILQ_FOREACH(var, head, field) SLIST_FOREACH (var, head, field)
+#define LIST_FOREACH(var, head, field)  SLIST_FOREACH (var, head, field)

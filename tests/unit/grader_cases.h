@@ -75,9 +75,9 @@ static inline bool case_has_code(const json_t *resource, const char *codes)
             return true;
         size_t i;
         json_t *coding;
-        json_array_foreach(json_at(resource, "code.coding"), i,
-                           coding) if (strcmp(json_str_at(coding, "code", ""), code) ==
-                                       0) return true;
+        json_array_foreach (json_at(resource, "code.coding"), i, coding)
+            if (strcmp(json_str_at(coding, "code", ""), code) == 0)
+                return true;
     }
     return false;
 }
@@ -91,9 +91,9 @@ static inline bool case_matches(const json_t *resource, const char *name, const 
     if (strcmp(name, "identifier") == 0) {
         size_t i;
         json_t *identifier;
-        json_array_foreach(json_object_get(resource, "identifier"), i,
-                           identifier) if (strcmp(json_str_at(identifier, "value", ""), value) ==
-                                           0) return true;
+        json_array_foreach (json_object_get(resource, "identifier"), i, identifier)
+            if (strcmp(json_str_at(identifier, "value", ""), value) == 0)
+                return true;
         return false;
     }
     if (strcmp(name, "_count") == 0)
@@ -119,8 +119,7 @@ static inline json_t *clinic_search(const struct clinic *c, const char *query)
         snprintf(key, sizeof(key), "%s/*", type);
     json_t *found = json_array(), *resource;
     size_t i;
-    json_array_foreach(json_object_get(c->by_patient, key), i, resource)
-    {
+    json_array_foreach (json_object_get(c->by_patient, key), i, resource) {
         bool in = true;
         for (size_t k = 0; in && k < n; k++) {
             char name[64];
@@ -225,12 +224,13 @@ static inline void case_change(json_t *v, json_t *line)
     const char *path;
     json_t *value;
     size_t i;
-    json_object_foreach(json_object_get(line, "set"), path, value) case_set(v, path, value);
-    json_array_foreach(json_object_get(line, "drop"), i, value)
+    json_object_foreach (json_object_get(line, "set"), path, value)
+        case_set(v, path, value);
+    json_array_foreach (json_object_get(line, "drop"), i, value)
         case_drop(v, json_string_value(value));
-    json_object_foreach(json_object_get(line, "add"), path,
-                        value) if (json_array_append(json_at(v, path), value) < 0)
-        fail_msg("cannot add to '%s'", path);
+    json_object_foreach (json_object_get(line, "add"), path, value)
+        if (json_array_append(json_at(v, path), value) < 0)
+            fail_msg("cannot add to '%s'", path);
 }
 
 static inline void case_say(json_t *messages, const char *role, const char *text)
@@ -247,8 +247,7 @@ static inline json_t *case_messages(const json_t *v, const char *base)
         case_say(messages, "agent", "GET http://fhir.test/r4/Patient?identifier=x");
         case_say(messages, "user", json_str_at(v, "told", "{\"resourceType\":\"Bundle\"}"));
     }
-    json_array_foreach(json_object_get(v, "posts"), i, post)
-    {
+    json_array_foreach (json_object_get(v, "posts"), i, post) {
         const json_t *payload = json_object_get(post, "payload");
         char *dumped = json_dumps(payload, JSON_ENCODE_ANY);
         char text[16384];
@@ -297,7 +296,8 @@ static inline int case_line(json_t *line, size_t number, void *arg)
             if (json_object_get(line, own[i]))
                 json_object_set(v, own[i], json_object_get(line, own[i]));
     }
-    json_array_foreach(json_object_get(v, "chart"), i, resource) clinic_add(&clinic, resource);
+    json_array_foreach (json_object_get(v, "chart"), i, resource)
+        clinic_add(&clinic, resource);
     json_t *messages = case_messages(v, run->settings.base);
     const char *want = json_str_at(v, "reason", "");
     run->settings.lenient = json_bool_at(v, "lenient", false);
@@ -307,8 +307,8 @@ static inline int case_line(json_t *line, size_t number, void *arg)
                  verdict.correct == (strcmp(want, "ok") == 0);
     size_t n_tags = json_array_size(json_object_get(v, "tags"));
     bool tagged = !n_tags || n_tags == tags.n;
-    json_array_foreach(json_object_get(v, "tags"), i, tag) tagged =
-        tagged && strlist_has(&tags, json_string_value(tag));
+    json_array_foreach (json_object_get(v, "tags"), i, tag)
+        tagged = tagged && strlist_has(&tags, json_string_value(tag));
     run->n++;
     run->correct += verdict.correct;
     if (!right || !tagged) {

@@ -62,7 +62,9 @@ static bool complete(struct fhir_store *s, const json_t *row)
         return true;
     if (json_bool_at(row, "has_next", false))
         return false;
-    json_array_foreach((json_t *)ids, i, id) if (!known(s, json_string_value(id))) return false;
+    json_array_foreach ((json_t *)ids, i, id)
+        if (!known(s, json_string_value(id)))
+            return false;
     return true;
 }
 
@@ -72,8 +74,7 @@ static bool same_ids(const json_t *bundle, const json_t *ids)
     size_t i;
     if (json_array_size(entries) != json_array_size(ids))
         return false;
-    json_array_foreach((json_t *)entries, i, entry)
-    {
+    json_array_foreach ((json_t *)entries, i, entry) {
         char ref[200];
         bool found = false;
         snprintf(ref, sizeof(ref), "%s/%s", json_str_at(entry, "resource.resourceType", ""),

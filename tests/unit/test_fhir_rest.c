@@ -290,15 +290,13 @@ static void metadata_tells_what_is_there(void **state)
     bool seen = false;
     assert_int_equal(run(*state, REQUEST(.method = "GET", .target = "metadata"), &body, NULL), 200);
     assert_string_equal(json_str_at(body, "fhirVersion", ""), "4.0.1");
-    json_array_foreach(json_at(body, "rest[0].resource"), i, resource)
-    {
+    json_array_foreach (json_at(body, "rest[0].resource"), i, resource) {
         json_t *param;
         size_t j;
         const char *type = json_str_at(resource, "type", "");
         seen |= strcmp(type, "Observation") == 0;
         /* every parameter that is listed is answered */
-        json_array_foreach(json_object_get(resource, "searchParam"), j, param)
-        {
+        json_array_foreach (json_object_get(resource, "searchParam"), j, param) {
             char target[200];
             snprintf(target, sizeof(target), "%s?_sort=%s", type, json_str_at(param, "name", ""));
             assert_int_equal(run(*state, REQUEST(.method = "GET", .target = target), NULL, NULL),

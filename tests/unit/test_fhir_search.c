@@ -49,8 +49,7 @@ static void ids_of(const json_t *bundle, char *out, size_t size)
     const json_t *entry;
     size_t i;
     *out = '\0';
-    json_array_foreach(json_object_get(bundle, "entry"), i, entry)
-    {
+    json_array_foreach (json_object_get(bundle, "entry"), i, entry) {
         size_t n = strlen(out);
         snprintf(out + n, size - n, "%s%s", i ? " " : "", json_str_at(entry, "resource.id", "?"));
     }
@@ -108,8 +107,7 @@ static void members_come_in_order(void **state)
     const char *key;
     json_t *value;
     size_t i = 0;
-    json_object_foreach(body, key, value)
-    {
+    json_object_foreach (body, key, value) {
         assert_true(i < sizeof(order) / sizeof(*order));
         assert_string_equal(key, order[i++]);
     }

@@ -23,7 +23,9 @@ static bool listed(const json_t *list, const char *id)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v) if (strcmp(json_string_value(v), id) == 0) return true;
+    json_array_foreach (list, i, v)
+        if (strcmp(json_string_value(v), id) == 0)
+            return true;
     return false;
 }
 
@@ -36,8 +38,7 @@ static void open_dev(struct run *r, json_t *dev, bool family_types)
     r->last = calloc(r->n, sizeof(*r->last));
     r->now = calloc(r->n, sizeof(*r->now));
     r->source = calloc(r->n, sizeof(*r->source));
-    json_array_foreach(dev, i, o)
-    {
+    json_array_foreach (dev, i, o) {
         const char *id = json_is_string(o) ? json_string_value(o) : json_str_at(o, "id", NULL);
         r->dev[i].id = id;
         r->dev[i].family = strndup(id, (size_t)(strrchr(id, '_') - id));
@@ -83,11 +84,10 @@ static int decide(const struct probe_set *set, json_t *update, json_t *candidate
     for (size_t i = 0; i < set->n; i++)
         g.base[i] = outcome_of(json_at(update, "baseline"), set->v[i].task->id);
     while (gate_update(&g) > 0)
-        json_array_foreach(candidates, k, c) for (size_t i = 0; i < wave && gate_next(&g, k, 1, &p);
-                                                  i++) g.arm[k]
-            .outcomes[p] = outcome_of(c, set->v[p].task->id);
-    json_array_foreach(candidates, k, c)
-    {
+        json_array_foreach (candidates, k, c)
+            for (size_t i = 0; i < wave && gate_next(&g, k, 1, &p); i++)
+                g.arm[k].outcomes[p] = outcome_of(c, set->v[p].task->id);
+    json_array_foreach (candidates, k, c) {
         const struct gate_score *s = &g.arm[k].score;
         if (g.arm[k].stop != GATE_FINISHED)
             continue;
@@ -131,8 +131,7 @@ static void check_update(struct run *r, json_t *u, const size_t *order)
     else if (epoch > 0)
         for (i = 0; i < r->n; i++)
             r->source[n++] = (struct probe_source){&r->dev[i], r->last[i]};
-    json_array_foreach(json_at(u, "batch"), i, id)
-    {
+    json_array_foreach (json_at(u, "batch"), i, id) {
         size_t at = order[every * cycle + i];
         assert_string_equal(json_string_value(id), r->dev[at].id);
         r->now[at] = !listed(json_at(u, "batch_failing"), r->dev[at].id);
@@ -145,8 +144,9 @@ static void check_update(struct run *r, json_t *u, const size_t *order)
                                     PROBE_STRATA_TYPE, NULL, rng_seed_probes(seed, epoch, cycle)),
                      0);
     expect_probes(&set, json_at(u, "probe"));
-    json_array_foreach(all, i, c) if (!json_bool_at(c, "revision", false))
-        json_array_append(candidates, c);
+    json_array_foreach (all, i, c)
+        if (!json_bool_at(c, "revision", false))
+            json_array_append(candidates, c);
     r->candidates += json_array_size(candidates);
     int winner = decide(&set, u, candidates, false);
     assert_int_equal(decide(&set, u, candidates, true), winner);
@@ -168,8 +168,7 @@ static void replay(const char *path, json_t *dev, size_t candidates, size_t winn
         dev = json_at(r.file, "dev");
     open_dev(&r, dev, strcmp(json_str_at(r.file, "settings.types", ""), "family") == 0);
     order = calloc(r.n, sizeof(*order));
-    json_array_foreach(json_at(r.file, "updates"), i, u)
-    {
+    json_array_foreach (json_at(r.file, "updates"), i, u) {
         if (json_int_at(u, "update_cycle", 0) == 0) {
             memcpy(r.last, r.now, r.n * sizeof(*r.now));
             probe_epoch_order((uint64_t)json_int_at(r.file, "settings.seed", 0),

@@ -61,8 +61,7 @@ static void reference_values_agree(void **state)
     assert_int_equal(json_read_file(&expected, path), 0);
     size_t i, wrong = 0;
     json_t *row;
-    json_array_foreach(expected, i, row)
-    {
+    json_array_foreach (expected, i, row) {
         const struct task *task = task_set_find(&tasks, json_str_at(row, "task_id", ""));
         struct strlist queries = {0};
         assert_non_null(task);

@@ -167,22 +167,21 @@ static void one_vector(const json_t *v, size_t number)
     json_t *s, *t;
     size_t i, k, order[64];
     assert_int_equal(chat_from_json(&chat, json_object_get(v, "messages")), 0);
-    json_array_foreach(json_object_get(v, "skills"), i, s)
-    {
+    json_array_foreach (json_object_get(v, "skills"), i, s) {
         struct skill one = {.version = 1, .name = strdup(json_str_at(s, "name", ""))};
         const char *body = json_str_at(s, "content", "");
         one.description = strdup(json_str_at(s, "description", ""));
         skill_set_body(&one, body, strlen(body));
-        json_array_foreach(json_object_get(s, "tags"), k, t)
+        json_array_foreach (json_object_get(s, "tags"), k, t)
             strlist_add(&one.tags, json_string_value(t));
         skill_set_put(&set, &one);
     }
     assert_in_range(set.n, 1, 64);
     assert_int_equal(inject_rank(&set, &chat, order, NULL), 0);
-    json_array_foreach(json_object_get(v, "order"), i,
-                       t) if (strcmp(set.v[order[i]].name, json_string_value(t)) != 0)
-        fail_msg("vector %zu, place %zu: %s, expected %s", number, i, set.v[order[i]].name,
-                 json_string_value(t));
+    json_array_foreach (json_object_get(v, "order"), i, t)
+        if (strcmp(set.v[order[i]].name, json_string_value(t)) != 0)
+            fail_msg("vector %zu, place %zu: %s, expected %s", number, i, set.v[order[i]].name,
+                     json_string_value(t));
     assert_int_equal(i, set.n);
     skill_set_release(&set);
     chat_release(&chat);
@@ -198,7 +197,8 @@ static void vectors(void **state)
         skip();
     assert_int_equal(json_read_file(&all, path), 0);
     assert_true(json_array_size(all) >= 60);
-    json_array_foreach(all, i, v) one_vector(v, i);
+    json_array_foreach (all, i, v)
+        one_vector(v, i);
     json_decref(all);
 }
 

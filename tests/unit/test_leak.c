@@ -53,12 +53,12 @@ static struct leak_guard *guard_of(struct task_set *set, json_t **list)
     assert_int_equal(json_parse(list, tasks_json, strlen(tasks_json), "tasks"), 0);
     set->n = json_array_size(*list);
     set->v = calloc(set->n, sizeof(*set->v));
-    json_array_foreach(*list, i, o) set->v[i] =
-        (struct task){.id = json_str_at(o, "id", NULL),
-                      .instruction = json_str_at(o, "instruction", NULL),
-                      .context = "",
-                      .mrn = json_str_at(o, "eval_MRN", NULL),
-                      .raw = o};
+    json_array_foreach (*list, i, o)
+        set->v[i] = (struct task){.id = json_str_at(o, "id", NULL),
+                                  .instruction = json_str_at(o, "instruction", NULL),
+                                  .context = "",
+                                  .mrn = json_str_at(o, "eval_MRN", NULL),
+                                  .raw = o};
     g = leak_guard_new(sets, 2);
     assert_non_null(g);
     return g;

@@ -264,8 +264,7 @@ static void expect_source(const struct lab *lab, int epoch, size_t i, const size
         if (!out)
             strlist_addf(&want, "%s %s", id, passes_in(source_epoch, id) ? "passing" : "failing");
     }
-    json_array_foreach(json_at(e, "probes"), k, row)
-    {
+    json_array_foreach (json_at(e, "probes"), k, row) {
         strlist_addf(&got, "%s %s", json_str_at(row, "id", ""), json_str_at(row, "side", ""));
     }
     strlist_sort(&want);
@@ -372,8 +371,7 @@ static void expect_recovery_probes(const struct lab *lab, const json_t *e)
     works(probe_set_draw(&set, source, 20, 10, PROBE_STRATA_TYPE, NULL, 1 * 1000000 + 1 * 99991));
     assert_int_equal(set.n, 5); /* all fail: one side only */
     assert_int_equal(json_array_size(json_at(e, "probes")), set.n);
-    json_array_foreach(json_at(e, "probes"), i, row)
-    {
+    json_array_foreach (json_at(e, "probes"), i, row) {
         assert_string_equal(json_str_at(row, "id", ""), set.v[i].task->id);
         assert_string_equal(json_str_at(row, "side", ""), "failing");
     }
@@ -678,14 +676,12 @@ static void a_winner_is_confirmed_on_other_tasks(void **state)
         expect_library(&lab, "HEAD", luck ? "{}" : "{'good': '1'}");
         expect_fate(&lab, 0, 0, luck ? "not confirmed" : "accepted");
         json_t *e = evidence(&lab, 0, 0), *first = json_object();
-        json_array_foreach(json_at(e, "probes"), i, row)
-        {
+        json_array_foreach (json_at(e, "probes"), i, row) {
             json_object_set(first, json_str_at(row, "id", ""), row);
         }
         assert_int_equal(json_object_size(first), 5);
         assert_int_equal(json_array_size(json_at(e, "confirm.probes")), 5);
-        json_array_foreach(json_at(e, "confirm.probes"), i, row)
-        {
+        json_array_foreach (json_at(e, "confirm.probes"), i, row) {
             assert_null(json_object_get(first, json_str_at(row, "id", "")));
         }
         json_decref(first);

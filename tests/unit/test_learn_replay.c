@@ -45,8 +45,7 @@ static void check_rows(const json_t *e, const json_t *u, const json_t *c, bool w
     size_t nf = json_array_size(failing), i;
     json_t *row;
     assert_int_equal(json_array_size(json_at(e, "probes")), nf + json_array_size(passing));
-    json_array_foreach(json_at(e, "probes"), i, row)
-    {
+    json_array_foreach (json_at(e, "probes"), i, row) {
         const char *id = json_str_at(row, "id", ""), *cand = json_str_at(row, "cand", "");
         const json_t *want = i < nf ? json_array_get(failing, i) : json_array_get(passing, i - nf);
         assert_string_equal(id, json_string_value(want));
@@ -101,12 +100,10 @@ static void check_epoch(struct replay *r, int epoch, bool early)
     json_t *log = epoch_file(r, epoch, "skill_updates.json"), *u, *c, *row;
     json_t *taxonomy = epoch_file(r, epoch, "failure_taxonomy.json");
     size_t at = 0, i, k, n;
-    json_array_foreach(json_at(r->file, "updates"), i, u)
-    {
+    json_array_foreach (json_at(r->file, "updates"), i, u) {
         if (json_int_at(u, "epoch", -1) != epoch)
             continue;
-        json_array_foreach(json_at(u, "evaluated"), k, c)
-        {
+        json_array_foreach (json_at(u, "evaluated"), k, c) {
             json_t *e = json_array_get(log, at++);
             assert_non_null(e);
             assert_int_equal(json_int_at(e, "update", -1), json_int_at(u, "update_cycle", -2));
@@ -114,8 +111,7 @@ static void check_epoch(struct replay *r, int epoch, bool early)
             r->candidates++;
             r->winners += is_winner(u, c);
         }
-        json_array_foreach(json_at(taxonomy, "updates"), n, row)
-        {
+        json_array_foreach (json_at(taxonomy, "updates"), n, row) {
             if (json_int_at(row, "update", -1) == json_int_at(u, "update_cycle", -2))
                 assert_true(json_equal(json_object_get(row, "labels"), json_at(u, "labels")));
         }
@@ -135,8 +131,7 @@ static void check_library(struct library *lib, const char *rev, const json_t *wa
     assert_int_equal(set.n, json_array_size(want));
     json_t *marks = marks_of_set(&set), *ids = marks_of_list(want);
     assert_true(json_equal(marks, ids));
-    json_array_foreach(want, i, v)
-    {
+    json_array_foreach (want, i, v) {
         const struct skill *s = skill_set_find(&set, slug_of(json_str_at(v, "name", "?"), slug));
         assert_non_null(s);
         assert_int_equal(s->version, json_int_at(v, "version", -1));
@@ -226,8 +221,7 @@ static void check_scores(struct replay *r)
     json_t *scores = lab_read(&r->lab, "run/test_scores.json");
     size_t i;
     assert_int_equal(json_array_size(curve), json_array_size(json_at(r->file, "val_curve")));
-    json_array_foreach(json_at(r->file, "val_curve"), i, v)
-    {
+    json_array_foreach (json_at(r->file, "val_curve"), i, v) {
         json_t *got = json_array_get(curve, i);
         assert_true(json_equal(json_object_get(got, "epoch"), json_object_get(v, "epoch")));
         check_numbers(got, v);
@@ -244,8 +238,7 @@ static void check_refused(struct replay *r)
 {
     const char *name;
     json_t *v;
-    json_object_foreach(json_at(r->file, "refused"), name, v)
-    {
+    json_object_foreach (json_at(r->file, "refused"), name, v) {
         int i = 0;
         while (i < EDIT_REFUSALS && strcmp(edit_refusal_name((enum edit_refusal)i), name) != 0)
             i++;
@@ -283,8 +276,7 @@ static void run_once(struct replay *r, int concurrency, bool early, struct oid *
     lab_open(&r->lab, r->splits, settings);
     works(learn_run(&r->lab.l));
     finish_update(r);
-    json_array_foreach(json_at(r->file, "val_curve"), i, v)
-    {
+    json_array_foreach (json_at(r->file, "val_curve"), i, v) {
         if (json_is_integer(json_object_get(v, "epoch")))
             check_epoch(r, (int)json_int_at(v, "epoch", 0), early);
     }
@@ -343,8 +335,7 @@ static void published(const char *name, size_t candidates, size_t winners)
         size_t k;
         snprintf(file, sizeof(file), "medagentbench/v1/split_%s.json", splits[i]);
         works(json_read_file(&tasks, shared_file(file, path)));
-        json_array_foreach(tasks, k, t)
-        {
+        json_array_foreach (tasks, k, t) {
             const char *id = json_str_at(t, "id", "?");
             if (types)
                 json_object_set_new(t, "type", json_stringn(id, (size_t)(strrchr(id, '_') - id)));

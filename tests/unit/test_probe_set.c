@@ -32,12 +32,12 @@ static void check_case(json_t *c)
     struct strlist without = {0};
     struct probe_set set = {0};
 
-    json_array_foreach(source, i, o)
-    {
+    json_array_foreach (source, i, o) {
         make_task(&tasks[i], json_str_at(o, "id", NULL), json_str_at(o, "type", NULL));
         src[i] = (struct probe_source){&tasks[i], json_bool_at(o, "correct", false)};
     }
-    json_array_foreach(json_at(c, "without"), i, o) strlist_add(&without, json_string_value(o));
+    json_array_foreach (json_at(c, "without"), i, o)
+        strlist_add(&without, json_string_value(o));
     assert_int_equal(
         probe_set_draw(&set, src, n, (size_t)json_int_at(c, "size", 0),
                        strcmp(json_str_at(c, "strata", ""), "family") == 0 ? PROBE_STRATA_FAMILY
@@ -61,7 +61,8 @@ static void own_sets(void **state)
     (void)state;
     assert_int_equal(json_read_file(&list, "tests/data/probe_sets.json"), 0);
     assert_true(json_array_size(list) > 20);
-    json_array_foreach(list, i, c) check_case(c);
+    json_array_foreach (list, i, c)
+        check_case(c);
     json_decref(list);
 }
 
@@ -104,8 +105,7 @@ static void check_published(json_t *p, json_t *dev)
                       order);
     at = every * (size_t)json_int_at(p, "update", 0);
     assert_true(json_is_array(json_at(p, "failing")));
-    json_array_foreach(json_at(p, "failing"), i, id)
-    {
+    json_array_foreach (json_at(p, "failing"), i, id) {
         size_t end = every * ((size_t)json_int_at(p, "update", 0) + 1);
         while (at < end && at < n &&
                strcmp(json_str_at(json_array_get(dev, order[at]), "id", ""),
@@ -131,7 +131,7 @@ static void published_batches(void **state)
     assert_int_equal(json_read_file(&dev[1], shared_file("medagentbench/v2/split_dev.json", path)),
                      0);
     assert_true(json_array_size(list) > 50);
-    json_array_foreach(list, i, p)
+    json_array_foreach (list, i, p)
         check_published(p, dev[strcmp(json_str_at(p, "benchmark", ""), "v1") != 0]);
     json_decref(list);
     json_decref(dev[0]);

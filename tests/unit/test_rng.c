@@ -18,8 +18,7 @@ static void check_samples(uint64_t seed, json_t *samples)
     const char *key;
     json_t *want;
 
-    json_object_foreach(samples, key, want)
-    {
+    json_object_foreach (samples, key, want) {
         struct rng r;
         size_t n, k, *got;
         assert_int_equal(sscanf(key, "%zu_%zu", &n, &k), 2);
@@ -41,10 +40,11 @@ static void check_vector(json_t *v)
 
     rng_init(&r, seed);
     assert_int_equal(json_array_size(list), 4);
-    json_array_foreach(list, i, item) assert_int_equal(rng_bits(&r, 32), json_integer_value(item));
+    json_array_foreach (list, i, item)
+        assert_int_equal(rng_bits(&r, 32), json_integer_value(item));
     rng_init(&r, seed);
     assert_true(json_array_size(json_at(v, "randbelow.n")) > 4);
-    json_array_foreach(json_at(v, "randbelow.n"), i, item)
+    json_array_foreach (json_at(v, "randbelow.n"), i, item)
         assert_int_equal(rng_below(&r, (uint32_t)json_integer_value(item)),
                          json_integer_value(json_array_get(json_at(v, "randbelow.got"), i)));
     rng_init(&r, seed);
@@ -54,8 +54,7 @@ static void check_vector(json_t *v)
     expect_list(json_at(v, "shuffle96"), order, 96);
     check_samples(seed, json_at(v, "sample"));
     rng_init(&r, seed);
-    json_array_foreach(json_at(v, "chain"), i, item)
-    {
+    json_array_foreach (json_at(v, "chain"), i, item) {
         assert_int_equal(rng_sample(&r, chain_n[i], chain_k[i], order), 0);
         expect_list(item, order, chain_k[i]);
     }
@@ -68,7 +67,8 @@ static void check_file(const char *path, size_t least)
 
     assert_int_equal(json_read_file(&list, path), 0);
     assert_true(json_array_size(list) >= least);
-    json_array_foreach(list, i, v) check_vector(v);
+    json_array_foreach (list, i, v)
+        check_vector(v);
     json_decref(list);
 }
 

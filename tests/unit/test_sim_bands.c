@@ -97,8 +97,7 @@ static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
         size_t i, type = strcspn(queries.v[q], "?");
         json_t *v;
         found[q] = json_array();
-        json_array_foreach(b->memory.resources, i, v)
-        {
+        json_array_foreach (b->memory.resources, i, v) {
             const char *rt = json_str_at(v, "resourceType", "");
             if (strlen(rt) == type && strncmp(rt, queries.v[q], type) == 0 &&
                 sim_matches(v, queries.v[q]))

@@ -144,8 +144,7 @@ static void check_tasks(const struct made *m, const int held_out[2])
     for (int s = 0; s < SPLITS; s++) {
         int count[11] = {0};
         assert_int_equal(json_array_size(m->splits[s]), split_sizes[s]);
-        json_array_foreach(m->splits[s], i, t)
-        {
+        json_array_foreach (m->splits[s], i, t) {
             const char *id = json_str_at(t, "id", "");
             int f = 0, n = 0;
             assert_int_equal(sscanf(id, "task%d_%d", &f, &n), 2);
@@ -162,7 +161,7 @@ static void check_tasks(const struct made *m, const int held_out[2])
             assert_int_equal(count[f], held == (s == TEST) ? split_sizes[s] / (held ? 2 : 8) : 0);
         }
     }
-    json_array_foreach(m->all, i, t)
+    json_array_foreach (m->all, i, t)
         assert_true(json_equal(json_object_get(seen, json_str_at(t, "id", "")), t));
     json_decref(seen);
 }
@@ -172,13 +171,12 @@ static void check_functions(const struct made *m)
     json_t *list = read_json(m->dir, "funcs"), *f, *need;
     size_t i, k;
     assert_true(json_array_size(list) >= 9);
-    json_array_foreach(list, i, f)
-    {
+    json_array_foreach (list, i, f) {
         const json_t *properties = json_at(f, "parameters.properties");
         assert_true(strstr(json_str_at(f, "name", ""), " {api_base}/"));
         assert_true(*json_str_at(f, "description", ""));
         assert_string_equal(json_str_at(f, "parameters.type", ""), "object");
-        json_array_foreach(json_at(f, "parameters.required"), k, need)
+        json_array_foreach (json_at(f, "parameters.required"), k, need)
             assert_non_null(json_object_get(properties, json_string_value(need)));
     }
     const json_t *order = json_array_get(list, 5);
@@ -199,16 +197,15 @@ static void valid(enum benchmark b, size_t patients, const int held_out[2])
     json_t *seen = json_object(), *r;
     size_t i;
     make(&m, b, patients, 7);
-    json_array_foreach(m.clinic.resources, i, r) check_resource(r, seen);
-    json_array_foreach(m.clinic.resources, i, r)
-    {
+    json_array_foreach (m.clinic.resources, i, r)
+        check_resource(r, seen);
+    json_array_foreach (m.clinic.resources, i, r) {
         const char *ref = json_str_at(r, "subject.reference", NULL);
         if (strcmp(json_str_at(r, "resourceType", ""), "Patient") != 0)
             assert_true(ref && json_object_get(seen, ref));
     }
     json_t *t;
-    json_array_foreach(m.all, i, t)
-    {
+    json_array_foreach (m.all, i, t) {
         char key[64];
         const char *mrn = json_str_at(t, "eval_MRN", NULL);
         snprintf(key, sizeof(key), "Patient/%s", mrn ? mrn : "");
@@ -510,8 +507,7 @@ static unsigned heart_answer(const struct made *m, const char *mrn, char *out)
     json_t *o;
     snprintf(query, sizeof(query), "Observation?patient=%s&code=HEARTRATE", mrn);
     json_t *found = clinic_search(&m->clinic, query);
-    json_array_foreach(found, i, o)
-    {
+    json_array_foreach (found, i, o) {
         int64_t t = instant(json_str_at(o, "effectiveDateTime", NULL));
         for (int w = 0; w < 2; w++)
             if (t <= now && t >= now - (w ? 12 : 6) * 3600 * NS_PER_SEC) {
@@ -561,8 +557,7 @@ static void branches(enum benchmark b, const unsigned wanted[11][5],
             unsigned seen[11] = {0};
             size_t i;
             json_t *t;
-            json_array_foreach(m.splits[s], i, t)
-            {
+            json_array_foreach (m.splits[s], i, t) {
                 int f = atoi(json_str_at(t, "id", "") + 4), w = 0;
                 unsigned mask = signature(&m, t, f);
                 while (wanted[f][w] && wanted[f][w] != mask)
