@@ -103,7 +103,8 @@ static int run(const struct args *a)
     if (rc < 0)
         goto out;
     plan_make(&s, &plan);
-    plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
+    if (arg_flag(a, "dry-run") || !arg_flag(a, "quiet"))
+        plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
     if (!arg_flag(a, "dry-run"))
         rc = learn(&l, &s, library, run_dir);
 out:
