@@ -263,8 +263,8 @@ is "the first one stops cleanly" $? 3
 exits "val with tasks of dev" 0 "$GRASP" learn $C --library shared --run sharedrun -q \
     --set cycle.epochs=0 --set data.val=tasks/split_dev.json
 has "is warned about" err "96 of the 96 tasks of data.val are in data.dev too"
-exits "another model in the same run directory" 1 learn lib run --set cycle.grpo_k=21 --model big
-has "is refused by name" err 'model.name: "simulated" -> "big"'
+exits "another model in the same run directory" 1 learn lib run --set cycle.grpo_k=21 --model simulated-big
+has "is refused by name" err 'model.name: "simulated" -> "simulated-big"'
 exits "another seed in the same run directory" 1 learn lib run --set cycle.grpo_k=21 --set cycle.seed=2
 has "is refused by name" err "cycle.seed: 1 -> 2"
 done_testing
