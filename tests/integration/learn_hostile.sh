@@ -201,7 +201,7 @@ serve '# Phase: classify=say:labels' '# Phase: diagnose=hang' '=say:ok'
 interrupt hang env --default-signal=INT "$GRASP" learn $C --library lint --run rint -q \
     --set cycle.epochs=1 --set cycle.update_every=96 --set writer.kind=openai \
     --set writer.name=scribe --set "writer.base_url=$URL" --set "writer.api_key=$KEY"  \
-    --set writer.attempts=2 --set cycle.grpo_k=2
+    --set writer.attempts=1 --set writer.timeout=5 --set cycle.grpo_k=2
 is "ctrl-C in learn: exit" "$got" 3
 is "the run says: stopped" "$(jq -r .status rint/run_summary.json)" stopped
 serve '# Phase: classify=say:labels' '# Phase: diagnose=say:labels' '# Phase: propose=say:ok' '=reset'
