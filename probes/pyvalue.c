@@ -276,19 +276,22 @@ static size_t decode_wtf8(const char *s, size_t len, uint32_t *c)
     return utf8_decode(s, len, c);
 }
 
-static void repr_str(struct buf *b, const char *s, size_t len)
+/* A string by its characters, bytes each by itself: only ASCII prints there. */
+static void repr_text(struct buf *b, const struct pyvalue *v)
 {
+    const char *s = v->s;
+    size_t len = v->n;
     char quote = memchr(s, '\'', len) && !memchr(s, '"', len) ? '"' : '\'';
     buf_addch(b, quote);
     for (size_t i = 0, n; i < len; i += n) {
-        uint32_t c;
-        n = decode_wtf8(s + i, len - i, &c);
+        uint32_t c = (unsigned char)s[i];
+        n = v->kind == PY_BYTES ? 1 : decode_wtf8(s + i, len - i, &c);
         if (c == (unsigned char)quote || c == '\\') {
             buf_addch(b, '\\');
             buf_addch(b, (char)c);
         } else if (c == '\n' || c == '\r' || c == '\t') {
             buf_adds(b, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
-        } else if (printable(c)) {
+        } else if (printable(c) && (v->kind == PY_STR || c < 0x80)) {
             buf_add(b, s + i, n);
         } else {
             buf_addf(b, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
@@ -343,7 +346,7 @@ void py_repr(struct buf *b, const struct pyvalue *v)
         buf_addch(b, 'b');
         /* fall through */
     case PY_STR:
-        repr_str(b, v->s, v->n);
+        repr_text(b, v);
         return;
     case PY_LIST:
     case PY_TUPLE:

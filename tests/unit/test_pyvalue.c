@@ -110,6 +110,7 @@ static void literals_are_read(void **state)
         {"'a\nb'", NULL},
         {"'a\\\nb'", "'ab'"},
         {"b'7\\x32'", "b'72'"},
+        {"b'\\xc3\\xa9\\xEE\\x7f'", "b'\\xc3\\xa9\\xee\\x7f'"},
         {"b'\xc3\xa9'", NULL},
         {"'a' b'b'", NULL},
         {"f'x'", NULL},
