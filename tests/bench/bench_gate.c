@@ -214,9 +214,10 @@ static const struct {
     {"passing first", passing_first, false},
     {"most promising side (`gate_next`)", promising, false},
     {"the same, with earlier updates' outcomes", promising, true},
+    {"and only as far as is likely (`gate_wave`)", NULL, true},
 };
 
-/* Rollouts that a decision takes, arms by turns in waves. */
+/* Rollouts that a decision takes, arms by turns in waves. `order` NULL: in the gate's own. */
 static size_t cost(const struct table *t, order_fn *order, bool past, size_t wave)
 {
     struct gate_rules rules = GATE_RULES_DEFAULT;
@@ -230,6 +231,15 @@ static size_t cost(const struct table *t, order_fn *order, bool past, size_t wav
         memcpy(g.past, t->past, t->n * sizeof(*g.past));
     while (gate_update(&g) > 0) {
         size_t left = wave;
+        if (!order) {
+            struct gate_pick picks[ARMS * PROBES];
+            size_t got = gate_wave(&g, wave, picks);
+            for (size_t i = 0; i < got; i++)
+                g.arm[picks[i].arm].outcomes[picks[i].probe] =
+                    t->cand[picks[i].arm][picks[i].probe];
+            total += got;
+            continue;
+        }
         for (size_t k = 0; k < t->arms; k++)
             n[k] = g.arm[k].stop == GATE_RUNNING ? order(&g, k, list[k]) : 0;
         for (size_t turn = 0; turn < t->n; turn++)

@@ -515,6 +515,42 @@ static void next_begins_where_it_ends_soonest(void **state)
     gate_release(&g);
 }
 
+/* A wave asks an arm for what it will probably come to: a clean one for more than a new one, a
+ * doubtful one for less; for everything when nothing stops early. */
+static void a_wave_goes_as_far_as_is_likely(void **state)
+{
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    struct gate g;
+    struct gate_pick picks[72];
+    bool side[36];
+    size_t n, of[2] = {0};
+    (void)state;
+    for (size_t i = 0; i < 36; i++)
+        side[i] = i < 18;
+    assert_int_equal(gate_init(&g, &rules, side, 36, 2), 0);
+    for (size_t i = 0; i < 36; i++)
+        g.base[i] = side[i] ? OUTCOME_FAIL : OUTCOME_PASS;
+    gate_update(&g);
+    size_t fresh = gate_wave(&g, 72, picks);
+    assert_in_range(fresh, 2, 35);
+    assert_int_equal(gate_wave(&g, 3, picks), 3);
+
+    for (size_t i = 18; i < 28; i++)
+        g.arm[0].outcomes[i] = OUTCOME_PASS;
+    for (size_t i = 0; i < 15; i++) /* three more and it cannot get above 0 */
+        g.arm[1].outcomes[i] = OUTCOME_FAIL;
+    gate_update(&g);
+    n = gate_wave(&g, 72, picks);
+    for (size_t i = 0; i < n; i++)
+        of[picks[i].arm]++;
+    assert_in_range(of[0], fresh / 2 + 1, 26);
+    assert_in_range(of[1], 1, fresh / 2 - 1);
+
+    g.rules.early_stop = false;
+    assert_int_equal(gate_wave(&g, 72, picks), 26 + 21);
+    gate_release(&g);
+}
+
 static void coverage(void **state)
 {
     struct gate_rules rules = GATE_RULES_DEFAULT;
@@ -686,6 +722,7 @@ int main(void)
         cmocka_unit_test(stops_say_why),
         cmocka_unit_test(next_gives_every_probe_once),
         cmocka_unit_test(next_begins_where_it_ends_soonest),
+        cmocka_unit_test(a_wave_goes_as_far_as_is_likely),
         cmocka_unit_test(coverage),
         cmocka_unit_test(names),
         cmocka_unit_test(evidence_reads_well),
