@@ -61,7 +61,7 @@ help:
 	@echo 'make sanitize   the same tests under ASan and UBSan'
 	@echo 'make check      clang-format, cppcheck, documentation against the program'
 	@echo 'make bench      the measurements behind the figures in README.md'
-	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS (default 10)'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS (default 10) or FUZZ_RUNS inputs'
 	@echo 'make mutants    removes each check of the graders in turn; the tests must notice'
 	@echo 'make install    to PREFIX (default /usr/local), DESTDIR honoured'
 	@echo 'make clean      remove build/'
@@ -147,7 +147,10 @@ bench-run: $(B)/grasp $(BENCHES) $(EXAMPLES_C)
 check: all
 	@tests/check
 
+# FUZZ_RUNS=N instead of seconds: that many inputs each, the same ones every time.
 FUZZ_SECONDS ?= 10
+fuzz_long = $(if $(FUZZ_RUNS),-seed=1 -runs=$(FUZZ_RUNS) -timeout=60, \
+    -max_total_time=$(FUZZ_SECONDS) -timeout=10)
 fuzz: deps
 	@command -v clang >/dev/null || { echo 'fuzzing needs clang (Debian: apt-get install clang)' >&2; \
 	    exit 1; }
@@ -156,8 +159,8 @@ fuzz: deps
 fuzz-run: $(FUZZERS)
 	@for f in $(FUZZERS); do \
 	    name=$${f##*/}; corpus=tests/fuzz/corpus/$$name; grown=build/fuzz/corpus/$$name; \
-	    mkdir -p $$grown; [ -d "$$corpus" ] || corpus=; \
-	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
+	    $(if $(FUZZ_RUNS),grown=build/fuzz/fixed/$$name; rm -rf $$grown;) mkdir -p $$grown; [ -d "$$corpus" ] || corpus=; \
+	    $$f $(fuzz_long) -rss_limit_mb=2048 -print_final_stats=0 \
 	        -verbosity=0 -artifact_prefix=build/fuzz/ $$grown $$corpus >build/fuzz/log 2>&1 || \
 	        { tail -n 60 build/fuzz/log; exit 1; }; \
 	    echo "ok   $$name"; done
