@@ -147,9 +147,10 @@ bench-run: $(B)/grasp $(BENCHES) $(EXAMPLES_C)
 check: all
 	@tests/check
 
-# FUZZ_RUNS=N instead of seconds: that many inputs each, the same ones every time.
+# FUZZ_RUNS=N instead of seconds: that many inputs each, the same ones every time (where the system
+# lets a program be loaded at a fixed address).
 FUZZ_SECONDS ?= 10
-fuzz_long = $(if $(FUZZ_RUNS),-seed=1 -runs=$(FUZZ_RUNS) -timeout=60, \
+fuzz_long = $(if $(FUZZ_RUNS),-seed=1 -reload=0 -runs=$(FUZZ_RUNS) -timeout=60, \
     -max_total_time=$(FUZZ_SECONDS) -timeout=10)
 fuzz: deps
 	@command -v clang >/dev/null || { echo 'fuzzing needs clang (Debian: apt-get install clang)' >&2; \
@@ -157,10 +158,11 @@ fuzz: deps
 	@$(MAKE) --no-print-directory SAN=fuzz CC=clang fuzz-run
 
 fuzz-run: $(FUZZERS)
-	@for f in $(FUZZERS); do \
+	@fixed=; ! setarch -R true 2>/dev/null || fixed='setarch -R'; \
+	for f in $(FUZZERS); do \
 	    name=$${f##*/}; corpus=tests/fuzz/corpus/$$name; grown=build/fuzz/corpus/$$name; \
 	    $(if $(FUZZ_RUNS),grown=build/fuzz/fixed/$$name; rm -rf $$grown;) mkdir -p $$grown; [ -d "$$corpus" ] || corpus=; \
-	    $$f $(fuzz_long) -rss_limit_mb=2048 -print_final_stats=0 \
+	    $(if $(FUZZ_RUNS),$$fixed) $$f $(fuzz_long) -rss_limit_mb=2048 -print_final_stats=0 \
 	        -verbosity=0 -artifact_prefix=build/fuzz/ $$grown $$corpus >build/fuzz/log 2>&1 || \
 	        { tail -n 60 build/fuzz/log; exit 1; }; \
 	    echo "ok   $$name"; done
