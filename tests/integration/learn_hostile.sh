@@ -210,6 +210,28 @@ is "ends as the run that never stopped" "$(command git -C lint rev-parse 'HEAD^{
     "$(command git -C whole rev-parse 'HEAD^{tree}')"
 is "no classify was paid for twice" "$(grep -c . ep.log | tr -d ' ')" 4
 
+# --- ctrl-C: what is in flight is waited for, kept, and not asked again
+"$GRASP" model serve --port 0 --latency-ms 300 >served 2>&1 & served=$! BG="$BG $!"
+wait_line served "listening on"
+cat >slow.sh <<END
+exec env --default-signal=INT "$GRASP" learn $C --library drained --run drainrun \
+    --set cycle.epochs=1 --set cycle.update_every=96 --set cycle.grpo_k=2 --set data.test= \
+    --set cycle.batch_concurrency=64 --set model.kind=openai \
+    --set model.base_url=$(sed -n 's/^listening on //p' served)
+END
+sh slow.sh >out 2>err & pid=$!
+i=0 # some have been answered: the next ones are on their way
+until [ "$(stat -c %s drainrun/journal/tail 2>/dev/null || echo 0)" -gt 16 ] || [ $i -gt 400 ]; do
+    i=$((i + 1)); sleep 0.05
+done
+kill -INT $pid; wait $pid
+is "ctrl-C with calls in flight: exit" $? 3
+has "says that it waits for them" err "calls in flight; ctrl-C does not"
+exits "the same again" 0 sh slow.sh
+kill $served; wait $served
+is "every call was asked for once" "$(sed -n 's/^\([0-9]*\) calls answered.*/\1/p' served)" \
+    "$("$GRASP" journal stat drainrun/journal --json | jq .entries)"
+
 # --- the process list
 serve '=hang'
 "$GRASP" eval $C --split dev -q --set model.kind=openai --set "model.base_url=$URL" \
@@ -250,14 +272,14 @@ refuse "an edited library" dirty "${f#dirty/}"
 echo text >file
 refuse "a file" file "file"
 serve '=hang'
-"$GRASP" learn $C --library lib2 --run r21 -q --set model.kind=openai --set "model.base_url=$URL" \
-    >out 2>err & pid=$!
+"$GRASP" learn $C --library lib2 --run r21 --set model.kind=openai --set "model.base_url=$URL" \
+    >out 2>first.err & pid=$!
 wait_line ep.log "hang:"
 exits "a library in use by another run" 1 "$GRASP" learn $C --library lib2 --run r22 -q
 has "is said" err "lib2"
 exits "a run directory in use" 1 "$GRASP" learn $C --library lib3 --run r21 -q
-kill -TERM $pid; wait $pid
-is "the first one stops cleanly" $? 3
+kill -TERM $pid; wait_line first.err "calls in flight; ctrl-C does not" && kill -TERM $pid; wait $pid
+is "the first one stops cleanly, at once when told twice" $? 3
 
 # --- another configuration in the same run directory
 exits "val with tasks of dev" 0 "$GRASP" learn $C --library shared --run sharedrun -q \
