@@ -169,6 +169,9 @@ enum trace_detail {
 };
 json_t *prompt_trace(const struct learn *l, const struct rollout *r, enum trace_detail detail,
                      const json_t *labels, const json_t *notes);
+/* {api, response_format}: what the agent was told about its actions in a world other than FHIR,
+ * whose actions the templates know: NULL. */
+json_t *prompt_world(const struct learn *l, const struct rollout *r);
 json_t *prompt_library(const struct skill_set *set);
 json_t *prompt_skills(const struct learn *l);
 json_t *prompt_rejected(const struct learn *l);

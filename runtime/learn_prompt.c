@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/learn.h"
 
@@ -102,6 +103,32 @@ json_t *prompt_trace(const struct learn *l, const struct rollout *r, enum trace_
         if (note)
             json_object_set_new(v, "diagnosis", one_line(json_string_value(note), 600));
     }
+    return v;
+}
+
+json_t *prompt_world(const struct learn *l, const struct rollout *r)
+{
+    enum { CHARS = 4000 };
+    json_t *first = NULL, *v = NULL;
+    struct buf api = BUF_INIT, format = BUF_INIT;
+    if (l->c->env.kind != ENV_EXEC || !r->chat.n)
+        return NULL;
+    if (json_parse(&first, r->chat.v[0].text, r->chat.v[0].len, "first message") < 0) {
+        err_clear();
+        return NULL;
+    }
+    json_t *told = json_object_get(first, "response_format");
+    buf_add_json_value(&api, json_object_get(first, "api"));
+    if (json_is_string(told))
+        buf_adds(&format, json_string_value(told));
+    else
+        buf_add_json_value(&format, told);
+    if (buf_check(&api) == 0 && buf_check(&format) == 0)
+        v = json_pack("{s:o, s:o}", "api", one_line(api.ptr, CHARS), "response_format",
+                      one_line(format.ptr, CHARS));
+    buf_release(&api);
+    buf_release(&format);
+    json_decref(first);
     return v;
 }
 

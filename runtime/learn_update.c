@@ -96,6 +96,17 @@ static bool label_ok(const char *s)
     return n > 0 && n <= 80;
 }
 
+/* In a world of the user's own, the writer reads what the agent is told about it. */
+static json_t *with_world(const struct update *u, json_t *data)
+{
+    json_t *world = NULL;
+    for (size_t i = 0; i < u->batch->n && !world; i++)
+        world = prompt_world(u->l, result(u, i));
+    if (world)
+        json_object_set_new(data, "world", world);
+    return data;
+}
+
 static int classify(struct update *u)
 {
     struct learn *l = u->l;
@@ -106,7 +117,8 @@ static int classify(struct update *u)
         json_t *data = json_pack(
             "{s:i, s:o, s:o}", "attempt", attempt, "known_labels", known_labels(l), "tasks",
             failures_json(u, attempt == 1 ? TRACE_CLASSIFY : TRACE_CLASSIFY_AGAIN));
-        int rc = ask_object(l, PHASE_CLASSIFY, "classify", data, attempt - 1, &reply);
+        int rc =
+            ask_object(l, PHASE_CLASSIFY, "classify", with_world(u, data), attempt - 1, &reply);
         if (rc < 0)
             return rc;
         labels = json_object_get(reply, "labels");
@@ -237,14 +249,15 @@ static json_t *propose_data(struct update *u, const struct fail_group *g)
                 to, prompt_trace(l, r, other ? TRACE_LINE : TRACE_PROPOSE, u->labels, u->notes));
     }
     json_t *about = json_object_get(l->labels, g->label);
-    return json_pack("{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}, s:o, s:o, s:o}", "skills",
-                     prompt_skills(l), "places_left",
-                     (int)(rules.capacity > l->set.n ? rules.capacity - l->set.n : 0), "max_edits",
-                     (int)rules.max_edits, "pair",
-                     rules.capacity <= l->set.n + 2 && !rules.append_only, "append_only",
-                     (int)rules.append_only, "rejected", prompt_rejected(l), "group", "label",
-                     g->label, "description", about ? json_string_value(about) : "", "tasks", tasks,
-                     "passing", passing, "others", others);
+    json_t *data = json_pack(
+        "{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}, s:o, s:o, s:o}", "skills", prompt_skills(l),
+        "places_left", (int)(rules.capacity > l->set.n ? rules.capacity - l->set.n : 0),
+        "max_edits", (int)rules.max_edits, "pair",
+        rules.capacity <= l->set.n + 2 && !rules.append_only, "append_only", (int)rules.append_only,
+        "rejected", prompt_rejected(l), "group", "label", g->label, "description",
+        about ? json_string_value(about) : "", "tasks", tasks, "passing", passing, "others",
+        others);
+    return with_world(u, data);
 }
 
 static void refused(void *arg, enum edit_refusal why, const char *detail)

@@ -35,10 +35,29 @@ resumes() { # NAME CONFIG OPTION...
         "$(git -C "$T/$name-lib2" rev-parse 'best^{tree}')" "$(git -C "$T/$name-lib" rev-parse 'best^{tree}')"
 }
 
+# What a writer is asked speaks of this world's actions, not of FHIR's.
+writer_reads() { # NAME CONFIG TEXT OPTION...
+    name=$1 config=$2 text=$3; shift 3
+    printf '[]' >nothing
+    ENDPOINT_KEEP=$T/$name.requests "$GRASP_BUILD/tools/endpoint" '=say:nothing' >ep.log 2>&1 &
+    endpoint=$!; BG="$BG $!"
+    wait_line ep.log 'listening on' || return 1
+    exits "$name: a writer that proposes nothing" 0 "$GRASP" learn "$config" --library "$T/$name-lib4" \
+        --run "$T/$name-run4" -q --set cycle.epochs=1 --set writer.kind=openai --set writer.name=w \
+        --set "writer.base_url=$(sed -n 's/^listening on //p' ep.log)" "$@"
+    kill $endpoint
+    for phase in classify propose; do
+        grep -a "# Phase: $phase" "$name.requests" >asked
+        has "$name: $phase quotes what the agent is told" asked "$text"
+        is "$name: $phase does not speak of FHIR's" "$(grep -acE 'GET|POST|FINISH' asked)" 0
+    done
+}
+
 if [ -x "$C_WORLD" ]; then
     set -- --set "env.command=[\"$C_WORLD\"]"
     learns c "$ROOT/examples/exec-c/grasp.yaml" "$@"
     resumes c "$ROOT/examples/exec-c/grasp.yaml" "$@"
+    writer_reads c "$ROOT/examples/exec-c/grasp.yaml" 'exactly one action, a JSON object' "$@"
     # Each process ends in the middle of things, and what was lost with it is begun again.
     exits 'c: a run whose processes end all the time' 0 "$GRASP" learn "$ROOT/examples/exec-c/grasp.yaml" \
         --library "$T/c-lib3" --run "$T/c-run3" \
@@ -53,6 +72,7 @@ fi
 if command -v python3 >/dev/null; then
     learns python "$ROOT/examples/exec-python/grasp.yaml"
     resumes python "$ROOT/examples/exec-python/grasp.yaml"
+    writer_reads python "$ROOT/examples/exec-python/grasp.yaml" 'LOOKUP item, or, once'
     # The requests that the protocol's page shows, as a conversation with the world it belongs to.
     sed -n 's/^    > //p' "$ROOT/examples/exec-python/README.md" >asked
     python3 "$ROOT/examples/exec-python/world.py" <asked >answered
