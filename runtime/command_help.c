@@ -130,6 +130,8 @@ void help_man(FILE *out)
     fputs(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 stopped by a signal, a budget or an "
           "outage: the same command goes on.\n"
           ".SH ENVIRONMENT\n.TP\n.B GRASP_BACKEND\nthe model kind, before the configuration's\n"
+          ".TP\n.B CURL_CA_BUNDLE, SSL_CERT_FILE\na file of certificate authorities for https "
+          "endpoints, in place of the system's\n"
           ".TP\n.B SOURCE_DATE_EPOCH\nthe time stamp of commits, in seconds\n",
           out);
 }

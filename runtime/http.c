@@ -392,8 +392,10 @@ static void set_options(struct transfer *t, const struct http_request *rq)
     if (tls) {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L); /* a stream rather than a connection */
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, rq->no_verify ? 0L : 1L);
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, rq->no_verify ? 0L : 2L);
+        const char *ca = getenv("CURL_CA_BUNDLE"); /* the names that other clients know */
+        ca = ca && *ca ? ca : getenv("SSL_CERT_FILE");
+        if (ca && *ca)
+            curl_easy_setopt(e, CURLOPT_CAINFO, ca);
     } else {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(e, CURLOPT_PROXY, "");

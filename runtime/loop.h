@@ -55,7 +55,6 @@ struct http_request {
     int64_t timeout_ns;         /* whole transfer; 0: 600 s */
     int64_t connect_timeout_ns; /* 0: 10 s */
     size_t max_body;            /* a longer reply is cut off as HTTP_TOO_LARGE; 0: 16 MiB */
-    bool no_verify;             /* TLS of test servers */
 };
 enum http_result { HTTP_OK, HTTP_CONNECT, HTTP_TIMEOUT, HTTP_CUT, HTTP_TOO_LARGE, HTTP_BAD };
 struct http_reply {
@@ -69,6 +68,8 @@ struct http_reply {
 };
 typedef void (*http_fn)(const struct http_reply *reply, void *arg);
 /* Redirects are never followed; only http and https; the environment's proxies apply to https only.
+ * Certificates are checked against the system's authorities, or those in the file that
+ * CURL_CA_BUNDLE, else SSL_CERT_FILE, names.
  * The callback comes from loop_turn, exactly once, unless http_cancel was called. Returns an id, 0
  * when it could not be started (message set). */
 uint64_t http_start(struct loop *loop, const struct http_request *request, http_fn fn, void *arg);
