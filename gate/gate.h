@@ -128,8 +128,8 @@ size_t gate_update(struct gate *g);
  * known now (as of the last gate_update), at most `max` into `out`; 0 when the arm is done. Probes
  * in flight are among them; those that the baseline could not score are not wanted. */
 size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out);
-/* The next wave: up to `max` probes over all running arms, a few at a time by turns, of each no more
- * than it will probably come to before it ends. Measure a whole wave, enter its outcomes,
+/* The next wave: up to `max` probes over all running arms, a few at a time by turns, of each no
+ * more than it will probably come to before it ends. Measure a whole wave, enter its outcomes,
  * gate_update, next wave: then what is measured does not depend on who answered first. Smaller
  * waves measure less and take longer. */
 struct gate_pick {

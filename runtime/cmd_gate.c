@@ -93,7 +93,7 @@ static int measure(struct null_run *n, int rounds)
     const struct task_set *dev;
     int rc = session_split(n->s, SPLIT_DEV, &dev);
     if (rc == 0)
-        panel_plan(n->s, "null gate", dev->n + a_round * (size_t)rounds);
+        panel_plan(n->s, "null gate", dev->n + a_round * (size_t)rounds, false);
     if (rc == 0)
         rc = panel_measure(&n->panel, n->s, n->view, PANEL_DRAW_DEV);
     for (int i = 0; rc == 0 && i < rounds; i++) {

@@ -183,7 +183,7 @@ static int regate(struct session *s, struct executor *e, const struct transfer *
 /* What an executor costs at most; regating: dev, the probes with the library, and in every round
  * without each skill that is left. */
 static int plan(struct session *s, const struct executor *e, const struct transfer *t,
-                bool regating)
+                bool regating, bool alone)
 {
     size_t n = t->skills, probes = (size_t)(s->config->cycle.grpo_eval_n * s->config->gate.repeats);
     size_t rollouts = 0;
@@ -195,7 +195,7 @@ static int plan(struct session *s, const struct executor *e, const struct transf
     if (rc == 0 && regating && (rc = session_split(s, SPLIT_DEV, &tasks)) == 0)
         rollouts += tasks->n + probes * (1 + n * (n + 1) / 2);
     if (rc == 0)
-        panel_plan(s, e->target.text, rollouts);
+        panel_plan(s, e->target.text, rollouts, alone);
     return rc;
 }
 
@@ -205,6 +205,7 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     struct session s = {0};
     struct session_options o = *base;
     struct skills_view *views[TRANSFER_ARMS] = {0};
+    bool dry = arg_flag(a, "dry-run");
     const char **sets = calloc(base->n_sets + e->target.sets.n + 1, sizeof(*sets));
     int rc = sets ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     /* the model goes first: --set may still say more about it */
@@ -227,12 +228,12 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
             rc = err_set(GRASP_ENOMEM, "out of memory");
     }
     if (rc == 0)
-        rc = plan(&s, e, t, arg_flag(a, "regate"));
-    if (rc == 0)
+        rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
+    if (rc == 0 && !dry)
         rc = score_arms(&s, e, t, ARM_BASELINE, ARM_LIBRARY, views, arg_str(a, "out"));
-    if (rc == 0 && arg_flag(a, "regate"))
+    if (rc == 0 && !dry && arg_flag(a, "regate"))
         rc = regate(&s, e, t, arg_str(a, "branch"), arg_str(a, "out"));
-    e->done = rc == 0;
+    e->done = rc == 0 && !dry;
     if (s.accounts)
         accounts_counts(s.accounts, MODEL_PHASES, &spent->counts);
     session_close(&s);
@@ -302,7 +303,7 @@ static int run(const struct args *a)
         rc = open_frozen(&t, &f);
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
         rc = measure(&t.v[i], &t, &f, &o, a, &spent);
-        done += rc == 0;
+        done += t.v[i].done;
     }
     if (rc < 0 && done) /* what it was outlives the table of what is there */
         why = str_dup(err_msg());
@@ -343,6 +344,7 @@ const struct command cmd_transfer = {
             {"out", 'o', "DIR", "write transfer.json and MODEL/SPLIT/{baseline,library,pruned}_*",
              NULL},
             {"json", 0, NULL, "the tables as JSON", NULL},
+            {"dry-run", 'n', NULL, "print the plan and stop", NULL},
             SESSION_OPTIONS,
             {0}},
     .details =

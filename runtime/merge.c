@@ -324,7 +324,8 @@ int merge(struct session *s, const struct merge_options *o, struct merge_report 
                    dev->n +
                        theirs.n *
                            (size_t)(2 * s->config->cycle.grpo_eval_n * s->config->gate.repeats) *
-                           (s->config->gate.confirm ? 2 : 1));
+                           (s->config->gate.confirm ? 2 : 1),
+                   false);
     if (rc == 0)
         rc = panel_measure(&m.panel, s, m.view, PANEL_DRAW_DEV);
     for (size_t i = 0; rc == 0 && i < theirs.n; i++)

@@ -1,6 +1,7 @@
 /* panel.c - dev as a jury: measured, probe sets drawn from it. */
 #include "runtime/panel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/base/err.h"
@@ -90,11 +91,16 @@ int panel_covered(const struct gate *g, const char *what)
     return 0;
 }
 
-void panel_plan(const struct session *s, const char *what, size_t rollouts)
+void panel_plan(const struct session *s, const char *what, size_t rollouts, bool alone)
 {
-    log_info("%s: at most %zu rollouts, %zu calls%s", what, rollouts,
+    char text[200];
+    snprintf(text, sizeof(text), "%.80s: at most %zu rollouts, %zu calls%s", what, rollouts,
              rollouts * (size_t)s->config->cycle.max_rounds,
              s->journal ? ", those in the journal free" : "");
+    if (alone)
+        puts(text);
+    else
+        log_info("%s", text);
 }
 
 void panel_run_id(const struct session *s, const char *name, const char *const *texts, char *out,

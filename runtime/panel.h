@@ -39,8 +39,9 @@ struct arms panel_arms(struct session *s, const struct probe_set *probes, int dr
 int panel_baseline(const struct arms *arms, struct skills_view *view, enum outcome *outcomes);
 /* GRASP_EOUTAGE naming `what` when an arm has too few scored probes for a decision. */
 int panel_covered(const struct gate *g, const char *what);
-/* Says on standard error what the work can cost at most (DESIGN.md D11). */
-void panel_plan(const struct session *s, const char *what, size_t rollouts);
+/* Says what the work can cost at most (DESIGN.md D11): on standard error, or, when nothing but the
+ * plan is wanted, on standard output. */
+void panel_plan(const struct session *s, const char *what, size_t rollouts, bool alone);
 /* "run" ids: NAME and a hash of the configuration and of what else decides ("texts", NULL at the
  * end), so that the same work has the same id when it is done again. */
 void panel_run_id(const struct session *s, const char *name, const char *const *texts, char *out,

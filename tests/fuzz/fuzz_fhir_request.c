@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
     static struct fhir_store *store; /* one for all inputs: writes go to an overlay */
-    json_object_seed(1); /* an input takes the same way every time */
+    json_object_seed(1);             /* an input takes the same way every time */
     if (!store)
         store = small_store();
     if (size < 1)

@@ -40,6 +40,17 @@ is "the baseline is eval's" "$(jq -S .executors[0].splits.id_test.baseline stron
 is "with the library is eval's" "$(jq -S .executors[0].splits.id_test.library strong.json)" \
     "$(jq -S .id_test with.json)"
 
+# --- a dry run: the plan, and nothing else
+"$GRASP" model serve --port 0 >served 2>&1 & served=$! BG="$BG $!"
+wait_line served 'listening on'
+exits "a dry run" 0 "$GRASP" transfer $C --library strong --at v1 --to other --dry-run --regate -q \
+    --out dry --set model.kind=openai --set "model.base_url=$(sed -n 's/^listening on //p' served)"
+kill $served; wait $served
+has "says what it would cost at most" out 'other: at most '
+is "in one line" "$(wc -l <out | tr -d ' ')" 1
+has "and asks nobody" served '0 calls answered'
+if [ -e dry ]; then not_ok "writes nothing"; else ok "writes nothing"; fi
+
 # --- weak to strong, regated
 REGATE="$GRASP transfer $C --at v1 --to simulated:weak --to simulated:strong --regate"
 exits "regate" 0 $REGATE --library weak --journal journal --out tables
