@@ -470,15 +470,43 @@ static const char *provenance_value(const struct skill *s, size_t i)
     return v;
 }
 
+static bool has_provenance(const struct skill *s)
+{
+    for (size_t i = 0; i < PROVENANCE_KEYS; i++)
+        if (provenance_value(s, i))
+            return true;
+    for (size_t i = 0; i < s->keys.n; i++)
+        if (str_starts(s->keys.v[i], "flat-provenance."))
+            return true;
+    return false;
+}
+
+/* A key is written once, whatever the metadata says. */
+static bool written_already(const struct skill *s, const char *prefix, const char *key)
+{
+    static const char *const always[] = {"description", "name", "tags", "version"};
+    bool top = strcmp(prefix, "flat-top.") == 0;
+    for (size_t i = 0; top && i < sizeof(always) / sizeof(*always); i++)
+        if (strcmp(key, always[i]) == 0)
+            return true;
+    for (size_t i = 0; !top && i < PROVENANCE_KEYS; i++)
+        if (strcmp(key, provenance_keys[i].key) == 0 && provenance_value(s, i))
+            return true;
+    return top && ((strcmp(key, "license") == 0 && s->license) ||
+                   (strcmp(key, "provenance") == 0 && has_provenance(s)));
+}
+
+static void emit_others(yaml_emitter_t *y, const struct skill *s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    for (size_t i = 0; i < s->keys.n; i++)
+        if (str_starts(s->keys.v[i], prefix) && !written_already(s, prefix, s->keys.v[i] + n))
+            emit_pair(y, s->keys.v[i] + n, s->values.v[i]);
+}
+
 static void emit_provenance(yaml_emitter_t *y, const struct skill *s)
 {
-    static const char other[] = "flat-provenance.";
-    size_t n = 0;
-    for (size_t i = 0; i < PROVENANCE_KEYS; i++)
-        n += provenance_value(s, i) != NULL;
-    for (size_t i = 0; i < s->keys.n; i++)
-        n += str_starts(s->keys.v[i], other);
-    if (!n)
+    if (!has_provenance(s))
         return;
     emit_text(y, "provenance", false);
     emit_map(y, true);
@@ -489,9 +517,7 @@ static void emit_provenance(yaml_emitter_t *y, const struct skill *s)
         else if (v)
             emit_pair(y, provenance_keys[i].key, v);
     }
-    for (size_t i = 0; i < s->keys.n; i++)
-        if (str_starts(s->keys.v[i], other))
-            emit_pair(y, s->keys.v[i] + sizeof(other) - 1, s->values.v[i]);
+    emit_others(y, s, "flat-provenance.");
     emit_map(y, false);
 }
 
@@ -514,7 +540,6 @@ char *flat_name(const struct skill *s)
 
 static void emit_front(yaml_emitter_t *y, const struct skill *s, const char *name)
 {
-    static const char other[] = "flat-top.";
     const char *description = skill_meta(s, "flat-description");
     char version[16];
     snprintf(version, sizeof(version), "%d", s->version);
@@ -527,9 +552,7 @@ static void emit_front(yaml_emitter_t *y, const struct skill *s, const char *nam
     emit_provenance(y, s);
     emit_list(y, "tags", &s->tags);
     emit_pair(y, "version", version);
-    for (size_t i = 0; i < s->keys.n; i++)
-        if (str_starts(s->keys.v[i], other))
-            emit_pair(y, s->keys.v[i] + sizeof(other) - 1, s->values.v[i]);
+    emit_others(y, s, "flat-top.");
     emit_map(y, false);
 }
 

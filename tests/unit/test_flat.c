@@ -141,6 +141,42 @@ static void odd_files(void **state)
     }
 }
 
+static size_t lines_with(const char *text, const char *word)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, word)); p += strlen(word))
+        n++;
+    return n;
+}
+
+/* Metadata may name any key as one that a flat file had. */
+static void no_key_is_written_twice(void **state)
+{
+    (void)state;
+    struct skill s, again;
+    struct buf out = BUF_INIT;
+    assert_int_equal(parse(&s,
+                           "---\nname: a\ndescription: d\nlicense: MIT\nmetadata:\n  epoch: '1'\n"
+                           "  flat-top.version: '3'\n  flat-top.name: b\n  flat-top.license: x\n"
+                           "  flat-top.provenance: none\n  flat-provenance.epoch: '7'\n---\nb",
+                           NULL),
+                     0);
+    flat_render(&s, &out);
+    assert_int_equal(lines_with(out.ptr, "version:"), 1);
+    assert_int_equal(lines_with(out.ptr, "name:"), 1);
+    assert_int_equal(lines_with(out.ptr, "license: MIT"), 1);
+    assert_int_equal(lines_with(out.ptr, "license:"), 1);
+    assert_int_equal(lines_with(out.ptr, "provenance:"), 1);
+    assert_int_equal(lines_with(out.ptr, "epoch: 1"), 1);
+    assert_int_equal(lines_with(out.ptr, "epoch:"), 1);
+    assert_int_equal(flat_parse(&again, out.ptr, out.len, "again.md", NULL), 0);
+    assert_int_equal(again.version, 1);
+    assert_string_equal(again.name, "a");
+    skill_release(&again);
+    skill_release(&s);
+    buf_release(&out);
+}
+
 static void our_own_exported(void **state)
 {
     (void)state;
@@ -294,9 +330,13 @@ static void released_libraries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_files),          cmocka_unit_test(odd_files),
-        cmocka_unit_test(our_own_exported),   cmocka_unit_test(directories),
-        cmocka_unit_test(written_for_others), cmocka_unit_test(released_libraries),
+        cmocka_unit_test(own_files),
+        cmocka_unit_test(odd_files),
+        cmocka_unit_test(no_key_is_written_twice),
+        cmocka_unit_test(our_own_exported),
+        cmocka_unit_test(directories),
+        cmocka_unit_test(written_for_others),
+        cmocka_unit_test(released_libraries),
     };
     return cmocka_run_group_tests_name("flat", tests, NULL, NULL);
 }
