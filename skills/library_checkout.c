@@ -158,20 +158,6 @@ int library_checkout_check(struct library *lib, const git_oid *from, const git_o
     return rc;
 }
 
-static int write_fd(int fd, const void *bytes, size_t len)
-{
-    for (const char *p = bytes; len;) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Replaces `path` by rename. The temporary file is in the git directory, where it is in nobody's
  * way if we are killed, and always the same one: we have the lock. */
 static int replace_file(struct library *lib, const char *path, const void *bytes, size_t len,
@@ -187,7 +173,7 @@ static int replace_file(struct library *lib, const char *path, const void *bytes
         rc = err_set_errno(GRASP_EIO, "cannot create '%s'", tmp);
         goto out;
     }
-    if (write_fd(fd, bytes, len) < 0 || fsync(fd) < 0)
+    if (fs_write_all(fd, bytes, len) < 0 || fsync(fd) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
     if (close(fd) < 0 && rc == 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);

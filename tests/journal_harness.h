@@ -19,13 +19,6 @@
 #include "runtime/base/json.h"
 #include "runtime/journal_private.h"
 
-#define works(call)                                                                                \
-    do {                                                                                           \
-        int rc_ = (call);                                                                          \
-        if (rc_ < 0)                                                                               \
-            fail_msg("%s: %d %s", #call, rc_, err_msg());                                          \
-    } while (0)
-
 /* A model that answers on demand: "answer N to TEXT", N counting the calls that reached it. */
 struct fake {
     struct model m;

@@ -29,13 +29,6 @@
 #include "runtime/base/log.h"
 #include "runtime/learn.h"
 
-#define works(call)                                                                                \
-    do {                                                                                           \
-        int rc_ = (call);                                                                          \
-        if (rc_ < 0)                                                                               \
-            fail_msg("%s: %d %s", #call, rc_, err_msg());                                          \
-    } while (0)
-
 /* A rollout, as the model is asked for its only turn. */
 struct asking {
     enum model_phase phase;

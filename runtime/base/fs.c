@@ -45,9 +45,9 @@ int fs_read(const char *path, struct buf *out)
     return rc;
 }
 
-static int write_all(int fd, const char *p, size_t len)
+int fs_write_all(int fd, const void *bytes, size_t len)
 {
-    while (len) {
+    for (const char *p = bytes; len;) {
         ssize_t n = write(fd, p, len);
         if (n < 0 && errno == EINTR)
             continue;
@@ -76,7 +76,7 @@ int fs_out_open(struct fs_out *o, const char *path)
 static int flush(struct fs_out *o)
 {
     int rc = buf_check(&o->pending);
-    if (rc == 0 && write_all(o->fd, o->pending.ptr, o->pending.len) < 0)
+    if (rc == 0 && fs_write_all(o->fd, o->pending.ptr, o->pending.len) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
     buf_reset(&o->pending);
     return rc;
@@ -112,7 +112,7 @@ int fs_write(const char *path, const void *bytes, size_t len)
     int rc = fs_out_open(&o, path);
     if (rc < 0)
         return rc;
-    if (write_all(o.fd, bytes, len) < 0)
+    if (fs_write_all(o.fd, bytes, len) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
     return fs_out_close(&o, rc);
 }

@@ -22,6 +22,8 @@ struct fs_out {
 int fs_out_open(struct fs_out *o, const char *path);
 int fs_out_add(struct fs_out *o, const void *bytes, size_t len);
 int fs_out_close(struct fs_out *o, int rc);
+/* All of it to a descriptor. -1 with errno. */
+int fs_write_all(int fd, const void *bytes, size_t len);
 /* Takes away what a process that was killed in fs_write left anywhere below `dir`. Nobody else
  * writes there meanwhile. */
 void fs_remove_temporary(const char *dir);

@@ -82,13 +82,6 @@ __attribute__((format(printf, 2, 3))) static char *sh(const struct place *p, con
         assert_non_null(got_);                                                                     \
         free(got_);                                                                                \
     } while (0)
-#define works(call)                                                                                \
-    do {                                                                                           \
-        int rc_ = (call);                                                                          \
-        if (rc_ < 0)                                                                               \
-            fail_msg("%s: %d %s", #call, rc_, err_msg());                                          \
-    } while (0)
-
 static void put(struct skill_set *set, const char *name, const char *body)
 {
     struct skill s;
