@@ -113,7 +113,7 @@ has "its file is named" err agents/none.yaml
 exits "a preset outside" 2 "$GRASP" transfer $C --library weak --to preset:../grasp
 exits "one twice" 2 "$GRASP" transfer $C --library weak --to preset:small --to small
 exits "to nobody" 2 "$GRASP" transfer $C --library weak
-git -C weak tag -a -m "$(git -C weak tag -l --format='%(contents)' v1)" forged HEAD~1
+git -C weak -c user.name=t -c user.email=t@example.org tag -a -m "$(git -C weak tag -l --format='%(contents)' v1)" forged HEAD~1
 exits "a tag that leads elsewhere" 1 "$GRASP" transfer $C --library weak --at forged --to small
 has "than its manifest says" err "tag 'forged'"
 git -C weak tag -d forged >/dev/null
