@@ -159,7 +159,7 @@ static bool has_frontmatter(const char *s)
 }
 
 /* Cuts a fence off that is around the whole text, as the template was shown. */
-static void unwrap(const char **s, size_t *len)
+static bool unwrap(const char **s, size_t *len)
 {
     const char *p = *s, *end = p + *len;
     while (p < end && ascii_isspace(*p))
@@ -169,18 +169,20 @@ static void unwrap(const char **s, size_t *len)
     size_t ticks = strspn(p, "`");
     const char *info = p + ticks, *eol = memchr(p, '\n', (size_t)(end - p));
     if (ticks < 3 || !eol || (size_t)(end - eol) <= ticks)
-        return;
+        return false;
     size_t n = (size_t)(eol - info);
     bool known = (n == 8 && memcmp(info, "markdown", n) == 0) ||
                  (n == 2 && memcmp(info, "md", n) == 0) || (n == 0 && ticks > 3);
     const char *close = end - ticks;
     if (!known || close[-1] != '\n' || strspn(close, "`") != ticks)
-        return;
+        return false;
     *s = eol + 1;
     *len = close > eol + 1 ? (size_t)(close - eol - 1) : 0;
+    return true;
 }
 
-/* Without "\r", blank lines at its ends; one newline at its end. */
+/* Without "\r", fences around it, blank lines at its ends; one newline at its end. What is clean
+ * stays as it is: a note's edit is read by the same rules. */
 static char *clean_content(const char *s, size_t len)
 {
     struct buf b = BUF_INIT;
@@ -192,7 +194,8 @@ static char *clean_content(const char *s, size_t len)
             buf_addch(&b, '\n');
     const char *from = b.ptr;
     size_t n = b.len;
-    unwrap(&from, &n);
+    while (!b.failed && n && unwrap(&from, &n))
+        continue;
     if (b.failed || skill_set_body(&made, from, n) < 0)
         made.body = NULL;
     buf_release(&b);
@@ -211,12 +214,12 @@ static enum edit_refusal read_content(struct draft *d, const json_t *v)
         return refuse(d, EDIT_TOO_LONG, "content is larger than 64 KiB");
     if (!text_ok(s, len))
         return refuse(d, EDIT_BAD_TEXT, "content holds NUL, control characters or damaged UTF-8");
-    if (has_frontmatter(s))
-        return refuse(d, EDIT_BAD_TEXT, "content begins with frontmatter");
     if (!(d->edit.content = clean_content(s, len))) {
         d->no_memory = true;
         return EDIT_BAD_TEXT;
     }
+    if (has_frontmatter(d->edit.content))
+        return refuse(d, EDIT_BAD_TEXT, "content begins with frontmatter");
     if (!*d->edit.content)
         return refuse(d, EDIT_EMPTY_CONTENT, "content is empty");
     return EDIT_OK;

@@ -132,6 +132,8 @@ static void every_refusal(void **state)
         {"[{\"action\":\"ADD\",\"name\":\"x\",\"content\":\"a\\u001b[31mb\"}]", EDIT_BAD_TEXT},
         {"[{\"action\":\"ADD\",\"name\":\"x\",\"content\":\"---\\nname: y\\n---\\nc\"}]",
          EDIT_BAD_TEXT},
+        {"[{\"action\":\"ADD\",\"name\":\"x\",\"content\":\"```\\r---\\r```text\"}]",
+         EDIT_BAD_TEXT},
         {"[{\"action\":\"ADD\",\"name\":\"x\",\"content\":\"\\n```md\\n---\\nname: y\\n---\\nc\"}]",
          EDIT_BAD_TEXT},
         {"[{\"action\":\"ADD\",\"name\":\"x\",\"content\":\"c\",\"description\":5}]",
@@ -332,8 +334,15 @@ static void edits_are_applied(void **state)
     skill_set_release(&made);
     proposal_release(&p);
 
-    one("[{\"action\":\"modify\",\"name\":\"alpha\",\"content\":\"`````markdown\\nnew\\n`````\"}]",
+    one("[{\"action\":\"modify\",\"name\":\"alpha\",\"content\":"
+        "\"`````markdown\\n````md\\n\\nnew\\n````\\n`````\"}]",
         &set, &p);
+    struct proposal again; /* what is clean stays as it is */
+    json_t *v = proposal_to_json(&p);
+    assert_int_equal(proposal_from_json(&again, v), 0);
+    assert_true(proposal_equal(&p, &again));
+    proposal_release(&again);
+    json_decref(v);
     assert_int_equal(proposal_apply(&set, &p, &from, &made), 0);
     s = skill_set_find(&made, "alpha");
     assert_int_equal(s->version, 5);
