@@ -309,9 +309,9 @@ void sim_propose(struct sim_prompt *p)
         e = remove_of(drop ? drop : &p->skills[(size_t)(shape * 3 * (double)p->n_skills)]);
     } else if (m != MECH_UNCLEAR) {
         e = improve(p, m,
-                    shape < 0.53   ? KIND_GOOD
-                    : shape < 0.62 ? KIND_DRAFT
-                    : shape < 0.71 ? KIND_NARROW
+                    shape < 0.60   ? KIND_GOOD
+                    : shape < 0.68 ? KIND_DRAFT
+                    : shape < 0.75 ? KIND_NARROW
                                    : KIND_BROAD);
     }
     bool adds = e && strcmp(json_str_at(e, "action", ""), "ADD") == 0;
