@@ -1,41 +1,10 @@
 /*
  * test_gate.c - the gate's arithmetic over tables of outcomes, early stopping against full
- * evaluation, evidence.
- *
- * Outcomes are written one letter a probe: p pass, f fail, i invalid, e error, u unscored,
- * . pending. Sides: F failing, P passing.
+ * evaluation.
  */
-#include "test.h"
+#include "gate_letters.h"
 
-#include "gate/gate.h"
 #include "probes/rng.h"
-#include "runtime/base/err.h"
-#include "runtime/base/json.h"
-
-#define MOST 40
-
-static enum outcome letter(char c)
-{
-    const char *all = ".pfieu", *at = strchr(all, c);
-    assert_true(c && at);
-    return (enum outcome)(at - all);
-}
-
-static size_t outcomes(const char *text, enum outcome *out)
-{
-    size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++)
-        out[i] = letter(text[i]);
-    return n;
-}
-
-static size_t sides(const char *text, bool *out)
-{
-    size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++)
-        out[i] = text[i] == 'F';
-    return n;
-}
 
 enum variant { PLAIN, BUDGET1, NO_GATE, FIXES_ONLY, PENALTY1, PENALTY4 };
 
@@ -386,11 +355,6 @@ static void early_stop_decides_alike(void **state)
     assert_true(won > 100000);
 }
 
-static void arm(struct gate *g, size_t k, const char *text)
-{
-    outcomes(text, g->arm[k].outcomes);
-}
-
 static void stops_say_why(void **state)
 {
     struct gate_rules rules = GATE_RULES_DEFAULT;
@@ -447,110 +411,6 @@ static void stops_say_why(void **state)
     gate_release(&g);
 }
 
-static void next_gives_every_probe_once(void **state)
-{
-    struct gate_rules rules = GATE_RULES_DEFAULT;
-    struct gate g;
-    bool side[MOST], seen[MOST] = {0};
-    size_t n = sides("FFFFFFPPPPPPFP", side), order[MOST], got;
-    (void)state;
-    assert_int_equal(gate_init(&g, &rules, side, n, 2), 0);
-    outcomes("ffffffppppppfp", g.base);
-    gate_update(&g);
-    for (size_t left = n; left; left--) {
-        got = gate_next(&g, 1, MOST, order);
-        assert_int_equal(got, left);
-        size_t first = order[0];
-        assert_int_equal(gate_next(&g, 1, 1, order), 1);
-        assert_int_equal(order[0], first);
-        assert_false(seen[first]);
-        seen[first] = true;
-        g.arm[1].outcomes[first] = side[first] && left > 5 ? OUTCOME_PASS : g.base[first];
-        gate_update(&g);
-    }
-    assert_int_equal(g.arm[1].stop, GATE_FINISHED);
-    gate_release(&g);
-}
-
-/* What stops losers soonest: the passing side at first, the failing side for an arm that stays
- * clean there; within a side, where others went wrong before. */
-static void next_begins_where_it_ends_soonest(void **state)
-{
-    struct gate_rules rules = GATE_RULES_DEFAULT;
-    struct gate g;
-    bool side[36];
-    size_t order[36];
-    (void)state;
-    for (size_t i = 0; i < 36; i++)
-        side[i] = i < 18;
-    assert_int_equal(gate_init(&g, &rules, side, 36, 2), 0);
-    for (size_t i = 0; i < 36; i++)
-        g.base[i] = side[i] ? OUTCOME_FAIL : OUTCOME_PASS;
-    gate_update(&g);
-    assert_int_equal(gate_next(&g, 0, 36, order), 36);
-    for (size_t i = 0; i < 36; i++) /* nothing known: in order */
-        assert_int_equal(order[i], (i + 18) % 36);
-
-    g.past[30] = (struct gate_past){.wrong = 3, .seen = 3};
-    g.past[20] = (struct gate_past){.wrong = 0, .seen = 3};
-    g.past[4] = (struct gate_past){.wrong = 1, .seen = 4};
-    gate_next(&g, 0, 36, order);
-    assert_int_equal(order[0], 30);
-    assert_int_equal(order[17], 20);
-    assert_int_equal(order[35], 4);
-    g.arm[1].outcomes[25] = OUTCOME_INVALID; /* another arm, this update: counts double */
-    g.arm[1].outcomes[26] = OUTCOME_PASS;
-    gate_next(&g, 0, 36, order);
-    assert_int_equal(order[0], 30);
-    assert_int_equal(order[1], 25);
-    assert_int_equal(order[16], 26);
-
-    for (size_t i = 18; i < 32; i++)
-        g.arm[0].outcomes[i] = OUTCOME_PASS;
-    for (size_t i = 0; i < 12; i++)
-        g.arm[0].outcomes[i] = OUTCOME_FAIL;
-    gate_update(&g);
-    assert_int_equal(gate_next(&g, 0, 1, order), 1);
-    assert_in_range(order[0], 12, 17);
-    gate_release(&g);
-}
-
-/* A wave asks an arm for what it will probably come to: a clean one for more than a new one, a
- * doubtful one for less; for everything when nothing stops early. */
-static void a_wave_goes_as_far_as_is_likely(void **state)
-{
-    struct gate_rules rules = GATE_RULES_DEFAULT;
-    struct gate g;
-    struct gate_pick picks[72];
-    bool side[36];
-    size_t n, of[2] = {0};
-    (void)state;
-    for (size_t i = 0; i < 36; i++)
-        side[i] = i < 18;
-    assert_int_equal(gate_init(&g, &rules, side, 36, 2), 0);
-    for (size_t i = 0; i < 36; i++)
-        g.base[i] = side[i] ? OUTCOME_FAIL : OUTCOME_PASS;
-    gate_update(&g);
-    size_t fresh = gate_wave(&g, 72, picks);
-    assert_in_range(fresh, 2, 35);
-    assert_int_equal(gate_wave(&g, 3, picks), 3);
-
-    for (size_t i = 18; i < 28; i++)
-        g.arm[0].outcomes[i] = OUTCOME_PASS;
-    for (size_t i = 0; i < 15; i++) /* three more and it cannot get above 0 */
-        g.arm[1].outcomes[i] = OUTCOME_FAIL;
-    gate_update(&g);
-    n = gate_wave(&g, 72, picks);
-    for (size_t i = 0; i < n; i++)
-        of[picks[i].arm]++;
-    assert_in_range(of[0], fresh / 2 + 1, 26);
-    assert_in_range(of[1], 1, fresh / 2 - 1);
-
-    g.rules.early_stop = false;
-    assert_int_equal(gate_wave(&g, 72, picks), 26 + 21);
-    gate_release(&g);
-}
-
 static void coverage(void **state)
 {
     struct gate_rules rules = GATE_RULES_DEFAULT;
@@ -588,129 +448,6 @@ static void names(void **state)
     assert_int_equal(gate_stop_from_name(""), -1);
 }
 
-static json_t *sample_evidence(const char *cand)
-{
-    static const char *const ids[] = {"a_1", "a_2", "b_1", "b_2"};
-    struct gate_rules rules = GATE_RULES_DEFAULT;
-    struct gate g;
-    bool side[4];
-    json_t *e;
-    assert_int_equal(gate_init(&g, &rules, side, sides("FFPP", side), 1), 0);
-    memcpy(g.failing, side, sizeof(side));
-    outcomes("fipp", g.base);
-    arm(&g, 0, cand);
-    gate_update(&g);
-    e = gate_evidence(&g, 0, ids);
-    assert_non_null(e);
-    gate_release(&g);
-    return e;
-}
-
-static void evidence_reads_well(void **state)
-{
-    json_t *e = sample_evidence("pepp");
-    char *text = json_dumps(e, JSON_COMPACT);
-    struct gate_score s;
-    (void)state;
-    assert_string_equal(
-        text,
-        "{\"schema\":\"grasp-evidence-1\",\"rules\":{\"invalid_action_penalty\":2,"
-        "\"regression_budget\":0,\"regression_gate\":true,\"fixes_only_scoring\":false,"
-        "\"early_stop\":true,\"coverage_floor\":0.90000000000000002,\"repeats\":1},"
-        "\"stop\":\"finished\",\"score\":{\"fixes\":1,\"regressions\":0,"
-        "\"invalid_action_regressions\":0,\"base_fixes\":0,\"base_regressions\":0,\"failing\":2,"
-        "\"passing\":2,\"unscored\":0,\"pending\":0,\"score\":1,\"eligible\":true},"
-        "\"probes\":["
-        "{\"id\":\"a_1\",\"side\":\"failing\",\"base\":\"fail\",\"cand\":\"pass\"},"
-        "{\"id\":\"a_2\",\"side\":\"failing\",\"base\":\"invalid\",\"cand\":\"error\"},"
-        "{\"id\":\"b_1\",\"side\":\"passing\",\"base\":\"pass\",\"cand\":\"pass\"},"
-        "{\"id\":\"b_2\",\"side\":\"passing\",\"base\":\"pass\",\"cand\":\"pass\"}]}");
-    assert_int_equal(gate_evidence_check(e, &s), 0);
-    assert_int_equal(s.score, 1);
-    assert_true(s.eligible);
-    free(text);
-    json_decref(e);
-}
-
-/* Every key that carries meaning, altered: {path to the object, key, new value, code}. */
-static const struct {
-    const char *at, *key, *value;
-    int code;
-} forgeries[] = {
-    {"", "schema", "\"grasp-evidence-2\"", GRASP_EPARSE},
-    {"", "note", "\"further keys are fine\"", 0},
-    {"", "probes", "{}", GRASP_EPARSE},
-    {"", "stop", "\"score\"", GRASP_EREFUSED},
-    {"", "stop", "\"regressions\"", GRASP_EREFUSED},
-    {"", "stop", "\"running\"", GRASP_EPARSE},
-    {"", "stop", "3", GRASP_EPARSE},
-    {"score", "score", "2", GRASP_EREFUSED},
-    {"score", "score", "1.0", GRASP_EPARSE},
-    {"score", "fixes", "2", GRASP_EREFUSED},
-    {"score", "regressions", "1", GRASP_EREFUSED},
-    {"score", "invalid_action_regressions", "1", GRASP_EREFUSED},
-    {"score", "base_fixes", "1", GRASP_EREFUSED},
-    {"score", "base_regressions", "1", GRASP_EREFUSED},
-    {"score", "failing", "18", GRASP_EREFUSED},
-    {"score", "passing", "18", GRASP_EREFUSED},
-    {"score", "unscored", "1", GRASP_EREFUSED},
-    {"score", "pending", "1", GRASP_EREFUSED},
-    {"score", "eligible", "false", GRASP_EREFUSED},
-    {"score", "eligible", "1", GRASP_EPARSE},
-    {"rules", "invalid_action_penalty", "9999999", GRASP_EPARSE},
-    {"rules", "regression_budget", "-1", GRASP_EREFUSED},
-    {"rules", "regression_gate", "null", GRASP_EPARSE},
-    {"rules", "repeats", "0", GRASP_EPARSE},
-    {"probes[0]", "cand", "\"fail\"", GRASP_EREFUSED},
-    {"probes[0]", "base", "\"pass\"", GRASP_EREFUSED},
-    {"probes[2]", "cand", "\"invalid\"", GRASP_EREFUSED},
-    {"probes[2]", "side", "\"failing\"", GRASP_EREFUSED},
-    {"probes[2]", "side", "\"f\"", GRASP_EPARSE},
-    {"probes[2]", "cand", "\"passed\"", GRASP_EPARSE},
-    {"probes[2]", "cand", "\"pending\"", GRASP_EREFUSED},
-    {"probes[2]", "id", "null", GRASP_EPARSE},
-};
-
-static void forged_evidence_is_found(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof(forgeries) / sizeof(*forgeries); i++) {
-        json_t *e = sample_evidence("pepp"),
-               *at = *forgeries[i].at ? json_at(e, forgeries[i].at) : e;
-        json_t *v = json_loads(forgeries[i].value, JSON_DECODE_ANY, NULL);
-        assert_non_null(v);
-        assert_int_equal(json_object_set_new(at, forgeries[i].key, v), 0);
-        int rc = gate_evidence_check(e, NULL);
-        if (rc != forgeries[i].code)
-            fail_msg("%s.%s = %s: %d %s", forgeries[i].at, forgeries[i].key, forgeries[i].value, rc,
-                     err_msg());
-        json_decref(e);
-    }
-    json_t *e = json_loads("[1]", 0, NULL);
-    assert_int_equal(gate_evidence_check(e, NULL), GRASP_EPARSE);
-    assert_int_equal(gate_evidence_check(NULL, NULL), GRASP_EPARSE);
-    json_decref(e);
-}
-
-static void evidence_of_stopped_arms(void **state)
-{
-    static const struct {
-        const char *cand, *stop;
-        int pending;
-    } cases[] = {{"..f.", "regressions", 3}, {"fi..", "score", 2}, {"pppp", "finished", 0}};
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        json_t *e = sample_evidence(cases[i].cand);
-        struct gate_score s;
-        assert_string_equal(json_str_at(e, "stop", ""), cases[i].stop);
-        assert_int_equal(gate_evidence_check(e, &s), 0);
-        assert_int_equal(s.pending, cases[i].pending);
-        json_object_set_new(e, "stop", json_string("finished"));
-        assert_int_equal(gate_evidence_check(e, &s), s.pending ? GRASP_EREFUSED : 0);
-        json_decref(e);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -720,14 +457,8 @@ int main(void)
         cmocka_unit_test(bounds_are_exact),
         cmocka_unit_test(early_stop_decides_alike),
         cmocka_unit_test(stops_say_why),
-        cmocka_unit_test(next_gives_every_probe_once),
-        cmocka_unit_test(next_begins_where_it_ends_soonest),
-        cmocka_unit_test(a_wave_goes_as_far_as_is_likely),
         cmocka_unit_test(coverage),
         cmocka_unit_test(names),
-        cmocka_unit_test(evidence_reads_well),
-        cmocka_unit_test(forged_evidence_is_found),
-        cmocka_unit_test(evidence_of_stopped_arms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,115 @@
+/* test_order.c - the order of probes: which come next, and how many of them in a wave. */
+#include "gate_letters.h"
+
+static void next_gives_every_probe_once(void **state)
+{
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    struct gate g;
+    bool side[MOST], seen[MOST] = {0};
+    size_t n = sides("FFFFFFPPPPPPFP", side), order[MOST], got;
+    (void)state;
+    assert_int_equal(gate_init(&g, &rules, side, n, 2), 0);
+    outcomes("ffffffppppppfp", g.base);
+    gate_update(&g);
+    for (size_t left = n; left; left--) {
+        got = gate_next(&g, 1, MOST, order);
+        assert_int_equal(got, left);
+        size_t first = order[0];
+        assert_int_equal(gate_next(&g, 1, 1, order), 1);
+        assert_int_equal(order[0], first);
+        assert_false(seen[first]);
+        seen[first] = true;
+        g.arm[1].outcomes[first] = side[first] && left > 5 ? OUTCOME_PASS : g.base[first];
+        gate_update(&g);
+    }
+    assert_int_equal(g.arm[1].stop, GATE_FINISHED);
+    gate_release(&g);
+}
+
+/* Two arms on 18 failing and 18 passing probes, nothing of theirs measured. */
+static void two_halves(struct gate *g)
+{
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    bool side[36];
+    for (size_t i = 0; i < 36; i++)
+        side[i] = i < 18;
+    assert_int_equal(gate_init(g, &rules, side, 36, 2), 0);
+    for (size_t i = 0; i < 36; i++)
+        g->base[i] = side[i] ? OUTCOME_FAIL : OUTCOME_PASS;
+    gate_update(g);
+}
+
+/* What stops losers soonest: the passing side at first, the failing side for an arm that stays
+ * clean there; within a side, where others went wrong before. */
+static void next_begins_where_it_ends_soonest(void **state)
+{
+    struct gate g;
+    size_t order[36];
+    (void)state;
+    two_halves(&g);
+    assert_int_equal(gate_next(&g, 0, 36, order), 36);
+    for (size_t i = 0; i < 36; i++) /* nothing known: in order */
+        assert_int_equal(order[i], (i + 18) % 36);
+
+    g.past[30] = (struct gate_past){.wrong = 3, .seen = 3};
+    g.past[20] = (struct gate_past){.wrong = 0, .seen = 3};
+    g.past[4] = (struct gate_past){.wrong = 1, .seen = 4};
+    gate_next(&g, 0, 36, order);
+    assert_int_equal(order[0], 30);
+    assert_int_equal(order[17], 20);
+    assert_int_equal(order[35], 4);
+    g.arm[1].outcomes[25] = OUTCOME_INVALID; /* another arm, this update: counts double */
+    g.arm[1].outcomes[26] = OUTCOME_PASS;
+    gate_next(&g, 0, 36, order);
+    assert_int_equal(order[0], 30);
+    assert_int_equal(order[1], 25);
+    assert_int_equal(order[16], 26);
+
+    for (size_t i = 18; i < 32; i++)
+        g.arm[0].outcomes[i] = OUTCOME_PASS;
+    for (size_t i = 0; i < 12; i++)
+        g.arm[0].outcomes[i] = OUTCOME_FAIL;
+    gate_update(&g);
+    assert_int_equal(gate_next(&g, 0, 1, order), 1);
+    assert_in_range(order[0], 12, 17);
+    gate_release(&g);
+}
+
+/* A wave asks an arm for what it will probably come to: a clean one for more than a new one, a
+ * doubtful one for less; for everything when nothing stops early. */
+static void a_wave_goes_as_far_as_is_likely(void **state)
+{
+    struct gate g;
+    struct gate_pick picks[72];
+    size_t n, of[2] = {0};
+    (void)state;
+    two_halves(&g);
+    size_t fresh = gate_wave(&g, 72, picks);
+    assert_in_range(fresh, 2, 35);
+    assert_int_equal(gate_wave(&g, 3, picks), 3);
+
+    for (size_t i = 18; i < 28; i++)
+        g.arm[0].outcomes[i] = OUTCOME_PASS;
+    for (size_t i = 0; i < 15; i++) /* three more and it cannot get above 0 */
+        g.arm[1].outcomes[i] = OUTCOME_FAIL;
+    gate_update(&g);
+    n = gate_wave(&g, 72, picks);
+    for (size_t i = 0; i < n; i++)
+        of[picks[i].arm]++;
+    assert_in_range(of[0], fresh / 2 + 1, 26);
+    assert_in_range(of[1], 1, fresh / 2 - 1);
+
+    g.rules.early_stop = false;
+    assert_int_equal(gate_wave(&g, 72, picks), 26 + 21);
+    gate_release(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(next_gives_every_probe_once),
+        cmocka_unit_test(next_begins_where_it_ends_soonest),
+        cmocka_unit_test(a_wave_goes_as_far_as_is_likely),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
