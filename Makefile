@@ -148,21 +148,28 @@ check: all
 	@tests/check
 
 # FUZZ_RUNS=N instead of seconds: that many inputs each, the same ones every time (where the system
-# lets a program be loaded at a fixed address).
+# lets a program be loaded at a fixed address), whatever was grown before.
 FUZZ_SECONDS ?= 10
-fuzz_long = $(if $(FUZZ_RUNS),-seed=1 -reload=0 -runs=$(FUZZ_RUNS) -timeout=60, \
-    -max_total_time=$(FUZZ_SECONDS) -timeout=10)
+ifdef FUZZ_RUNS
+fuzz_grown := build/fuzz/fixed
+fuzz_fresh := rm -rf $(fuzz_grown)
+fuzz_with := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+fuzz_long := -seed=1 -reload=0 -runs=$(FUZZ_RUNS) -timeout=60
+else
+fuzz_grown := build/fuzz/corpus
+fuzz_fresh := :
+fuzz_long := -max_total_time=$(FUZZ_SECONDS) -timeout=10
+endif
 fuzz: deps
 	@command -v clang >/dev/null || { echo 'fuzzing needs clang (Debian: apt-get install clang)' >&2; \
 	    exit 1; }
 	@$(MAKE) --no-print-directory SAN=fuzz CC=clang fuzz-run
 
 fuzz-run: $(FUZZERS)
-	@fixed=; ! setarch -R true 2>/dev/null || fixed='setarch -R'; \
-	for f in $(FUZZERS); do \
-	    name=$${f##*/}; corpus=tests/fuzz/corpus/$$name; grown=build/fuzz/corpus/$$name; \
-	    $(if $(FUZZ_RUNS),grown=build/fuzz/fixed/$$name; rm -rf $$grown;) mkdir -p $$grown; [ -d "$$corpus" ] || corpus=; \
-	    $(if $(FUZZ_RUNS),$$fixed) $$f $(fuzz_long) -rss_limit_mb=2048 -print_final_stats=0 \
+	@$(fuzz_fresh); for f in $(FUZZERS); do \
+	    name=$${f##*/}; corpus=tests/fuzz/corpus/$$name; grown=$(fuzz_grown)/$$name; \
+	    mkdir -p $$grown; [ -d "$$corpus" ] || corpus=; \
+	    $(fuzz_with) $$f $(fuzz_long) -rss_limit_mb=2048 -print_final_stats=0 \
 	        -verbosity=0 -artifact_prefix=build/fuzz/ $$grown $$corpus >build/fuzz/log 2>&1 || \
 	        { tail -n 60 build/fuzz/log; exit 1; }; \
 	    echo "ok   $$name"; done

@@ -5,7 +5,10 @@
 
 #include "fhir/store.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct fhir_store *store; /* one for all inputs: writes go to an overlay */
 
 static struct fhir_store *small_store(void)
 {
@@ -32,13 +35,17 @@ static struct fhir_store *small_store(void)
     return s;
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    json_object_seed(1); /* an input takes the same way every time */
+    store = small_store();
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
-    static struct fhir_store *store; /* one for all inputs: writes go to an overlay */
-    json_object_seed(1);             /* an input takes the same way every time */
-    if (!store)
-        store = small_store();
     if (size < 1)
         return 0;
     const uint8_t *newline = memchr(data + 1, '\n', size - 1);
