@@ -94,8 +94,8 @@ ENDPOINT=
 serve() { # RULE...
     [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
     : >ep.log
-    ENDPOINT_KEEP=$T/requests "$endpoint" "$@" >ep.log 2>ep.err &
-    ENDPOINT=$! BG="$BG $!"
+    bg env ENDPOINT_KEEP="$T/requests" "$endpoint" "$@" >ep.log 2>ep.err
+    ENDPOINT=$!
     wait_line ep.log "listening on" || cat ep.err
     URL=$(sed -n 's/^listening on //p' ep.log)
 }

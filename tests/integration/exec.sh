@@ -39,8 +39,8 @@ resumes() { # NAME CONFIG OPTION...
 writer_reads() { # NAME CONFIG TEXT OPTION...
     name=$1 config=$2 text=$3; shift 3
     printf '[]' >nothing
-    ENDPOINT_KEEP=$T/$name.requests "$GRASP_BUILD/tools/endpoint" '=say:nothing' >ep.log 2>&1 &
-    endpoint=$!; BG="$BG $!"
+    bg env ENDPOINT_KEEP="$T/$name.requests" "$GRASP_BUILD/tools/endpoint" '=say:nothing' >ep.log 2>&1
+    endpoint=$!
     wait_line ep.log 'listening on' || return 1
     exits "$name: a writer that proposes nothing" 0 "$GRASP" learn "$config" --library "$T/$name-lib4" \
         --run "$T/$name-run4" -q --set cycle.epochs=1 --set writer.kind=openai --set writer.name=w \
@@ -105,6 +105,7 @@ left_over() { # what still runs of the faulty world
         { tr '\0' ' ' <"$c"; } 2>/dev/null | grep -q "^sleep $LONG" && grep -qs '^State:.[RSDT]' "${c%cmdline}status" && echo "$c"
     done
 }
+gone() { [ -z "$(left_over)" ]; }
 
 config "sh, $DATA/faulty.sh, $T, \"$LONG\"" >faulty.yaml
 FAULTS='hang dies killed floods lines rubbish wrong-id both twice stdin stdout forks start-dies
@@ -167,14 +168,13 @@ has 'says what to write' err 'env.command: [python3, world.py]'
 task x_hang hang >val.jsonl
 for signal in KILL TERM; do
     rm -f pids hangs
-    "$GRASP" eval faulty.yaml --split val --set env.timeout=600 >out 2>err &
-    pid=$!; BG="$BG $pid"
+    bg "$GRASP" eval faulty.yaml --split val --set env.timeout=600 >out 2>err
+    pid=$!
     wait_line hangs hanging
     kill -$signal $pid
     wait $pid
     code=$?
-    i=0
-    while [ -n "$(left_over)" ] && [ $i -lt 200 ]; do i=$((i + 1)); sleep 0.05; done
+    wait_until 10 gone
     is "SIG$signal: its child is gone, with all that it forked" "$(left_over)" ''
     [ $signal = KILL ] || is 'SIGTERM: resumable exit code' $code 3
 done

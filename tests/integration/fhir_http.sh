@@ -89,9 +89,8 @@ else
 fi
 
 # ---- serve ----
-"$GRASP" fhir serve --store db --port 0 >serve 2>serve.err &
+bg "$GRASP" fhir serve --store db --port 0 >serve 2>serve.err
 server=$!
-BG="$BG $server"
 wait_line serve "listening on" || { not_ok "the server starts" "$(cat serve.err)"; done_testing; }
 base=$(sed -n 's/^listening on //p' serve)
 port=$(echo "$base" | sed 's/.*:\([0-9]*\)\/.*/\1/')
@@ -217,10 +216,9 @@ wait $server
 is "serve: SIGINT ends it cleanly" $? 0
 is "serve: said nothing" "$(cat serve.err)" ""
 exits "import: nobody there" 3 "$GRASP" fhir import "$base" --store no
-"$GRASP" fhir serve --data Patient.ndjson --port 0 --base "http://example.org/r4" \
-    --read-only >serve2 2>&1 &
+bg "$GRASP" fhir serve --data Patient.ndjson --port 0 --base "http://example.org/r4" \
+    --read-only >serve2 2>&1
 server=$!
-BG="$BG $server"
 wait_line serve2 "listening on"
 base=$(sed -n 's/^listening on //p' serve2)
 is "serve: the path is that of --base" "$(echo "$base" | sed 's/.*:[0-9]*//')" "/r4/"
@@ -231,9 +229,8 @@ kill -TERM $server
 wait $server
 is "serve: SIGTERM ends it cleanly" $? 0
 mkdir tmp
-TMPDIR=$T/tmp "$GRASP" fhir serve --data Patient.ndjson --port 0 >serve3 2>&1 &
+bg env TMPDIR=$T/tmp "$GRASP" fhir serve --data Patient.ndjson --port 0 >serve3 2>&1
 server=$!
-BG="$BG $server"
 wait_line serve3 "listening on"
 kill -KILL $server
 wait $server 2>/dev/null

@@ -14,8 +14,8 @@ ENDPOINT=
 serve() { # RULE...
     [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
     : >ep.log
-    ENDPOINT_KEEP=$T/requests "$endpoint" "$@" >ep.log 2>ep.err &
-    ENDPOINT=$! BG="$BG $!"
+    bg env ENDPOINT_KEEP="$T/requests" "$endpoint" "$@" >ep.log 2>ep.err
+    ENDPOINT=$!
     wait_line ep.log "listening on" || cat ep.err
     URL=$(sed -n 's/^listening on //p' ep.log)
 }
@@ -211,7 +211,8 @@ is "ends as the run that never stopped" "$(command git -C lint rev-parse 'HEAD^{
 is "no classify was paid for twice" "$(grep -c . ep.log | tr -d ' ')" 4
 
 # --- ctrl-C: what is in flight is waited for, kept, and not asked again
-"$GRASP" model serve --port 0 --latency-ms 300 >served 2>&1 & served=$! BG="$BG $!"
+bg "$GRASP" model serve --port 0 --latency-ms 300 >served 2>&1
+served=$!
 wait_line served "listening on"
 cat >slow.sh <<END
 exec env --default-signal=INT "$GRASP" learn $C --library drained --run drainrun \
@@ -220,10 +221,8 @@ exec env --default-signal=INT "$GRASP" learn $C --library drained --run drainrun
     --set model.base_url=$(sed -n 's/^listening on //p' served)
 END
 sh slow.sh >out 2>err & pid=$!
-i=0 # some have been answered: the next ones are on their way
-until [ "$(stat -c %s drainrun/journal/tail 2>/dev/null || echo 0)" -gt 16 ] || [ $i -gt 400 ]; do
-    i=$((i + 1)); sleep 0.05
-done
+some_answered() { [ "$(stat -c %s drainrun/journal/tail 2>/dev/null || echo 0)" -gt 16 ]; }
+wait_until 20 some_answered # the next ones are on their way
 kill -INT $pid; wait $pid
 is "ctrl-C with calls in flight: exit" $? 3
 has "says that it waits for them" err "calls in flight; ctrl-C does not"

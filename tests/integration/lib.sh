@@ -55,12 +55,11 @@ exits() {
         not_ok "$label" "exit $got, expected $want: $*" "$(tail -n 20 "$T/err")"; fi
 }
 bg() { "$@" & BG="$BG $!"; }
-# wait_line FILE TEXT: until a line holds TEXT (a started server says so), 20 s at most
-wait_line() {
-    i=0
-    while ! grep -qF -e "$2" "$1" 2>/dev/null; do
-        i=$((i + 1)); [ $i -gt 400 ] && { echo "# '$2' never came in $1"; return 1; }
-        sleep 0.05
-    done
+# wait_until SECONDS COMMAND...: until it succeeds, so long at most
+wait_until() {
+    tries=$(($1 * 50)); shift
+    until "$@"; do tries=$((tries - 1)); [ $tries -ge 0 ] || return 1; sleep 0.02; done
 }
+# wait_line FILE TEXT: until a line holds TEXT (a started server says so), 20 s at most
+wait_line() { wait_until 20 grep -qsF -e "$2" "$1" || { echo "# '$2' never came in $1"; return 1; }; }
 done_testing() { echo "1..$N"; [ $BAD -eq 0 ]; exit $?; }

@@ -81,8 +81,7 @@ done
 serve away --latency-ms 5
 learn_away() { learn away --set model.attempts=1 --set model.outage_limit=3; }
 learn_away & pid=$!
-i=0
-until [ -f away/run/epoch_0/skill_updates.json ] || [ $i -gt 400 ]; do sleep 0.02; i=$((i + 1)); done
+wait_until 8 test -f away/run/epoch_0/skill_updates.json
 kill -KILL $SERVER
 wait $pid
 is "an outage: indecisive" "$(sum away .status)" '"indecisive"'

@@ -21,13 +21,9 @@ front() { # a port that was free a moment ago: nghttpx takes no 0
     bg nghttpx --conf=/dev/null --workers=1 --frontend="127.0.0.1,$(port_of free)" \
         --backend="127.0.0.1,$(port_of served)" --accesslog-file="$T/access" \
         --accesslog-format='$protocol_version $remote_port' ours.key ours.pem >proxy.log 2>&1
-    i=0
-    until curl -s --cacert ours.pem "https://127.0.0.1:$(port_of free)/v1/models" >/dev/null; do
-        i=$((i + 1)); [ $i -gt 100 ] && return 1; kill -0 "$!" 2>/dev/null || return 1; sleep 0.05
-    done
+    wait_until 5 curl -s -o models --cacert ours.pem "https://127.0.0.1:$(port_of free)/v1/models"
 }
-i=0
-until front || [ $i -gt 4 ]; do i=$((i + 1)); done
+for try in 1 2 3 4 5; do front && break; done
 : >access
 evaluate() { "$GRASP" eval clinic/grasp.yaml --split dev -q --json --set model.kind=openai \
     --set "model.base_url=https://127.0.0.1:$(port_of free)/v1" --set cycle.batch_concurrency=32; }

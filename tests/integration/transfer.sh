@@ -41,7 +41,8 @@ is "with the library is eval's" "$(jq -S .executors[0].splits.id_test.library st
     "$(jq -S .id_test with.json)"
 
 # --- a dry run: the plan, and nothing else
-"$GRASP" model serve --port 0 >served 2>&1 & served=$! BG="$BG $!"
+bg "$GRASP" model serve --port 0 >served 2>&1
+served=$!
 wait_line served 'listening on'
 exits "a dry run" 0 "$GRASP" transfer $C --library strong --at v1 --to other --dry-run --regate -q \
     --out dry --set model.kind=openai --set "model.base_url=$(sed -n 's/^listening on //p' served)"
