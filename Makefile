@@ -31,8 +31,9 @@ LIBS = $(DEP_LIBS) -lm
 
 MAIN := runtime/main.c
 FOLDERS := runtime fhir skills gate probes runtime/base
-sources = $(filter-out $(MAIN),$(wildcard $(1)/*.c)) \
-	$(if $(filter runtime,$(1)),$(wildcard runtime/model/*.c))
+# A folder's sources are those of its subfolders too, but runtime/base is a library of its own.
+sources = $(filter-out $(MAIN) $(if $(filter runtime,$(1)),runtime/base/%),$(sort $(wildcard \
+	$(1)/*.c $(1)/*/*.c)))
 lib = $(B)/lib$(notdir $(1)).a
 ARCHIVES := $(foreach f,$(FOLDERS),$(if $(strip $(call sources,$(f))),$(call lib,$(f))))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
