@@ -24,7 +24,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 SANITIZE := address$(comma)undefined$(if $(filter fuzz,$(SAN)),$(comma)fuzzer-no-link)
 SANFLAGS := $(if $(filter 1 fuzz,$(SAN)),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -O1)
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/gen -DGRASP_VERSION='"$(VERSION)"' $(WARN) \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -I. -I$(B)/gen -DGRASP_VERSION='"$(VERSION)"' $(WARN) \
 	$(CFLAGS) $(SANFLAGS) $(DEP_CFLAGS) -MMD -MP -pthread
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 LIBS = $(DEP_LIBS) -lm

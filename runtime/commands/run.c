@@ -53,7 +53,7 @@ static int run(const struct args *a)
     if (rc < 0)
         goto out;
     g = engine_group(s.engine, PHASE_OTHER);
-    rc = group_add(g, task, skills, 0);
+    rc = g ? group_add(g, task, skills, draw_number(&s.draws, DRAW_TEST, 0)) : GRASP_ENOMEM;
     if (rc >= 0)
         rc = group_wait(g);
     const struct rollout *r = group_result(g, 0);

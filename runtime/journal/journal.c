@@ -290,8 +290,8 @@ static void note_missing(struct journal *j, const struct model_request *rq, stru
     hash_hex(c->answer.e.key, hex);
     COUNT(j, rq->phase, missing, 1);
     if (j->missing.n < MISSING_MAX)
-        strlist_addf(&j->missing, "%s %s, draw %d, %zu messages", hex, model_phase_name(rq->phase),
-                     rq->draw, rq->chat->n);
+        strlist_addf(&j->missing, "%s %s, draw %lld, %zu messages", hex,
+                     model_phase_name(rq->phase), (long long)rq->draw, rq->chat->n);
     snprintf(why, sizeof(why), "the journal has no answer to this call (%s, %.16s)",
              model_phase_name(rq->phase), hex);
     call_fail(c, MODEL_MISSING, why);

@@ -309,7 +309,7 @@ static void start(struct call *c, int i)
     if (e->auth)
         headers[n++] = e->auth;
     if (c->rq.draw > 0) { /* endpoints pass over it; grasp model serve draws by it */
-        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %d", c->rq.draw);
+        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
         headers[n++] = draw;
     }
     headers[n] = NULL;

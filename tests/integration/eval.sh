@@ -13,7 +13,7 @@ is "a line a family, and the sum" "$(cut -d' ' -f1 out | sed 1,2d | tr '\n' ' ')
 is "files for each split" "$(find o -type f | sort | tr '\n' ' ')" \
     "o/dev/test_runs.jsonl o/dev/test_score.json o/test/test_runs.jsonl o/test/test_score.json "
 is "score: keys" "$(jq -c keys o/dev/test_score.json)" \
-    '["by_family","n_correct","n_total","score","unscored"]'
+    '["by_family","interval","n_correct","n_total","score","unscored"]'
 is "score: the split's size" "$(jq .n_total o/dev/test_score.json)" \
     "$(jq length clinic/tasks/split_dev.json)"
 is "score: the share" "$(jq '.score == .n_correct / .n_total' o/dev/test_score.json)" true
