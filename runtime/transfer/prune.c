@@ -204,6 +204,7 @@ static int take(struct pruning *p, struct without *w, int winner, const struct o
     struct contribution *c = contribution_for(p->r, w->edits[winner].v[0].name);
     if (c)
         c->removed = p->round + 1;
+    memcpy(p->base, w->gate.arm[winner].outcomes, p->probes.n * sizeof(*p->base));
     skill_set_release(&p->set);
     p->set = w->sets[winner];
     w->sets[winner] = (struct skill_set){0};
@@ -224,7 +225,8 @@ static int one_round(struct pruning *p)
     int winner = -1;
     p->rules.early_stop = !first && p->s->config->gate.early_stop;
     snprintf(what, sizeof(what), "round %d of regating", p->round + 1);
-    /* A baseline of the round's own: what chose the last round's winner is no evidence here. */
+    /* A baseline of the round's own: what chose the last round's winner is no evidence here.
+     * (After the last skill has gone there is no further round.) */
     p->arms = panel_arms(p->s, &p->probes, p->round);
     int rc = panel_baseline(&p->arms, p->view, p->base);
     if (rc == 0 && first)
