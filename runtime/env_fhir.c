@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fhir/fhir.h"
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "runtime/agent_url.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/pytime.h"
-#include "probes/pyvalue.h"
+#include "probes/literal/pytime.h"
+#include "probes/literal/pyvalue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

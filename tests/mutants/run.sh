@@ -26,8 +26,8 @@ rows() {
          table && /\{"[a-zA-Z]/ && /(TEXT|HOLDS|ONE|JSON|SUBJECT|REFERRAL|ROUTE|DOSE)/ {
              script = NR "d"
              if (!/},$/) script = NR "," NR + 2 "d"
-             printf "v1-%s-row-%d probes/grader_v1_orders.c %s\n", table, ++row, script }' \
-        probes/grader_v1_orders.c
+             printf "v1-%s-row-%d probes/graders/grader_v1_orders.c %s\n", table, ++row, script }' \
+        probes/graders/grader_v1_orders.c
 }
 
 caught=0 survived=0 broken=0

@@ -10,7 +10,7 @@
 
 #include "test.h"
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"

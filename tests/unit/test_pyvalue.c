@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "probes/pyvalue.h"
+#include "probes/literal/pyvalue.h"
 
 struct text_case {
     const char *text;

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "probes/synth.h"
+#include "probes/synth/synth.h"
 #include "runtime/base/clock.h"
 
 #define BASE "http://localhost:8080/fhir/"

@@ -1,12 +1,12 @@
 /* grader.c - what the graders of both benchmarks share: families, searches, posts, reasons. */
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/grading.h"
+#include "probes/graders/grading.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 

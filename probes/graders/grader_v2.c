@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "probes/grading_v2.h"
-#include "probes/pyparse.h"
+#include "probes/graders/grading_v2.h"
+#include "probes/literal/pyparse.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 

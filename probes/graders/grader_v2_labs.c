@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "probes/grading_v2.h"
-#include "probes/pyparse.h"
+#include "probes/graders/grading_v2.h"
+#include "probes/literal/pyparse.h"
 #include "runtime/base/json.h"
 
 /* task3: mean heart rates */

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "probes/grading_v1.h"
+#include "probes/graders/grading_v1.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 

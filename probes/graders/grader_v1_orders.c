@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "probes/grading_v1.h"
+#include "probes/graders/grading_v1.h"
 #include "runtime/base/buf.h"
 
 static bool wrong_type(struct grading *g, const struct check *c, const struct pyvalue *v,

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 
 #define SYNTH_LEAST_PATIENTS 60
 #define SYNTH_MOST_PATIENTS  1000000

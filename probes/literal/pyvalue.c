@@ -1,13 +1,13 @@
 /* pyvalue.c - memory, comparison, conversion and printing of Python values. */
-#include "probes/pyvalue.h"
+#include "probes/literal/pyvalue.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/pyparse.h"
-#include "probes/pyprint.h"
+#include "probes/literal/pyparse.h"
+#include "probes/literal/pyprint.h"
 #include "runtime/base/text.h"
 
 struct py_chunk {

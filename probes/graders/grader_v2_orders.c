@@ -1,8 +1,8 @@
-/* grader_order.c - what v2's graders look for in accepted posts: printed text, and the envelope of
+/* grader_v2_orders.c - what v2's graders look for in accepted posts: printed text, and the envelope of
  * an order. */
 #include <string.h>
 
-#include "probes/grading_v2.h"
+#include "probes/graders/grading_v2.h"
 
 /* Whether any of the words is part of `text` (both in lower case). */
 bool names_any(const char *text, size_t len, const char *const *words, size_t n)

@@ -3,7 +3,7 @@
 #ifndef GRASP_PROBES_GRADING_V2_H
 #define GRASP_PROBES_GRADING_V2_H
 
-#include "probes/grading.h"
+#include "probes/graders/grading.h"
 #include "runtime/base/buf.h"
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))

@@ -1,7 +1,7 @@
 /* pytime.c - ISO 8601 as Python 3.11 reads it, with its oddities; differences would change
  * verdicts.
  */
-#include "probes/pytime.h"
+#include "probes/literal/pytime.h"
 
 #include <string.h>
 

@@ -6,9 +6,9 @@
 #ifndef GRASP_PROBES_GRADING_H
 #define GRASP_PROBES_GRADING_H
 
-#include "probes/grader.h"
-#include "probes/pytime.h"
-#include "probes/pyvalue.h"
+#include "probes/graders/grader.h"
+#include "probes/literal/pytime.h"
+#include "probes/literal/pyvalue.h"
 
 struct post {
     const char *url; /* not terminated */

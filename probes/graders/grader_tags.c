@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "probes/grading.h"
+#include "probes/graders/grading.h"
 
 static bool finish_is_json(const char *result)
 {

@@ -2,7 +2,7 @@
 #ifndef GRASP_PROBES_GRADING_V1_H
 #define GRASP_PROBES_GRADING_V1_H
 
-#include "probes/grading.h"
+#include "probes/graders/grading.h"
 
 enum rule {
     TEXT,     /* the string `want` */

@@ -1,8 +1,8 @@
-/* grader_chart.c - what v2's graders read in a patient's chart. Data that Python would stumble over
+/* grader_v2_chart.c - what v2's graders read in a patient's chart. Data that Python would stumble over
  * stops the grader, with a reason that begins with "data". */
 #include <string.h>
 
-#include "probes/grading_v2.h"
+#include "probes/graders/grading_v2.h"
 #include "runtime/base/json.h"
 
 #define CUT_OFF "2025-01-01T00:00:00+00:00"

@@ -5,7 +5,7 @@
  * all patients, and the place in that order decides. The tasks about that aspect take the first
  * thirty in order, dev the first twelve of them, val the next ten, id_test the last eight.
  */
-#include "probes/synth.h"
+#include "probes/synth/synth.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "probes/rng.h"
-#include "probes/synth_private.h"
+#include "probes/synth/synth_private.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"

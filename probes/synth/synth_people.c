@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/synth_private.h"
+#include "probes/synth/synth_private.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 

@@ -3,7 +3,7 @@
 #ifndef GRASP_PROBES_PYPARSE_H
 #define GRASP_PROBES_PYPARSE_H
 
-#include "probes/pyvalue.h"
+#include "probes/literal/pyvalue.h"
 
 /* Memory aligned for any value; NULL when there is none. */
 void *py_arena_get(struct py_arena *a, size_t bytes);
