@@ -9,7 +9,7 @@
 
 /* One side of the source, and scratch for sampling from it; all arrays hold one entry per source
  * task. */
-struct side {
+struct probe_side {
     const struct task **v;
     size_t n;
     size_t *group; /* of each task, numbered by first appearance */
@@ -25,7 +25,7 @@ static const char *stratum(const struct task *task, enum probe_strata strata)
     return task->type ? task->type : "other";
 }
 
-static void number_groups(struct side *s, enum probe_strata strata)
+static void number_groups(struct probe_side *s, enum probe_strata strata)
 {
     s->groups = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -36,7 +36,8 @@ static void number_groups(struct side *s, enum probe_strata strata)
     }
 }
 
-static int take(struct side *s, struct rng *r, size_t members, size_t k, struct probe_set *set)
+static int take(struct probe_side *s, struct rng *r, size_t members, size_t k,
+                struct probe_set *set)
 {
     int rc = rng_sample(r, members, k, s->pick);
     if (rc < 0)
@@ -50,7 +51,7 @@ static int take(struct side *s, struct rng *r, size_t members, size_t k, struct 
 }
 
 /* Adds up to `half` tasks of one side. */
-static int sample_side(struct side *s, struct rng *r, size_t half, enum probe_strata strata,
+static int sample_side(struct probe_side *s, struct rng *r, size_t half, enum probe_strata strata,
                        struct probe_set *set)
 {
     size_t start = set->n, members;
@@ -93,11 +94,11 @@ int probe_set_draw(struct probe_set *set, const struct probe_source *source, siz
                    enum probe_strata strata, const struct strlist *without, uint64_t seed)
 {
     size_t room = n ? n : 1;
-    struct side s = {.v = malloc(room * sizeof(*s.v)),
-                     .group = malloc(room * sizeof(*s.group)),
-                     .pick = malloc(room * sizeof(*s.pick)),
-                     .member = malloc(room * sizeof(*s.member)),
-                     .taken = malloc(room * sizeof(*s.taken))};
+    struct probe_side s = {.v = malloc(room * sizeof(*s.v)),
+                           .group = malloc(room * sizeof(*s.group)),
+                           .pick = malloc(room * sizeof(*s.pick)),
+                           .member = malloc(room * sizeof(*s.member)),
+                           .taken = malloc(room * sizeof(*s.taken))};
     struct rng r;
     int rc = 0;
 

@@ -68,7 +68,7 @@ int grader_tags(const struct task *task, const struct grader_settings *settings,
                 const struct trace *trace, const struct verdict *verdict, const char *status,
                 struct strlist *tags)
 {
-    const struct family *f = grader_family(task, settings->benchmark);
+    const struct grader_family *f = grader_family(task, settings->benchmark);
     int rc = 0;
     if (verdict->correct)
         return 0;

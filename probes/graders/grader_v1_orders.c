@@ -6,19 +6,19 @@
 #include "probes/graders/grading_v1.h"
 #include "runtime/base/buf.h"
 
-static bool wrong_type(struct grading *g, const struct check *c, const struct pyvalue *v,
+static bool wrong_type(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                        const char *expected)
 {
     return grading_fail(g, "%s.%s: %s where %s is expected", g->payload, c->path, py_kind_name(v),
                         expected);
 }
 
-static bool wrong_value(struct grading *g, const struct check *c)
+static bool wrong_value(struct grading *g, const struct order_check *c)
 {
     return grading_fail(g, "%s.%s: another value is expected", g->payload, c->path);
 }
 
-static bool check_holds(struct grading *g, const struct check *c, const struct pyvalue *v,
+static bool check_holds(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                         const char *want, size_t len)
 {
     if (v->kind == PY_STR) {
@@ -37,7 +37,7 @@ static bool check_holds(struct grading *g, const struct check *c, const struct p
 }
 
 /* The instruction's text in quotes: from the first quotation mark to the last. */
-static bool check_referral(struct grading *g, const struct check *c, const struct pyvalue *v)
+static bool check_referral(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
     const char *first = strchr(g->task->instruction, '"');
     const char *last = strrchr(g->task->instruction, '"');
@@ -46,7 +46,7 @@ static bool check_referral(struct grading *g, const struct check *c, const struc
     return check_holds(g, c, v, first + 1, (size_t)(last - first - 1));
 }
 
-static bool check_json(struct grading *g, const struct check *c, const struct pyvalue *v)
+static bool check_json(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
     json_t *want = json_loads(c->want, JSON_DECODE_ANY, NULL);
     bool ok = py_eq_json(v, want);
@@ -54,7 +54,7 @@ static bool check_json(struct grading *g, const struct check *c, const struct py
     return ok || wrong_value(g, c);
 }
 
-static bool check_route_iv(struct grading *g, const struct check *c, const struct pyvalue *v)
+static bool check_route_iv(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
     if (py_eq_str(v, "IV") || (g->settings->lenient && py_eq_str(py_get(v, "text"), "IV")))
         return true;
@@ -63,7 +63,8 @@ static bool check_route_iv(struct grading *g, const struct check *c, const struc
 
 /* A string, or an object with text or a coding's display. A coding that is there must have a first
  * entry, even when the text decides. */
-static bool check_route_oral(struct grading *g, const struct check *c, const struct pyvalue *v)
+static bool check_route_oral(struct grading *g, const struct order_check *c,
+                             const struct pyvalue *v)
 {
     const struct pyvalue *route = v;
     if (v->kind == PY_DICT) {
@@ -85,7 +86,7 @@ static bool check_route_oral(struct grading *g, const struct check *c, const str
     return (n == 4 && str_casestr(s, "oral") == s) || wrong_value(g, c);
 }
 
-static bool check_dose(struct grading *g, const struct check *c, const struct pyvalue *v,
+static bool check_dose(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                        double dose)
 {
     const struct pyvalue *value = py_get(v, "value"), *unit = py_get(v, "unit");
@@ -100,7 +101,7 @@ static bool check_dose(struct grading *g, const struct check *c, const struct py
     return v->n == 2 || grading_fail(g, "%s.%s: more than value and unit", g->payload, c->path);
 }
 
-static bool check_field(struct grading *g, const struct check *c, const struct pyvalue *v,
+static bool check_field(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                         double dose)
 {
     double number;
@@ -119,7 +120,7 @@ static bool check_field(struct grading *g, const struct check *c, const struct p
     case JSON:
         return check_json(g, c, v);
     case SUBJECT:
-        return is_subject(g, v) || subject_fail(g, v);
+        return subject_is_patient(g, v) || subject_fail(g, v);
     case REFERRAL:
         return check_referral(g, c, v);
     case ROUTE_IV:
@@ -136,20 +137,20 @@ static bool check_field(struct grading *g, const struct check *c, const struct p
     return false;
 }
 
-bool check_order(struct grading *g, size_t i, const struct order *order, double dose)
+bool check_order(struct grading *g, size_t i, const struct order_form *form, double dose)
 {
-    const struct post *post = &g->posts[i];
-    const struct pyvalue *payload = take_payload(g, i);
+    const struct grading_post *post = &g->posts[i];
+    const struct pyvalue *payload = payload_take(g, i);
     struct buf url = BUF_INIT;
-    buf_addf(&url, "%s%s", g->settings->base, order->url);
+    buf_addf(&url, "%s%s", g->settings->base, form->url);
     bool ok = url.len == post->url_len && memcmp(url.ptr, post->url, url.len) == 0;
     buf_release(&url);
     if (!ok)
         return grading_fail(g,
                             "url: the POST must go to the api base and %s, with nothing before "
                             "POST and nothing behind",
-                            order->url);
-    for (const struct check *c = order->checks; c->path; c++) {
+                            form->url);
+    for (const struct order_check *c = form->checks; c->path; c++) {
         const struct pyvalue *v = payload_at(g, payload, c->path);
         if (!v || !check_field(g, c, v, dose))
             return false;
@@ -157,7 +158,7 @@ bool check_order(struct grading *g, size_t i, const struct order *order, double 
     return true;
 }
 
-const struct order order_blood_pressure = {
+const struct order_form order_blood_pressure = {
     "Observation",
     {
         {"resourceType", TEXT, "Observation"},
@@ -173,7 +174,7 @@ const struct order order_blood_pressure = {
         {"subject", SUBJECT, NULL},
     }};
 
-const struct order order_magnesium = {
+const struct order_form order_magnesium = {
     "MedicationRequest",
     {
         {"resourceType", TEXT, "MedicationRequest"},
@@ -188,7 +189,7 @@ const struct order order_magnesium = {
         {"subject", SUBJECT, NULL},
     }};
 
-const struct order order_orthopedics = {
+const struct order_form order_orthopedics = {
     "ServiceRequest",
     {
         {"resourceType", TEXT, "ServiceRequest"},
@@ -202,7 +203,7 @@ const struct order order_orthopedics = {
         {"subject", SUBJECT, NULL},
     }};
 
-const struct order order_potassium = {
+const struct order_form order_potassium = {
     "MedicationRequest",
     {
         {"resourceType", TEXT, "MedicationRequest"},
@@ -217,7 +218,7 @@ const struct order order_potassium = {
         {"subject", SUBJECT, NULL},
     }};
 
-const struct order order_morning_potassium = {
+const struct order_form order_morning_potassium = {
     "ServiceRequest",
     {
         {"resourceType", TEXT, "ServiceRequest"},
@@ -231,14 +232,14 @@ const struct order order_morning_potassium = {
         {"occurrenceDateTime", HOLDS, "2023-11-14T08:"},
     }};
 
-const struct order order_hba1c = {"ServiceRequest",
-                                  {
-                                      {"resourceType", TEXT, "ServiceRequest"},
-                                      {"code.coding[0].system", TEXT, "http://loinc.org"},
-                                      {"code.coding[0].code", TEXT, "4548-4"},
-                                      {"authoredOn", TEXT, NOW_V1},
-                                      {"status", TEXT, "active"},
-                                      {"intent", TEXT, "order"},
-                                      {"priority", TEXT, "stat"},
-                                      {"subject", SUBJECT, NULL},
-                                  }};
+const struct order_form order_hba1c = {"ServiceRequest",
+                                       {
+                                           {"resourceType", TEXT, "ServiceRequest"},
+                                           {"code.coding[0].system", TEXT, "http://loinc.org"},
+                                           {"code.coding[0].code", TEXT, "4548-4"},
+                                           {"authoredOn", TEXT, NOW_V1},
+                                           {"status", TEXT, "active"},
+                                           {"intent", TEXT, "order"},
+                                           {"priority", TEXT, "stat"},
+                                           {"subject", SUBJECT, NULL},
+                                       }};

@@ -3,7 +3,7 @@
  *
  * Only what was recorded up to 2025-01-01 counts (meta.lastUpdated). Where one order is asked for,
  * it is judged alone; where several are, all accepted posts are walked and each may be the wanted
- * one. A field of the wrong type stops the grader, on any post: see `enum order`.
+ * one. A field of the wrong type stops the grader, on any post: see `enum order_match`.
  */
 #include <string.h>
 
@@ -74,8 +74,8 @@ static bool check_indication(struct grading *g, const struct pyvalue *payload)
     }
     for (size_t i = 0; i < n; i++) {
         if (texts[i]->kind != PY_STR)
-            return stops(g, "reasonCode", texts[i]) == ORDER_WANTED;
-        if (prints(texts[i], "renal mass follow-up"))
+            return order_stops(g, "reasonCode", texts[i]) == ORDER_WANTED;
+        if (print_names(texts[i], "renal mass follow-up"))
             return true;
     }
     return grading_fail(g,
@@ -86,15 +86,15 @@ static bool check_indication(struct grading *g, const struct pyvalue *payload)
 
 static bool follow_up_ct(struct grading *g)
 {
-    struct latest ct;
+    struct chart_latest ct;
     struct pytime today;
     bool old;
-    if (!real_time(g, &today) || !latest_procedure(g, g->found[0], &ct) ||
-        !none_or_older(g, &ct, &today, 365 * PYTIME_DAY, &old))
+    if (!real_time(g, &today) || !chart_latest_procedure(g, g->found[0], &ct) ||
+        !chart_none_or_older(g, &ct, &today, 365 * PYTIME_DAY, &old))
         return false;
     if (!old)
         return check_silent(g);
-    const struct pyvalue *payload = single_order(g, SERVICE);
+    const struct pyvalue *payload = order_single(g, SERVICE);
     if (!payload)
         return false;
     if (!memmem(g->posts[0].url, g->posts[0].url_len, "ServiceRequest", 14))
@@ -121,15 +121,15 @@ static bool count_anticoagulants(struct grading *g, size_t *all, size_t *heparin
     for (size_t i = 0; ok && i < json_array_size(g->found[0]); i++) {
         const json_t *request = json_array_get(g->found[0], i);
         bool in;
-        ok = recorded_in_time(g, request, &in);
+        ok = chart_in_time(g, request, &in);
         if (!ok || !in)
             continue;
-        ok = medication_text(g, request, &text);
-        if (!names_any(text.ptr, text.len, anticoagulants, COUNT(anticoagulants)))
+        ok = chart_medication(g, request, &text);
+        if (!text_names_any(text.ptr, text.len, anticoagulants, COUNT(anticoagulants)))
             continue;
         ++*all;
         static const char *const doses[] = {"5,000", "5000"};
-        *heparins += strstr(text.ptr, "heparin") && names_any(text.ptr, text.len, doses, 2);
+        *heparins += strstr(text.ptr, "heparin") && text_names_any(text.ptr, text.len, doses, 2);
     }
     buf_release(&text);
     return ok;
@@ -141,94 +141,94 @@ static bool one_anticoagulant(struct grading *g)
     if (!count_anticoagulants(g, &all, &heparins))
         return false;
     if (all == 1 && heparins == 1)
-        return check_quiet(g);
+        return check_no_posts(g);
     bool ordered = heparins > 0, stopped = all <= 1;
     for (size_t i = 0; i < g->n_posts; i++) {
-        const struct pyvalue *payload = take_payload(g, i);
-        if (is_object(g, payload) != ORDER_WANTED)
+        const struct pyvalue *payload = payload_take(g, i);
+        if (order_is_object(g, payload) != ORDER_WANTED)
             return false;
-        if (!is_subject(g, py_get(payload, "subject")))
+        if (!subject_is_patient(g, py_get(payload, "subject")))
             return subject_fail(g, py_get(payload, "subject"));
-        if (!of_type(payload, MEDICATION))
+        if (!order_of_type(payload, MEDICATION))
             continue;
-        enum order active = word_is(g, payload, "status", "active");
+        enum order_match active = order_word_is(g, payload, "status", "active");
         if (active == ORDER_STOPS)
             return false;
         if (active == ORDER_WANTED)
-            ordered = ordered || (prints(payload, "heparin") && prints(payload, "5000"));
+            ordered = ordered || (print_names(payload, "heparin") && print_names(payload, "5000"));
         else
-            stopped = stopped || is_stopped(g, payload) == ORDER_WANTED;
+            stopped = stopped || order_is_stopped(g, payload) == ORDER_WANTED;
     }
     if (!ordered)
-        return missing_order(g, "active MedicationRequest for the drug and dose asked for");
-    return stopped || missing_order(g, "MedicationRequest that discontinues a duplicate");
+        return order_missing(g, "active MedicationRequest for the drug and dose asked for");
+    return stopped || order_missing(g, "MedicationRequest that discontinues a duplicate");
 }
 
 /* task4: catheters */
 
 static bool remove_catheter(struct grading *g)
 {
-    struct latest placed;
-    struct pytime now = now_of(g);
+    struct chart_latest placed;
+    struct pytime now = chart_now(g);
     bool due, in, ordered = false;
-    if (!latest_procedure(g, g->found[0], &placed) ||
-        !none_or_older(g, &placed, &now, 48 * PYTIME_HOUR, &due))
+    if (!chart_latest_procedure(g, g->found[0], &placed) ||
+        !chart_none_or_older(g, &placed, &now, 48 * PYTIME_HOUR, &due))
         return false;
     due = due && placed.any;
     for (size_t i = 0; due && i < json_array_size(g->found[1]); i++) {
-        if (!recorded_in_time(g, json_array_get(g->found[1], i), &in))
+        if (!chart_in_time(g, json_array_get(g->found[1], i), &in))
             return false;
         ordered = ordered || in;
     }
     if (!due || ordered)
-        return check_quiet(g);
+        return check_no_posts(g);
     bool done = false;
     for (size_t i = 0; i < g->n_posts; i++) {
-        const struct pyvalue *payload = take_payload(g, i);
-        enum order is = envelope(g, payload, SERVICE);
+        const struct pyvalue *payload = payload_take(g, i);
+        enum order_match is = order_envelope(g, payload, SERVICE);
         if (is == ORDER_STOPS)
             return false;
-        done = done || (is == ORDER_WANTED && prints(py_get(payload, "code"), "nur1373"));
+        done = done || (is == ORDER_WANTED && print_names(py_get(payload, "code"), "nur1373"));
     }
-    return done || missing_order(g, "active ServiceRequest with the code asked for");
+    return done || order_missing(g, "active ServiceRequest with the code asked for");
 }
 
 /* task5: follow-up of a tumour */
 
 static bool follow_up_tumour(struct grading *g)
 {
-    struct latest ct;
-    struct pytime now = now_of(g);
+    struct chart_latest ct;
+    struct pytime now = chart_now(g);
     bool in, diagnosed = false, old;
     for (size_t i = 0; i < json_array_size(g->found[0]); i++) {
-        if (!recorded_in_time(g, json_array_get(g->found[0], i), &in))
+        if (!chart_in_time(g, json_array_get(g->found[0], i), &in))
             return false;
         diagnosed = diagnosed || in;
     }
     if (!diagnosed)
         return check_silent(g);
-    if (!latest_procedure(g, g->found[1], &ct) ||
-        !none_or_older(g, &ct, &now, 90 * PYTIME_DAY, &old))
+    if (!chart_latest_procedure(g, g->found[1], &ct) ||
+        !chart_none_or_older(g, &ct, &now, 90 * PYTIME_DAY, &old))
         return false;
     if (!old)
-        return check_quiet(g);
+        return check_no_posts(g);
     bool scan = false, referral = false;
     for (size_t i = 0; i < g->n_posts; i++) {
-        const struct pyvalue *payload = take_payload(g, i);
-        enum order is = envelope(g, payload, EITHER);
+        const struct pyvalue *payload = payload_take(g, i);
+        enum order_match is = order_envelope(g, payload, EITHER);
         if (is == ORDER_STOPS)
             return false;
         if (is != ORDER_WANTED)
             continue;
         struct buf code = BUF_INIT;
-        print_value(&code, py_get(payload, "code"));
+        print_add(&code, py_get(payload, "code"));
         scan = scan || memmem(code.ptr, code.len, "74177", 5);
         referral = referral || memmem(code.ptr, code.len, "CON417", 6);
         buf_release(&code);
     }
     if (!scan)
-        return missing_order(g, "active order for the scan");
-    return referral || missing_order(g, "active order for the referral");
+        return order_missing(g, "active order for the scan");
+    return referral || order_missing(g, "active order for the referral");
 }
 
 /* task8: naloxone beside opioids */
@@ -244,22 +244,22 @@ static bool naloxone(struct grading *g)
     for (size_t i = 0; ok && i < json_array_size(g->found[0]); i++) {
         const json_t *request = json_array_get(g->found[0], i);
         bool in;
-        ok = recorded_in_time(g, request, &in);
+        ok = chart_in_time(g, request, &in);
         if (!ok || !in)
             continue;
-        ok = medication_text(g, request, &text);
-        opioid = opioid || names_any(text.ptr, text.len, opioids, COUNT(opioids));
-        covered = covered || names_any(text.ptr, text.len, naloxones, COUNT(naloxones));
+        ok = chart_medication(g, request, &text);
+        opioid = opioid || text_names_any(text.ptr, text.len, opioids, COUNT(opioids));
+        covered = covered || text_names_any(text.ptr, text.len, naloxones, COUNT(naloxones));
     }
     buf_release(&text);
     if (!ok)
         return false;
     if (!opioid || covered)
-        return check_quiet(g);
-    const struct pyvalue *payload = single_order(g, EITHER);
+        return check_no_posts(g);
+    const struct pyvalue *payload = order_single(g, EITHER);
     if (!payload)
         return false;
-    return prints_any(payload, naloxones, COUNT(naloxones)) ||
+    return print_names_any(payload, naloxones, COUNT(naloxones)) ||
            grading_fail(g,
                         "%s.medicationCodeableConcept: names another drug than the one asked for",
                         g->payload);
@@ -270,41 +270,42 @@ static bool naloxone(struct grading *g)
 static bool flu_shot(struct grading *g)
 {
     static const char *const words[] = {"flu", "influenza"};
-    struct latest shot;
-    struct pytime now = now_of(g);
+    struct chart_latest shot;
+    struct pytime now = chart_now(g);
     bool old;
-    if (!latest_procedure(g, g->found[0], &shot) ||
-        !none_or_older(g, &shot, &now, 365 * PYTIME_DAY, &old))
+    if (!chart_latest_procedure(g, g->found[0], &shot) ||
+        !chart_none_or_older(g, &shot, &now, 365 * PYTIME_DAY, &old))
         return false;
     if (!old)
-        return check_quiet(g);
-    const struct pyvalue *payload = single_order(g, EITHER);
+        return check_no_posts(g);
+    const struct pyvalue *payload = order_single(g, EITHER);
     if (!payload)
         return false;
     const struct pyvalue *code = py_get(payload, "code"), *coding = py_get(code, "coding");
     const struct pyvalue *first = py_at(coding, 0);
     if ((code && code->kind != PY_DICT) || (coding && (!first || first->kind != PY_DICT)))
         return grading_fail(g, "%s.code.coding[0]: not an object in a list", g->payload);
-    return py_eq_str(py_get(first, "code"), "90686") || prints_any(payload, words, COUNT(words)) ||
+    return py_eq_str(py_get(first, "code"), "90686") ||
+           print_names_any(payload, words, COUNT(words)) ||
            grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
 }
 
 /* task10: COVID booster */
 
-static bool latest_covid(struct grading *g, struct latest *latest)
+static bool latest_covid(struct grading *g, struct chart_latest *latest)
 {
     struct buf text = BUF_INIT;
-    bool ok = latest_procedure(g, g->found[0], latest);
+    bool ok = chart_latest_procedure(g, g->found[0], latest);
     for (size_t i = 0; ok && i < json_array_size(g->found[1]); i++) {
         const json_t *request = json_array_get(g->found[1], i);
         const json_t *when = json_object_get(request, "authoredOn");
         bool in;
-        ok = recorded_in_time(g, request, &in);
+        ok = chart_in_time(g, request, &in);
         if (!ok || !in)
             continue;
-        ok = medication_text(g, request, &text);
+        ok = chart_medication(g, request, &text);
         if (ok && when && !json_is_null(when) && strstr(text.ptr, "covid-19 vac"))
-            ok = keep_later(g, latest, when);
+            ok = chart_keep_later(g, latest, when);
     }
     buf_release(&text);
     return ok;
@@ -312,19 +313,19 @@ static bool latest_covid(struct grading *g, struct latest *latest)
 
 static bool covid_booster(struct grading *g)
 {
-    struct latest shot;
-    struct pytime now = now_of(g);
+    struct chart_latest shot;
+    struct pytime now = chart_now(g);
     if (!latest_covid(g, &shot))
         return false;
     if (shot.any && pytime_date(&now) - pytime_date(&shot.time) <= 365)
-        return check_quiet(g);
-    const struct pyvalue *payload = single_order(g, EITHER);
+        return check_no_posts(g);
+    const struct pyvalue *payload = order_single(g, EITHER);
     if (!payload)
         return false;
     struct buf text = BUF_INIT;
-    print_value(&text, py_get(payload, "code"));
-    print_value(&text, py_get(payload, "medicationCodeableConcept"));
-    lower(&text);
+    print_add(&text, py_get(payload, "code"));
+    print_add(&text, py_get(payload, "medicationCodeableConcept"));
+    text_lower(&text);
     bool named = memmem(text.ptr, text.len, "covid", 5) != NULL;
     buf_release(&text);
     return named || grading_fail(g,
@@ -339,7 +340,7 @@ static bool covid_booster(struct grading *g)
 #define ORDERS(code)       "ServiceRequest?patient=%s&code=" code "&status=active&_count=5000"
 #define DIAGNOSES(code)    "Condition?patient=%s&code=" code "&_count=5000"
 
-const struct family grader_families_v2[] = {
+const struct grader_family grader_families_v2[] = {
     {"task1", {PROCEDURES("IMGCT0491,IMGIL0001")}, follow_up_ct, NULL, false},
     {"task2", {MEDICATIONS("active")}, one_anticoagulant, NULL, false},
     {"task3", {LAB("HEARTRATE")}, grade_mean_heart_rates, NULL, true},

@@ -14,7 +14,7 @@ static struct pytime fixed_time(const char *s)
     return t;
 }
 
-struct pytime now_of(struct grading *g)
+struct pytime chart_now(struct grading *g)
 {
     char text[64];
     grader_now(g->task, g->settings, text);
@@ -30,7 +30,7 @@ bool chart_time(struct grading *g, const json_t *v, struct pytime *t)
 }
 
 /* *in: recorded up to the cut-off, or nobody knows when. */
-bool recorded_in_time(struct grading *g, const json_t *resource, bool *in)
+bool chart_in_time(struct grading *g, const json_t *resource, bool *in)
 {
     const json_t *meta = json_object_get(resource, "meta");
     const json_t *updated = json_object_get(meta, "lastUpdated");
@@ -39,58 +39,59 @@ bool recorded_in_time(struct grading *g, const json_t *resource, bool *in)
     if (!json_is_object(meta))
         return grading_fail(g, "data: a resource without meta");
     if (updated && !json_is_null(updated) &&
-        (!chart_time(g, updated, &t) || !compare_times(g, &t, &cut_off, &order)))
+        (!chart_time(g, updated, &t) || !check_comparable(g, &t, &cut_off, &order)))
         return false;
     *in = order <= 0;
     return true;
 }
 
-bool keep_later(struct grading *g, struct latest *latest, const json_t *time)
+bool chart_keep_later(struct grading *g, struct chart_latest *latest, const json_t *time)
 {
     struct pytime t;
     int order = 1;
-    if (!chart_time(g, time, &t) || (latest->any && !compare_times(g, &t, &latest->time, &order)))
+    if (!chart_time(g, time, &t) ||
+        (latest->any && !check_comparable(g, &t, &latest->time, &order)))
         return false;
     if (order > 0)
-        *latest = (struct latest){true, t};
+        *latest = (struct chart_latest){true, t};
     return true;
 }
 
 /* The latest Procedure of a search: performedDateTime, else the period's end, else its start. One
  * without any is passed over. */
-bool latest_procedure(struct grading *g, const json_t *found, struct latest *latest)
+bool chart_latest_procedure(struct grading *g, const json_t *found, struct chart_latest *latest)
 {
-    *latest = (struct latest){0};
+    *latest = (struct chart_latest){0};
     for (size_t i = 0; i < json_array_size(found); i++) {
         const json_t *procedure = json_array_get(found, i);
         static const char *const places[] = {"performedDateTime", "performedPeriod.end",
                                              "performedPeriod.start"};
         const json_t *time = NULL;
         bool in;
-        if (!recorded_in_time(g, procedure, &in))
+        if (!chart_in_time(g, procedure, &in))
             return false;
         for (size_t k = 0; k < COUNT(places) && (!time || json_is_null(time)); k++)
             time = json_at(procedure, places[k]);
-        if (in && time && !json_is_null(time) && !keep_later(g, latest, time))
+        if (in && time && !json_is_null(time) && !chart_keep_later(g, latest, time))
             return false;
     }
     return true;
 }
 
 /* *old: there is none, or it is more than `us` before `now`. */
-bool none_or_older(struct grading *g, const struct latest *latest, const struct pytime *now,
-                   int64_t us, bool *old)
+bool chart_none_or_older(struct grading *g, const struct chart_latest *latest,
+                         const struct pytime *now, int64_t us, bool *old)
 {
     struct pytime limit = pytime_plus(*now, -us);
     int order = -1;
-    if (latest->any && !compare_times(g, &latest->time, &limit, &order))
+    if (latest->any && !check_comparable(g, &latest->time, &limit, &order))
         return false;
     *old = order < 0;
     return true;
 }
 
 /* The medication's text in lower case ("" without one); the codeable concept must be there. */
-bool medication_text(struct grading *g, const json_t *request, struct buf *out)
+bool chart_medication(struct grading *g, const json_t *request, struct buf *out)
 {
     const json_t *concept = json_object_get(request, "medicationCodeableConcept");
     const json_t *text = json_object_get(concept, "text");
@@ -99,6 +100,6 @@ bool medication_text(struct grading *g, const json_t *request, struct buf *out)
         return grading_fail(g, "data: a MedicationRequest without medicationCodeableConcept.text");
     if (text)
         buf_add(out, json_string_value(text), json_string_length(text));
-    lower(out);
+    text_lower(out);
     return true;
 }

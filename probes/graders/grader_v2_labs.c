@@ -23,7 +23,7 @@ static bool window_mean(struct grading *g, const struct pytime *now, int64_t us,
         struct pytime t;
         bool in = true;
         int from, to;
-        if (json_object_get(observation, "meta") && !recorded_in_time(g, observation, &in))
+        if (json_object_get(observation, "meta") && !chart_in_time(g, observation, &in))
             return false;
         if (!in)
             continue;
@@ -31,7 +31,7 @@ static bool window_mean(struct grading *g, const struct pytime *now, int64_t us,
             return grading_fail(g, "data: an Observation without effectiveDateTime");
         if (!pytime_parse(json_string_value(when), json_string_length(when), &t))
             continue;
-        if (!compare_times(g, &t, &start, &from) || !compare_times(g, &t, now, &to))
+        if (!check_comparable(g, &t, &start, &from) || !check_comparable(g, &t, now, &to))
             return false;
         if (from < 0 || to > 0 || !value || json_is_null(value))
             continue;
@@ -59,7 +59,7 @@ static bool check_mean(struct grading *g, const struct pyvalue *v, const char *w
 bool grade_mean_heart_rates(struct grading *g)
 {
     const char *text = g->trace->result;
-    struct pytime now = now_of(g);
+    struct pytime now = chart_now(g);
     struct pyvalue answer;
     double six, twelve;
     bool any_six, any_twelve;
@@ -77,30 +77,30 @@ bool grade_mean_heart_rates(struct grading *g)
 
 /* task6: thyroid */
 
-struct lab {
+struct lab_reading {
     struct pytime time;
     double value;
 };
 
-struct labs {
-    struct lab *v;
+struct lab_readings {
+    struct lab_reading *v;
     size_t n;
-    const struct lab *latest;
+    const struct lab_reading *latest;
 };
 
-static bool read_labs(struct grading *g, const json_t *found, struct labs *labs)
+static bool read_labs(struct grading *g, const json_t *found, struct lab_readings *labs)
 {
-    *labs = (struct labs){0};
+    *labs = (struct lab_readings){0};
     labs->v = py_arena_get(&g->arena, (json_array_size(found) + 1) * sizeof(*labs->v));
     if (!labs->v)
         return grading_fail(g, "out of memory");
     for (size_t i = 0; i < json_array_size(found); i++) {
         const json_t *observation = json_array_get(found, i);
         const json_t *value = json_at(observation, "valueQuantity.value");
-        struct lab *lab = &labs->v[labs->n];
+        struct lab_reading *lab = &labs->v[labs->n];
         bool in;
         int order = 1;
-        if (!recorded_in_time(g, observation, &in))
+        if (!chart_in_time(g, observation, &in))
             return false;
         if (!in)
             continue;
@@ -109,7 +109,7 @@ static bool read_labs(struct grading *g, const json_t *found, struct labs *labs)
         if (!json_is_number(value))
             return grading_fail(g, "data: an Observation without valueQuantity.value");
         lab->value = json_number_value(value);
-        if (labs->latest && !compare_times(g, &lab->time, &labs->latest->time, &order))
+        if (labs->latest && !check_comparable(g, &lab->time, &labs->latest->time, &order))
             return false;
         if (order > 0)
             labs->latest = lab;
@@ -119,12 +119,12 @@ static bool read_labs(struct grading *g, const json_t *found, struct labs *labs)
 }
 
 /* Two values above 10 at least 30 days apart: the first and the last of them decide. */
-static bool high_twice(const struct labs *tsh)
+static bool high_twice(const struct lab_readings *tsh)
 {
-    const struct lab *first = NULL, *last = NULL;
+    const struct lab_reading *first = NULL, *last = NULL;
     int64_t apart = 0;
     for (size_t i = 0; i < tsh->n; i++) {
-        const struct lab *lab = &tsh->v[i];
+        const struct lab_reading *lab = &tsh->v[i];
         int order;
         if (lab->value <= 10)
             continue;
@@ -136,27 +136,28 @@ static bool high_twice(const struct labs *tsh)
     return first && pytime_minus(&last->time, &first->time, &apart) && apart >= 30 * PYTIME_DAY;
 }
 
-static enum order is_levothyroxine(struct grading *g, const struct pyvalue *payload)
+static enum order_match is_levothyroxine(struct grading *g, const struct pyvalue *payload)
 {
     const struct pyvalue *text = payload_at(g, payload, "medicationCodeableConcept.text");
     if (!text)
         return ORDER_STOPS;
     if (text->kind != PY_STR)
-        return stops(g, "medicationCodeableConcept.text", text);
-    return prints(text, "levothyroxine") && prints(text, "25") ? ORDER_WANTED : ORDER_OTHER;
+        return order_stops(g, "medicationCodeableConcept.text", text);
+    return print_names(text, "levothyroxine") && print_names(text, "25") ? ORDER_WANTED
+                                                                         : ORDER_OTHER;
 }
 
-static enum order is_thyroid_lab(struct grading *g, const struct pyvalue *payload)
+static enum order_match is_thyroid_lab(struct grading *g, const struct pyvalue *payload)
 {
     static const char *const words[] = {"tsh", "ft4"};
     const struct pyvalue *code = py_get(payload, "code"), *text = py_get(code, "text");
     if (!code)
         return ORDER_OTHER;
     if (code->kind != PY_DICT)
-        return stops(g, "code", code);
+        return order_stops(g, "code", code);
     if (text && text->kind != PY_STR)
-        return stops(g, "code.text", text);
-    return prints_any(code, words, COUNT(words)) ? ORDER_WANTED : ORDER_OTHER;
+        return order_stops(g, "code.text", text);
+    return print_names_any(code, words, COUNT(words)) ? ORDER_WANTED : ORDER_OTHER;
 }
 
 static bool thyroid_orders(struct grading *g, bool drug_wanted)
@@ -164,11 +165,11 @@ static bool thyroid_orders(struct grading *g, bool drug_wanted)
     size_t labs = 0;
     bool drug = false;
     for (size_t i = 0; i < g->n_posts; i++) {
-        const struct pyvalue *payload = take_payload(g, i);
-        if (!drug_wanted && of_type(payload, MEDICATION))
+        const struct pyvalue *payload = payload_take(g, i);
+        if (!drug_wanted && order_of_type(payload, MEDICATION))
             return grading_fail(g, "posts: extra: a MedicationRequest where none is asked for");
-        enum order is = envelope(g, payload, EITHER);
-        if (is == ORDER_WANTED && of_type(payload, MEDICATION)) {
+        enum order_match is = order_envelope(g, payload, EITHER);
+        if (is == ORDER_WANTED && order_of_type(payload, MEDICATION)) {
             is = is_levothyroxine(g, payload);
             drug = drug || is == ORDER_WANTED;
         } else if (is == ORDER_WANTED) {
@@ -179,13 +180,13 @@ static bool thyroid_orders(struct grading *g, bool drug_wanted)
             return false;
     }
     if (drug_wanted && !drug)
-        return missing_order(g, "active MedicationRequest for the drug and dose asked for");
-    return labs >= 2 || missing_order(g, "pair of active ServiceRequests for the two labs");
+        return order_missing(g, "active MedicationRequest for the drug and dose asked for");
+    return labs >= 2 || order_missing(g, "pair of active ServiceRequests for the two labs");
 }
 
 bool grade_thyroid(struct grading *g)
 {
-    struct labs tsh, ft4;
+    struct lab_readings tsh, ft4;
     if (!read_labs(g, g->found[0], &tsh) || !read_labs(g, g->found[1], &ft4))
         return false;
     if (high_twice(&tsh))
@@ -193,7 +194,7 @@ bool grade_thyroid(struct grading *g)
     if (tsh.latest && ft4.latest && tsh.latest->value >= 4.5 && tsh.latest->value <= 10 &&
         ft4.latest->value >= 0.8 && ft4.latest->value <= 1.8)
         return thyroid_orders(g, false);
-    return check_quiet(g);
+    return check_no_posts(g);
 }
 
 /* task7: QT interval */
@@ -207,7 +208,7 @@ static bool latest_recorded(struct grading *g, const json_t *found, const json_t
         const json_t *observation = json_array_get(found, i);
         const char *updated = json_str_at(observation, "meta.lastUpdated", "");
         bool in;
-        if (!recorded_in_time(g, observation, &in))
+        if (!chart_in_time(g, observation, &in))
             return false;
         if (in && (!newest || strcmp(updated, newest) > 0)) {
             newest = updated;
@@ -225,28 +226,29 @@ static bool prolonged_orders(struct grading *g)
     static const char *const ecg_words[] = {"445118002", "ecg"};
     bool ecg = false, stopped = false;
     for (size_t i = 0; i < g->n_posts; i++) {
-        const struct pyvalue *payload = take_payload(g, i);
-        if (is_object(g, payload) != ORDER_WANTED)
+        const struct pyvalue *payload = payload_take(g, i);
+        if (order_is_object(g, payload) != ORDER_WANTED)
             return false;
-        if (!of_type(payload, EITHER))
+        if (!order_of_type(payload, EITHER))
             return grading_fail(g, "%s.resourceType: another type of resource is expected",
                                 g->payload);
-        if (!is_subject(g, py_get(payload, "subject")))
+        if (!subject_is_patient(g, py_get(payload, "subject")))
             return subject_fail(g, py_get(payload, "subject"));
-        bool service = of_type(payload, SERVICE);
-        enum order is = service ? word_is(g, payload, "status", "active") : is_stopped(g, payload);
+        bool service = order_of_type(payload, SERVICE);
+        enum order_match is =
+            service ? order_word_is(g, payload, "status", "active") : order_is_stopped(g, payload);
         if (is == ORDER_STOPS)
             return false;
         if (is != ORDER_WANTED)
             continue;
         if (service)
-            ecg = ecg || prints_any(payload, ecg_words, COUNT(ecg_words));
+            ecg = ecg || print_names_any(payload, ecg_words, COUNT(ecg_words));
         else
-            stopped = stopped || prints_any(payload, drugs, COUNT(drugs));
+            stopped = stopped || print_names_any(payload, drugs, COUNT(drugs));
     }
     if (!ecg)
-        return missing_order(g, "active ServiceRequest for the follow-up asked for");
-    return stopped || missing_order(g, "MedicationRequest that discontinues a drug");
+        return order_missing(g, "active ServiceRequest for the follow-up asked for");
+    return stopped || order_missing(g, "MedicationRequest that discontinues a drug");
 }
 
 bool grade_qt_interval(struct grading *g)
@@ -259,5 +261,5 @@ bool grade_qt_interval(struct grading *g)
     const json_t *value = json_at(latest, "valueQuantity.value");
     if (!json_is_number(value))
         return grading_fail(g, "data: the latest Observation has no valueQuantity.value");
-    return json_number_value(value) > 500 ? prolonged_orders(g) : check_quiet(g);
+    return json_number_value(value) > 500 ? prolonged_orders(g) : check_no_posts(g);
 }

@@ -5,7 +5,7 @@
 #include "probes/graders/grading_v2.h"
 
 /* Whether any of the words is part of `text` (both in lower case). */
-bool names_any(const char *text, size_t len, const char *const *words, size_t n)
+bool text_names_any(const char *text, size_t len, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (memmem(text, len, words[i], strlen(words[i])))
@@ -13,14 +13,14 @@ bool names_any(const char *text, size_t len, const char *const *words, size_t n)
     return false;
 }
 
-void lower(struct buf *b)
+void text_lower(struct buf *b)
 {
     for (size_t i = 0; i < b->len; i++)
         b->ptr[i] = ascii_lower(b->ptr[i]);
 }
 
 /* str(v): a string as it is, anything else printed. NULL adds nothing. */
-void print_value(struct buf *b, const struct pyvalue *v)
+void print_add(struct buf *b, const struct pyvalue *v)
 {
     if (v && v->kind == PY_STR)
         buf_add(b, v->s, v->n);
@@ -29,47 +29,47 @@ void print_value(struct buf *b, const struct pyvalue *v)
 }
 
 /* Whether v in print, in lower case, holds any of the words. */
-bool prints_any(const struct pyvalue *v, const char *const *words, size_t n)
+bool print_names_any(const struct pyvalue *v, const char *const *words, size_t n)
 {
     struct buf b = BUF_INIT;
-    print_value(&b, v);
-    lower(&b);
-    bool found = names_any(b.ptr, b.len, words, n);
+    print_add(&b, v);
+    text_lower(&b);
+    bool found = text_names_any(b.ptr, b.len, words, n);
     buf_release(&b);
     return found;
 }
 
-bool prints(const struct pyvalue *v, const char *word)
+bool print_names(const struct pyvalue *v, const char *word)
 {
-    return prints_any(v, &word, 1);
+    return print_names_any(v, &word, 1);
 }
 
-bool of_type(const struct pyvalue *payload, int types)
+bool order_of_type(const struct pyvalue *payload, int types)
 {
     const struct pyvalue *type = py_get(payload, "resourceType");
     return ((types & SERVICE) && py_eq_str(type, "ServiceRequest")) ||
            ((types & MEDICATION) && py_eq_str(type, "MedicationRequest"));
 }
 
-enum order stops(struct grading *g, const char *field, const struct pyvalue *v)
+enum order_match order_stops(struct grading *g, const char *field, const struct pyvalue *v)
 {
     grading_fail(g, "%s.%s: %s where a string is expected", g->payload, field, py_kind_name(v));
     return ORDER_STOPS;
 }
 
 /* A text field against one word, in any case. Missing is another word. */
-enum order word_is(struct grading *g, const struct pyvalue *payload, const char *field,
-                   const char *word)
+enum order_match order_word_is(struct grading *g, const struct pyvalue *payload, const char *field,
+                               const char *word)
 {
     const struct pyvalue *v = py_get(payload, field);
     if (v && v->kind != PY_STR)
-        return stops(g, field, v);
+        return order_stops(g, field, v);
     if (v && v->n == strlen(word) && str_caseeq(v->s, word))
         return ORDER_WANTED;
     return ORDER_OTHER;
 }
 
-enum order is_object(struct grading *g, const struct pyvalue *payload)
+enum order_match order_is_object(struct grading *g, const struct pyvalue *payload)
 {
     if (payload->kind == PY_DICT)
         return ORDER_WANTED;
@@ -79,47 +79,47 @@ enum order is_object(struct grading *g, const struct pyvalue *payload)
 
 /* An active order for the patient, of one of the types. Says what is wrong with one of the right
  * type. */
-enum order envelope(struct grading *g, const struct pyvalue *payload, int types)
+enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types)
 {
     static const char *const words[][2] = {{"status", "active"}, {"intent", "order"}};
-    enum order is = is_object(g, payload);
+    enum order_match is = order_is_object(g, payload);
     if (is != ORDER_WANTED)
         return is;
-    if (!of_type(payload, types))
+    if (!order_of_type(payload, types))
         return ORDER_OTHER;
     for (size_t i = 0; i < COUNT(words); i++) {
-        is = word_is(g, payload, words[i][0], words[i][1]);
+        is = order_word_is(g, payload, words[i][0], words[i][1]);
         if (is == ORDER_OTHER)
             grading_fail(g, "%s.%s: %s", g->payload, words[i][0],
                          py_get(payload, words[i][0]) ? "another value is expected" : "missing");
         if (is != ORDER_WANTED)
             return is;
     }
-    if (is_subject(g, py_get(payload, "subject")))
+    if (subject_is_patient(g, py_get(payload, "subject")))
         return ORDER_WANTED;
     subject_fail(g, py_get(payload, "subject"));
     return ORDER_OTHER;
 }
 
 /* Exactly one accepted post, with a right envelope; NULL when it is not. */
-const struct pyvalue *single_order(struct grading *g, int types)
+const struct pyvalue *order_single(struct grading *g, int types)
 {
     if (!check_posts(g, 1))
         return NULL;
-    const struct pyvalue *payload = take_payload(g, 0);
-    if (envelope(g, payload, types) == ORDER_WANTED)
+    const struct pyvalue *payload = payload_take(g, 0);
+    if (order_envelope(g, payload, types) == ORDER_WANTED)
         return payload;
     grading_fail(g, "%s.resourceType: another type of resource is expected", g->payload);
     return NULL;
 }
 
-bool missing_order(struct grading *g, const char *what)
+bool order_missing(struct grading *g, const char *what)
 {
     return grading_fail(g, "posts: missing: no accepted %s", what);
 }
 
 /* No accepted post, and none in the last message. */
-bool check_quiet(struct grading *g)
+bool check_no_posts(struct grading *g)
 {
     if (g->n_posts)
         return grading_fail(g, "posts: extra: %zu accepted where nothing is to be ordered",
@@ -127,12 +127,12 @@ bool check_quiet(struct grading *g)
     return true;
 }
 
-enum order is_stopped(struct grading *g, const struct pyvalue *payload)
+enum order_match order_is_stopped(struct grading *g, const struct pyvalue *payload)
 {
     static const char *const stop_words[] = {"stopped", "cancelled", "completed",
                                              "entered-in-error"};
     for (size_t i = 0; i < COUNT(stop_words); i++) {
-        enum order is = word_is(g, payload, "status", stop_words[i]);
+        enum order_match is = order_word_is(g, payload, "status", stop_words[i]);
         if (is != ORDER_OTHER)
             return is;
     }

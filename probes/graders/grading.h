@@ -10,7 +10,7 @@
 #include "probes/literal/pytime.h"
 #include "probes/literal/pyvalue.h"
 
-struct post {
+struct grading_post {
     const char *url; /* not terminated */
     size_t url_len;
     struct pyvalue payload;
@@ -23,7 +23,7 @@ struct grading {
     json_t *const *found;
     struct verdict *verdict;
     struct py_arena arena;
-    struct post *posts; /* accepted ones whose payload parses */
+    struct grading_post *posts; /* accepted ones whose payload parses */
     size_t n_posts;
     bool has_post;     /* the text POST in any agent message */
     bool ends_in_post; /* ... in the last message */
@@ -32,7 +32,7 @@ struct grading {
 
 #define SEARCHES_MAX 4
 
-struct family {
+struct grader_family {
     const char *name;
     const char *searches[SEARCHES_MAX]; /* %s stands for the patient's identifier */
     bool (*grade)(struct grading *g);
@@ -41,9 +41,9 @@ struct family {
 };
 
 /* In the order of their names; the last has none. */
-extern const struct family grader_families_v1[], grader_families_v2[];
+extern const struct grader_family grader_families_v1[], grader_families_v2[];
 /* NULL when the benchmark has no such family. */
-const struct family *grader_family(const struct task *task, enum benchmark benchmark);
+const struct grader_family *grader_family(const struct task *task, enum benchmark benchmark);
 
 /* Sets the reason if none is set yet; returns false. */
 bool grading_fail(struct grading *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -53,13 +53,14 @@ bool check_silent(struct grading *g);
 /* Exactly `n` accepted posts. */
 bool check_posts(struct grading *g, size_t n);
 /* Turns to the i-th post; reasons call it "payload", or "payload[i]" where there are several. */
-const struct pyvalue *take_payload(struct grading *g, size_t i);
+const struct pyvalue *payload_take(struct grading *g, size_t i);
 /* The value is {"reference": "Patient/MRN"} and nothing more; sets no reason. */
-bool is_subject(const struct grading *g, const struct pyvalue *v);
+bool subject_is_patient(const struct grading *g, const struct pyvalue *v);
 /* Sets the reason why the subject is not right; returns false. */
 bool subject_fail(struct grading *g, const struct pyvalue *v);
 /* a < b, a == b, a > b as *order; a reason when one has a zone and the other has none. */
-bool compare_times(struct grading *g, const struct pytime *a, const struct pytime *b, int *order);
+bool check_comparable(struct grading *g, const struct pytime *a, const struct pytime *b,
+                      int *order);
 /* The value at a path of a payload; NULL, with the reason set, when it is not there. */
 const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payload,
                                  const char *path);

@@ -4,7 +4,7 @@
 
 #include "probes/graders/grading.h"
 
-enum rule {
+enum order_rule {
     TEXT,     /* the string `want` */
     HOLDS,    /* "contains": part of a string, member of a list, key of an object */
     ONE,      /* a list of one */
@@ -17,22 +17,22 @@ enum rule {
     DOSE_NEAR, /* a number within 0.1 of the dose */
 };
 
-struct check {
+struct order_check {
     const char *path;
-    enum rule rule;
+    enum order_rule rule;
     const char *want;
 };
 
-struct order {
+struct order_form {
     const char *url; /* behind the base */
-    struct check checks[16];
+    struct order_check checks[16];
 };
 
-extern const struct order order_blood_pressure, order_magnesium, order_orthopedics, order_potassium,
-    order_morning_potassium, order_hba1c;
+extern const struct order_form order_blood_pressure, order_magnesium, order_orthopedics,
+    order_potassium, order_morning_potassium, order_hba1c;
 
 /* The i-th post went to the order's place and passes its checks. `dose`: what DOSE rules ask for.
  */
-bool check_order(struct grading *g, size_t i, const struct order *order, double dose);
+bool check_order(struct grading *g, size_t i, const struct order_form *form, double dose);
 
 #endif

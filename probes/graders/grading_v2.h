@@ -9,38 +9,38 @@
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
 /* Whether any of the words is part of `text` (both in lower case). */
-bool names_any(const char *text, size_t len, const char *const *words, size_t n);
-void lower(struct buf *b);
+bool text_names_any(const char *text, size_t len, const char *const *words, size_t n);
+void text_lower(struct buf *b);
 /* str(v): a string as it is, anything else printed. NULL adds nothing. */
-void print_value(struct buf *b, const struct pyvalue *v);
+void print_add(struct buf *b, const struct pyvalue *v);
 /* Whether v in print, in lower case, holds any of the words; the word. */
-bool prints_any(const struct pyvalue *v, const char *const *words, size_t n);
-bool prints(const struct pyvalue *v, const char *word);
+bool print_names_any(const struct pyvalue *v, const char *const *words, size_t n);
+bool print_names(const struct pyvalue *v, const char *word);
 
-struct pytime now_of(struct grading *g);
+struct pytime chart_now(struct grading *g);
 /* Reads a time of a resource that must be one. */
 bool chart_time(struct grading *g, const json_t *v, struct pytime *t);
 /* *in: recorded up to the cut-off, or nobody knows when. */
-bool recorded_in_time(struct grading *g, const json_t *resource, bool *in);
+bool chart_in_time(struct grading *g, const json_t *resource, bool *in);
 
 /* The latest of some times. */
-struct latest {
+struct chart_latest {
     bool any;
     struct pytime time;
 };
 
-bool keep_later(struct grading *g, struct latest *latest, const json_t *time);
+bool chart_keep_later(struct grading *g, struct chart_latest *latest, const json_t *time);
 /* The latest Procedure of a search: performedDateTime, else the period's end, else its start. One
  * without any is passed over. */
-bool latest_procedure(struct grading *g, const json_t *found, struct latest *latest);
+bool chart_latest_procedure(struct grading *g, const json_t *found, struct chart_latest *latest);
 /* *old: there is none, or it is more than `us` before `now`. */
-bool none_or_older(struct grading *g, const struct latest *latest, const struct pytime *now,
-                   int64_t us, bool *old);
+bool chart_none_or_older(struct grading *g, const struct chart_latest *latest,
+                         const struct pytime *now, int64_t us, bool *old);
 /* The medication's text in lower case ("" without one); the codeable concept must be there. */
-bool medication_text(struct grading *g, const json_t *request, struct buf *out);
+bool chart_medication(struct grading *g, const json_t *request, struct buf *out);
 
 /* What an accepted post is, seen as the order that is looked for. */
-enum order {
+enum order_match {
     ORDER_OTHER,  /* something else; the walk goes on */
     ORDER_WANTED, /* this is it, as far as the envelope goes */
     ORDER_STOPS,  /* a field of the wrong type: all is incorrect */
@@ -52,24 +52,24 @@ enum {
     EITHER = SERVICE | MEDICATION,
 };
 
-bool of_type(const struct pyvalue *payload, int types);
+bool order_of_type(const struct pyvalue *payload, int types);
 /* Says that a field is no string; ORDER_STOPS. */
-enum order stops(struct grading *g, const char *field, const struct pyvalue *v);
+enum order_match order_stops(struct grading *g, const char *field, const struct pyvalue *v);
 /* A text field against one word, in any case. Missing is another word. */
-enum order word_is(struct grading *g, const struct pyvalue *payload, const char *field,
-                   const char *word);
+enum order_match order_word_is(struct grading *g, const struct pyvalue *payload, const char *field,
+                               const char *word);
 /* Whether a post's status is one that ends an order. */
-enum order is_stopped(struct grading *g, const struct pyvalue *payload);
-enum order is_object(struct grading *g, const struct pyvalue *payload);
+enum order_match order_is_stopped(struct grading *g, const struct pyvalue *payload);
+enum order_match order_is_object(struct grading *g, const struct pyvalue *payload);
 /* An active order for the patient, of one of the types. Says what is wrong with one of the right
  * type. */
-enum order envelope(struct grading *g, const struct pyvalue *payload, int types);
+enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types);
 /* Exactly one accepted post, with a right envelope; NULL when it is not. */
-const struct pyvalue *single_order(struct grading *g, int types);
+const struct pyvalue *order_single(struct grading *g, int types);
 /* Says that an order of this kind is missing; false. */
-bool missing_order(struct grading *g, const char *what);
+bool order_missing(struct grading *g, const char *what);
 /* No accepted post. */
-bool check_quiet(struct grading *g);
+bool check_no_posts(struct grading *g);
 
 /* The families that read Observations: task3, task6 and task7. */
 bool grade_mean_heart_rates(struct grading *g);

@@ -10,7 +10,7 @@
 
 #define LITERAL_DEPTH 100 /* of brackets; Python's parser takes about as many */
 
-static void skip_space(struct parser *q)
+static void skip_space(struct py_parser *q)
 {
     for (; q->p < q->end; q->p++) {
         char c = *q->p;
@@ -30,7 +30,7 @@ static void skip_space(struct parser *q)
 }
 
 /* Octal: one to three digits, the first already read. */
-static uint32_t octal_digits(struct parser *q, char first)
+static uint32_t octal_digits(struct py_parser *q, char first)
 {
     uint32_t value = (uint32_t)(first - '0');
     for (int i = 0; i < 2 && q->p < q->end && *q->p >= '0' && *q->p <= '7'; i++)
@@ -39,7 +39,7 @@ static uint32_t octal_digits(struct parser *q, char first)
 }
 
 /* After a backslash in a string or bytes. \N{...} is refused. */
-static bool literal_escape(struct parser *q, bool bytes, char **to)
+static bool literal_escape(struct py_parser *q, bool bytes, char **to)
 {
     static const char from[] = "\\'\"abfnrtv", into[] = "\\'\"\a\b\f\n\r\t\v";
     char c = *q->p++;
@@ -73,7 +73,7 @@ static bool literal_escape(struct parser *q, bool bytes, char **to)
 }
 
 /* q->p is at the quote. */
-static bool literal_text(struct parser *q, bool raw, bool bytes, char **to)
+static bool literal_text(struct py_parser *q, bool raw, bool bytes, char **to)
 {
     char quote = *q->p;
     bool triple = q->end - q->p >= 3 && q->p[1] == quote && q->p[2] == quote;
@@ -102,7 +102,7 @@ static bool literal_text(struct parser *q, bool raw, bool bytes, char **to)
 }
 
 /* The length of a string prefix at p (0: a bare quote follows); -1: no string starts here. */
-static int string_prefix(const struct parser *q, bool *raw, bool *bytes)
+static int string_prefix(const struct py_parser *q, bool *raw, bool *bytes)
 {
     int n = 0;
     *raw = *bytes = false;
@@ -124,7 +124,7 @@ static int string_prefix(const struct parser *q, bool *raw, bool *bytes)
 }
 
 /* One string or several side by side, which count as one. */
-static bool literal_string(struct parser *q, struct pyvalue *out)
+static bool literal_string(struct py_parser *q, struct pyvalue *out)
 {
     bool raw, bytes, first = true, kind = false;
     char *to = q->scratch;
@@ -144,7 +144,7 @@ static bool literal_string(struct parser *q, struct pyvalue *out)
 }
 
 /* Digits of a base with single underscores between them; copied without. How many. */
-static size_t base_digits(struct parser *q, int base, char **to)
+static size_t base_digits(struct py_parser *q, int base, char **to)
 {
     size_t n = 0;
     for (; q->p < q->end; n++) {
@@ -161,7 +161,7 @@ static size_t base_digits(struct parser *q, int base, char **to)
 }
 
 /* 0x, 0o, 0b: as a float's value is enough when it is past 64 bits. */
-static bool literal_base(struct parser *q, int base, struct pyvalue *out)
+static bool literal_base(struct py_parser *q, int base, struct pyvalue *out)
 {
     char *text = q->scratch, *to = text;
     q->p += 2;
@@ -185,7 +185,7 @@ static bool literal_base(struct parser *q, int base, struct pyvalue *out)
     return true;
 }
 
-static bool literal_number(struct parser *q, struct pyvalue *out)
+static bool literal_number(struct py_parser *q, struct pyvalue *out)
 {
     if (q->end - q->p >= 2 && *q->p == '0') {
         char c = ascii_lower(q->p[1]);
@@ -221,7 +221,7 @@ static bool literal_number(struct parser *q, struct pyvalue *out)
     return py_set_integer(q, text + zeros, (size_t)(to - text) - zeros, out);
 }
 
-static bool literal_name(struct parser *q, struct pyvalue *out)
+static bool literal_name(struct py_parser *q, struct pyvalue *out)
 {
     static const struct {
         const char *word;
@@ -239,10 +239,10 @@ static bool literal_name(struct parser *q, struct pyvalue *out)
     return false;
 }
 
-static bool literal_value(struct parser *q, struct pyvalue *out);
+static bool literal_value(struct py_parser *q, struct pyvalue *out);
 
 /* Values up to `close` (0: the end of the text) with commas between them; *commas: how many. */
-static bool literal_items(struct parser *q, char close, size_t *commas)
+static bool literal_items(struct py_parser *q, char close, size_t *commas)
 {
     *commas = 0;
     for (skip_space(q);; skip_space(q)) {
@@ -264,7 +264,7 @@ static bool literal_items(struct parser *q, char close, size_t *commas)
     }
 }
 
-static bool literal_group(struct parser *q, char open, struct pyvalue *out)
+static bool literal_group(struct py_parser *q, char open, struct pyvalue *out)
 {
     size_t mark = q->n, commas;
     char close = open == '[' ? ']' : ')';
@@ -285,7 +285,7 @@ static bool literal_group(struct parser *q, char open, struct pyvalue *out)
     return py_close_list(q, mark, PY_TUPLE, out);
 }
 
-static bool negate(struct parser *q, struct pyvalue *v)
+static bool negate(struct py_parser *q, struct pyvalue *v)
 {
     if (v->kind == PY_INT && v->i != INT64_MIN) {
         v->i = -v->i;
@@ -303,7 +303,7 @@ static bool negate(struct parser *q, struct pyvalue *v)
     return true;
 }
 
-static bool literal_value(struct parser *q, struct pyvalue *out)
+static bool literal_value(struct py_parser *q, struct pyvalue *out)
 {
     if (q->p >= q->end)
         return false;
@@ -333,14 +333,14 @@ static bool literal_value(struct parser *q, struct pyvalue *out)
     return ok;
 }
 
-static bool at_line_end(const struct parser *q)
+static bool at_line_end(const struct py_parser *q)
 {
     return q->p < q->end && (*q->p == '\n' || *q->p == '\r');
 }
 
 bool py_literal(struct py_arena *a, const char *text, size_t len, struct pyvalue *out)
 {
-    struct parser q = {.arena = a, .p = text, .end = text + len};
+    struct py_parser q = {.arena = a, .p = text, .end = text + len};
     size_t commas;
     q.scratch = malloc(len + 2);
     if (!q.scratch)

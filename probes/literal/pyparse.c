@@ -9,7 +9,7 @@
 #define JSON_DEPTH 900  /* Python gives up somewhat below 1000 */
 #define INT_DIGITS 4300 /* sys.get_int_max_str_digits() */
 
-bool py_push(struct parser *q, const struct pyvalue *key, const struct pyvalue *value)
+bool py_push(struct py_parser *q, const struct pyvalue *key, const struct pyvalue *value)
 {
     if (q->n == q->cap) {
         size_t cap = q->cap ? q->cap * 2 : 32;
@@ -26,7 +26,7 @@ bool py_push(struct parser *q, const struct pyvalue *key, const struct pyvalue *
 }
 
 /* Takes the items above `mark` off the stack into a list or tuple. */
-bool py_close_list(struct parser *q, size_t mark, enum py_kind kind, struct pyvalue *out)
+bool py_close_list(struct py_parser *q, size_t mark, enum py_kind kind, struct pyvalue *out)
 {
     size_t n = q->n - mark;
     struct pyvalue *items = py_arena_get(q->arena, n * sizeof(*items));
@@ -89,7 +89,7 @@ static bool unique_members(struct pyitem *v, size_t *count)
     return true;
 }
 
-static bool close_dict(struct parser *q, size_t mark, struct pyvalue *out)
+static bool close_dict(struct py_parser *q, size_t mark, struct pyvalue *out)
 {
     size_t n = q->n - mark;
     q->n = mark;
@@ -104,7 +104,7 @@ static bool close_dict(struct parser *q, size_t mark, struct pyvalue *out)
     return true;
 }
 
-char *py_copy_text(struct parser *q, const char *s, size_t n)
+char *py_copy_text(struct py_parser *q, const char *s, size_t n)
 {
     char *copy = py_arena_get(q->arena, n + 1);
     if (copy) {
@@ -115,7 +115,7 @@ char *py_copy_text(struct parser *q, const char *s, size_t n)
 }
 
 /* A decimal integer: sign and digits, no leading zeros. */
-bool py_set_integer(struct parser *q, const char *s, size_t n, struct pyvalue *out)
+bool py_set_integer(struct py_parser *q, const char *s, size_t n, struct pyvalue *out)
 {
     bool minus = *s == '-';
     if (n - minus > INT_DIGITS)
@@ -138,7 +138,7 @@ bool py_set_integer(struct parser *q, const char *s, size_t n, struct pyvalue *o
     return true;
 }
 
-bool py_set_real(struct parser *q, const char *s, size_t n, struct pyvalue *out)
+bool py_set_real(struct py_parser *q, const char *s, size_t n, struct pyvalue *out)
 {
     char small[64], *text = n < sizeof(small) ? small : py_copy_text(q, s, n);
     if (!text)
@@ -191,14 +191,14 @@ bool py_hex_digits(const char *p, const char *end, int count, uint32_t *out)
     return true;
 }
 
-static void skip_json_space(struct parser *q)
+static void skip_json_space(struct py_parser *q)
 {
     while (q->p < q->end && (*q->p == ' ' || *q->p == '\n' || *q->p == '\r' || *q->p == '\t'))
         q->p++;
 }
 
 /* After "\u"; joins two halves of a pair. */
-static bool json_unicode(struct parser *q, char **to)
+static bool json_unicode(struct py_parser *q, char **to)
 {
     uint32_t c, low;
     if (!py_hex_digits(q->p, q->end, 4, &c))
@@ -214,7 +214,7 @@ static bool json_unicode(struct parser *q, char **to)
 }
 
 /* q->p is behind the opening quote. */
-static bool json_string_at(struct parser *q, struct pyvalue *out)
+static bool json_string_at(struct py_parser *q, struct pyvalue *out)
 {
     const char *close = q->p;
     while (close < q->end && *close != '"')
@@ -246,7 +246,7 @@ static bool json_string_at(struct parser *q, struct pyvalue *out)
     return true;
 }
 
-static bool json_number_at(struct parser *q, struct pyvalue *out)
+static bool json_number_at(struct py_parser *q, struct pyvalue *out)
 {
     const char *start = q->p, *p = q->p;
     bool real = false;
@@ -277,7 +277,7 @@ static bool json_number_at(struct parser *q, struct pyvalue *out)
     return real ? py_set_real(q, start, n, out) : py_set_integer(q, start, n, out);
 }
 
-static bool json_word_at(struct parser *q, struct pyvalue *out)
+static bool json_word_at(struct py_parser *q, struct pyvalue *out)
 {
     static const struct {
         const char *word;
@@ -304,10 +304,10 @@ static bool json_word_at(struct parser *q, struct pyvalue *out)
     return false;
 }
 
-static bool json_value_at(struct parser *q, struct pyvalue *out);
+static bool json_value_at(struct py_parser *q, struct pyvalue *out);
 
 /* q->p is behind the opening bracket. */
-static bool json_items(struct parser *q, char close, struct pyvalue *out)
+static bool json_items(struct py_parser *q, char close, struct pyvalue *out)
 {
     size_t mark = q->n;
     skip_json_space(q);
@@ -337,7 +337,7 @@ static bool json_items(struct parser *q, char close, struct pyvalue *out)
     return close == '}' ? close_dict(q, mark, out) : py_close_list(q, mark, PY_LIST, out);
 }
 
-static bool json_value_at(struct parser *q, struct pyvalue *out)
+static bool json_value_at(struct py_parser *q, struct pyvalue *out)
 {
     if (q->p >= q->end)
         return false;
@@ -359,7 +359,7 @@ static bool json_value_at(struct parser *q, struct pyvalue *out)
 
 bool py_json(struct py_arena *a, const char *text, size_t len, struct pyvalue *out)
 {
-    struct parser q = {.arena = a, .p = text, .end = text + len};
+    struct py_parser q = {.arena = a, .p = text, .end = text + len};
     skip_json_space(&q);
     bool ok = json_value_at(&q, out);
     skip_json_space(&q);

@@ -8,7 +8,7 @@
 /* Memory aligned for any value; NULL when there is none. */
 void *py_arena_get(struct py_arena *a, size_t bytes);
 
-struct parser {
+struct py_parser {
     struct py_arena *arena;
     const char *p, *end;
     struct pyitem *stack; /* items of the containers that are open */
@@ -19,13 +19,13 @@ struct parser {
 };
 
 /* Puts a value (and a key, or NULL) on the stack. All of these are false when memory is out. */
-bool py_push(struct parser *q, const struct pyvalue *key, const struct pyvalue *value);
+bool py_push(struct py_parser *q, const struct pyvalue *key, const struct pyvalue *value);
 /* Takes the items above `mark` off the stack into a list or tuple. */
-bool py_close_list(struct parser *q, size_t mark, enum py_kind kind, struct pyvalue *out);
-char *py_copy_text(struct parser *q, const char *s, size_t n);
+bool py_close_list(struct py_parser *q, size_t mark, enum py_kind kind, struct pyvalue *out);
+char *py_copy_text(struct py_parser *q, const char *s, size_t n);
 /* A decimal integer: sign and digits, no leading zeros. */
-bool py_set_integer(struct parser *q, const char *s, size_t n, struct pyvalue *out);
-bool py_set_real(struct parser *q, const char *s, size_t n, struct pyvalue *out);
+bool py_set_integer(struct py_parser *q, const char *s, size_t n, struct pyvalue *out);
+bool py_set_real(struct py_parser *q, const char *s, size_t n, struct pyvalue *out);
 /* Encodes a code point; surrogates too. Returns the place behind it. */
 char *py_put_utf8(char *to, uint32_t c);
 /* `count` hexadecimal digits at p; false when there are fewer. */

@@ -15,7 +15,6 @@
 
 #include "probes/rng.h"
 #include "probes/synth/synth_private.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
@@ -25,13 +24,7 @@
 static const char *const type_names[SYNTH_TYPES] = {
     "Patient", "Observation", "Condition", "MedicationRequest", "Procedure", "ServiceRequest"};
 
-int64_t synth_minutes(const char *iso)
-{
-    int64_t ns = 0;
-    return clock_parse(iso, &ns) == 0 ? ns / NS_PER_SEC / 60 : 0;
-}
-
-/* ---- output ---- */
+/* Output. */
 
 static int open_files(struct synth *s)
 {
@@ -89,15 +82,7 @@ static void end(struct synth *s, enum synth_type type)
     s->summary.bytes += s->line.len;
 }
 
-const char *synth_iso(int64_t minutes, char *out)
-{
-    char text[CLOCK_TEXT];
-    clock_format(minutes * 60 * NS_PER_SEC, 0, text);
-    snprintf(out, SYNTH_TIME, "%.19s+00:00", text);
-    return out;
-}
-
-/* ---- charts ---- */
+/* Charts. */
 
 static void add_number(struct buf *b, int value, int decimals)
 {
@@ -279,7 +264,7 @@ static void write_charts(struct synth *s)
     }
 }
 
-/* ---- all of it ---- */
+/* All of it. */
 
 static int write_configuration(struct synth *s)
 {

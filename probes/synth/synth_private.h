@@ -43,7 +43,9 @@ struct synth {
     struct synth_summary summary;
 };
 
+/* synth_time.c. Only for times that are written down in the tables: 0 for any other text. */
 int64_t synth_minutes(const char *iso);
+/* Writes "2023-11-13T10:15:00+00:00" into `out` (SYNTH_TIME bytes) and returns it. */
 const char *synth_iso(int64_t minutes, char *out);
 
 /* synth_people.c: names, birth dates, numbers, and the order of each place. */

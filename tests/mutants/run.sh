@@ -22,7 +22,7 @@ done
 
 # The rows of the order tables, as mutants: "NAME FILE SED".
 rows() {
-    awk '/^const struct order order_/ { sub(/^const struct order /, ""); table = $1; row = 0 }
+    awk '/^const struct order_form order_/ { sub(/^const struct order_form /, ""); table = $1; row = 0 }
          table && /\{"[a-zA-Z]/ && /(TEXT|HOLDS|ONE|JSON|SUBJECT|REFERRAL|ROUTE|DOSE)/ {
              script = NR "d"
              if (!/},$/) script = NR "," NR + 2 "d"

@@ -1,0 +1,150 @@
+/*
+ * grading.c - the checks that graders of both benchmarks are made of, and the reasons they write.
+ * It lies below all of them: what is here calls no grader.
+ */
+#include "probes/graders/grading.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool grading_fail(struct grading *g, const char *fmt, ...)
+{
+    if (!g->verdict->reason[0]) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(g->verdict->reason, sizeof(g->verdict->reason), fmt, ap);
+        va_end(ap);
+    }
+    return false;
+}
+
+bool check_silent(struct grading *g)
+{
+    if (g->has_post)
+        return grading_fail(g, "has_post: a POST (or the word) where nothing is to be sent");
+    return true;
+}
+
+bool check_posts(struct grading *g, size_t n)
+{
+    if (g->n_posts == n)
+        return true;
+    return grading_fail(g, "posts: %s: %zu accepted where %zu %s expected",
+                        g->n_posts < n ? "missing" : "extra", g->n_posts, n, n == 1 ? "is" : "are");
+}
+
+const struct pyvalue *payload_take(struct grading *g, size_t i)
+{
+    if (g->n_posts > 1)
+        snprintf(g->payload, sizeof(g->payload), "payload[%zu]", i);
+    return &g->posts[i].payload;
+}
+
+bool subject_is_patient(const struct grading *g, const struct pyvalue *v)
+{
+    const struct pyvalue *reference = py_get(v, "reference");
+    size_t n = g->task->mrn ? strlen(g->task->mrn) : 0;
+    return n && reference && v->n == 1 && py_is_str(reference) && reference->n == n + 8 &&
+           memcmp(reference->s, "Patient/", 8) == 0 &&
+           memcmp(reference->s + 8, g->task->mrn, n) == 0;
+}
+
+bool subject_fail(struct grading *g, const struct pyvalue *v)
+{
+    if (!v)
+        return grading_fail(g, "%s.subject: missing", g->payload);
+    if (v->kind != PY_DICT)
+        return grading_fail(g, "%s.subject: %s where an object is expected", g->payload,
+                            py_kind_name(v));
+    if (!py_get(v, "reference"))
+        return grading_fail(g, "%s.subject.reference: missing", g->payload);
+    return grading_fail(g, "%s.subject: not the reference to the task's patient alone", g->payload);
+}
+
+bool check_comparable(struct grading *g, const struct pytime *a, const struct pytime *b, int *order)
+{
+    if (pytime_compare(a, b, order))
+        return true;
+    return grading_fail(g, "data: a time without zone cannot be compared with one that has one");
+}
+
+const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payload, const char *path)
+{
+    const struct pyvalue *v = payload;
+    const char *p = path;
+    while (*p) {
+        const struct pyvalue *next;
+        bool index = *p == '[';
+        if (index) {
+            next = py_at(v, strtoul(p + 1, NULL, 10));
+            p = strchr(p, ']') + 1;
+        } else {
+            char key[64];
+            size_t n = strcspn(p, ".[");
+            snprintf(key, sizeof(key), "%.*s", (int)n, p);
+            next = py_get(v, key);
+            p += n;
+        }
+        if (!next && v->kind != (index ? PY_LIST : PY_DICT)) {
+            size_t n = (size_t)(p - path);
+            grading_fail(g, "%s.%s: %.*s is below %s, where %s is expected", g->payload, path,
+                         (int)n, path, py_kind_name(v), index ? "a list" : "an object");
+            return NULL;
+        }
+        if (!next) {
+            grading_fail(g, "%s.%s: missing", g->payload, path);
+            return NULL;
+        }
+        v = next;
+        p += *p == '.';
+    }
+    return v;
+}
+
+/* YYYY-MM-DDTHH:MM:SS[.f]+HH:MM at s; its length, or 0. */
+static size_t stamp_at(const char *s)
+{
+    static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+    size_t n = 0;
+    for (; shape[n]; n++)
+        if (shape[n] == 'd' ? !ascii_isdigit(s[n]) : s[n] != shape[n])
+            return 0;
+    if (s[n] == '.' && ascii_isdigit(s[n + 1]))
+        for (n++; ascii_isdigit(s[n]); n++)
+            ;
+    const char *z = s + n;
+    bool zone = (z[0] == '+' || z[0] == '-') && ascii_isdigit(z[1]) && ascii_isdigit(z[2]) &&
+                z[3] == ':' && ascii_isdigit(z[4]) && ascii_isdigit(z[5]);
+    return zone ? n + 6 : 0;
+}
+
+/* "It's T now", else the last stamp in the context, else a fixed one. */
+static void now_v2(const char *context, char *out)
+{
+    const char *best = NULL;
+    size_t len = 0;
+    for (const char *p = context; *p; p++) {
+        size_t n = stamp_at(p);
+        if (!n || n > 63)
+            continue;
+        best = p;
+        len = n;
+        if (p - context >= 5 && strncmp(p - 5, "It's ", 5) == 0 && str_starts(p + n, " now"))
+            break;
+        p += n - 1;
+    }
+    struct pytime t;
+    snprintf(out, 64, "%.*s", (int)len, best ? best : "");
+    if (!best || !pytime_parse(out, len, &t))
+        strcpy(out, NOW_V2);
+}
+
+void grader_now(const struct task *task, const struct grader_settings *settings, char *out)
+{
+    if (settings->benchmark == BENCHMARK_V2)
+        now_v2(task->context, out);
+    else
+        strcpy(out, NOW_V1);
+}
