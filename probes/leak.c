@@ -1,4 +1,10 @@
-/* leak.c - what an edit must not quote, and whether it does. */
+/*
+ * leak.c - what an edit must not quote, and whether it does.
+ *
+ * A skill that names a task or its answer would pass the gate on that task and be worth nothing on
+ * any other. Ids and texts made of letters and digits are looked up word by word, so that a library
+ * of thousands of tasks costs no more than one; the rest is searched for.
+ */
 #include "probes/leak.h"
 
 #include <stdio.h>
@@ -211,5 +217,42 @@ bool leak_guard_hit(const struct leak_guard *guard, const char *text, char *what
         }
         p += len;
     }
+    return false;
+}
+
+/* A slug that was made of "as in task3_7" is "as-in-task3-7": any run of its parts may be an id. */
+static bool name_hit(const struct leak_guard *guard, const char *name, char *what, size_t size)
+{
+    char text[LONGEST_WORD];
+    size_t n = strlen(name);
+
+    if (leak_guard_hit(guard, name, what, size))
+        return true;
+    if (n >= sizeof(text)) /* longer than any name may be */
+        return false;
+    for (size_t from = 0; from < n; from++) {
+        if (from && name[from - 1] != '-')
+            continue;
+        memcpy(text, name, n + 1);
+        for (size_t i = from; i < n; i++)
+            if (text[i] == '-') {
+                text[i] = '_';
+                if (leak_guard_hit(guard, text + from, what, size))
+                    return true;
+            }
+    }
+    return false;
+}
+
+bool leak_guard_edit(const struct leak_guard *guard, const struct leak_edit *edit, char *what,
+                     size_t size)
+{
+    if ((edit->name && name_hit(guard, edit->name, what, size)) ||
+        (edit->description && leak_guard_hit(guard, edit->description, what, size)) ||
+        (edit->content && leak_guard_hit(guard, edit->content, what, size)))
+        return true;
+    for (size_t i = 0; edit->tags && i < edit->tags->n; i++)
+        if (leak_guard_hit(guard, edit->tags->v[i], what, size))
+            return true;
     return false;
 }
