@@ -120,18 +120,6 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
     py_arena_release(&g.arena);
 }
 
-json_t *grader_reference(const struct task *task, const struct grader_settings *settings,
-                         json_t *const *found)
-{
-    const struct grader_family *f = grader_family(task, settings->benchmark);
-    if (!f || !f->reference)
-        return NULL;
-    struct verdict verdict = {0};
-    struct grading g = {.task = task, .settings = settings, .found = found, .verdict = &verdict};
-    // cppcheck-suppress returnDanglingLifetime
-    return f->reference(&g);
-}
-
 json_t *grader_expected(const struct task *task)
 {
     return json_incref(json_object_get(task->raw, "sol"));

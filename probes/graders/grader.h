@@ -26,8 +26,8 @@
  * It says what kind of thing is wrong and never what would have been right, so that it can be shown
  * to a model that learns from it.
  */
-#ifndef GRASP_PROBES_GRADER_H
-#define GRASP_PROBES_GRADER_H
+#ifndef GRASP_PROBES_GRADERS_GRADER_H
+#define GRASP_PROBES_GRADERS_GRADER_H
 
 #include <stdbool.h>
 
@@ -62,10 +62,6 @@ int grader_searches(const struct task *task, const struct grader_settings *setti
  * is incorrect, with the reason. */
 void grader_grade(const struct task *task, const struct grader_settings *settings,
                   const struct trace *trace, json_t *const *found, struct verdict *verdict);
-/* The value the grader computes from the data for v1's task4-7, 9 and 10 (number, -1, or null), for
- * tests and reports; NULL for other families. New reference. */
-json_t *grader_reference(const struct task *task, const struct grader_settings *settings,
-                         json_t *const *found);
 /* The expected answer as shown to the writer, where the task has one (`sol`); NULL otherwise.
  * New reference. */
 json_t *grader_expected(const struct task *task);

@@ -223,7 +223,7 @@ static bool glucose_mean(struct grading *g, double *mean)
 
 static bool average_glucose(struct grading *g)
 {
-    double mean, value;
+    double mean = -1, value;
     struct pyvalue answer;
     if (!check_silent(g) || !glucose_mean(g, &mean) || !read_answer(g, &answer))
         return false;
@@ -285,61 +285,18 @@ static bool renew_hba1c(struct grading *g)
     return check_answer_or_none(g, expected);
 }
 
-/* References. */
-
-static json_t *reference_day(struct grading *g)
-{
-    struct reading r;
-    if (!latest_reading(g, DAY_BEFORE, &r))
-        return NULL;
-    return r.value ? json_incref((json_t *)r.value) : json_integer(-1);
-}
-
-static json_t *reference_day_or_null(struct grading *g)
-{
-    struct reading r;
-    if (!latest_reading(g, DAY_BEFORE, &r))
-        return NULL;
-    return r.value ? json_incref((json_t *)r.value) : json_null();
-}
-
-static json_t *reference_ever(struct grading *g)
-{
-    struct reading r;
-    if (!latest_reading(g, NULL, &r))
-        return NULL;
-    return r.value ? json_incref((json_t *)r.value) : json_integer(-1);
-}
-
-static json_t *reference_mean(struct grading *g)
-{
-    double mean;
-    return glucose_mean(g, &mean) ? json_real(mean) : NULL;
-}
-
-static json_t *reference_hba1c(struct grading *g)
-{
-    struct reading r;
-    if (!latest_reading(g, NULL, &r))
-        return NULL;
-    json_t *list = value_list(&r);
-    if (r.value)
-        json_array_append(list, (json_t *)r.when);
-    return list;
-}
-
 #define LAB(code) "Observation?patient=%s&code=" code "&_count=5000"
 
 const struct grader_family grader_families_v1[] = {
-    {"task1", {NULL}, name_to_mrn, NULL, .reads_only = true},
-    {"task2", {"Patient?identifier=%s&_count=5000"}, age, NULL, .reads_only = true},
-    {"task3", {NULL}, record_blood_pressure, NULL, .reads_only = false},
-    {"task4", {LAB("MG")}, magnesium_of_the_day, reference_day, .reads_only = true},
-    {"task5", {LAB("MG")}, replace_magnesium, reference_day_or_null, .reads_only = false},
-    {"task6", {LAB("GLU")}, average_glucose, reference_mean, .reads_only = true},
-    {"task7", {LAB("GLU")}, latest_glucose, reference_ever, .reads_only = true},
-    {"task8", {NULL}, refer_to_orthopedics, NULL, .reads_only = false},
-    {"task9", {LAB("K")}, replace_potassium, reference_ever, .reads_only = false},
-    {"task10", {LAB("A1C")}, renew_hba1c, reference_hba1c, .reads_only = false},
+    {"task1", {NULL}, name_to_mrn, .reads_only = true},
+    {"task2", {"Patient?identifier=%s&_count=5000"}, age, .reads_only = true},
+    {"task3", {NULL}, record_blood_pressure, .reads_only = false},
+    {"task4", {LAB("MG")}, magnesium_of_the_day, .reads_only = true},
+    {"task5", {LAB("MG")}, replace_magnesium, .reads_only = false},
+    {"task6", {LAB("GLU")}, average_glucose, .reads_only = true},
+    {"task7", {LAB("GLU")}, latest_glucose, .reads_only = true},
+    {"task8", {NULL}, refer_to_orthopedics, .reads_only = false},
+    {"task9", {LAB("K")}, replace_potassium, .reads_only = false},
+    {"task10", {LAB("A1C")}, renew_hba1c, .reads_only = false},
     {0},
 };

@@ -1,10 +1,15 @@
-/* grader_v2_chart.c - what v2's graders read in a patient's chart. Data that Python would stumble over
- * stops the grader, with a reason that begins with "data". */
+/*
+ * grader_v2_chart.c - what v2's graders read in a patient's chart.
+ *
+ * Each entry is read whether it matters or not, in the order of the published graders: one that
+ * Python stumbles over decides the verdict, however old it is.
+ */
 #include <string.h>
 
 #include "probes/graders/grading_v2.h"
 #include "runtime/base/json.h"
 
+/* The published graders leave out what was recorded later. */
 #define CUT_OFF "2025-01-01T00:00:00+00:00"
 
 static struct pytime fixed_time(const char *s)
@@ -21,7 +26,6 @@ struct pytime chart_now(struct grading *g)
     return fixed_time(text);
 }
 
-/* Reads a time of a resource that must be one. */
 bool chart_time(struct grading *g, const json_t *v, struct pytime *t)
 {
     if (json_is_string(v) && pytime_parse(json_string_value(v), json_string_length(v), t))
@@ -29,7 +33,6 @@ bool chart_time(struct grading *g, const json_t *v, struct pytime *t)
     return grading_fail(g, "data: a time that is not ISO 8601");
 }
 
-/* *in: recorded up to the cut-off, or nobody knows when. */
 bool chart_in_time(struct grading *g, const json_t *resource, bool *in)
 {
     const json_t *meta = json_object_get(resource, "meta");
@@ -57,8 +60,6 @@ bool chart_keep_later(struct grading *g, struct chart_latest *latest, const json
     return true;
 }
 
-/* The latest Procedure of a search: performedDateTime, else the period's end, else its start. One
- * without any is passed over. */
 bool chart_latest_procedure(struct grading *g, const json_t *found, struct chart_latest *latest)
 {
     *latest = (struct chart_latest){0};
@@ -78,7 +79,6 @@ bool chart_latest_procedure(struct grading *g, const json_t *found, struct chart
     return true;
 }
 
-/* *old: there is none, or it is more than `us` before `now`. */
 bool chart_none_or_older(struct grading *g, const struct chart_latest *latest,
                          const struct pytime *now, int64_t us, bool *old)
 {
@@ -90,7 +90,6 @@ bool chart_none_or_older(struct grading *g, const struct chart_latest *latest,
     return true;
 }
 
-/* The medication's text in lower case ("" without one); the codeable concept must be there. */
 bool chart_medication(struct grading *g, const json_t *request, struct buf *out)
 {
     const json_t *concept = json_object_get(request, "medicationCodeableConcept");

@@ -1,10 +1,15 @@
-/* grader_v2_orders.c - what v2's graders look for in accepted posts: printed text, and the envelope of
- * an order. */
+/*
+ * grader_v2_orders.c - what v2's graders look for in accepted posts: words in print, and the
+ * envelope of an order.
+ *
+ * The published graders call methods of strings on whatever stands in a field, and an exception
+ * makes the whole verdict incorrect, on any post that is reached. That is why a walk over the posts
+ * knows three outcomes and not two.
+ */
 #include <string.h>
 
 #include "probes/graders/grading_v2.h"
 
-/* Whether any of the words is part of `text` (both in lower case). */
 bool text_names_any(const char *text, size_t len, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -19,7 +24,6 @@ void text_lower(struct buf *b)
         b->ptr[i] = ascii_lower(b->ptr[i]);
 }
 
-/* str(v): a string as it is, anything else printed. NULL adds nothing. */
 void print_add(struct buf *b, const struct pyvalue *v)
 {
     if (v && v->kind == PY_STR)
@@ -28,7 +32,6 @@ void print_add(struct buf *b, const struct pyvalue *v)
         py_repr(b, v);
 }
 
-/* Whether v in print, in lower case, holds any of the words. */
 bool print_names_any(const struct pyvalue *v, const char *const *words, size_t n)
 {
     struct buf b = BUF_INIT;
@@ -57,7 +60,6 @@ enum order_match order_stops(struct grading *g, const char *field, const struct 
     return ORDER_STOPS;
 }
 
-/* A text field against one word, in any case. Missing is another word. */
 enum order_match order_word_is(struct grading *g, const struct pyvalue *payload, const char *field,
                                const char *word)
 {
@@ -77,8 +79,6 @@ enum order_match order_is_object(struct grading *g, const struct pyvalue *payloa
     return ORDER_STOPS;
 }
 
-/* An active order for the patient, of one of the types. Says what is wrong with one of the right
- * type. */
 enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types)
 {
     static const char *const words[][2] = {{"status", "active"}, {"intent", "order"}};
@@ -101,7 +101,6 @@ enum order_match order_envelope(struct grading *g, const struct pyvalue *payload
     return ORDER_OTHER;
 }
 
-/* Exactly one accepted post, with a right envelope; NULL when it is not. */
 const struct pyvalue *order_single(struct grading *g, int types)
 {
     if (!check_posts(g, 1))
@@ -118,7 +117,6 @@ bool order_missing(struct grading *g, const char *what)
     return grading_fail(g, "posts: missing: no accepted %s", what);
 }
 
-/* No accepted post, and none in the last message. */
 bool check_no_posts(struct grading *g)
 {
     if (g->n_posts)

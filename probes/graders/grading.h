@@ -3,8 +3,8 @@
  *
  * Checks return false when they fail, and the first failure writes the reason (see grader.h).
  */
-#ifndef GRASP_PROBES_GRADING_H
-#define GRASP_PROBES_GRADING_H
+#ifndef GRASP_PROBES_GRADERS_GRADING_H
+#define GRASP_PROBES_GRADERS_GRADING_H
 
 #include "probes/graders/grader.h"
 #include "probes/literal/pytime.h"
@@ -36,8 +36,7 @@ struct grader_family {
     const char *name;
     const char *searches[SEARCHES_MAX]; /* %s stands for the patient's identifier */
     bool (*grade)(struct grading *g);
-    json_t *(*reference)(struct grading *g); /* may be NULL; new reference */
-    bool reads_only;                         /* the task never asks for an order */
+    bool reads_only; /* the task never asks for an order */
 };
 
 /* In the order of their names; the last has none. */

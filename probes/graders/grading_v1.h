@@ -1,6 +1,11 @@
-/* grading_v1.h - private to v1's graders: orders as tables of checks. */
-#ifndef GRASP_PROBES_GRADING_V1_H
-#define GRASP_PROBES_GRADING_V1_H
+/*
+ * grading_v1.h - private to v1's graders: orders as tables of checks.
+ *
+ * v1 asks for one order, or two in a fixed sequence, and compares field by field; the first field
+ * that is not right decides. The tables are in grader_v1_orders.c.
+ */
+#ifndef GRASP_PROBES_GRADERS_GRADING_V1_H
+#define GRASP_PROBES_GRADERS_GRADING_V1_H
 
 #include "probes/graders/grading.h"
 

@@ -2,8 +2,8 @@
  * pytime.h - times as datetime.fromisoformat of Python 3.11 reads them, and its rule that a time
  * with a zone and one without cannot be put in order.
  */
-#ifndef GRASP_PROBES_PYTIME_H
-#define GRASP_PROBES_PYTIME_H
+#ifndef GRASP_PROBES_LITERAL_PYTIME_H
+#define GRASP_PROBES_LITERAL_PYTIME_H
 
 #include <stdbool.h>
 #include <stddef.h>

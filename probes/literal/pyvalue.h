@@ -11,8 +11,8 @@
  *     if (py_json(&arena, text, len, &v)) ...       // v lives as long as the arena
  *     py_arena_release(&arena);
  */
-#ifndef GRASP_PROBES_PYVALUE_H
-#define GRASP_PROBES_PYVALUE_H
+#ifndef GRASP_PROBES_LITERAL_PYVALUE_H
+#define GRASP_PROBES_LITERAL_PYVALUE_H
 
 #include <jansson.h>
 #include <stdbool.h>

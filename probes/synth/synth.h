@@ -12,8 +12,8 @@
  * grader has (inside and outside of every window, at every threshold, exactly on it, nothing there)
  * occurs in every split that has the family.
  */
-#ifndef GRASP_PROBES_SYNTH_H
-#define GRASP_PROBES_SYNTH_H
+#ifndef GRASP_PROBES_SYNTH_SYNTH_H
+#define GRASP_PROBES_SYNTH_SYNTH_H
 
 #include <stddef.h>
 #include <stdint.h>

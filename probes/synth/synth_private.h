@@ -1,6 +1,6 @@
 /* synth_private.h - what the files of the synthetic clinic share. */
-#ifndef GRASP_PROBES_SYNTH_PRIVATE_H
-#define GRASP_PROBES_SYNTH_PRIVATE_H
+#ifndef GRASP_PROBES_SYNTH_SYNTH_PRIVATE_H
+#define GRASP_PROBES_SYNTH_SYNTH_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -39,7 +39,6 @@ static void grade(const char *id, enum benchmark benchmark, const struct chat *c
         abort(); /* every refusal has a reason */
     if (grader_tags(&task, &settings, &trace, &verdict, "completed", &tags) < 0)
         abort();
-    json_decref(grader_reference(&task, &settings, found));
     strlist_release(&tags);
     strlist_release(&queries);
     task_release(&task);
