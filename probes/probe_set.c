@@ -1,4 +1,11 @@
-/* probe_set.c - stratified sampling of either side, and the order of dev in an epoch. */
+/*
+ * probe_set.c - stratified sampling of either side, and the order of dev in an epoch.
+ *
+ * Failing probes can show a fix and passing ones a regression; a set of both at equal weight is
+ * what lets a handful of rollouts judge an edit. Strata keep a family with many failures from
+ * filling its side. The steps and the order of draws are the reference's, draw for draw: whatever
+ * consumes the generator differently gives other probe sets for the same seed.
+ */
 #include "probes/probe_set.h"
 
 #include <stdlib.h>
@@ -36,6 +43,7 @@ static void number_groups(struct probe_side *s, enum probe_strata strata)
     }
 }
 
+/* Draws k of the first `members` of s->member. */
 static int take(struct probe_side *s, struct rng *r, size_t members, size_t k,
                 struct probe_set *set)
 {
@@ -57,6 +65,8 @@ static int sample_side(struct probe_side *s, struct rng *r, size_t half, enum pr
     size_t start = set->n, members;
     int rc;
 
+    /* First the same number from each group, at least one; sampled even where nothing is left to
+     * choose, because the reference's generator is asked then, too. */
     number_groups(s, strata);
     memset(s->taken, 0, s->n * sizeof(*s->taken));
     for (size_t g = 0; g < s->groups; g++) {
@@ -68,6 +78,7 @@ static int sample_side(struct probe_side *s, struct rng *r, size_t half, enum pr
         if ((rc = take(s, r, members, want < members ? want : members, set)) < 0)
             return rc;
     }
+    /* Small groups leave places open: they are filled from all that is left. */
     if (set->n - start < half) {
         size_t missing = half - (set->n - start);
         members = 0;
@@ -82,6 +93,8 @@ static int sample_side(struct probe_side *s, struct rng *r, size_t half, enum pr
     return 0;
 }
 
+/* By id and not by side: a source may list a task twice, with one outcome each, and one failure
+ * makes it a failing probe wherever it was drawn. */
 static bool is_failing(const struct probe_source *source, size_t n, const struct task *task)
 {
     for (size_t i = 0; i < n; i++)

@@ -1,5 +1,6 @@
 /*
- * grader.h - the graders of MedAgentBench v1 and v2: pure functions of (task, trace, resources).
+ * grader.h - the graders of MedAgentBench v1 and v2: pure functions of (task, trace, resources). The
+ * other headers of this folder are private to it.
  *
  *     struct strlist queries = {0};
  *     grader_searches(task, &settings, &queries);   // "Observation?patient=S1&code=MG&_count=5000"
@@ -68,7 +69,7 @@ json_t *grader_expected(const struct task *task);
 /* The context with "Current time: T" semantics: v1's fixed now, v2's from the context. ISO text
  * into `out` (64 bytes). */
 void grader_now(const struct task *task, const struct grader_settings *settings, char *out);
-/* Failure tags (spec/method.md, "Rollout") as hints for the writer: protocol_invalid, no_finish,
+/* Failure tags as hints for the writer: protocol_invalid, no_finish,
  * finish_not_json, answered_without_query, read_only_task_used_post, missing_required_post,
  * extra_post, wrong_post_url, post_body_mismatch:FIELD. `status` is the rollout's status text.
  * GRASP_ENOMEM only. */

@@ -36,8 +36,8 @@ struct order_form {
 extern const struct order_form order_blood_pressure, order_magnesium, order_orthopedics,
     order_potassium, order_morning_potassium, order_hba1c;
 
-/* The i-th post went to the order's place and passes its checks. `dose`: what DOSE rules ask for.
- */
+/* The i-th post went to the order's place and passes its checks. `dose`: what the DOSE rules ask
+ * for. */
 bool check_order(struct grading *g, size_t i, const struct order_form *form, double dose);
 
 #endif

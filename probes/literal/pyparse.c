@@ -25,7 +25,6 @@ bool py_push(struct py_parser *q, const struct pyvalue *key, const struct pyvalu
     return true;
 }
 
-/* Takes the items above `mark` off the stack into a list or tuple. */
 bool py_close_list(struct py_parser *q, size_t mark, enum py_kind kind, struct pyvalue *out)
 {
     size_t n = q->n - mark;

@@ -1,6 +1,5 @@
 /* pytime.c - ISO 8601 as Python 3.11 reads it, with its oddities; differences would change
- * verdicts.
- */
+ * verdicts. */
 #include "probes/literal/pytime.h"
 
 #include <string.h>

@@ -37,8 +37,8 @@ struct synth_summary {
 /* The real current time that v2's first family of a synthetic clinic supposes. */
 #define SYNTH_TODAY "2024-12-01T00:00:00+00:00"
 
-/* Bounds of patients are the caller's to check. 0, GRASP_EIO or GRASP_ENOMEM; summary may be NULL.
- */
+/* Writes all of it. Bounds of patients are the caller's to check; summary may be NULL. 0,
+ * GRASP_EIO or GRASP_ENOMEM. */
 int synth_write(const struct synth_settings *settings, struct synth_summary *summary);
 
 #endif

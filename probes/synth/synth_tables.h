@@ -28,10 +28,9 @@ struct synth_item {
     int decimals; /* values are whole numbers of the last decimal */
     enum {
         AT_ONCE,
-        AS_PERIOD,
-        STILL_GOING
-    } period; /* of a procedure: the time is the period's end;
-                 there is no end yet */
+        AS_PERIOD,   /* the time is the period's end */
+        STILL_GOING, /* ... its start; there is no end yet */
+    } period;        /* of a procedure */
 };
 
 /* `count` entries of an item, each at a time drawn from [from, to] minutes before the course's
@@ -46,8 +45,8 @@ struct synth_point {
 #define DAYS(n)  ((n)*1440)
 
 /* One aspect of a chart. Every patient has a slot in it, and the kind slot % kinds: so all kinds
- * occur among any `kinds` patients in a row of slots. Slots outside [first, end) have no entries.
- */
+ * occur among any `kinds` patients in a row of slots. Slots outside
+ * [first, end) have no entries. */
 struct synth_course {
     const char *anchor;
     int kinds;

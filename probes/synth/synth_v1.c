@@ -1,5 +1,4 @@
-/* synth_v1.c - charts and tasks after MedAgentBench v1, whose graders take the same time for all.
- */
+/* synth_v1.c - charts and tasks after MedAgentBench v1, whose graders take one time for all. */
 #include "probes/synth/synth_tables.h"
 
 #define NOW "2023-11-13T10:15:00+00:00"
