@@ -182,15 +182,15 @@ static bool remove_catheter(struct grading *g)
     }
     if (!due || ordered)
         return check_no_posts(g);
-    bool done = false;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
         enum order_match is = order_envelope(g, payload, SERVICE);
         if (is == ORDER_STOPS)
             return false;
-        done = done || (is == ORDER_WANTED && print_names(py_get(payload, "code"), "nur1373"));
+        if (is == ORDER_WANTED && print_names(py_get(payload, "code"), "nur1373"))
+            return true; /* what comes behind it is not looked at */
     }
-    return done || order_missing(g, "active ServiceRequest with the code asked for");
+    return order_missing(g, "active ServiceRequest with the code asked for");
 }
 
 /* task5: follow-up of a tumour */
@@ -215,6 +215,9 @@ static bool follow_up_tumour(struct grading *g)
     bool scan = false, referral = false;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
+        const struct pyvalue *type = py_get(payload, "resourceType");
+        if (type && (type->kind == PY_LIST || type->kind == PY_DICT)) /* looked up in a set */
+            return order_stops(g, "resourceType", type) == ORDER_WANTED;
         enum order_match is = order_envelope(g, payload, EITHER);
         if (is == ORDER_STOPS)
             return false;
@@ -283,7 +286,9 @@ static bool flu_shot(struct grading *g)
         return false;
     const struct pyvalue *code = py_get(payload, "code"), *coding = py_get(code, "coding");
     const struct pyvalue *first = py_at(coding, 0);
-    if ((code && code->kind != PY_DICT) || (coding && (!first || first->kind != PY_DICT)))
+    /* A list is searched as it prints; on anything else that has no members Python stumbles. */
+    if ((code && code->kind != PY_DICT && code->kind != PY_LIST) ||
+        (coding && (!first || first->kind != PY_DICT)))
         return grading_fail(g, "%s.code.coding[0]: not an object in a list", g->payload);
     return py_eq_str(py_get(first, "code"), "90686") ||
            print_names_any(payload, words, COUNT(words)) ||

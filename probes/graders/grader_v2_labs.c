@@ -45,12 +45,12 @@ static bool window_mean(struct grading *g, const struct pytime *now, int64_t us,
     return true;
 }
 
-/* null and -1 stand for an empty window, whatever the window holds. */
+/* null and -1, also as "-1" or -1+0j, stand for an empty window. */
 static bool check_mean(struct grading *g, const struct pyvalue *v, const char *which, double mean,
                        bool any)
 {
     double value = -1;
-    if (v->kind != PY_NONE && !py_float(v, &value))
+    if (v->kind != PY_NONE && !py_eq_num(v, -1) && !py_float(v, &value))
         return grading_fail(g, "answer: the %s element is no number", which);
     bool right = value == -1 ? !any : any && fabs(value - mean) <= 0.1;
     return right || grading_fail(g, "answer: another %s value is expected", which);
@@ -166,18 +166,22 @@ static bool thyroid_orders(struct grading *g, bool drug_wanted)
     bool drug = false;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
-        if (!drug_wanted && order_of_type(payload, MEDICATION))
+        bool medication = order_of_type(payload, MEDICATION);
+        if (!drug_wanted && medication)
             return grading_fail(g, "posts: extra: a MedicationRequest where none is asked for");
-        enum order_match is = order_envelope(g, payload, EITHER);
-        if (is == ORDER_WANTED && order_of_type(payload, MEDICATION)) {
+        if (drug && medication) /* the search for the drug is over */
+            continue;
+        enum order_match is = ORDER_WANTED, envelope;
+        if (medication)
             is = is_levothyroxine(g, payload);
-            drug = drug || is == ORDER_WANTED;
-        } else if (is == ORDER_WANTED) {
+        else if (order_of_type(payload, SERVICE))
             is = is_thyroid_lab(g, payload);
-            labs += is == ORDER_WANTED;
-        }
-        if (is == ORDER_STOPS)
+        if (is == ORDER_STOPS || (envelope = order_envelope(g, payload, EITHER)) == ORDER_STOPS)
             return false;
+        if (is == ORDER_WANTED && envelope == ORDER_WANTED) {
+            drug = drug || medication;
+            labs += !medication;
+        }
     }
     if (drug_wanted && !drug)
         return order_missing(g, "active MedicationRequest for the drug and dose asked for");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool grading_fail(struct grading *g, const char *fmt, ...)
 {
@@ -120,7 +121,27 @@ static size_t stamp_at(const char *s)
     return zone ? n + 6 : 0;
 }
 
-/* "It's T now", else the last stamp in the context, else a fixed one. */
+/* Whether the stamp of `n` bytes at p stands in "It's T now": any case, "Its" too, any blanks between,
+ * none needed before "now", which must end as a word. */
+static bool says_now(const char *context, const char *p, size_t n)
+{
+    static const char *const heads[] = {"it's", "its"};
+    size_t before = (size_t)(p - context), rest = strlen(p + n);
+    const char *behind = p + n;
+    py_rstrip(context, &before);
+    py_lstrip(&behind, &rest);
+    if (context + before == p || rest < 3 || strncasecmp(behind, "now", 3) != 0 ||
+        py_word_at(behind + 3, rest - 3))
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        size_t head = strlen(heads[i]);
+        if (before >= head && strncasecmp(context + before - head, heads[i], head) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The first stamp that is said to be now, else the last one in the context, else a fixed one. */
 static void now_v2(const char *context, char *out)
 {
     const char *best = NULL;
@@ -131,7 +152,7 @@ static void now_v2(const char *context, char *out)
             continue;
         best = p;
         len = n;
-        if (p - context >= 5 && strncmp(p - 5, "It's ", 5) == 0 && str_starts(p + n, " now"))
+        if (says_now(context, p, n))
             break;
         p += n - 1;
     }

@@ -185,6 +185,18 @@ static bool literal_base(struct py_parser *q, int base, struct pyvalue *out)
     return true;
 }
 
+/* A number behind which stands j. */
+static bool set_imaginary(struct py_parser *q, const char *text, size_t n, struct pyvalue *out)
+{
+    double *z = py_arena_get(q->arena, 2 * sizeof(*z));
+    if (!z || !py_set_real(q, text, n, out))
+        return false;
+    z[0] = 0;
+    z[1] = out->f;
+    *out = (struct pyvalue){.kind = PY_COMPLEX, .z = z};
+    return true;
+}
+
 static bool literal_number(struct py_parser *q, struct pyvalue *out)
 {
     if (q->end - q->p >= 2 && *q->p == '0') {
@@ -210,6 +222,10 @@ static bool literal_number(struct py_parser *q, struct pyvalue *out)
             *to++ = *q->p++;
         if (!base_digits(q, 10, &to))
             return false;
+    }
+    if (q->p < q->end && (*q->p == 'j' || *q->p == 'J')) {
+        q->p++;
+        return set_imaginary(q, text, (size_t)(to - text), out);
     }
     if (real)
         return py_set_real(q, text, (size_t)(to - text), out);
@@ -285,12 +301,24 @@ static bool literal_group(struct py_parser *q, char open, struct pyvalue *out)
     return py_close_list(q, mark, PY_TUPLE, out);
 }
 
+static bool is_real(const struct pyvalue *v)
+{
+    return v->kind == PY_INT || v->kind == PY_FLOAT || v->kind == PY_BIG;
+}
+
 static bool negate(struct py_parser *q, struct pyvalue *v)
 {
     if (v->kind == PY_INT && v->i != INT64_MIN) {
         v->i = -v->i;
     } else if (v->kind == PY_FLOAT) {
         v->f = -v->f;
+    } else if (v->kind == PY_COMPLEX) {
+        double *z = py_arena_get(q->arena, 2 * sizeof(*z));
+        if (!z)
+            return false;
+        z[0] = -v->z[0];
+        z[1] = -v->z[1];
+        v->z = z;
     } else if (v->kind == PY_BIG) {
         char *text = py_arena_get(q->arena, v->n + 2);
         if (!text)
@@ -303,7 +331,8 @@ static bool negate(struct py_parser *q, struct pyvalue *v)
     return true;
 }
 
-static bool literal_value(struct py_parser *q, struct pyvalue *out)
+/* A value with at most one sign, and nothing added to it. */
+static bool literal_signed(struct py_parser *q, struct pyvalue *out)
 {
     if (q->p >= q->end)
         return false;
@@ -311,10 +340,11 @@ static bool literal_value(struct py_parser *q, struct pyvalue *out)
     if (c == '-' || c == '+') { /* one sign a number, however it is bracketed */
         q->p++;
         skip_space(q);
-        if (q->p >= q->end || *q->p == '-' || *q->p == '+' || !literal_value(q, out) || q->sign)
+        if (q->p >= q->end || *q->p == '-' || *q->p == '+' || !literal_signed(q, out) || q->sign ||
+            q->sum)
             return false;
         q->sign = true;
-        if (out->kind != PY_INT && out->kind != PY_FLOAT && out->kind != PY_BIG)
+        if (!is_real(out) && out->kind != PY_COMPLEX)
             return false;
         return c == '+' || negate(q, out);
     }
@@ -329,8 +359,34 @@ static bool literal_value(struct py_parser *q, struct pyvalue *out)
         ok = literal_string(q, out);
     else
         ok = literal_name(q, out);
-    q->sign = false;
+    q->sign = q->sum = false;
     return ok;
+}
+
+/* Complex numbers are the one sum that literal_eval takes: a real number, maybe behind a sign, and
+ * an imaginary one without. */
+static bool literal_value(struct py_parser *q, struct pyvalue *out)
+{
+    double left;
+    struct pyvalue right;
+    if (!literal_signed(q, out))
+        return false;
+    skip_space(q);
+    if (q->p >= q->end || (*q->p != '+' && *q->p != '-'))
+        return true;
+    double way = *q->p++ == '-' ? -1 : 1;
+    double *z = py_arena_get(q->arena, 2 * sizeof(*z));
+    if (!z || q->sum || !is_real(out) || !py_number(out, &left))
+        return false;
+    skip_space(q);
+    if (!literal_signed(q, &right) || q->sign || q->sum || right.kind != PY_COMPLEX)
+        return false;
+    z[0] = left + way * right.z[0];
+    z[1] = 0 + way * right.z[1];
+    *out = (struct pyvalue){.kind = PY_COMPLEX, .z = z};
+    q->sum = true;
+    skip_space(q);
+    return q->p >= q->end || (*q->p != '+' && *q->p != '-');
 }
 
 static bool at_line_end(const struct py_parser *q)

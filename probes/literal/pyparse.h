@@ -16,6 +16,7 @@ struct py_parser {
     int depth;
     char *scratch; /* literals: as long as the text */
     bool sign;     /* literals: the value just read is a number behind a sign */
+    bool sum;      /* literals: ... is written as the sum of two parts */
 };
 
 /* Puts a value (and a key, or NULL) on the stack. All of these are false when memory is out. */

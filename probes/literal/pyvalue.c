@@ -92,6 +92,8 @@ bool py_eq_num(const struct pyvalue *v, double number)
         return int_eq_double(v->i, number);
     if (v->kind == PY_FLOAT)
         return v->f == number;
+    if (v->kind == PY_COMPLEX)
+        return v->z[0] == number && v->z[1] == 0;
     if (v->kind != PY_BIG || !isfinite(number) || number != floor(number))
         return false;
     char text[330];
@@ -158,7 +160,7 @@ static bool is_space(uint32_t c)
            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-void py_strip(const char **s, size_t *len)
+void py_lstrip(const char **s, size_t *len)
 {
     uint32_t cp;
     while (*len) {
@@ -168,15 +170,61 @@ void py_strip(const char **s, size_t *len)
         *s += n;
         *len -= n;
     }
+}
+
+/* Where the last character of a text that is not empty begins. A byte that is part of none is one by
+ * itself. */
+static size_t last_start(const char *s, size_t len)
+{
+    uint32_t cp;
+    size_t start = len - 1;
+    while (start && len - start < 4 && ((unsigned char)s[start] & 0xc0) == 0x80)
+        start--;
+    return start + utf8_decode(s + start, len - start, &cp) == len ? start : len - 1;
+}
+
+void py_rstrip(const char *s, size_t *len)
+{
+    uint32_t cp;
     while (*len) {
-        size_t start = *len - 1;
-        while (start && *len - start < 4 && ((unsigned char)(*s)[start] & 0xc0) == 0x80)
-            start--;
-        size_t n = utf8_decode(*s + start, *len - start, &cp);
-        if (start + n != *len || !is_space(cp))
+        size_t start = last_start(s, *len);
+        utf8_decode(s + start, *len - start, &cp);
+        if (!is_space(cp))
             break;
         *len = start;
     }
+}
+
+void py_strip(const char **s, size_t *len)
+{
+    py_lstrip(s, len);
+    py_rstrip(*s, len);
+}
+
+size_t py_but_last(const char *s, size_t len)
+{
+    return len ? last_start(s, len) : 0;
+}
+
+bool py_word_at(const char *s, size_t len)
+{
+    /* Latin-1's signs, general punctuation to arrows and boxes, CJK punctuation, full-width signs. */
+    static const uint32_t signs[][2] = {
+        {0x80, 0xa9},     {0xab, 0xb1},     {0xb4, 0xb4},     {0xb6, 0xb8},     {0xbb, 0xbb},
+        {0xbf, 0xbf},     {0xd7, 0xd7},     {0xf7, 0xf7},     {0x2000, 0x206f}, {0x20a0, 0x20cf},
+        {0x2190, 0x23ff}, {0x2500, 0x2775}, {0x3000, 0x3004}, {0x3008, 0x3020}, {0xfe30, 0xfe4f},
+        {0xff01, 0xff0f}, {0xff1a, 0xff20}, {0xff3b, 0xff3e}, {0xff5b, 0xff65}, {0xfffd, 0xfffd},
+    };
+    uint32_t cp;
+    if (!len)
+        return false;
+    utf8_decode(s, len, &cp);
+    if (cp < 0x80)
+        return ascii_isalnum((char)cp) || cp == '_';
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+        if (cp >= signs[i][0] && cp <= signs[i][1])
+            return false;
+    return true;
 }
 
 /* "inf", "nan" and their long forms, in any case. */
@@ -324,6 +372,28 @@ static void repr_float(struct buf *b, double d)
     buf_addf(b, "%se%c%02d", text, exponent < 0 ? '-' : '+', abs(exponent));
 }
 
+/* A part of a complex number: as a float, but whole ones without ".0". */
+static void repr_part(struct buf *b, double d)
+{
+    repr_float(b, d);
+    if (b->len > 2 && memcmp(b->ptr + b->len - 2, ".0", 2) == 0)
+        buf_truncate(b, b->len - 2);
+}
+
+/* "2j", "(1+2j)": a real part of plain zero is left out. */
+static void repr_complex(struct buf *b, const double z[2])
+{
+    bool both = z[0] != 0 || signbit(z[0]);
+    if (both) {
+        buf_addch(b, '(');
+        repr_part(b, z[0]);
+        if (isnan(z[1]) || !signbit(z[1]))
+            buf_addch(b, '+');
+    }
+    repr_part(b, z[1]);
+    buf_adds(b, both ? "j)" : "j");
+}
+
 void py_repr(struct buf *b, const struct pyvalue *v)
 {
     switch (v->kind) {
@@ -341,6 +411,9 @@ void py_repr(struct buf *b, const struct pyvalue *v)
         return;
     case PY_FLOAT:
         repr_float(b, v->f);
+        return;
+    case PY_COMPLEX:
+        repr_complex(b, v->z);
         return;
     case PY_BYTES:
         buf_addch(b, 'b');
@@ -373,9 +446,16 @@ void py_repr(struct buf *b, const struct pyvalue *v)
 const char *py_kind_name(const struct pyvalue *v)
 {
     static const char *const names[] = {
-        [PY_NONE] = "null",      [PY_BOOL] = "true or false", [PY_INT] = "a number",
-        [PY_BIG] = "a number",   [PY_FLOAT] = "a number",     [PY_STR] = "a string",
-        [PY_BYTES] = "a string", [PY_LIST] = "a list",        [PY_TUPLE] = "a list",
+        [PY_NONE] = "null",
+        [PY_BOOL] = "true or false",
+        [PY_INT] = "a number",
+        [PY_BIG] = "a number",
+        [PY_FLOAT] = "a number",
+        [PY_STR] = "a string",
+        [PY_COMPLEX] = "a complex number",
+        [PY_BYTES] = "a string",
+        [PY_LIST] = "a list",
+        [PY_TUPLE] = "a list",
         [PY_DICT] = "an object",
     };
     return v ? names[v->kind] : "nothing";

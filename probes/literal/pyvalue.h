@@ -28,6 +28,7 @@ enum py_kind {
     PY_INT,
     PY_BIG, /* an integer past 64 bits */
     PY_FLOAT,
+    PY_COMPLEX, /* literals only */
     PY_STR,
     PY_BYTES, /* literals only */
     PY_LIST,
@@ -42,6 +43,7 @@ struct pyvalue {
     union {
         int64_t i; /* PY_INT, PY_BOOL */
         double f;
+        const double *z;              /* PY_COMPLEX: real and imaginary part */
         const char *s;                /* PY_STR, PY_BYTES: bytes with a terminator; UTF-8, lone
                                          surrogates as three bytes. PY_BIG: -?digits */
         const struct pyvalue *items;  /* PY_LIST, PY_TUPLE */
@@ -63,8 +65,8 @@ void py_arena_release(struct py_arena *a);
 /* json.loads. False when Python would raise (nesting past 900, integers past 4300 digits included),
  * or out of memory. */
 bool py_json(struct py_arena *a, const char *text, size_t len, struct pyvalue *out);
-/* ast.literal_eval, for lists, tuples, strings, bytes, numbers, True, False and None. Sets, dicts
- * and complex numbers are refused: nothing here asks for them. */
+/* ast.literal_eval, for lists, tuples, strings, bytes, numbers (also complex ones), True, False and
+ * None. Sets and dicts are refused: nothing here asks for them. */
 bool py_literal(struct py_arena *a, const char *text, size_t len, struct pyvalue *out);
 
 /* A dict's value; NULL when it is not there or `v` is no dict. */
@@ -74,7 +76,7 @@ const struct pyvalue *py_at(const struct pyvalue *v, size_t i);
 bool py_is_str(const struct pyvalue *v);
 /* v == "text" */
 bool py_eq_str(const struct pyvalue *v, const char *text);
-/* v == number, for ints, bools, big ints and floats. */
+/* v == number, for ints, bools, big ints, floats and complex numbers. */
 bool py_eq_num(const struct pyvalue *v, double number);
 /* v == json.loads(text of j) */
 bool py_eq_json(const struct pyvalue *v, const json_t *j);
@@ -86,8 +88,16 @@ bool py_number(const struct pyvalue *v, double *out);
 bool py_float(const struct pyvalue *v, double *out);
 /* Appends repr(v). */
 void py_repr(struct buf *b, const struct pyvalue *v);
-/* Cuts Unicode white space at both ends as str.strip() does. */
+/* Cut Unicode white space (U+00A0, U+0085, U+2028, U+3000, 0x1c to 0x1f too) as str.lstrip(),
+ * str.rstrip() and str.strip() do. */
+void py_lstrip(const char **s, size_t *len);
+void py_rstrip(const char *s, size_t *len);
 void py_strip(const char **s, size_t *len);
+/* s[:-1]: without the last character, however many bytes it has. */
+size_t py_but_last(const char *s, size_t len);
+/* Whether a word goes on in the text at s (re's \w): what \b stands before or behind. Outside of
+ * ASCII, all but punctuation, symbols and blanks of the common blocks. */
+bool py_word_at(const char *s, size_t len);
 /* "a string", "an object", "null", ...: v's type in JSON's words; "nothing" for NULL. */
 const char *py_kind_name(const struct pyvalue *v);
 
