@@ -101,23 +101,38 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
                         .payload = "payload"};
     const struct grader_family *f = grader_family(task, settings->benchmark);
     memset(verdict, 0, sizeof(*verdict));
-    if (!f)
+    if (!f) {
         grading_fail(&g, "task: no grader for family '%.40s'", task->family);
-    else if (f->searches[0] && !task->mrn)
+    } else if (f->searches[0] && !task->mrn) {
         grading_fail(&g, "task: no eval_MRN");
-    else if (!trace->result)
-        grading_fail(&g, "no_answer: the conversation ended without FINISH");
-    else if (!read_posts(&g))
+    } else if (!read_posts(&g)) {
         grading_fail(&g, "out of memory");
-    else if (g.ends_in_post && settings->benchmark == BENCHMARK_V2)
-        grading_fail(&g,
-                     "has_post: a POST (or the word) in the last message, which nothing answers");
-    else
-        verdict->correct = f->grade(&g);
-    if (verdict->correct)
+    } else {
+        bool ok = true;
+        if (!trace->result)
+            ok = grading_fail(&g, "no_answer: the conversation ended without FINISH");
+        else if (g.ends_in_post && settings->benchmark == BENCHMARK_V2)
+            ok = grading_fail(&g, "has_post: a POST (or the word) in the last message, which "
+                                  "nothing answers");
+        verdict->correct = f->grade(&g) && ok;
+    }
+    if (verdict->correct) { /* orders that were looked at and passed over have left reasons */
+        memset(verdict->reasons, 0, sizeof(verdict->reasons));
         strcpy(verdict->reason, "ok");
+    }
     free(g.posts);
     py_arena_release(&g.arena);
+}
+
+json_t *verdict_reasons(const struct verdict *v)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; !v->correct && i < VERDICT_REASONS && v->reasons[i][0]; i++)
+        if (json_array_append_new(list, json_string(v->reasons[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
 }
 
 json_t *grader_expected(const struct task *task)

@@ -12,7 +12,8 @@
  * given as they stand in the store, in its order, `meta` included. The parameters used are patient,
  * identifier, status, and code with commas as "or" (the code of any coding, or the text).
  *
- * A verdict's reason begins with the name of the first check that failed; grader_tags goes by it:
+ * A verdict lists every check that failed, in the order of checking; the first one decided it, and
+ * grader_tags goes by that. A reason begins with the name of its check:
  *
  *     ok
  *     no_answer               no text was handed to FINISH
@@ -24,8 +25,9 @@
  *     data: WHY               the patient's data stops the grader: no behaviour can be right
  *     task: WHY               the task object lacks something
  *
- * It says what kind of thing is wrong and never what would have been right, so that it can be shown
- * to a model that learns from it.
+ * It says what kind of thing is wrong ("a string where a number is expected", "another number is
+ * expected") and never what would have been right, so that it can be shown to a model that learns
+ * from it: values are named by their field, forms are told.
  */
 #ifndef GRASP_PROBES_GRADERS_GRADER_H
 #define GRASP_PROBES_GRADERS_GRADER_H
@@ -50,11 +52,22 @@ struct trace {
     const char *result;      /* the text handed to FINISH, NULL: none */
 };
 
+#define VERDICT_REASONS     16
+#define VERDICT_REASON_SIZE 160
+
+/* All zero is a verdict nobody has given yet. A value without resources: copy it freely. */
 struct verdict {
     bool correct;
-    char reason[160]; /* the first check that failed ("payload.dosageInstruction[0].route: an object
-                         where a string is expected"), or "ok" */
+    union {
+        char reason[VERDICT_REASON_SIZE]; /* "ok", or the first of the reasons */
+        /* ("payload.dosageInstruction[0].route: an object where a string is expected"). An empty
+         * one ends the list; of too many, the last one says how many are left out. */
+        char reasons[VERDICT_REASONS][VERDICT_REASON_SIZE];
+    };
 };
+/* The reasons as a JSON array of strings, empty for a correct verdict. A new reference, NULL when
+ * out of memory. */
+json_t *verdict_reasons(const struct verdict *v);
 
 /* Appends the searches the task's grader needs; GRASP_EINVAL for a family it does not know. */
 int grader_searches(const struct task *task, const struct grader_settings *settings,

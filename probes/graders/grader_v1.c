@@ -6,6 +6,7 @@
  * however old it is.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "probes/graders/grading_v1.h"
@@ -18,27 +19,57 @@
 
 /* Answers. */
 
+/* Without a FINISH there is none, and that was said already. */
 static bool read_answer(struct grading *g, struct pyvalue *answer)
 {
     const char *text = g->trace->result;
+    if (!text)
+        return false;
     if (py_json(&g->arena, text, strlen(text), answer))
         return true;
     return grading_fail(g, "answer: what stands between FINISH( and ) is not JSON");
 }
 
+/* What kind of value is wrong with one that is not as expected; `place` says where it stands. */
+static bool wrong_answer(struct grading *g, const struct pyvalue *v, const json_t *expected,
+                         const char *place)
+{
+    const char *form = json_is_number(expected)   ? "a number"
+                       : json_is_string(expected) ? "a string"
+                       : json_is_array(expected)  ? "a list"
+                                                  : "another type of value";
+    bool same = json_is_number(expected)   ? py_is_number(v)
+                : json_is_string(expected) ? py_is_str(v)
+                                           : json_is_array(expected) && v->kind == PY_LIST;
+    if (!same)
+        return grading_fail(g, "answer: %s where %s is expected%s", py_kind_name(v), form, place);
+    return grading_fail(g, "answer: another %s is expected%s", form + 2, place);
+}
+
 static bool check_answer(struct grading *g, const json_t *expected)
 {
     struct pyvalue answer;
+    char place[48] = "";
+    bool ok = true;
     if (!read_answer(g, &answer))
         return false;
     if (py_eq_json(&answer, expected))
         return true;
+    if (!json_is_array(expected))
+        return wrong_answer(g, &answer, expected, place);
     if (answer.kind != PY_LIST)
         return grading_fail(g, "answer: %s where a list is expected", py_kind_name(&answer));
-    if (json_is_array(expected) && answer.n != json_array_size(expected))
-        return grading_fail(g, "answer: a list of %zu where one of %zu is expected", answer.n,
-                            json_array_size(expected));
-    return grading_fail(g, "answer: another value is expected");
+    if (answer.n != json_array_size(expected))
+        ok = grading_fail(g, "answer: a list of %zu where one of %zu is expected", answer.n,
+                          json_array_size(expected));
+    for (size_t i = 0; i < answer.n && i < json_array_size(expected); i++) {
+        const json_t *want = json_array_get(expected, i);
+        if (json_array_size(expected) > 1)
+            snprintf(place, sizeof(place), " as element %zu", i + 1);
+        if (!py_eq_json(&answer.items[i], want))
+            ok = wrong_answer(g, &answer.items[i], want, place);
+    }
+    return ok;
 }
 
 /* The expected list or an empty one, for tasks that ask for an order. Takes `expected`. */
@@ -130,17 +161,15 @@ static json_t *value_list(const struct reading *r)
 static bool name_to_mrn(struct grading *g)
 {
     const json_t *solution = json_object_get(g->task->raw, "sol");
-    if (!check_silent(g))
-        return false;
+    bool silent = check_silent(g);
     if (!solution)
         return grading_fail(g, "task: no 'sol' to compare the answer with");
-    return check_answer(g, solution);
+    return check_answer(g, solution) && silent;
 }
 
 static bool age(struct grading *g)
 {
-    if (!check_silent(g))
-        return false;
+    bool silent = check_silent(g);
     const char *born = json_str_at(g->found[0], "[0].birthDate", "");
     struct pytime birth;
     int64_t year, year_now;
@@ -155,23 +184,24 @@ static bool age(struct grading *g)
     json_t *expected = json_pack("[I]", (json_int_t)(year_now - year - before_birthday));
     bool ok = check_answer(g, expected);
     json_decref(expected);
-    return ok;
+    return ok && silent;
 }
 
 static bool record_blood_pressure(struct grading *g)
 {
-    return check_posts(g, 1) && check_order(g, 0, &order_blood_pressure, 0);
+    return check_orders(g, &(struct order_wanted){&order_blood_pressure, 0}, 1);
 }
 
 static bool latest_answer(struct grading *g, const char *since)
 {
     struct reading r;
-    if (!check_silent(g) || !latest_reading(g, since, &r))
+    bool silent = check_silent(g);
+    if (!latest_reading(g, since, &r))
         return false;
     json_t *expected = value_list(&r);
     bool ok = check_answer(g, expected);
     json_decref(expected);
-    return ok;
+    return ok && silent;
 }
 
 static bool magnesium_of_the_day(struct grading *g)
@@ -183,6 +213,7 @@ static bool replace_magnesium(struct grading *g)
 {
     struct reading r;
     double value = 0;
+    bool ok;
     if (!latest_reading(g, DAY_BEFORE, &r))
         return false;
     if (!r.value)
@@ -190,14 +221,12 @@ static bool replace_magnesium(struct grading *g)
     if (!reading_number(g, &r, &value))
         return false;
     if (value > 1.9) {
-        if (!check_silent(g))
-            return false;
+        ok = check_silent(g);
     } else {
         double dose = value < 1 ? 4 : value < 1.5 ? 2 : 1;
-        if (!check_posts(g, 1) || !check_order(g, 0, &order_magnesium, dose))
-            return false;
+        ok = check_orders(g, &(struct order_wanted){&order_magnesium, dose}, 1);
     }
-    return check_answer_or_none(g, value_list(&r));
+    return check_answer_or_none(g, value_list(&r)) && ok;
 }
 
 /* The mean of all readings of the last 24 hours, -1 without any. */
@@ -225,14 +254,17 @@ static bool average_glucose(struct grading *g)
 {
     double mean = -1, value;
     struct pyvalue answer;
-    if (!check_silent(g) || !glucose_mean(g, &mean) || !read_answer(g, &answer))
+    bool silent = check_silent(g);
+    if (!glucose_mean(g, &mean) || !read_answer(g, &answer))
         return false;
     if (answer.kind != PY_LIST || answer.n != 1)
         return grading_fail(g, "answer: not a list of one number");
     if (!py_number(&answer.items[0], &value))
         return grading_fail(g, "answer: %s where a number is expected",
                             py_kind_name(&answer.items[0]));
-    return fabs(value - mean) < 0.1 || grading_fail(g, "answer: another value is expected");
+    if (fabs(value - mean) < 0.1)
+        return silent;
+    return grading_fail(g, "answer: another number is expected");
 }
 
 static bool latest_glucose(struct grading *g)
@@ -242,25 +274,25 @@ static bool latest_glucose(struct grading *g)
 
 static bool refer_to_orthopedics(struct grading *g)
 {
-    return check_posts(g, 1) && check_order(g, 0, &order_orthopedics, 0);
+    return check_orders(g, &(struct order_wanted){&order_orthopedics, 0}, 1);
 }
 
 static bool replace_potassium(struct grading *g)
 {
     struct reading r;
     double value = 0;
+    bool ok;
     if (!latest_reading(g, NULL, &r) || (r.value && !reading_number(g, &r, &value)))
         return false;
     if (!r.value || value >= 3.5) {
-        if (!check_silent(g))
-            return false;
+        ok = check_silent(g);
     } else {
         double dose = (3.5 - value) / 0.1 * 10;
-        if (!check_posts(g, 2) || !check_order(g, 0, &order_potassium, dose) ||
-            !check_order(g, 1, &order_morning_potassium, 0))
-            return false;
+        const struct order_wanted wanted[] = {{&order_potassium, dose},
+                                              {&order_morning_potassium, 0}};
+        ok = check_orders(g, wanted, 2);
     }
-    return check_answer_or_none(g, value_list(&r));
+    return check_answer_or_none(g, value_list(&r)) && ok;
 }
 
 static bool renew_hba1c(struct grading *g)
@@ -273,16 +305,12 @@ static bool renew_hba1c(struct grading *g)
     pytime_parse(YEAR_BEFORE, strlen(YEAR_BEFORE), &year_ago);
     if (r.value && !check_comparable(g, &r.time, &year_ago, &order))
         return false;
-    if (order >= 0) {
-        if (!check_silent(g))
-            return false;
-    } else if (!check_posts(g, 1) || !check_order(g, 0, &order_hba1c, 0)) {
-        return false;
-    }
+    bool ok =
+        order >= 0 ? check_silent(g) : check_orders(g, &(struct order_wanted){&order_hba1c, 0}, 1);
     json_t *expected = value_list(&r);
     if (r.value)
         json_array_append(expected, (json_t *)r.when);
-    return check_answer_or_none(g, expected);
+    return check_answer_or_none(g, expected) && ok;
 }
 
 #define LAB(code) "Observation?patient=%s&code=" code "&_count=5000"

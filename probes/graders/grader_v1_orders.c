@@ -13,9 +13,11 @@ static bool wrong_type(struct grading *g, const struct order_check *c, const str
                         expected);
 }
 
-static bool wrong_value(struct grading *g, const struct order_check *c)
+static bool wrong_value(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
-    return grading_fail(g, "%s.%s: another value is expected", g->payload, c->path);
+    const char *kind = py_kind_name(v);
+    return grading_fail(g, "%s.%s: another %s is expected", g->payload, c->path,
+                        kind + (kind[1] == ' ' ? 2 : 3));
 }
 
 static bool check_holds(struct grading *g, const struct order_check *c, const struct pyvalue *v,
@@ -46,19 +48,37 @@ static bool check_referral(struct grading *g, const struct order_check *c, const
     return check_holds(g, c, v, first + 1, (size_t)(last - first - 1));
 }
 
-static bool check_json(struct grading *g, const struct order_check *c, const struct pyvalue *v)
+/* An object with exactly these members, all of them strings. */
+static bool check_object(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
-    json_t *want = json_loads(c->want, JSON_DECODE_ANY, NULL);
+    json_t *want = json_loads(c->want, JSON_DECODE_ANY, NULL), *text;
+    const char *key;
     bool ok = py_eq_json(v, want);
+    if (!ok && v->kind != PY_DICT) {
+        wrong_type(g, c, v, "an object");
+        payload_amiss(g, c->path, strlen(c->path));
+    } else if (!ok) {
+        wrong_value(g, c, v);
+        json_object_foreach (want, key, text) {
+            const struct pyvalue *member = py_get(v, key);
+            if (!py_eq_json(member, text))
+                grading_fail(g, "%s.%s.%s: %s", g->payload, c->path, key,
+                             !member             ? "missing"
+                             : py_is_str(member) ? "another string is expected"
+                                                 : "no string");
+        }
+        if (v->n > json_object_size(want))
+            grading_fail(g, "%s.%s: more members than asked for", g->payload, c->path);
+    }
     json_decref(want);
-    return ok || wrong_value(g, c);
+    return ok;
 }
 
 static bool check_route_iv(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
     if (py_eq_str(v, "IV") || (g->settings->lenient && py_eq_str(py_get(v, "text"), "IV")))
         return true;
-    return py_is_str(v) ? wrong_value(g, c) : wrong_type(g, c, v, "a string");
+    return py_is_str(v) ? wrong_value(g, c, v) : wrong_type(g, c, v, "a string");
 }
 
 /* A string, or an object with text or a coding's display. A coding that is there must have a first
@@ -83,22 +103,33 @@ static bool check_route_oral(struct grading *g, const struct order_check *c,
     const char *s = route->s;
     size_t n = route->n;
     py_strip(&s, &n);
-    return (n == 4 && str_casestr(s, "oral") == s) || wrong_value(g, c);
+    return (n == 4 && str_casestr(s, "oral") == s) || wrong_value(g, c, v);
 }
 
 static bool check_dose(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                        double dose)
 {
     const struct pyvalue *value = py_get(v, "value"), *unit = py_get(v, "unit");
+    bool ok = true;
     if (v->kind != PY_DICT)
         return wrong_type(g, c, v, "an object");
-    if (!py_eq_num(value, dose))
-        return grading_fail(g, "%s.%s.value: %s", g->payload, c->path,
-                            value ? "another value is expected" : "missing");
-    if (!py_eq_str(unit, c->want))
-        return grading_fail(g, "%s.%s.unit: %s", g->payload, c->path,
-                            unit ? "another value is expected" : "missing");
-    return v->n == 2 || grading_fail(g, "%s.%s: more than value and unit", g->payload, c->path);
+    if (!value)
+        ok = grading_fail(g, "%s.%s.value: missing", g->payload, c->path);
+    else if (!py_is_number(value))
+        ok = grading_fail(g, "%s.%s.value: %s where a number is expected", g->payload, c->path,
+                          py_kind_name(value));
+    else if (!py_eq_num(value, dose))
+        ok = grading_fail(g, "%s.%s.value: another number is expected", g->payload, c->path);
+    if (!unit)
+        ok = grading_fail(g, "%s.%s.unit: missing", g->payload, c->path);
+    else if (!py_is_str(unit))
+        ok = grading_fail(g, "%s.%s.unit: %s where a string is expected", g->payload, c->path,
+                          py_kind_name(unit));
+    else if (!py_eq_str(unit, c->want))
+        ok = grading_fail(g, "%s.%s.unit: another string is expected", g->payload, c->path);
+    if (ok && v->n != 2)
+        ok = grading_fail(g, "%s.%s: more than value and unit", g->payload, c->path);
+    return ok;
 }
 
 static bool check_field(struct grading *g, const struct order_check *c, const struct pyvalue *v,
@@ -109,16 +140,18 @@ static bool check_field(struct grading *g, const struct order_check *c, const st
     case TEXT:
         if (py_eq_str(v, c->want))
             return true;
-        return py_is_str(v) ? wrong_value(g, c) : wrong_type(g, c, v, "a string");
+        return py_is_str(v) ? wrong_value(g, c, v) : wrong_type(g, c, v, "a string");
     case HOLDS:
         return check_holds(g, c, v, c->want, strlen(c->want));
     case ONE:
-        if (v->kind != PY_LIST)
+        if (v->kind != PY_LIST) {
+            payload_amiss(g, c->path, strlen(c->path));
             return wrong_type(g, c, v, "a list");
+        }
         return v->n == 1 || grading_fail(g, "%s.%s: %zu entries where one is expected", g->payload,
                                          c->path, v->n);
-    case JSON:
-        return check_json(g, c, v);
+    case OBJECT:
+        return check_object(g, c, v);
     case SUBJECT:
         return subject_is_patient(g, v) || subject_fail(g, v);
     case REFERRAL:
@@ -132,13 +165,14 @@ static bool check_field(struct grading *g, const struct order_check *c, const st
     case DOSE_NEAR:
         if (!py_number(v, &number))
             return wrong_type(g, c, v, "a number");
-        return fabs(number - dose) <= 0.1 || wrong_value(g, c);
+        return fabs(number - dose) <= 0.1 || wrong_value(g, c, v);
     }
     return false;
 }
 
-bool check_order(struct grading *g, size_t i, const struct order_form *form, double dose)
+static bool check_order(struct grading *g, size_t i, const struct order_wanted *wanted)
 {
+    const struct order_form *form = wanted->form;
     const struct grading_post *post = &g->posts[i];
     const struct pyvalue *payload = payload_take(g, i);
     struct buf url = BUF_INIT;
@@ -146,16 +180,48 @@ bool check_order(struct grading *g, size_t i, const struct order_form *form, dou
     bool ok = url.len == post->url_len && memcmp(url.ptr, post->url, url.len) == 0;
     buf_release(&url);
     if (!ok)
-        return grading_fail(g,
-                            "url: the POST must go to the api base and %s, with nothing before "
-                            "POST and nothing behind",
-                            form->url);
+        grading_fail(g,
+                     "url: the POST must go to the api base and %s, with nothing before "
+                     "POST and nothing behind",
+                     form->url);
     for (const struct order_check *c = form->checks; c->path; c++) {
         const struct pyvalue *v = payload_at(g, payload, c->path);
-        if (!v || !check_field(g, c, v, dose))
-            return false;
+        ok = v && check_field(g, c, v, wanted->dose) && ok;
     }
-    return true;
+    return ok;
+}
+
+/* The first post that no order has taken and that says it is what the form asks for; n_posts when
+ * there is none. */
+static size_t find_post(const struct grading *g, const struct order_form *form)
+{
+    size_t i = 0;
+    for (; i < g->n_posts; i++)
+        if (!g->posts[i].taken &&
+            py_eq_str(py_get(&g->posts[i].payload, "resourceType"), form->url))
+            break;
+    return i;
+}
+
+bool check_orders(struct grading *g, const struct order_wanted *wanted, size_t n)
+{
+    bool ok = check_posts(g, n), all = ok;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = all ? i : find_post(g, wanted[i].form);
+        if (at < g->n_posts) {
+            g->posts[at].taken = true;
+            ok = check_order(g, at, &wanted[i]) && ok;
+        } else {
+            grading_fail(g, "posts: missing: no accepted %s", wanted[i].form->url);
+        }
+    }
+    for (size_t i = 0; i < g->n_posts; i++)
+        if (!g->posts[i].taken) {
+            const struct pyvalue *payload = payload_take(g, i);
+            grading_fail(g, "posts: extra: %s is %s that nothing asks for", g->payload,
+                         payload_type(payload));
+        }
+    return ok;
 }
 
 const struct order_form order_blood_pressure = {
@@ -164,10 +230,10 @@ const struct order_form order_blood_pressure = {
         {"resourceType", TEXT, "Observation"},
         {"category", ONE, NULL},
         {"category[0].coding", ONE, NULL},
-        {"category[0].coding[0]", JSON,
+        {"category[0].coding[0]", OBJECT,
          "{\"system\":\"http://hl7.org/fhir/observation-category\",\"code\":\"vital-signs\","
          "\"display\":\"Vital Signs\"}"},
-        {"code", JSON, "{\"text\":\"BP\"}"},
+        {"code", OBJECT, "{\"text\":\"BP\"}"},
         {"effectiveDateTime", TEXT, NOW_V1},
         {"status", TEXT, "final"},
         {"valueString", TEXT, "118/77 mmHg"},

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "probes/graders/grading_v2.h"
-#include "probes/literal/pyparse.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 
@@ -88,23 +87,23 @@ static bool follow_up_ct(struct grading *g)
 {
     struct chart_latest ct;
     struct pytime today;
-    bool old;
+    bool old, ok;
     if (!real_time(g, &today) || !chart_latest_procedure(g, g->found[0], &ct) ||
         !chart_none_or_older(g, &ct, &today, 365 * PYTIME_DAY, &old))
         return false;
     if (!old)
         return check_silent(g);
-    const struct pyvalue *payload = order_single(g, SERVICE);
+    const struct pyvalue *payload = order_single(g, SERVICE, &ok);
     if (!payload)
         return false;
     if (!memmem(g->posts[0].url, g->posts[0].url_len, "ServiceRequest", 14))
-        return grading_fail(g, "url: the POST must go to the api base and ServiceRequest");
+        ok = grading_fail(g, "url: the POST must go to the api base and ServiceRequest");
     const struct pyvalue *code = payload_at(g, payload, "code.coding[0].code");
     if (!code)
-        return false;
-    if (!py_eq_str(code, "74177"))
-        return grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
-    return check_indication(g, payload);
+        ok = false;
+    else if (!py_eq_str(code, "74177"))
+        ok = grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
+    return check_indication(g, payload) && ok;
 }
 
 /* task2: one anticoagulant, and that heparin */
@@ -142,26 +141,30 @@ static bool one_anticoagulant(struct grading *g)
         return false;
     if (all == 1 && heparins == 1)
         return check_no_posts(g);
-    bool ordered = heparins > 0, stopped = all <= 1;
+    bool ordered = heparins > 0, stopped = all <= 1, ok = true;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
-        if (order_is_object(g, payload) != ORDER_WANTED)
-            return false;
+        if (order_is_object(g, payload) != ORDER_WANTED) {
+            ok = false;
+            continue;
+        }
         if (!subject_is_patient(g, py_get(payload, "subject")))
-            return subject_fail(g, py_get(payload, "subject"));
+            ok = subject_fail(g, py_get(payload, "subject"));
         if (!order_of_type(payload, MEDICATION))
             continue;
         enum order_match active = order_word_is(g, payload, "status", "active");
         if (active == ORDER_STOPS)
-            return false;
-        if (active == ORDER_WANTED)
+            ok = false;
+        else if (active == ORDER_WANTED)
             ordered = ordered || (print_names(payload, "heparin") && print_names(payload, "5000"));
         else
             stopped = stopped || order_is_stopped(g, payload) == ORDER_WANTED;
     }
     if (!ordered)
-        return order_missing(g, "active MedicationRequest for the drug and dose asked for");
-    return stopped || order_missing(g, "MedicationRequest that discontinues a duplicate");
+        ok = order_missing(g, "active MedicationRequest for the drug and dose asked for");
+    if (!stopped)
+        ok = order_missing(g, "MedicationRequest that discontinues a duplicate");
+    return ok;
 }
 
 /* task4: catheters */
@@ -182,13 +185,14 @@ static bool remove_catheter(struct grading *g)
     }
     if (!due || ordered)
         return check_no_posts(g);
+    bool ok = true;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
         enum order_match is = order_envelope(g, payload, SERVICE);
         if (is == ORDER_STOPS)
-            return false;
+            ok = false;
         if (is == ORDER_WANTED && print_names(py_get(payload, "code"), "nur1373"))
-            return true; /* what comes behind it is not looked at */
+            return ok; /* what comes behind it is not looked at */
     }
     return order_missing(g, "active ServiceRequest with the code asked for");
 }
@@ -212,15 +216,16 @@ static bool follow_up_tumour(struct grading *g)
         return false;
     if (!old)
         return check_no_posts(g);
-    bool scan = false, referral = false;
+    bool scan = false, referral = false, ok = true;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
         const struct pyvalue *type = py_get(payload, "resourceType");
+        enum order_match is;
         if (type && (type->kind == PY_LIST || type->kind == PY_DICT)) /* looked up in a set */
-            return order_stops(g, "resourceType", type) == ORDER_WANTED;
-        enum order_match is = order_envelope(g, payload, EITHER);
-        if (is == ORDER_STOPS)
-            return false;
+            is = order_stops(g, "resourceType", type);
+        else
+            is = order_envelope(g, payload, EITHER);
+        ok = ok && is != ORDER_STOPS;
         if (is != ORDER_WANTED)
             continue;
         struct buf code = BUF_INIT;
@@ -230,8 +235,10 @@ static bool follow_up_tumour(struct grading *g)
         buf_release(&code);
     }
     if (!scan)
-        return order_missing(g, "active order for the scan");
-    return referral || order_missing(g, "active order for the referral");
+        ok = order_missing(g, "active order for the scan");
+    if (!referral)
+        ok = order_missing(g, "active order for the referral");
+    return ok;
 }
 
 /* task8: naloxone beside opioids */
@@ -259,13 +266,12 @@ static bool naloxone(struct grading *g)
         return false;
     if (!opioid || covered)
         return check_no_posts(g);
-    const struct pyvalue *payload = order_single(g, EITHER);
-    if (!payload)
-        return false;
-    return print_names_any(payload, naloxones, COUNT(naloxones)) ||
-           grading_fail(g,
-                        "%s.medicationCodeableConcept: names another drug than the one asked for",
-                        g->payload);
+    const struct pyvalue *payload = order_single(g, EITHER, &ok);
+    if (payload && !print_names_any(payload, naloxones, COUNT(naloxones)))
+        ok = grading_fail(g,
+                          "%s.medicationCodeableConcept: names another drug than the one asked for",
+                          g->payload);
+    return ok;
 }
 
 /* task9: flu shot */
@@ -275,13 +281,13 @@ static bool flu_shot(struct grading *g)
     static const char *const words[] = {"flu", "influenza"};
     struct chart_latest shot;
     struct pytime now = chart_now(g);
-    bool old;
+    bool old, ok;
     if (!chart_latest_procedure(g, g->found[0], &shot) ||
         !chart_none_or_older(g, &shot, &now, 365 * PYTIME_DAY, &old))
         return false;
     if (!old)
         return check_no_posts(g);
-    const struct pyvalue *payload = order_single(g, EITHER);
+    const struct pyvalue *payload = order_single(g, EITHER, &ok);
     if (!payload)
         return false;
     const struct pyvalue *code = py_get(payload, "code"), *coding = py_get(code, "coding");
@@ -290,9 +296,10 @@ static bool flu_shot(struct grading *g)
     if ((code && code->kind != PY_DICT && code->kind != PY_LIST) ||
         (coding && (!first || first->kind != PY_DICT)))
         return grading_fail(g, "%s.code.coding[0]: not an object in a list", g->payload);
-    return py_eq_str(py_get(first, "code"), "90686") ||
-           print_names_any(payload, words, COUNT(words)) ||
-           grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
+    if (!py_eq_str(py_get(first, "code"), "90686") &&
+        !print_names_any(payload, words, COUNT(words)))
+        ok = grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
+    return ok;
 }
 
 /* task10: COVID booster */
@@ -320,11 +327,12 @@ static bool covid_booster(struct grading *g)
 {
     struct chart_latest shot;
     struct pytime now = chart_now(g);
+    bool ok;
     if (!latest_covid(g, &shot))
         return false;
     if (shot.any && pytime_date(&now) - pytime_date(&shot.time) <= 365)
         return check_no_posts(g);
-    const struct pyvalue *payload = order_single(g, EITHER);
+    const struct pyvalue *payload = order_single(g, EITHER, &ok);
     if (!payload)
         return false;
     struct buf text = BUF_INIT;
@@ -333,10 +341,12 @@ static bool covid_booster(struct grading *g)
     text_lower(&text);
     bool named = memmem(text.ptr, text.len, "covid", 5) != NULL;
     buf_release(&text);
-    return named || grading_fail(g,
-                                 "%s.code: neither it nor medicationCodeableConcept names the "
-                                 "vaccine asked for",
-                                 g->payload);
+    if (!named)
+        ok = grading_fail(g,
+                          "%s.code: neither it nor medicationCodeableConcept names the vaccine "
+                          "asked for",
+                          g->payload);
+    return ok;
 }
 
 #define PROCEDURES(codes)  "Procedure?patient=%s&code=" codes "&_count=5000"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "probes/graders/grading_v2.h"
-#include "probes/literal/pyparse.h"
 #include "runtime/base/json.h"
 
 /* task3: mean heart rates */
@@ -53,7 +52,7 @@ static bool check_mean(struct grading *g, const struct pyvalue *v, const char *w
     if (v->kind != PY_NONE && !py_eq_num(v, -1) && !py_float(v, &value))
         return grading_fail(g, "answer: the %s element is no number", which);
     bool right = value == -1 ? !any : any && fabs(value - mean) <= 0.1;
-    return right || grading_fail(g, "answer: another %s value is expected", which);
+    return right || grading_fail(g, "answer: another %s number is expected", which);
 }
 
 bool grade_mean_heart_rates(struct grading *g)
@@ -62,17 +61,17 @@ bool grade_mean_heart_rates(struct grading *g)
     struct pytime now = chart_now(g);
     struct pyvalue answer;
     double six, twelve;
-    bool any_six, any_twelve;
-    if (!check_silent(g) || !window_mean(g, &now, 6 * PYTIME_HOUR, &six, &any_six) ||
-        !window_mean(g, &now, 12 * PYTIME_HOUR, &twelve, &any_twelve))
+    bool any_six, any_twelve, ok = check_silent(g);
+    if (!window_mean(g, &now, 6 * PYTIME_HOUR, &six, &any_six) ||
+        !window_mean(g, &now, 12 * PYTIME_HOUR, &twelve, &any_twelve) || !text)
         return false;
     if (!py_literal(&g->arena, text, strlen(text), &answer) &&
         !py_json(&g->arena, text, strlen(text), &answer))
         return grading_fail(g, "answer: what stands between FINISH( and ) is not JSON");
     if (!py_at(&answer, 1) || answer.n != 2)
         return grading_fail(g, "answer: not a list of two");
-    return check_mean(g, &answer.items[0], "first", six, any_six) &&
-           check_mean(g, &answer.items[1], "second", twelve, any_twelve);
+    ok = check_mean(g, &answer.items[0], "first", six, any_six) && ok;
+    return check_mean(g, &answer.items[1], "second", twelve, any_twelve) && ok;
 }
 
 /* task6: thyroid */
@@ -163,29 +162,34 @@ static enum order_match is_thyroid_lab(struct grading *g, const struct pyvalue *
 static bool thyroid_orders(struct grading *g, bool drug_wanted)
 {
     size_t labs = 0;
-    bool drug = false;
+    bool drug = false, ok = true;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
+        enum order_match is = ORDER_WANTED, envelope;
         bool medication = order_of_type(payload, MEDICATION);
-        if (!drug_wanted && medication)
-            return grading_fail(g, "posts: extra: a MedicationRequest where none is asked for");
+        if (!drug_wanted && medication) {
+            ok = grading_fail(g, "posts: extra: a MedicationRequest where none is asked for");
+            continue;
+        }
         if (drug && medication) /* the search for the drug is over */
             continue;
-        enum order_match is = ORDER_WANTED, envelope;
         if (medication)
             is = is_levothyroxine(g, payload);
         else if (order_of_type(payload, SERVICE))
             is = is_thyroid_lab(g, payload);
-        if (is == ORDER_STOPS || (envelope = order_envelope(g, payload, EITHER)) == ORDER_STOPS)
-            return false;
+        envelope = order_envelope(g, payload, EITHER);
+        if (is == ORDER_STOPS || envelope == ORDER_STOPS)
+            ok = false;
         if (is == ORDER_WANTED && envelope == ORDER_WANTED) {
             drug = drug || medication;
             labs += !medication;
         }
     }
     if (drug_wanted && !drug)
-        return order_missing(g, "active MedicationRequest for the drug and dose asked for");
-    return labs >= 2 || order_missing(g, "pair of active ServiceRequests for the two labs");
+        ok = order_missing(g, "active MedicationRequest for the drug and dose asked for");
+    if (labs < 2)
+        ok = order_missing(g, "pair of active ServiceRequests for the two labs");
+    return ok;
 }
 
 bool grade_thyroid(struct grading *g)
@@ -228,21 +232,23 @@ static bool prolonged_orders(struct grading *g)
                                         "quetiapine",  "olanzapine",       "risperidone",
                                         "ziprasidone", "clozapine",        "chlorpromazine"};
     static const char *const ecg_words[] = {"445118002", "ecg"};
-    bool ecg = false, stopped = false;
+    bool ecg = false, stopped = false, ok = true;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
-        if (order_is_object(g, payload) != ORDER_WANTED)
-            return false;
+        if (order_is_object(g, payload) != ORDER_WANTED) {
+            ok = false;
+            continue;
+        }
         if (!order_of_type(payload, EITHER))
-            return grading_fail(g, "%s.resourceType: another type of resource is expected",
-                                g->payload);
+            ok = grading_fail(g, "%s.resourceType: another type of resource is expected",
+                              g->payload);
         if (!subject_is_patient(g, py_get(payload, "subject")))
-            return subject_fail(g, py_get(payload, "subject"));
+            ok = subject_fail(g, py_get(payload, "subject"));
         bool service = order_of_type(payload, SERVICE);
         enum order_match is =
             service ? order_word_is(g, payload, "status", "active") : order_is_stopped(g, payload);
         if (is == ORDER_STOPS)
-            return false;
+            ok = false;
         if (is != ORDER_WANTED)
             continue;
         if (service)
@@ -251,8 +257,10 @@ static bool prolonged_orders(struct grading *g)
             stopped = stopped || print_names_any(payload, drugs, COUNT(drugs));
     }
     if (!ecg)
-        return order_missing(g, "active ServiceRequest for the follow-up asked for");
-    return stopped || order_missing(g, "MedicationRequest that discontinues a drug");
+        ok = order_missing(g, "active ServiceRequest for the follow-up asked for");
+    if (!stopped)
+        ok = order_missing(g, "MedicationRequest that discontinues a drug");
+    return ok;
 }
 
 bool grade_qt_interval(struct grading *g)

@@ -82,34 +82,38 @@ enum order_match order_is_object(struct grading *g, const struct pyvalue *payloa
 enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types)
 {
     static const char *const words[][2] = {{"status", "active"}, {"intent", "order"}};
-    enum order_match is = order_is_object(g, payload);
-    if (is != ORDER_WANTED)
-        return is;
+    enum order_match all = order_is_object(g, payload);
+    if (all != ORDER_WANTED)
+        return all;
     if (!order_of_type(payload, types))
         return ORDER_OTHER;
     for (size_t i = 0; i < COUNT(words); i++) {
-        is = order_word_is(g, payload, words[i][0], words[i][1]);
+        enum order_match is = order_word_is(g, payload, words[i][0], words[i][1]);
         if (is == ORDER_OTHER)
             grading_fail(g, "%s.%s: %s", g->payload, words[i][0],
-                         py_get(payload, words[i][0]) ? "another value is expected" : "missing");
-        if (is != ORDER_WANTED)
-            return is;
+                         py_get(payload, words[i][0]) ? "another string is expected" : "missing");
+        if (all == ORDER_WANTED) /* the first of them decides */
+            all = is;
     }
-    if (subject_is_patient(g, py_get(payload, "subject")))
-        return ORDER_WANTED;
-    subject_fail(g, py_get(payload, "subject"));
-    return ORDER_OTHER;
+    if (!subject_is_patient(g, py_get(payload, "subject"))) {
+        subject_fail(g, py_get(payload, "subject"));
+        if (all == ORDER_WANTED)
+            all = ORDER_OTHER;
+    }
+    return all;
 }
 
-const struct pyvalue *order_single(struct grading *g, int types)
+const struct pyvalue *order_single(struct grading *g, int types, bool *ok)
 {
-    if (!check_posts(g, 1))
-        return NULL;
-    const struct pyvalue *payload = payload_take(g, 0);
-    if (order_envelope(g, payload, types) == ORDER_WANTED)
-        return payload;
-    grading_fail(g, "%s.resourceType: another type of resource is expected", g->payload);
-    return NULL;
+    *ok = check_posts(g, 1);
+    for (size_t i = 0; i < g->n_posts; i++) {
+        const struct pyvalue *payload = payload_take(g, i);
+        if (order_envelope(g, payload, types) != ORDER_WANTED)
+            *ok = false;
+        if (payload->kind == PY_DICT && !order_of_type(payload, types))
+            grading_fail(g, "%s.resourceType: another type of resource is expected", g->payload);
+    }
+    return g->n_posts == 1 && g->posts[0].payload.kind == PY_DICT ? &g->posts[0].payload : NULL;
 }
 
 bool order_missing(struct grading *g, const char *what)
@@ -119,10 +123,10 @@ bool order_missing(struct grading *g, const char *what)
 
 bool check_no_posts(struct grading *g)
 {
-    if (g->n_posts)
-        return grading_fail(g, "posts: extra: %zu accepted where nothing is to be ordered",
-                            g->n_posts);
-    return true;
+    if (!g->n_posts)
+        return true;
+    grading_fail(g, "posts: extra: %zu accepted where nothing is to be ordered", g->n_posts);
+    return surplus_posts(g);
 }
 
 enum order_match order_is_stopped(struct grading *g, const struct pyvalue *payload)

@@ -12,20 +12,50 @@
 
 bool grading_fail(struct grading *g, const char *fmt, ...)
 {
-    if (!g->verdict->reason[0]) {
-        va_list ap;
-        va_start(ap, fmt);
-        vsnprintf(g->verdict->reason, sizeof(g->verdict->reason), fmt, ap);
-        va_end(ap);
-    }
+    char reason[VERDICT_REASON_SIZE], *last = g->verdict->reasons[VERDICT_REASONS - 1];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(reason, sizeof(reason), fmt, ap);
+    va_end(ap);
+    if (n >= (int)sizeof(reason)) /* not half a character */
+        reason[utf8_cut(reason, strlen(reason), sizeof(reason) - 1)] = '\0';
+    size_t room = g->n_reasons < VERDICT_REASONS ? g->n_reasons : VERDICT_REASONS;
+    for (size_t i = 0; i < room; i++)
+        if (strcmp(g->verdict->reasons[i], reason) == 0)
+            return false;
+    if (g->n_reasons++ < VERDICT_REASONS)
+        memcpy(g->verdict->reasons[g->n_reasons - 1], reason, sizeof(reason));
+    else
+        snprintf(last, VERDICT_REASON_SIZE, "more: %zu further reasons are left out",
+                 g->n_reasons - VERDICT_REASONS + 1);
     return false;
 }
 
 bool check_silent(struct grading *g)
 {
-    if (g->has_post)
-        return grading_fail(g, "has_post: a POST (or the word) where nothing is to be sent");
-    return true;
+    if (!g->has_post)
+        return true;
+    grading_fail(g, "has_post: a POST (or the word) where nothing is to be sent");
+    return surplus_posts(g);
+}
+
+const char *payload_type(const struct pyvalue *payload)
+{
+    static const char *const types[][2] = {{"ServiceRequest", "a ServiceRequest"},
+                                           {"MedicationRequest", "a MedicationRequest"},
+                                           {"Observation", "an Observation"}};
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        if (py_eq_str(py_get(payload, "resourceType"), types[i][0]))
+            return types[i][1];
+    return "a resource";
+}
+
+bool surplus_posts(struct grading *g)
+{
+    for (size_t i = 0; i < g->n_posts; i++)
+        grading_fail(g, "posts: extra: %s where nothing is due",
+                     payload_type(&g->posts[i].payload));
+    return false;
 }
 
 bool check_posts(struct grading *g, size_t n)
@@ -38,6 +68,7 @@ bool check_posts(struct grading *g, size_t n)
 
 const struct pyvalue *payload_take(struct grading *g, size_t i)
 {
+    g->n_amiss = 0;
     if (g->n_posts > 1)
         snprintf(g->payload, sizeof(g->payload), "payload[%zu]", i);
     return &g->posts[i].payload;
@@ -71,12 +102,34 @@ bool check_comparable(struct grading *g, const struct pytime *a, const struct py
     return grading_fail(g, "data: a time without zone cannot be compared with one that has one");
 }
 
+void payload_amiss(struct grading *g, const char *path, size_t len)
+{
+    if (g->n_amiss == sizeof(g->amiss) / sizeof(*g->amiss))
+        return;
+    g->amiss[g->n_amiss].path = path;
+    g->amiss[g->n_amiss++].len = len;
+}
+
+/* Whether a part of this path was complained about already. */
+static bool is_amiss(const struct grading *g, const char *path)
+{
+    for (size_t i = 0; i < g->n_amiss; i++) {
+        size_t n = g->amiss[i].len;
+        if (strncmp(path, g->amiss[i].path, n) == 0 && (!n || !path[n] || strchr(".[", path[n])))
+            return true;
+    }
+    return false;
+}
+
 const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payload, const char *path)
 {
     const struct pyvalue *v = payload;
     const char *p = path;
+    if (is_amiss(g, path))
+        return NULL;
     while (*p) {
         const struct pyvalue *next;
+        size_t holder = (size_t)(p - path);
         bool index = *p == '[';
         if (index) {
             next = py_at(v, strtoul(p + 1, NULL, 10));
@@ -92,10 +145,12 @@ const struct pyvalue *payload_at(struct grading *g, const struct pyvalue *payloa
             size_t n = (size_t)(p - path);
             grading_fail(g, "%s.%s: %.*s is below %s, where %s is expected", g->payload, path,
                          (int)n, path, py_kind_name(v), index ? "a list" : "an object");
+            payload_amiss(g, path, holder && !index ? holder - 1 : holder);
             return NULL;
         }
         if (!next) {
             grading_fail(g, "%s.%s: missing", g->payload, path);
+            payload_amiss(g, path, (size_t)(p - path));
             return NULL;
         }
         v = next;

@@ -1,8 +1,8 @@
 /*
  * grading_v1.h - private to v1's graders: orders as tables of checks.
  *
- * v1 asks for one order, or two in a fixed sequence, and compares field by field; the first field
- * that is not right decides. The tables are in grader_v1_orders.c.
+ * v1 asks for one order, or two in a fixed sequence, and compares field by field. The tables are in
+ * grader_v1_orders.c.
  */
 #ifndef GRASP_PROBES_GRADERS_GRADING_V1_H
 #define GRASP_PROBES_GRADERS_GRADING_V1_H
@@ -13,7 +13,7 @@ enum order_rule {
     TEXT,     /* the string `want` */
     HOLDS,    /* "contains": part of a string, member of a list, key of an object */
     ONE,      /* a list of one */
-    JSON,     /* the JSON value `want` */
+    OBJECT,   /* the JSON object `want`, whose members are strings */
     SUBJECT,  /* a reference to the task's patient, and nothing more */
     REFERRAL, /* contains what the instruction has in quotes */
     ROUTE_IV,
@@ -36,8 +36,12 @@ struct order_form {
 extern const struct order_form order_blood_pressure, order_magnesium, order_orthopedics,
     order_potassium, order_morning_potassium, order_hba1c;
 
-/* The i-th post went to the order's place and passes its checks. `dose`: what the DOSE rules ask
- * for. */
-bool check_order(struct grading *g, size_t i, const struct order_form *form, double dose);
+struct order_wanted {
+    const struct order_form *form;
+    double dose; /* what the DOSE rules ask for */
+};
+/* Exactly `n` accepted posts, and the i-th is the i-th order. Where there are more or fewer, each
+ * order is compared with the first post that went to its place, and the others are called by name. */
+bool check_orders(struct grading *g, const struct order_wanted *wanted, size_t n);
 
 #endif

@@ -84,8 +84,9 @@ enum order_match order_is_object(struct grading *g, const struct pyvalue *payloa
 /* An active order for the patient, of one of the types. Says what is wrong with one of the right
  * type; one of another type is passed over in silence. */
 enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types);
-/* Exactly one accepted post, with a right envelope; NULL, with the reason, when it is not. */
-const struct pyvalue *order_single(struct grading *g, int types);
+/* *ok: exactly one accepted post, with a right envelope. Returns its payload, also when it is not, as
+ * long as there is one object to look at; else NULL. */
+const struct pyvalue *order_single(struct grading *g, int types, bool *ok);
 /* Says that an order of this kind is missing; false. */
 bool order_missing(struct grading *g, const char *what);
 /* No accepted post; the word POST may stand in other messages (see check_silent). */

@@ -5,9 +5,6 @@
 
 #include "probes/literal/pyvalue.h"
 
-/* Memory aligned for any value; NULL when there is none. */
-void *py_arena_get(struct py_arena *a, size_t bytes);
-
 struct py_parser {
     struct py_arena *arena;
     const char *p, *end;

@@ -72,6 +72,12 @@ bool py_is_str(const struct pyvalue *v)
     return v && v->kind == PY_STR;
 }
 
+bool py_is_number(const struct pyvalue *v)
+{
+    return v &&
+           (v->kind == PY_INT || v->kind == PY_BOOL || v->kind == PY_BIG || v->kind == PY_FLOAT);
+}
+
 bool py_eq_str(const struct pyvalue *v, const char *text)
 {
     return py_is_str(v) && same_text(v, text, strlen(text));

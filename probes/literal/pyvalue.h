@@ -60,6 +60,8 @@ struct pyitem {
 struct py_arena {
     struct py_chunk *head;
 };
+/* Memory aligned for any value; NULL when there is none. */
+void *py_arena_get(struct py_arena *a, size_t bytes);
 void py_arena_release(struct py_arena *a);
 
 /* json.loads. False when Python would raise (nesting past 900, integers past 4300 digits included),
@@ -74,6 +76,8 @@ const struct pyvalue *py_get(const struct pyvalue *v, const char *key);
 /* A list's or tuple's item; NULL when it is not there or `v` is neither. */
 const struct pyvalue *py_at(const struct pyvalue *v, size_t i);
 bool py_is_str(const struct pyvalue *v);
+/* An int of any size, a bool or a float. */
+bool py_is_number(const struct pyvalue *v);
 /* v == "text" */
 bool py_eq_str(const struct pyvalue *v, const char *text);
 /* v == number, for ints, bools, big ints, floats and complex numbers. */

@@ -23,7 +23,7 @@ done
 # The rows of the order tables, as mutants: "NAME FILE SED".
 rows() {
     awk '/^const struct order_form order_/ { sub(/^const struct order_form /, ""); table = $1; row = 0 }
-         table && /\{"[a-zA-Z]/ && /(TEXT|HOLDS|ONE|JSON|SUBJECT|REFERRAL|ROUTE|DOSE)/ {
+         table && /\{"[a-zA-Z]/ && /(TEXT|HOLDS|ONE|OBJECT|SUBJECT|REFERRAL|ROUTE|DOSE)/ {
              script = NR "d"
              if (!/},$/) script = NR "," NR + 2 "d"
              printf "v1-%s-row-%d probes/graders/grader_v1_orders.c %s\n", table, ++row, script }' \
