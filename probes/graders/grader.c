@@ -102,7 +102,8 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
     const struct grader_family *f = grader_family(task, settings->benchmark);
     memset(verdict, 0, sizeof(*verdict));
     if (!f) {
-        grading_fail(&g, "task: no grader for family '%.40s'", task->family);
+        grading_fail(&g, "task: no grader for family '%.*s'",
+                     (int)utf8_cut(task->family, strlen(task->family), 40), task->family);
     } else if (f->searches[0] && !task->mrn) {
         grading_fail(&g, "task: no eval_MRN");
     } else if (!read_posts(&g)) {

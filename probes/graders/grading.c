@@ -12,22 +12,16 @@
 
 bool grading_fail(struct grading *g, const char *fmt, ...)
 {
-    char reason[VERDICT_REASON_SIZE], *last = g->verdict->reasons[VERDICT_REASONS - 1];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(reason, sizeof(reason), fmt, ap);
-    va_end(ap);
-    if (n >= (int)sizeof(reason)) /* not half a character */
-        reason[utf8_cut(reason, strlen(reason), sizeof(reason) - 1)] = '\0';
-    size_t room = g->n_reasons < VERDICT_REASONS ? g->n_reasons : VERDICT_REASONS;
-    for (size_t i = 0; i < room; i++)
-        if (strcmp(g->verdict->reasons[i], reason) == 0)
-            return false;
-    if (g->n_reasons++ < VERDICT_REASONS)
-        memcpy(g->verdict->reasons[g->n_reasons - 1], reason, sizeof(reason));
-    else
-        snprintf(last, VERDICT_REASON_SIZE, "more: %zu further reasons are left out",
-                 g->n_reasons - VERDICT_REASONS + 1);
+    size_t at = g->n_reasons++;
+    if (at < VERDICT_REASONS) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(g->verdict->reasons[at], VERDICT_REASON_SIZE, fmt, ap);
+        va_end(ap);
+    } else {
+        snprintf(g->verdict->reasons[VERDICT_REASONS - 1], VERDICT_REASON_SIZE,
+                 "more: %zu further reasons are left out", at - VERDICT_REASONS + 2);
+    }
     return false;
 }
 
@@ -52,9 +46,11 @@ const char *payload_type(const struct pyvalue *payload)
 
 bool surplus_posts(struct grading *g)
 {
-    for (size_t i = 0; i < g->n_posts; i++)
-        grading_fail(g, "posts: extra: %s where nothing is due",
-                     payload_type(&g->posts[i].payload));
+    for (size_t i = 0; i < g->n_posts; i++) {
+        const struct pyvalue *payload = payload_take(g, i);
+        grading_fail(g, "posts: extra: %s is %s where nothing is due", g->payload,
+                     payload_type(payload));
+    }
     return false;
 }
 

@@ -31,7 +31,7 @@ struct grading {
     size_t n_posts;
     bool has_post;     /* the text POST in any agent message */
     bool ends_in_post; /* ... in the last message */
-    char payload[24];  /* what the payload looked at is called in reasons: "payload[1]", say */
+    char payload[32];  /* what the payload looked at is called in reasons: "payload[1]", say */
     struct {
         const char *path; /* borrowed from a table of checks */
         size_t len;
@@ -55,7 +55,7 @@ extern const struct grader_family grader_families_v1[], grader_families_v2[];
 /* NULL when the benchmark has no such family. */
 const struct grader_family *grader_family(const struct task *task, enum benchmark benchmark);
 
-/* Adds a reason unless it is there already; returns false. */
+/* Adds a reason; returns false. Texts from outside have no place in one. */
 bool grading_fail(struct grading *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* No agent message holds POST. */

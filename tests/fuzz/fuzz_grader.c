@@ -37,6 +37,12 @@ static void grade(const char *id, enum benchmark benchmark, const struct chat *c
         abort();
     if (!verdict.reason[0] || verdict.correct != (strcmp(verdict.reason, "ok") == 0))
         abort(); /* every refusal has a reason */
+    if (memcmp(verdict.reasons, again.reasons, sizeof(verdict.reasons)) != 0)
+        abort();
+    json_t *reasons = verdict_reasons(&verdict);
+    if (!reasons || (json_array_size(reasons) == 0) != verdict.correct)
+        abort(); /* ... in UTF-8, whatever the agent wrote */
+    json_decref(reasons);
     if (grader_tags(&task, &settings, &trace, &verdict, "completed", &tags) < 0)
         abort();
     strlist_release(&tags);
