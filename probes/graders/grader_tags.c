@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "probes/graders/action.h"
 #include "probes/graders/grading.h"
 
 static bool finish_is_json(const char *result)
@@ -15,24 +16,17 @@ static bool finish_is_json(const char *result)
     return ok;
 }
 
-/* Whether any agent message is a GET, behind blanks and a code fence. */
 static bool asked_anything(const struct chat *chat)
 {
-    for (size_t i = 0; i < chat->n; i++) {
-        const struct message *m = &chat->v[i];
-        if (m->role != CHAT_AGENT)
-            continue;
-        const char *p = m->text, *end = m->text + m->len;
-        while (p < end && (ascii_isspace(*p) || *p == '`'))
-            p++;
-        if (end - p >= 9 && strncmp(p, "tool_code", 9) == 0)
-            p += 9;
-        while (p < end && ascii_isspace(*p))
-            p++;
-        if (end - p >= 4 && strncmp(p, "GET ", 4) == 0)
-            return true;
+    struct buf clean = BUF_INIT;
+    struct agent_action action = {0};
+    for (size_t i = 0; i < chat->n && action.verb != AGENT_GET; i++) {
+        buf_reset(&clean);
+        if (chat->v[i].role == CHAT_AGENT)
+            agent_action_read(&action, chat->v[i].text, chat->v[i].len, &clean);
     }
-    return false;
+    buf_release(&clean);
+    return action.verb == AGENT_GET;
 }
 
 /* The field of "payload[1].FIELD: why". */
