@@ -1,6 +1,7 @@
 /*
- * grader.h - the graders of MedAgentBench v1 and v2: pure functions of (task, trace, resources). The
- * other headers of this folder are private to it.
+ * grader.h - the graders of MedAgentBench v1 and v2: pure functions of (task, trace, resources).
+ * action.h beside it reads what an agent says, recorded.h what somebody logged; the grading headers
+ * are private to this folder.
  *
  *     struct strlist queries = {0};
  *     grader_searches(task, &settings, &queries);   // "Observation?patient=S1&code=MG&_count=5000"
