@@ -128,12 +128,15 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
 json_t *verdict_reasons(const struct verdict *v)
 {
     json_t *list = json_array();
-    for (size_t i = 0; !v->correct && i < VERDICT_REASONS && v->reasons[i][0]; i++)
-        if (json_array_append_new(list, json_string(v->reasons[i])) < 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && !v->correct && i < VERDICT_REASONS && v->reasons[i][0]; i++)
+        ok = json_array_append_new(list, json_string(v->reasons[i])) == 0;
+    if (ok && !v->correct && !v->reasons[0][0] && v->reason[0]) /* of a world that has one alone */
+        ok = json_array_append_new(list, json_string(v->reason)) == 0;
+    if (ok)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 json_t *grader_expected(const struct task *task)

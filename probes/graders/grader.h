@@ -59,12 +59,12 @@ struct trace {
 /* All zero is a verdict nobody has given yet. A value without resources: copy it freely. */
 struct verdict {
     bool correct;
-    union {
-        char reason[VERDICT_REASON_SIZE]; /* "ok", or the first of the reasons */
-        /* ("payload.dosageInstruction[0].route: an object where a string is expected"). An empty
-         * one ends the list; of too many, the last one says how many are left out. */
-        char reasons[VERDICT_REASONS][VERDICT_REASON_SIZE];
-    };
+    /* "ok", or the first reason ("payload.dosageInstruction[0].route: an object where a string is
+     * expected"), in which any other value than the wanted one is "another value". */
+    char reason[VERDICT_REASON_SIZE];
+    /* Why it is not correct, the first one first, kinds of values told apart. An empty one ends the
+     * list; of too many, the last one says how many are left out. */
+    char reasons[VERDICT_REASONS][VERDICT_REASON_SIZE];
 };
 /* The reasons as a JSON array of strings, empty for a correct verdict. A new reference, NULL when
  * out of memory. */

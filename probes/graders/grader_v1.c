@@ -34,16 +34,19 @@ static bool read_answer(struct grading *g, struct pyvalue *answer)
 static bool wrong_answer(struct grading *g, const struct pyvalue *v, const json_t *expected,
                          const char *place)
 {
+    char detail[96];
     const char *form = json_is_number(expected)   ? "a number"
                        : json_is_string(expected) ? "a string"
                        : json_is_array(expected)  ? "a list"
-                                                  : "another type of value";
+                                                  : "a value of another type";
     bool same = json_is_number(expected)   ? py_is_number(v)
                 : json_is_string(expected) ? py_is_str(v)
                                            : json_is_array(expected) && v->kind == PY_LIST;
-    if (!same)
-        return grading_fail(g, "answer: %s where %s is expected%s", py_kind_name(v), form, place);
-    return grading_fail(g, "answer: another %s is expected%s", form + 2, place);
+    if (same)
+        snprintf(detail, sizeof(detail), "another %s is expected%s", form + 2, place);
+    else
+        snprintf(detail, sizeof(detail), "%s where %s is expected%s", py_kind_name(v), form, place);
+    return grading_differs(g, detail, "answer");
 }
 
 static bool check_answer(struct grading *g, const json_t *expected)
@@ -55,10 +58,10 @@ static bool check_answer(struct grading *g, const json_t *expected)
         return false;
     if (py_eq_json(&answer, expected))
         return true;
-    if (!json_is_array(expected))
-        return wrong_answer(g, &answer, expected, place);
     if (answer.kind != PY_LIST)
         return grading_fail(g, "answer: %s where a list is expected", py_kind_name(&answer));
+    if (!json_is_array(expected))
+        return wrong_answer(g, &answer, expected, place);
     if (answer.n != json_array_size(expected))
         ok = grading_fail(g, "answer: a list of %zu where one of %zu is expected", answer.n,
                           json_array_size(expected));
@@ -264,7 +267,7 @@ static bool average_glucose(struct grading *g)
                             py_kind_name(&answer.items[0]));
     if (fabs(value - mean) < 0.1)
         return silent;
-    return grading_fail(g, "answer: another number is expected");
+    return grading_differs(g, "another number is expected", "answer");
 }
 
 static bool latest_glucose(struct grading *g)

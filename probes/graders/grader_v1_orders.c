@@ -1,6 +1,7 @@
 /* grader_v1_orders.c - what the orders of MedAgentBench v1 must hold: tables of checks, walked in
  * their order, and the rules they name. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "probes/graders/grading_v1.h"
@@ -13,11 +14,21 @@ static bool wrong_type(struct grading *g, const struct order_check *c, const str
                         expected);
 }
 
+/* The same where the first reason is not to say more than "another value". */
+static bool wrong_kind(struct grading *g, const struct pyvalue *v, const char *expected,
+                       const char *path, const char *member)
+{
+    char detail[64];
+    snprintf(detail, sizeof(detail), "%s where %s is expected", py_kind_name(v), expected);
+    return grading_differs(g, detail, "%s.%s%s", g->payload, path, member);
+}
+
 static bool wrong_value(struct grading *g, const struct order_check *c, const struct pyvalue *v)
 {
     const char *kind = py_kind_name(v);
-    return grading_fail(g, "%s.%s: another %s is expected", g->payload, c->path,
-                        kind + (kind[1] == ' ' ? 2 : 3));
+    char detail[64];
+    snprintf(detail, sizeof(detail), "another %s is expected", kind + (kind[1] == ' ' ? 2 : 3));
+    return grading_differs(g, detail, "%s.%s", g->payload, c->path);
 }
 
 static bool check_holds(struct grading *g, const struct order_check *c, const struct pyvalue *v,
@@ -55,7 +66,7 @@ static bool check_object(struct grading *g, const struct order_check *c, const s
     const char *key;
     bool ok = py_eq_json(v, want);
     if (!ok && v->kind != PY_DICT) {
-        wrong_type(g, c, v, "an object");
+        wrong_kind(g, v, "an object", c->path, "");
         payload_amiss(g, c->path, strlen(c->path));
     } else if (!ok) {
         wrong_value(g, c, v);
@@ -106,6 +117,19 @@ static bool check_route_oral(struct grading *g, const struct order_check *c,
     return (n == 4 && str_casestr(s, "oral") == s) || wrong_value(g, c, v);
 }
 
+/* A member that differs, or is missing. */
+static bool dose_member(struct grading *g, const struct order_check *c, const struct pyvalue *v,
+                        bool of_kind, const char *form, const char *member)
+{
+    if (!v)
+        return grading_fail(g, "%s.%s%s: missing", g->payload, c->path, member);
+    if (!of_kind)
+        return wrong_kind(g, v, form, c->path, member);
+    return grading_differs(
+        g, py_is_str(v) ? "another string is expected" : "another number is expected", "%s.%s%s",
+        g->payload, c->path, member);
+}
+
 static bool check_dose(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                        double dose)
 {
@@ -113,20 +137,10 @@ static bool check_dose(struct grading *g, const struct order_check *c, const str
     bool ok = true;
     if (v->kind != PY_DICT)
         return wrong_type(g, c, v, "an object");
-    if (!value)
-        ok = grading_fail(g, "%s.%s.value: missing", g->payload, c->path);
-    else if (!py_is_number(value))
-        ok = grading_fail(g, "%s.%s.value: %s where a number is expected", g->payload, c->path,
-                          py_kind_name(value));
-    else if (!py_eq_num(value, dose))
-        ok = grading_fail(g, "%s.%s.value: another number is expected", g->payload, c->path);
-    if (!unit)
-        ok = grading_fail(g, "%s.%s.unit: missing", g->payload, c->path);
-    else if (!py_is_str(unit))
-        ok = grading_fail(g, "%s.%s.unit: %s where a string is expected", g->payload, c->path,
-                          py_kind_name(unit));
-    else if (!py_eq_str(unit, c->want))
-        ok = grading_fail(g, "%s.%s.unit: another string is expected", g->payload, c->path);
+    if (!py_eq_num(value, dose))
+        ok = dose_member(g, c, value, py_is_number(value), "a number", ".value");
+    if (!py_eq_str(unit, c->want))
+        ok = dose_member(g, c, unit, py_is_str(unit), "a string", ".unit");
     if (ok && v->n != 2)
         ok = grading_fail(g, "%s.%s: more than value and unit", g->payload, c->path);
     return ok;

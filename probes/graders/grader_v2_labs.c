@@ -52,7 +52,7 @@ static bool check_mean(struct grading *g, const struct pyvalue *v, const char *w
     if (v->kind != PY_NONE && !py_eq_num(v, -1) && !py_float(v, &value))
         return grading_fail(g, "answer: the %s element is no number", which);
     bool right = value == -1 ? !any : any && fabs(value - mean) <= 0.1;
-    return right || grading_fail(g, "answer: another %s number is expected", which);
+    return right || grading_fail(g, "answer: another %s value is expected", which);
 }
 
 bool grade_mean_heart_rates(struct grading *g)

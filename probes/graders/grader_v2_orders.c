@@ -89,9 +89,10 @@ enum order_match order_envelope(struct grading *g, const struct pyvalue *payload
         return ORDER_OTHER;
     for (size_t i = 0; i < COUNT(words); i++) {
         enum order_match is = order_word_is(g, payload, words[i][0], words[i][1]);
-        if (is == ORDER_OTHER)
-            grading_fail(g, "%s.%s: %s", g->payload, words[i][0],
-                         py_get(payload, words[i][0]) ? "another string is expected" : "missing");
+        if (is == ORDER_OTHER && py_get(payload, words[i][0]))
+            grading_differs(g, "another string is expected", "%s.%s", g->payload, words[i][0]);
+        else if (is == ORDER_OTHER)
+            grading_fail(g, "%s.%s: missing", g->payload, words[i][0]);
         if (all == ORDER_WANTED) /* the first of them decides */
             all = is;
     }

@@ -10,18 +10,40 @@
 #include <string.h>
 #include <strings.h>
 
-bool grading_fail(struct grading *g, const char *fmt, ...)
+static void add_reason(struct grading *g, const char *text)
 {
     size_t at = g->n_reasons++;
-    if (at < VERDICT_REASONS) {
-        va_list ap;
-        va_start(ap, fmt);
-        vsnprintf(g->verdict->reasons[at], VERDICT_REASON_SIZE, fmt, ap);
-        va_end(ap);
-    } else {
+    if (at < VERDICT_REASONS)
+        snprintf(g->verdict->reasons[at], VERDICT_REASON_SIZE, "%s", text);
+    else
         snprintf(g->verdict->reasons[VERDICT_REASONS - 1], VERDICT_REASON_SIZE,
                  "more: %zu further reasons are left out", at - VERDICT_REASONS + 2);
-    }
+}
+
+bool grading_fail(struct grading *g, const char *fmt, ...)
+{
+    char text[VERDICT_REASON_SIZE];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!g->n_reasons)
+        memcpy(g->verdict->reason, text, sizeof(text));
+    add_reason(g, text);
+    return false;
+}
+
+bool grading_differs(struct grading *g, const char *detail, const char *fmt, ...)
+{
+    char place[VERDICT_REASON_SIZE / 2], text[VERDICT_REASON_SIZE];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(place, sizeof(place), fmt, ap);
+    va_end(ap);
+    if (!g->n_reasons)
+        snprintf(g->verdict->reason, VERDICT_REASON_SIZE, "%s: another value is expected", place);
+    snprintf(text, sizeof(text), "%s: %s", place, detail);
+    add_reason(g, text);
     return false;
 }
 

@@ -57,6 +57,10 @@ const struct grader_family *grader_family(const struct task *task, enum benchmar
 
 /* Adds a reason; returns false. Texts from outside have no place in one. */
 bool grading_fail(struct grading *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a value that is not the wanted one: "PLACE: DETAIL", the place printed. The detail is
+ * how it differs ("another number is expected"). */
+bool grading_differs(struct grading *g, const char *detail, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* No agent message holds POST. */
 bool check_silent(struct grading *g);
