@@ -41,6 +41,8 @@ void agent_action_read(struct agent_action *a, const char *reply, size_t len, st
     drop_all(clean, start, "```");
     *a = (struct agent_action){.text = clean->ptr + start, .len = clean->len - start};
     py_strip(&a->text, &a->len);
+    a->said = a->text;
+    a->said_len = a->len;
     if (begins(a, "GET")) {
         a->verb = AGENT_GET;
         skip(a, 3);

@@ -30,6 +30,8 @@ struct agent_action {
     const char *text; /* GET, POST: the URL without outer blanks. FINISH: the answer, which is all
                          between "FINISH(" and the last character, whatever that is. NONE: all */
     size_t len;
+    const char *said; /* the whole message, cleaned */
+    size_t said_len;
     const char *payload; /* POST: what stands below the first line */
     size_t payload_len;
 };
