@@ -28,7 +28,7 @@ bool grading_fail(struct grading *g, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     if (!g->n_reasons)
-        memcpy(g->verdict->reason, text, sizeof(text));
+        snprintf(g->verdict->reason, VERDICT_REASON_SIZE, "%s", text);
     add_reason(g, text);
     return false;
 }
