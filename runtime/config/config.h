@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "gate/gate.h"
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "probes/probe_set.h"
 #include "runtime/base/hash.h"
 #include "runtime/engine/engine.h"
