@@ -1,7 +1,7 @@
 /* main.c - finds the command and runs it. */
 #include <stdio.h>
 
-#include "runtime/command.h"
+#include "runtime/commands/command.h"
 
 int main(int argc, char **argv)
 {

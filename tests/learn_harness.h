@@ -27,7 +27,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn.h"
+#include "runtime/learn/learn.h"
 
 /* A rollout, as the model is asked for its only turn. */
 struct asking {

@@ -9,9 +9,9 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
-#include "runtime/config.h"
-#include "runtime/env.h"
-#include "runtime/exec_protocol.h"
+#include "runtime/config/config.h"
+#include "runtime/env/env.h"
+#include "runtime/env/exec_protocol.h"
 
 /* --- requests */
 

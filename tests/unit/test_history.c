@@ -4,8 +4,8 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
-#include "runtime/decision.h"
-#include "runtime/history.h"
+#include "runtime/history/decision.h"
+#include "runtime/history/history.h"
 
 #define PARENT "1111111111111111111111111111111111111111"
 #define TREE   "2222222222222222222222222222222222222222"

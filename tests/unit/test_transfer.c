@@ -3,8 +3,8 @@
 #include "test.h"
 
 #include "runtime/base/err.h"
-#include "runtime/decision.h"
-#include "runtime/transfer.h"
+#include "runtime/history/decision.h"
+#include "runtime/transfer/transfer.h"
 
 /* --- targets ---------------------------------------------------------------------------------- */
 
