@@ -12,8 +12,8 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 VERSION := 0.1.0
 comma := ,
-# Only the suites whose name contains it: `make test T=gate`.
-T ?=
+# make test T=gate: only the suites whose name contains it.
+T =
 
 B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter fuzz coverage,$(SAN)),/$(SAN))
 PACKAGES := build-essential pkg-config libgit2-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev \

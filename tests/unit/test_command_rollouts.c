@@ -194,9 +194,17 @@ static void gate_null(void **state)
     assert_int_equal(json_array_size(json_object_get(v, "rounds")), 3);
     assert_true(json_num_at(v, "agreement", 0) == 1);
     json_decref(v);
-    ends(0, "gate " CLINIC " --null --rounds 3 --set model.temperature=1 --set sim.noise=0.2 "
-            "--set gate.confirm=true -q");
-    prints("no skills against itself, 3 rounds");
+    /* noise lets useless edits in, a second probe set fewer of them */
+    ends(0, "gate " CLINIC " --null --rounds 6 --set model.temperature=1 --set sim.noise=0.2 "
+            "--journal noisy --json -q");
+    long long accepted = printed_int("accepted");
+    assert_true(accepted > 0);
+    ends(0, "gate " CLINIC " --null --rounds 6 --set model.temperature=1 --set sim.noise=0.2 "
+            "--journal noisy --set gate.confirm=true --json -q");
+    assert_true(printed_int("accepted") < accepted);
+    ends(0, "gate " CLINIC " --null --rounds 6 --set model.temperature=1 --set sim.noise=0.2 "
+            "--journal noisy --set gate.confirm=true --replay-only -q");
+    prints("no skills against itself, 6 rounds");
     prints("confirmed on a second probe set");
     ends(0, "gate " CLINIC " --null --library lib --at best -q");
     prints("lib at best against itself: at temperature 0 the draws cannot differ");
