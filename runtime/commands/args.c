@@ -1,16 +1,13 @@
-/* args.c - finds a command, parses its options from its table, runs it. */
-#include "runtime/commands/command.h"
+/* args.c - parses a command's options and operands from its table, and answers for them. */
+#include "runtime/commands/args.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/usage.h"
-#include "runtime/commands/table.h"
 
 struct given {
     const struct option_def *def;
@@ -18,19 +15,13 @@ struct given {
 };
 
 struct args {
+    const struct command *const *table; /* the program's commands */
     const struct command *command;
     const char *path; /* "grasp skills list" */
     struct given *given;
     size_t n_given;
     const char **operands;
     size_t n_operands;
-};
-
-const struct option_def common_options[] = {
-    {"help", 'h', NULL, "show this help", NULL},
-    {"quiet", 'q', NULL, "warnings and errors only", NULL},
-    {"verbose", 'v', NULL, "say more about what is going on", NULL},
-    {0},
 };
 
 static const struct option_def *find_in(const struct option_def *o, const char *name, size_t len,
@@ -114,7 +105,7 @@ static int parse_option(struct args *a, int argc, char **argv, int *i)
     return 0;
 }
 
-static int parse(struct args *a, int argc, char **argv)
+static int parse_all(struct args *a, int argc, char **argv)
 {
     bool only_operands = false;
     for (int i = 0; i < argc; i++) {
@@ -142,29 +133,6 @@ static int check_operands(const struct args *a)
     return 0;
 }
 
-static const struct command *find_command(const struct command *const *list, const char *name)
-{
-    for (; *list; list++)
-        if (strcmp((*list)->name, name) == 0)
-            return *list;
-    return NULL;
-}
-
-static int unknown_command(const struct command *const *list, const char *path, const char *name)
-{
-    size_t least = 3;
-    const char *best = NULL;
-    for (; *list; list++)
-        if (str_distance(name, (*list)->name) < least) {
-            least = str_distance(name, (*list)->name);
-            best = (*list)->name;
-        }
-    if (best)
-        return err_set(GRASP_EUSAGE, "'%s %s' is not a command; did you mean '%s'?", path, name,
-                       best);
-    return err_set(GRASP_EUSAGE, "'%s %s' is not a command; see %s --help", path, name, path);
-}
-
 /* No more options can be given than there are characters. */
 static size_t letters(int argc, char **argv)
 {
@@ -172,83 +140,6 @@ static size_t letters(int argc, char **argv)
     for (int i = 0; i < argc; i++)
         n += strlen(argv[i]);
     return n;
-}
-
-static int run_command(const struct command *c, const char *path, int argc, char **argv)
-{
-    struct args a = {.command = c, .path = path};
-    a.given = calloc(letters(argc, argv) + 1, sizeof(*a.given));
-    a.operands = calloc((size_t)argc + 1, sizeof(*a.operands));
-    int rc = a.given && a.operands ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    /* --help wins over everything that may be wrong beside it */
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            help_command(stdout, c, path);
-            goto out;
-        }
-    if (rc == 0)
-        rc = parse(&a, argc, argv);
-    if (rc == 0)
-        rc = check_operands(&a);
-    if (rc == 0) {
-        if (arg_flag(&a, "quiet"))
-            log_set_level(LOG_WARN);
-        if (arg_flag(&a, "verbose"))
-            log_set_level(LOG_DEBUG);
-        rc = c->run(&a);
-    }
-    if (rc >= 0 && fflush(stdout) != 0)
-        rc = err_set_errno(GRASP_EIO, "cannot write to standard output");
-out:
-    free(a.given);
-    free(a.operands);
-    return rc;
-}
-
-/* Walks down groups ("skills", "list") to the command that runs. */
-static int dispatch(const struct command *const *list, const char *path, int argc, char **argv)
-{
-    const struct command *c = find_command(list, argv[0]);
-    if (!c)
-        return unknown_command(list, path, argv[0]);
-    char name[128];
-    snprintf(name, sizeof(name), "%s %s", path, c->name);
-    if (!c->sub)
-        return run_command(c, name, argc - 1, argv + 1);
-    if (argc < 2)
-        return err_set(GRASP_EUSAGE, "%s needs a command; see %s --help", name, name);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        help_command(stdout, c, name);
-        return 0;
-    }
-    const struct command *s = find_command(c->sub, argv[1]);
-    if (!s)
-        return unknown_command(c->sub, name, argv[1]);
-    char full[192];
-    snprintf(full, sizeof(full), "%s %s", name, s->name);
-    return run_command(s, full, argc - 2, argv + 2);
-}
-
-int command_main(int argc, char **argv)
-{
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */
-    int rc = 0;
-    if (argc < 2) {
-        help_overview(stderr);
-        return 2;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        help_overview(stdout);
-    else if (strcmp(argv[1], "--version") == 0)
-        printf("grasp %s\n", GRASP_VERSION);
-    else
-        rc = dispatch(all_commands, "grasp", argc - 1, argv + 1);
-    progress_clear();
-    if (rc < 0)
-        log_error("%s", err_msg());
-    log_close();
-    return rc > 0 ? rc : err_exit_code(rc);
 }
 
 static const struct given *given(const struct args *a, const char *option)
@@ -315,4 +206,33 @@ size_t operand_count(const struct args *a)
 const char *operand(const struct args *a, size_t i)
 {
     return i < a->n_operands ? a->operands[i] : NULL;
+}
+
+const struct command *const *args_table(const struct args *a)
+{
+    return a->table;
+}
+
+int args_parse(struct args **out, const struct command *const *table, const struct command *c,
+               const char *path, int argc, char **argv)
+{
+    struct args *a = *out = calloc(1, sizeof(*a));
+    if (!a)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    *a = (struct args){.table = table, .command = c, .path = path};
+    a->given = calloc(letters(argc, argv) + 1, sizeof(*a->given));
+    a->operands = calloc((size_t)argc + 1, sizeof(*a->operands));
+    if (!a->given || !a->operands)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    int rc = parse_all(a, argc, argv);
+    return rc < 0 ? rc : check_operands(a);
+}
+
+void args_free(struct args *a)
+{
+    if (!a)
+        return;
+    free(a->given);
+    free(a->operands);
+    free(a);
 }

@@ -47,7 +47,11 @@ size_t arg_count(const struct args *a, const char *option); /* of a repeatable o
 const char *arg_nth(const struct args *a, const char *option, size_t i);
 size_t operand_count(const struct args *a);
 const char *operand(const struct args *a, size_t i);
+/* The program's commands, as command_main was given them. */
+const struct command *const *args_table(const struct args *a);
 
-int command_main(int argc, char **argv); /* the process's exit code */
+/* Runs the command that argv[1] names in `table` (NULL-terminated). Returns the process's exit
+ * code; messages go to stderr. */
+int command_main(const struct command *const *table, int argc, char **argv);
 
 #endif

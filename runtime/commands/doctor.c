@@ -12,7 +12,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/env/fhir.h"
-#include "runtime/session/session.h"
+#include "runtime/commands/session_args.h"
 #include "skills/prompt.h"
 
 enum mark { MARK_OK, MARK_WARN, MARK_FAIL };
@@ -41,8 +41,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct doctor *d, enum mar
     free(detail);
 }
 
-/* --- task files ---------------------------------------------------------------------------------
- */
+/* ---- task files ---- */
 
 static void check_tasks(struct doctor *d)
 {
@@ -66,8 +65,7 @@ static void check_tasks(struct doctor *d)
             "no function descriptions are named; the agent is told of none");
 }
 
-/* --- HTTP, waited for --------------------------------------------------------------------------
- */
+/* ---- HTTP, waited for ---- */
 
 struct answer {
     bool done;
@@ -103,8 +101,7 @@ static int get(struct doctor *d, const char *url, const char *header, struct ans
     return 0;
 }
 
-/* --- FHIR server -------------------------------------------------------------------------------
- */
+/* ---- FHIR server ---- */
 
 static void check_remote_fhir(struct doctor *d)
 {
@@ -156,8 +153,7 @@ static void check_env(struct doctor *d)
         (unsigned long long)n, n ? "" : "; load some");
 }
 
-/* --- models ------------------------------------------------------------------------------------
- */
+/* ---- models ---- */
 
 static void check_listing(struct doctor *d, const char *check, const struct model_config *m,
                           const struct answer *a, const char *url)
@@ -221,8 +217,7 @@ static void check_model(struct doctor *d, bool writer)
     model_close(opened);
 }
 
-/* --- library, run directory, disk ---------------------------------------------------------------
- */
+/* ---- library, run directory, disk ---- */
 
 static void check_library(struct doctor *d, const char *dir)
 {

@@ -8,7 +8,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/engine/score.h"
-#include "runtime/session/session.h"
+#include "runtime/commands/session_args.h"
 
 struct progress {
     const char *split;

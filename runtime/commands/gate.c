@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
+#include "runtime/commands/session_args.h"
 #include "runtime/transfer/null_gate.h"
 #include "runtime/transfer/panel.h"
 

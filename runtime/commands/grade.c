@@ -11,7 +11,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/env/fhir.h"
-#include "runtime/session/session.h"
+#include "runtime/commands/session_args.h"
 
 struct grading {
     struct session *s;

@@ -3,19 +3,18 @@
 
 #include "runtime/base/err.h"
 #include "runtime/commands/usage.h"
-#include "runtime/commands/table.h"
 
 static int run(const struct args *a)
 {
     if (arg_flag(a, "man")) {
-        help_man(stdout);
+        help_man(stdout, args_table(a));
         return 0;
     }
     if (operand_count(a) == 0) {
-        help_overview(stdout);
+        help_overview(stdout, args_table(a));
         return 0;
     }
-    const struct command *const *list = all_commands;
+    const struct command *const *list = args_table(a);
     const struct command *found = NULL;
     char path[192] = "grasp";
     for (size_t i = 0; i < operand_count(a); i++) {

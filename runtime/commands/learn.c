@@ -6,6 +6,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
+#include "runtime/commands/session_args.h"
 #include "runtime/learn/summary.h"
 
 static const char *status_of(int rc)

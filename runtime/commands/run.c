@@ -5,7 +5,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
-#include "runtime/session/session.h"
+#include "runtime/commands/session_args.h"
 
 static void print_rollout(const struct rollout *r, bool whole)
 {

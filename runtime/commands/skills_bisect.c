@@ -7,7 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/commands/skills.h"
-#include "runtime/session/session.h"
+#include "runtime/commands/session_args.h"
 
 struct search {
     struct session s;

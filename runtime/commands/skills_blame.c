@@ -8,8 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/commands/skills.h"
 
-/* --- blame -------------------------------------------------------------------------------------
- */
+/* ---- blame ---- */
 
 struct blame {
     struct library *lib;
@@ -121,8 +120,7 @@ const struct command skills_blame = {
     .run = run_blame,
 };
 
-/* --- diff --------------------------------------------------------------------------------------
- */
+/* ---- diff ---- */
 
 struct diff {
     struct library *lib;

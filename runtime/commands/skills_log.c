@@ -8,8 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/commands/skills.h"
 
-/* --- log ---------------------------------------------------------------------------------------
- */
+/* ---- log ---- */
 
 static void log_head(void)
 {
@@ -106,8 +105,7 @@ const struct command skills_log = {
     .run = run_log,
 };
 
-/* --- rejected ----------------------------------------------------------------------------------
- */
+/* ---- rejected ---- */
 
 static const char *fate_of(const json_t *evidence)
 {
@@ -199,8 +197,7 @@ const struct command skills_rejected = {
     .run = run_rejected,
 };
 
-/* --- evidence ----------------------------------------------------------------------------------
- */
+/* ---- evidence ---- */
 
 static void evidence_rows(const json_t *probes, bool all)
 {

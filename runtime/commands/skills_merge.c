@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/skills.h"
+#include "runtime/commands/session_args.h"
 #include "runtime/transfer/merge.h"
 
 static const char *why(const struct merge_step *s)

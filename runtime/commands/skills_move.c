@@ -11,8 +11,7 @@
 #include "runtime/commands/skills.h"
 #include "skills/flat.h"
 
-/* --- import ------------------------------------------------------------------------------------
- */
+/* ---- import ---- */
 
 /* One directory to import, and what it makes of the library. */
 struct source {
@@ -239,8 +238,7 @@ const struct command skills_import = {
     .run = run_import,
 };
 
-/* --- export ------------------------------------------------------------------------------------
- */
+/* ---- export ---- */
 
 static bool holds_nothing(const char *dir)
 {

@@ -4,7 +4,7 @@
 
 #include "runtime/commands/command.h"
 
-/* X(name): `extern const struct command cmd_name` lives in cmd_name.c */
+/* X(name): `extern const struct command cmd_name` lives in name.c */
 /* clang-format off */
 #define GRASP_COMMANDS(X) \
     X(learn) \

@@ -9,6 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
+#include "runtime/commands/session_args.h"
 #include "runtime/history/history.h"
 #include "runtime/transfer/panel.h"
 #include "runtime/transfer/transfer.h"
@@ -88,8 +89,7 @@ static int check_frozen(const struct transfer *t, const struct frozen *f)
     return rc;
 }
 
-/* --- measuring ---------------------------------------------------------------------------------
- */
+/* ---- measuring ---- */
 
 struct shown {
     const struct executor *e;
@@ -242,8 +242,7 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     return rc < 0 ? err_prefix(rc, "%s", e->target.text) : 0;
 }
 
-/* --- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ---- */
 
 static int read_targets(struct transfer *t, const struct args *a)
 {

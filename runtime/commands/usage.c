@@ -3,13 +3,18 @@
 
 #include <string.h>
 
-#include "runtime/commands/table.h"
+const struct option_def common_options[] = {
+    {"help", 'h', NULL, "show this help", NULL},
+    {"quiet", 'q', NULL, "warnings and errors only", NULL},
+    {"verbose", 'v', NULL, "say more about what is going on", NULL},
+    {0},
+};
 
-void help_overview(FILE *out)
+void help_overview(FILE *out, const struct command *const *table)
 {
     fprintf(out, "grasp lets an LLM agent improve itself, safely.\n\n"
                  "usage: grasp COMMAND [OPTIONS] ...\n\n");
-    for (const struct command *const *c = all_commands; *c; c++)
+    for (const struct command *const *c = table; *c; c++)
         fprintf(out, "  %-9s %s\n", (*c)->name, (*c)->summary);
     fprintf(out,
             "\n'grasp COMMAND --help' says more. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"
@@ -108,14 +113,14 @@ static void man_command(FILE *out, const struct command *c, const char *path)
     }
 }
 
-void help_man(FILE *out)
+void help_man(FILE *out, const struct command *const *table)
 {
     fprintf(out, ".TH GRASP 1 \"\" \"grasp %s\" \"User Commands\"\n", GRASP_VERSION);
     fputs(".SH NAME\ngrasp \\- an LLM agent that improves itself, safely\n"
           ".SH SYNOPSIS\n.B grasp\n.I COMMAND\n[OPTIONS] ...\n"
           ".SH COMMANDS\n",
           out);
-    for (const struct command *const *c = all_commands; *c; c++) {
+    for (const struct command *const *c = table; *c; c++) {
         char path[128];
         snprintf(path, sizeof(path), "grasp %s", (*c)->name);
         if (!(*c)->sub)

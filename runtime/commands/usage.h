@@ -6,12 +6,12 @@
 
 #include "runtime/commands/command.h"
 
-extern const struct option_def common_options[];
+extern const struct option_def common_options[]; /* --help, --quiet, --verbose */
 
-void help_overview(FILE *out);
+void help_overview(FILE *out, const struct command *const *table);
 /* path: "grasp skills list". */
 void help_command(FILE *out, const struct command *c, const char *path);
 /* grasp(1) as troff. */
-void help_man(FILE *out);
+void help_man(FILE *out, const struct command *const *table);
 
 #endif

@@ -196,7 +196,7 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     return rc == GRASP_EINVAL ? GRASP_EUSAGE : rc;
 }
 
-/* --- typed values ----------------------------------------------------------------------------- */
+/* ---- typed values ---- */
 
 static int wrong(const json_t *origin, const struct config_key *k, const char *needs)
 {

@@ -16,7 +16,7 @@ static struct episode *episode_of(struct env_episode *ep)
     return (struct episode *)ep;
 }
 
-/* --- telling the engine; the callee may end the episode, or want the next thing of it */
+/* ---- telling the engine; the callee may end the episode, or want the next thing of it ---- */
 
 static void tell_failure(struct episode *ep, enum rollout_status status, const char *why)
 {
@@ -35,7 +35,7 @@ static void tell_failure(struct episode *ep, enum rollout_status status, const c
     }
 }
 
-void exec_tell_outage(struct episode *ep, const char *why)
+static void tell_outage(struct episode *ep, const char *why)
 {
     struct buf text = BUF_INIT;
     buf_addf(&text, "env.command: %s", why);
@@ -108,10 +108,10 @@ static void tell_verdict(struct episode *ep, struct exec_answer *a)
     ep->fn.grade(&v, &a->tags, true, ep->arg);
 }
 
-void exec_tell_answer(struct episode *ep, struct exec_answer *a)
+static void tell_answer(struct episode *ep, struct exec_answer *a)
 {
     if (a->status == ROLLOUT_UNSCORED)
-        exec_tell_outage(ep, a->error);
+        tell_outage(ep, a->error);
     else if (a->status == ROLLOUT_TASK_ERROR)
         tell_failure(ep, ROLLOUT_TASK_ERROR, a->error);
     else if (ep->want == EXEC_START)
@@ -122,7 +122,7 @@ void exec_tell_answer(struct episode *ep, struct exec_answer *a)
         tell_verdict(ep, a);
 }
 
-/* --- what the engine calls */
+/* ---- what the engine calls ---- */
 
 static int exec_start(struct env *base, const struct task *task, struct env_episode **out)
 {
@@ -213,7 +213,7 @@ static void exec_close(struct env *base)
 static const struct env_ops exec_ops = {exec_start, exec_prompt, exec_step,
                                         exec_grade, exec_end,    exec_close};
 
-/* --- opening */
+/* ---- opening ---- */
 
 static int read_command(struct exec *e)
 {
@@ -249,6 +249,8 @@ int env_open_exec(struct env **out, struct loop *loop, const struct config *conf
     e->base.ops = &exec_ops;
     e->loop = loop;
     e->config = config;
+    e->tell_outage = tell_outage;
+    e->tell_answer = tell_answer;
     e->timeout = (int64_t)(config->env.timeout * (double)NS_PER_SEC);
     e->out = (struct buf)BUF_INIT;
     TAILQ_INIT(&e->all);

@@ -41,7 +41,7 @@ struct exec_child {
     char last[LAST_WORDS + 8];
 };
 
-/* --- starting */
+/* ---- starting ---- */
 
 /* Between fork and exec: only what is safe there. The stage and errno go to the parent. */
 static void become(const struct exec_command *command, const int fds[3], int report, pid_t parent)
@@ -149,7 +149,7 @@ static int spawn(struct exec_child *c)
     return rc;
 }
 
-/* --- what it says */
+/* ---- what it says ---- */
 
 static void lose(struct exec_child *c, const char *why)
 {
@@ -223,7 +223,7 @@ const char *exec_child_last_words(struct exec_child *c)
     return c->last;
 }
 
-/* --- its end */
+/* ---- its end ---- */
 
 static void faded(void *arg)
 {
@@ -311,7 +311,7 @@ static void on_end(int fd, uint32_t events, void *arg)
     faded(c);
 }
 
-/* --- feeding */
+/* ---- feeding ---- */
 
 static void on_room(int fd, uint32_t events, void *arg);
 
@@ -356,7 +356,7 @@ void exec_child_send(struct exec_child *c, const void *bytes, size_t len)
         write_some(c);
 }
 
-/* --- life cycle */
+/* ---- life cycle ---- */
 
 int exec_child_open(struct exec_child **out, struct loop *loop, struct exec_command *command,
                     exec_line_fn line, exec_lost_fn lost, void *arg)

@@ -38,7 +38,7 @@ static void dispatch_soon(struct exec *e)
         e->due = loop_timer(e->loop, 0, dispatch, e);
 }
 
-/* --- losing a child */
+/* ---- losing a child ---- */
 
 static void wake(void *arg)
 {
@@ -92,7 +92,7 @@ static void tell_failed(struct exec *e, const char *why)
                 break;
         }
         if (ep)
-            exec_tell_outage(ep, why);
+            ep->env->tell_outage(ep, why);
     } while (ep);
 }
 
@@ -142,7 +142,7 @@ static void too_late(void *arg)
     buf_release(&why);
 }
 
-/* --- requests and answers */
+/* ---- requests and answers ---- */
 
 static void request(struct worker *w, enum exec_op op, struct episode *ep)
 {
@@ -187,9 +187,10 @@ static void take_answer(struct worker *w, struct episode *ep, struct exec_answer
     uint64_t *digest = at == 0 ? &ep->started : at <= ep->n_told ? &ep->told[at - 1].digest : NULL;
     if (at < target) {
         if (a->status == ROLLOUT_UNSCORED)
-            exec_tell_outage(ep, a->error);
+            ep->env->tell_outage(ep, a->error);
         else if (exec_answer_digest(a) != *digest)
-            exec_tell_outage(ep, "the episode was begun again after its process was lost, and went "
+            ep->env->tell_outage(ep,
+                                 "the episode was begun again after its process was lost, and went "
                                  "otherwise than before");
         else
             stand(ep, &w->line);
@@ -197,7 +198,7 @@ static void take_answer(struct worker *w, struct episode *ep, struct exec_answer
     }
     if (digest)
         *digest = exec_answer_digest(a);
-    exec_tell_answer(ep, a);
+    ep->env->tell_answer(ep, a);
 }
 
 static bool on_line(const char *line, size_t len, void *arg)
@@ -236,7 +237,7 @@ static bool on_line(const char *line, size_t len, void *arg)
     return true;
 }
 
-/* --- workers */
+/* ---- workers ---- */
 
 static int hire(struct worker *w)
 {
@@ -320,14 +321,14 @@ static void dispatch(void *arg)
     }
 }
 
-/* --- what env_exec.c calls */
+/* ---- what env_exec.c calls ---- */
 
 void exec_want(struct episode *ep, enum exec_op op)
 {
     struct exec *e = ep->env;
     ep->want = op;
     if (e->broken) {
-        exec_tell_outage(ep, e->broken);
+        ep->env->tell_outage(ep, e->broken);
     } else if (ep->worker) {
         stand(ep, &ep->worker->line);
         pump(ep->worker);

@@ -82,6 +82,10 @@ struct exec {
     int failures, warnings;
     bool opening;
     char *broken; /* why nothing is tried any more */
+    /* Set by who opened the pool: an episode's answer, or why there is none. The callee may forget
+     * any episode, or want the next thing. */
+    void (*tell_outage)(struct episode *ep, const char *why);
+    void (*tell_answer)(struct episode *ep, struct exec_answer *a);
 };
 
 /* The episode wants its next request sent; the answer comes as tell_*. */
@@ -91,9 +95,5 @@ void exec_forget(struct episode *ep);
 /* Starts the first worker and waits until it has said hello. */
 int exec_pool_open(struct exec *e);
 void exec_pool_close(struct exec *e); /* all episodes are forgotten */
-
-/* env_exec.c: telling the engine. The callee may forget any episode, or want the next thing. */
-void exec_tell_outage(struct episode *ep, const char *why);
-void exec_tell_answer(struct episode *ep, struct exec_answer *a);
 
 #endif

@@ -14,7 +14,7 @@ const char *exec_op_name(enum exec_op op)
     return op_names[op];
 }
 
-/* --- requests */
+/* ---- requests ---- */
 
 static void add_text(struct buf *out, const char *s, size_t len)
 {
@@ -87,7 +87,7 @@ void exec_write_end(struct buf *out, uint64_t episode)
     buf_addf(out, "{\"op\":\"end\",\"episode\":%llu}\n", (unsigned long long)episode);
 }
 
-/* --- answers */
+/* ---- answers ---- */
 
 void exec_add_plain(struct buf *out, const char *text, size_t len, size_t max)
 {

@@ -52,8 +52,7 @@ static struct episode *episode_of(struct env_episode *ep)
     return (struct episode *)ep;
 }
 
-/* --- the world as the prompt shows it ----------------------------------------------------------
- */
+/* ---- the world as the prompt shows it ---- */
 
 static const char response_format_text[] = "Reply with exactly one action and nothing else. Either "
                                            "a search: GET url?param=value&... ; or a "
@@ -117,8 +116,7 @@ static void fhir_end(struct env_episode *base)
     free(ep);
 }
 
-/* --- actions -----------------------------------------------------------------------------------
- */
+/* ---- actions ---- */
 
 static void observe(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
 {
@@ -349,8 +347,7 @@ static void fhir_step(struct env_episode *base, const char *reply, size_t len, e
     buf_release(&clean);
 }
 
-/* --- grading -----------------------------------------------------------------------------------
- */
+/* ---- grading ---- */
 
 static void fhir_grade(struct env_episode *base, const struct trace *trace,
                        enum rollout_status status, env_grade_fn fn, void *arg)
@@ -368,8 +365,7 @@ static void fhir_grade(struct env_episode *base, const struct trace *trace,
     grade_job_run(ep->job);
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static void fhir_env_close(struct env *base)
 {

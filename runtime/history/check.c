@@ -41,8 +41,7 @@ void finding_add(struct findings *f, const struct oid *commit, bool problem, con
 
 #define BAD(s, ...) finding_add(f, &(s)->info.commit, true, __VA_ARGS__)
 
-/* --- trailers against the note ------------------------------------------------------------------
- */
+/* ---- trailers against the note ---- */
 
 /* What a trailer can hold of a value: one line of at most 95 bytes, without blanks at its end. */
 static void as_trailer(const char *value, struct buf *out)
@@ -141,8 +140,7 @@ static void check_subject(const struct step *s, const json_t *v, const struct ga
     buf_release(&want);
 }
 
-/* --- the rule ----------------------------------------------------------------------------------
- */
+/* ---- the rule ---- */
 
 static bool covered(const json_t *v, const struct gate_score *g)
 {
@@ -289,8 +287,7 @@ void check_probe_text(const struct step *s, const json_t *v, const char *text, s
     buf_release(&want);
 }
 
-/* --- one update --------------------------------------------------------------------------------
- */
+/* ---- one update ---- */
 
 /* What all candidates of an update were measured against. New reference. */
 static json_t *common(const json_t *v)

@@ -25,8 +25,7 @@ void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
     t->n++;
 }
 
-/* --- message -----------------------------------------------------------------------------------
- */
+/* ---- message ---- */
 
 static void plural(struct buf *b, int n, const char *one, const char *many)
 {
@@ -117,8 +116,7 @@ static int commit_judged(const struct decision *d, struct judged *j, const struc
     return rc;
 }
 
-/* --- evidence ----------------------------------------------------------------------------------
- */
+/* ---- evidence ---- */
 
 /* The probe set as a blob: one line a probe, its side and id. */
 static int probe_blob(struct decision *d)

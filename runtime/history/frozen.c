@@ -111,8 +111,7 @@ int manifest_make(struct library *lib, const char *name, const struct oid *commi
     return rc;
 }
 
-/* --- what the run knows ------------------------------------------------------------------------
- */
+/* ---- what the run knows ---- */
 
 /* A JSON file of the run; *out NULL when it is not there. */
 static int read_run_file(const char *dir, const char *name, json_t **out)
@@ -254,8 +253,7 @@ int manifest_add_run(struct library *lib, const char *run_dir, json_t *manifest)
     return rc;
 }
 
-/* --- the tag's message -------------------------------------------------------------------------
- */
+/* ---- the tag's message ---- */
 
 static void headline(const json_t *m, struct buf *out)
 {

@@ -214,8 +214,7 @@ bool candidate_ref_parse(const char *ref, char *run, size_t size, int *update, i
     return true;
 }
 
-/* --- evidence ----------------------------------------------------------------------------------
- */
+/* ---- evidence ---- */
 
 enum effect probe_effect(const json_t *row)
 {
@@ -240,8 +239,7 @@ const json_t *probe_find(const json_t *probes, const char *task)
     return NULL;
 }
 
-/* --- skills ------------------------------------------------------------------------------------
- */
+/* ---- skills ---- */
 
 static bool same_file(const struct skill *a, const struct skill *b)
 {
@@ -279,8 +277,7 @@ int skill_changes(const struct skill_set *from, const struct skill_set *to,
     return 0;
 }
 
-/* --- bisection ---------------------------------------------------------------------------------
- */
+/* ---- bisection ---- */
 
 bool bisection_done(const struct bisection *b)
 {

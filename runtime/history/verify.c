@@ -18,8 +18,7 @@ struct verify {
 
 #define BAD(s, ...) finding_add(v->f, &(s)->info.commit, true, __VA_ARGS__)
 
-/* --- what there is ------------------------------------------------------------------------------
- */
+/* ---- what there is ---- */
 
 static int walk_from(const char *ref, const struct oid *commit, void *arg)
 {
@@ -56,8 +55,7 @@ static int collect(struct verify *v)
     return rc;
 }
 
-/* --- one commit --------------------------------------------------------------------------------
- */
+/* ---- one commit ---- */
 
 /* The tree that a set of skills makes on top of the parent: nothing else may differ. */
 static int tree_is(struct verify *v, const struct step *s, const struct skill_set *set, bool *same)
@@ -282,8 +280,7 @@ static int check_candidate(struct verify *v, size_t i)
     return s->kind == STEP_EDIT ? check_measured(v, s, false, &v->refused_evidence[i]) : 0;
 }
 
-/* --- updates -----------------------------------------------------------------------------------
- */
+/* ---- updates ---- */
 
 static bool same_text(const struct step *a, const struct step *b, const char *key)
 {
@@ -341,8 +338,7 @@ static int check_groups(struct verify *v)
     return rc;
 }
 
-/* --- notes -------------------------------------------------------------------------------------
- */
+/* ---- notes ---- */
 
 static int note_known(const char *blob, const struct oid *commit, void *arg)
 {

@@ -105,7 +105,7 @@ static void drop_waiters(struct call *c)
     c->last = &c->waiters;
 }
 
-static void call_free(struct call *c)
+void call_free(struct call *c)
 {
     drop_waiters(c);
     answer_release(&c->answer);
@@ -424,34 +424,4 @@ int journal_model(struct model **m, struct journal *j, struct loop *loop, struct
     else
         *m = &jm->m;
     return rc;
-}
-
-void journal_close(struct journal *j)
-{
-    if (!j)
-        return;
-    journal_commit(j);
-    for (size_t i = 0; i < JOURNAL_BUCKETS; i++)
-        for (struct call *c = j->table[i], *next; c; c = next) {
-            next = c->in_bucket;
-            call_free(c);
-        }
-    if (j->reader)
-        mdb_txn_abort(j->reader);
-    j->reader = NULL;
-    if (j->env) {
-        if (!(j->flags & JOURNAL_READ_ONLY) && tail_count(j) && tail_move(j) < 0)
-            log_debug("%s; the answers stay in the tail", err_msg());
-        mdb_env_close(j->env);
-    }
-    tail_release(&j->tail);
-    if (j->guard_fd >= 0)
-        close(j->guard_fd);
-    codec_close(&j->codec);
-    strlist_release(&j->missing);
-    buf_release(&j->scratch);
-    buf_release(&j->frames);
-    free(j->broken);
-    free(j->dir);
-    free(j);
 }

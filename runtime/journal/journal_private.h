@@ -1,7 +1,7 @@
 /*
- * journal_private.h - what the journal's files share. `journal.c` is the model in front of a model,
- * `journal_tail.c` the write-ahead tail, `journal_store.c` the LMDB environment, `journal_record.c`
- * one entry as bytes, `journal_gc.c` walking and cleaning up.
+ * journal_private.h - what the journal's files share. open.c opens and closes, journal.c is the
+ * model in front of a model, store.c the LMDB environment, tail.c the write-ahead tail, record.c one
+ * entry as bytes, gc.c walking and cleaning up, error.c what LMDB's codes mean.
  */
 #ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
 #define GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
@@ -97,6 +97,8 @@ struct journal {
     struct journal_counts counts[MODEL_PHASES + 1];
 };
 
+void call_free(struct call *c);
+
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
 /* Begins a read or write transaction, following a map that another process made larger. */
@@ -115,12 +117,14 @@ int store_put(struct journal *j, struct call *list);
 int store_move(struct journal *j);
 /* Doubles the map. No transaction of this process is open. */
 int store_grow(struct journal *j);
+int store_next_seq(struct journal *j, MDB_txn *txn, uint64_t *seq); /* LMDB's codes */
 /* Decodes the record with that number. */
 int store_get_seq(struct journal *j, MDB_txn *txn, uint64_t seq, struct answer *out);
 
 void tail_init(struct tail *t);
 void tail_release(struct tail *t);
-int tail_open(struct journal *j); /* for writing: moves what it finds into LMDB */
+/* GRASP_EIO and errno's reason. */
+int tail_error(const struct journal *j, const char *what);
 /* Takes in what other processes appended, if anything: 1, 0 nothing new, negative. */
 int tail_look(struct journal *j);
 int tail_refresh(struct journal *j); /* the same, waiting for the lock; 0 or negative */
@@ -129,6 +133,8 @@ int tail_lock(struct journal *j);
 void tail_unlock(struct journal *j);
 void tail_frame(struct journal *j, struct buf *frames, struct buf *record);
 int tail_append(struct journal *j, const struct buf *frames);
+/* Empties the file: what was in it is in LMDB. The caller holds the lock. */
+int tail_restart(struct journal *j);
 /* Moves everything into LMDB and empties the file. */
 int tail_move(struct journal *j);
 /* The mirror: records, one per key. */

@@ -196,7 +196,7 @@ static int take_frames(struct journal *j, size_t from)
 
 /* ---- the file ---- */
 
-static int tail_error(const struct journal *j, const char *what)
+int tail_error(const struct journal *j, const char *what)
 {
     return journal_error(j, errno, what);
 }
@@ -247,7 +247,7 @@ static int lock(struct journal *j, int how)
     return 0;
 }
 
-static void unlock(struct journal *j)
+void tail_unlock(struct journal *j)
 {
     flock(j->tail.fd, LOCK_UN);
 }
@@ -304,7 +304,7 @@ int tail_look(struct journal *j)
     if ((rc = lock(j, LOCK_SH | LOCK_NB)) < 0)
         return rc == GRASP_ENOTFOUND ? 0 : rc;
     rc = refresh(j);
-    unlock(j);
+    tail_unlock(j);
     return rc < 0 ? rc : 1;
 }
 
@@ -315,14 +315,14 @@ int tail_refresh(struct journal *j)
     int rc = lock(j, LOCK_SH);
     if (rc == 0) {
         rc = refresh(j);
-        unlock(j);
+        tail_unlock(j);
     }
     return rc;
 }
 
 /* Empties the file, which begins a generation. Killed in between, the old frames are no longer
  * valid: they are in LMDB. */
-static int restart(struct journal *j)
+int tail_restart(struct journal *j)
 {
     struct tail *t = &j->tail;
     uint64_t next = htole64(t->generation + 1);
@@ -344,15 +344,10 @@ int tail_lock(struct journal *j)
         return rc;
     rc = refresh(j);
     if (rc == 0 && t->generation == 0)
-        rc = restart(j);
+        rc = tail_restart(j);
     if (rc < 0)
-        unlock(j);
+        tail_unlock(j);
     return rc;
-}
-
-void tail_unlock(struct journal *j)
-{
-    unlock(j);
 }
 
 void tail_frame(struct journal *j, struct buf *frames, struct buf *record)
@@ -392,34 +387,6 @@ int tail_append(struct journal *j, const struct buf *frames)
         had += FRAME + (size_t)len;
     }
     return rc;
-}
-
-int tail_move(struct journal *j)
-{
-    if (j->tail.fd < 0)
-        return 0;
-    int rc = tail_lock(j);
-    if (rc < 0)
-        return rc;
-    if (j->tail.n)
-        rc = store_move(j);
-    if (rc == 0 && j->tail.bytes.len)
-        rc = restart(j);
-    unlock(j);
-    return rc;
-}
-
-int tail_open(struct journal *j)
-{
-    bool read_only = j->flags & JOURNAL_READ_ONLY;
-    char *path = fs_join(j->dir, "tail");
-    if (!path)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    j->tail.fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0644);
-    free(path);
-    if (j->tail.fd < 0)
-        return read_only && errno == ENOENT ? 0 : tail_error(j, "cannot open its tail");
-    return read_only ? tail_refresh(j) : tail_move(j);
 }
 
 int64_t tail_bytes(const struct journal *j)

@@ -8,27 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 
-int learn_move(struct learn *l, const struct oid *commit)
-{
-    struct skill_set set = {0};
-    struct skills_view *view = NULL;
-    int rc = library_read(l->lib, commit->hex, &set);
-    if (rc == 0 && !(view = skills_view_new(&set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
-    if (rc < 0) {
-        skill_set_release(&set);
-        return rc;
-    }
-    skill_set_release(&l->set);
-    skills_view_unref(l->view);
-    l->set = set;
-    l->view = view;
-    l->head = *commit;
-    return 0;
-}
-
-/* --- how skills fare on dev --------------------------------------------------------------------
- */
+/* ---- how skills fare on dev ---- */
 
 static struct skill_record *record_for(struct learn *l, const struct skill *s)
 {
@@ -76,57 +56,7 @@ static void count_changes(struct learn *l, const struct batch *b)
     }
 }
 
-/* --- probe sets --------------------------------------------------------------------------------
- */
-
-static bool in_batch(const struct batch *b, size_t dev)
-{
-    for (size_t i = 0; i < b->n; i++)
-        if (b->v[i] == dev)
-            return true;
-    return false;
-}
-
-int learn_probe_source(const struct learn *l, const struct batch *b, struct probe_source **out,
-                       size_t *n)
-{
-    struct probe_source *source = calloc(l->dev->n + 1, sizeof(*source));
-    bool strict = l->c->gate.probe_heldout == HELDOUT_STRICT;
-    *out = source;
-    *n = 0;
-    if (!source)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    for (size_t i = 0; i < l->dev->n; i++) {
-        /* (2) all of dev in file order; else the tasks rolled out so far in this epoch's order:
-         * (1) without the batch, (3) the batch itself */
-        bool whole = l->update == 0 && l->any_before;
-        size_t dev = whole ? i : l->order[i];
-        enum outcome o = whole ? l->before[dev] : l->now[dev];
-        if (o == OUTCOME_PENDING || o == OUTCOME_UNSCORED)
-            continue;
-        if (in_batch(b, dev) && (strict || (!whole && l->update > 0)))
-            continue;
-        source[(*n)++] = (struct probe_source){&l->dev->v[dev], o == OUTCOME_PASS};
-    }
-    return 0;
-}
-
-int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out)
-{
-    struct probe_source *source;
-    size_t n;
-    int rc = learn_probe_source(l, b, &source, &n);
-    if (rc == 0)
-        rc = probe_set_draw(
-            out, source, n, (size_t)l->c->cycle.grpo_eval_n,
-            (enum probe_strata)l->c->gate.probe_strata, NULL,
-            rng_seed_probes((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, (uint64_t)l->update));
-    free(source);
-    return rc;
-}
-
-/* --- batches -----------------------------------------------------------------------------------
- */
+/* ---- batches ---- */
 
 struct shown {
     const struct learn *l;

@@ -65,8 +65,7 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
     return o;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static int new_state(struct learn *l)
 {
@@ -187,8 +186,7 @@ void record_close(struct learn *l)
     free(l->run_dir);
 }
 
-/* --- commits -----------------------------------------------------------------------------------
- */
+/* ---- commits ---- */
 
 static struct decision decision_of(struct learn *l, const struct probe_set *p, const struct gate *g)
 {
@@ -341,8 +339,7 @@ int record_best(struct learn *l, const struct checkpoint *best)
     return rc;
 }
 
-/* --- files of the run --------------------------------------------------------------------------
- */
+/* ---- files of the run ---- */
 
 static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
 {

@@ -10,26 +10,6 @@
 #include "runtime/base/log.h"
 #include "runtime/learn/update.h"
 
-void candidate_release(struct candidate *c)
-{
-    proposal_release(&c->proposal);
-    skill_set_release(&c->set);
-    skills_view_unref(c->view);
-    json_decref(c->confirm);
-}
-
-static void update_release(struct update *u)
-{
-    for (size_t i = 0; i < u->list.n; i++)
-        candidate_release(&u->list.v[i]);
-    free(u->list.v);
-    for (size_t i = 0; i < u->n_groups; i++)
-        free(u->groups[i].v);
-    free(u->groups);
-    json_decref(u->labels);
-    json_decref(u->notes);
-}
-
 static const struct rollout *result(const struct update *u, size_t i)
 {
     return group_result(u->batch->group, i);
@@ -47,8 +27,7 @@ static bool is_passing(const struct update *u, size_t i)
     return u->l->now[u->batch->v[i]] == OUTCOME_PASS;
 }
 
-/* --- classify and diagnose ----------------------------------------------------------------------
- */
+/* ---- classify and diagnose ---- */
 
 static json_t *failures_json(const struct update *u, enum trace_detail detail)
 {
@@ -158,8 +137,7 @@ static int diagnose(struct update *u)
     return rc;
 }
 
-/* --- groups ------------------------------------------------------------------------------------
- */
+/* ---- groups ---- */
 
 static int group_failure(struct update *u, size_t index)
 {
@@ -204,8 +182,7 @@ static int make_groups(struct update *u)
     return rc;
 }
 
-/* --- proposals ---------------------------------------------------------------------------------
- */
+/* ---- proposals ---- */
 
 static bool in_group(const struct fail_group *g, size_t index)
 {
@@ -215,30 +192,10 @@ static bool in_group(const struct fail_group *g, size_t index)
     return false;
 }
 
-static struct edit_rules edit_rules(struct learn *l)
-{
-    size_t capacity = (size_t)l->c->cycle.max_learned_skills;
-    size_t left = l->set.n < capacity ? capacity - l->set.n : 0;
-    size_t edits = (size_t)l->c->cycle.max_proposals;
-    struct edit_rules rules = {.capacity = capacity,
-                               .max_edits = left <= 2 && edits < 2 ? 2 : edits,
-                               .append_only = l->c->cycle.append_only};
-    if (l->leak) {
-        rules.forbidden = learn_forbidden;
-        rules.forbidden_arg = l->leak;
-    }
-    return rules;
-}
-
-bool learn_forbidden(void *arg, const char *text, char *what, size_t size)
-{
-    return leak_guard_hit(arg, text, what, size);
-}
-
 static json_t *propose_data(struct update *u, const struct fail_group *g)
 {
     struct learn *l = u->l;
-    struct edit_rules rules = edit_rules(l);
+    struct edit_rules rules = update_rules(l);
     json_t *tasks = json_array(), *passing = json_array(), *others = json_array();
     for (size_t i = 0; i < u->batch->n; i++) {
         const struct rollout *r = result(u, i);
@@ -258,62 +215,6 @@ static json_t *propose_data(struct update *u, const struct fail_group *g)
         about ? json_string_value(about) : "", "tasks", tasks, "passing", passing, "others",
         others);
     return with_world(u, data);
-}
-
-static void refused(void *arg, enum edit_refusal why, const char *detail)
-{
-    struct update *u = arg;
-    u->l->refused[why]++;
-    log_debug("epoch %d update %d proposal %d refused: %s%s%s", u->l->epoch, u->l->update, u->k,
-              edit_refusal_name(why), detail && *detail ? ": " : "", detail ? detail : "");
-}
-
-/* Takes a valid proposal as a candidate unless an earlier one is the same. */
-static int add_candidate(struct update *u, struct proposal *p, bool revision)
-{
-    struct learn *l = u->l;
-    struct provenance from = {session_model(l->s, true)->name, l->epoch, l->update};
-    for (size_t i = 0; i < u->list.n; i++)
-        if (proposal_equal(&u->list.v[i].proposal, p)) {
-            refused(u, EDIT_DUPLICATE, p->v[0].name);
-            return 0;
-        }
-    struct skill_set set;
-    int rc = proposal_apply(&l->set, p, &from, &set);
-    if (rc == GRASP_EINVAL || rc == GRASP_ELIMIT) { /* a skill that nobody could read again */
-        log_debug("%s", err_msg());
-        refused(u, EDIT_BAD_TEXT, p->v[0].name);
-        return 0;
-    }
-    if (rc < 0)
-        return rc;
-    struct candidate *v = reallocarray(u->list.v, u->list.n + 1, sizeof(*v));
-    if (!v) {
-        skill_set_release(&set);
-        return err_set(GRASP_ENOMEM, "out of memory");
-    }
-    u->list.v = v;
-    struct candidate *c = &v[u->list.n];
-    *c = (struct candidate){
-        .proposal = *p, .set = set, .k = u->k, .revision = revision, .reason = u->reason};
-    *p = (struct proposal){0};
-    u->list.n++;
-    if (rc == 0)
-        rc = library_candidate(l->lib, &c->set, &l->head, &c->tree);
-    if (rc == 0 && !(c->view = skills_view_new(&c->set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
-    return rc;
-}
-
-int update_take_reply(struct update *u, const struct buf *text, bool revision)
-{
-    struct proposal_list list = {0};
-    struct edit_rules rules = edit_rules(u->l);
-    int rc = edit_parse_reply(text->ptr, text->len, &u->l->set, &rules, &list, refused, u);
-    for (size_t i = 0; rc == 0 && i < list.n; i++)
-        rc = add_candidate(u, &list.v[i], revision);
-    proposal_list_release(&list);
-    return rc;
 }
 
 /* The diagnosis that stands for a group: that of its first task that has one. */
@@ -352,8 +253,7 @@ static int propose(struct update *u)
     return rc;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 /* no_gate: every valid unique candidate in order, unmeasured. */
 static int apply_all(struct update *u)
@@ -369,7 +269,7 @@ static int apply_all(struct update *u)
         if ((full && adds) || proposal_apply(&l->set, &c->proposal, &from, &set) < 0) {
             const char *name = c->proposal.v[0].name;
             bool taken = adds && skill_set_find(&l->set, name);
-            refused(u, taken ? EDIT_EXISTS : full && adds ? EDIT_FULL : EDIT_MISSING, name);
+            update_refused(u, taken ? EDIT_EXISTS : full && adds ? EDIT_FULL : EDIT_MISSING, name);
             continue;
         }
         skill_set_release(&c->set);
@@ -468,7 +368,7 @@ int learn_recover(struct learn *l)
         p.v[0].action = EDIT_REMOVE;
         p.v[0].name = str_dup(l->set.v[i].name);
         u.k = (int)i;
-        rc = add_candidate(&u, &p, false);
+        rc = update_add_candidate(&u, &p, false);
         proposal_release(&p);
     }
     base = calloc(probes.n, sizeof(*base));

@@ -135,9 +135,12 @@ size_t raise_descriptor_limit(void)
     return r.rlim_cur;
 }
 
+static void release(struct http *h);
+
 static struct http *http_of(struct loop *loop)
 {
-    struct http **place = loop_http_slot(loop), *h = *place;
+    struct http_slot *place = loop_http_slot(loop);
+    struct http *h = place->http;
     if (h)
         return h;
     if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
@@ -159,7 +162,7 @@ static struct http *http_of(struct loop *loop)
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, want_timer);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    *place = h;
+    *place = (struct http_slot){h, release};
     http_limit(loop, DEFAULT_PER_HOST);
     return h;
 }
@@ -196,10 +199,8 @@ static void detach(struct transfer *t)
         leader_left(t->host);
 }
 
-void http_release(struct http *h)
+static void release(struct http *h)
 {
-    if (!h)
-        return;
     for (uint32_t i = 0; i < h->n_slots; i++) {
         struct transfer *t = h->slots[i].t;
         if (t) {
@@ -467,7 +468,7 @@ no_memory:
 
 void http_cancel(struct loop *loop, uint64_t id)
 {
-    struct http *h = *loop_http_slot(loop);
+    struct http *h = loop_http_slot(loop)->http;
     uint32_t slot = (uint32_t)id - 1;
     if (!h || !id || slot >= h->n_slots || h->slots[slot].generation != (uint32_t)(id >> 32) ||
         !h->slots[slot].t)

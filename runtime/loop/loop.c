@@ -54,7 +54,7 @@ struct loop {
     uint64_t timer_order;
     struct watch *watches; /* by descriptor */
     size_t n_watches, watching;
-    struct http *http;
+    struct http_slot http;
 };
 
 /* Signals are a property of the process, so their flag is the one global here. */
@@ -81,7 +81,8 @@ void loop_close(struct loop *loop)
 {
     if (!loop)
         return;
-    http_release(loop->http);
+    if (loop->http.release)
+        loop->http.release(loop->http.http);
     close(loop->epoll_fd);
     free(loop->deferred);
     free(loop->ends);
@@ -91,7 +92,7 @@ void loop_close(struct loop *loop)
     free(loop);
 }
 
-struct http **loop_http_slot(struct loop *loop)
+struct http_slot *loop_http_slot(struct loop *loop)
 {
     return &loop->http;
 }

@@ -10,7 +10,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/commands/table.h"
+#include "runtime/report/report.h"
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
@@ -317,56 +317,35 @@ static void add_calls(struct buf *b, const json_t *calls)
     buf_adds(b, "</table>\n");
 }
 
-static int run(const struct args *a)
+int report_page(const char *dir, struct buf *out)
 {
-    const char *dir = operand(a, 0);
-    struct buf b = BUF_INIT;
     json_t *summary = read_in(dir, "run_summary.json"), *vals = read_in(dir, "val_scores.json");
     json_t *tests = read_in(dir, "test_scores.json");
-    char *out = arg_str(a, "out") ? str_dup(arg_str(a, "out")) : fs_join(dir, "report.html");
     int rc = 0;
     if (!summary) {
         rc = err_set(GRASP_ENOTFOUND, "%s holds no run_summary.json: is it the directory of a run?",
                      dir);
         goto out;
     }
-    buf_adds(&b, head);
-    add_summary(&b, summary);
-    add_curve(&b, vals);
-    add_tests(&b, tests);
+    buf_adds(out, head);
+    add_summary(out, summary);
+    add_curve(out, vals);
+    add_tests(out, tests);
     for (int epoch = 0;; epoch++) {
         char name[64];
         snprintf(name, sizeof(name), "epoch_%d/skill_updates.json", epoch);
         json_t *updates = read_in(dir, name);
         if (!updates)
             break;
-        add_epoch(&b, epoch, updates);
+        add_epoch(out, epoch, updates);
         json_decref(updates);
     }
-    add_calls(&b, json_object_get(summary, "calls"));
-    buf_adds(&b, "</body></html>\n");
-    rc = buf_check(&b);
-    if (rc == 0)
-        rc = fs_write(out, b.ptr, b.len);
-    if (rc == 0)
-        printf("%s\n", out);
+    add_calls(out, json_object_get(summary, "calls"));
+    buf_adds(out, "</body></html>\n");
+    rc = buf_check(out);
 out:
     json_decref(summary);
     json_decref(vals);
     json_decref(tests);
-    buf_release(&b);
-    free(out);
     return rc;
 }
-
-const struct command cmd_report = {
-    .name = "report",
-    .summary = "a run as one self-contained HTML page",
-    .operands = "RUN",
-    .min = 1,
-    .max = 1,
-    .options =
-        (const struct option_def[]){
-            {"out", 'o', "FILE", "where to (default: RUN/report.html)", NULL}, {0}},
-    .run = run,
-};

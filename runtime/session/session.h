@@ -1,9 +1,9 @@
 /*
  * session.h - what every command that runs rollouts opens and closes in the same way: loop,
- * journal, models with their accounts, environment, engine, library.
+ * journal, models with their accounts, environment, engine.
  *
  *     struct session s;
- *     struct session_options o = {.config = path, .sets = ..., .library = dir, .at = rev};
+ *     struct session_options o = {.config = path, .sets = sets, .n_sets = n};
  *     if ((rc = session_open(&s, &o)) < 0) goto out;
  *     ...
  * out:
@@ -14,7 +14,6 @@
 
 #include "probes/leak.h"
 #include "runtime/session/accounts.h"
-#include "runtime/commands/command.h"
 #include "runtime/config/config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/journal/journal.h"
@@ -24,8 +23,6 @@
 enum split { SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST, SPLIT_FULL, SPLITS };
 const char *split_name(enum split s);
 int split_from_name(const char *name); /* -1 when it is none */
-/* "dev,val" or "all" (the first four) into a list; GRASP_EUSAGE names what is wrong. */
-int splits_parse(const char *text, enum split out[SPLITS], size_t *n);
 
 struct session {
     struct config *config;
@@ -50,17 +47,6 @@ struct session_options {
     bool no_env;     /* grade needs no model, doctor no rollouts */
     unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };
-
-/* The options all such commands have, for their tables. */
-#define SESSION_OPTIONS                                                                            \
-    {"set", 0, "KEY=VALUE...", "override a configuration key", NULL},                              \
-        {"journal", 0, "DIR", "keep every model call and its answer here", NULL},                  \
-        {"replay-only", 0, NULL, "never call the model; answer from the journal alone", NULL},     \
-    {                                                                                              \
-        "fresh", 0, NULL, "ignore what the journal held before", NULL                              \
-    }
-/* Fills in sets and journal from a command's options; `sets` is freed by the caller. */
-int session_options(const struct args *a, struct session_options *o);
 
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);

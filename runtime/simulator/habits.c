@@ -71,66 +71,6 @@ static const struct {
     {FAM_COVID, HAB_NO_ORDER, 36}, {FAM_COVID, HAB_ANYWAY, 29}, {FAM_COVID, HAB_SLIP, 9},
 };
 
-const struct sim_rule sim_rules[] = {
-    {HAB_NO_QUERY, RULE_LINE, {BIT(W_GET), BIT(W_BEFORE), BIT(W_FINISH)}},
-    {HAB_NO_QUERY, RULE_LINE, {BIT(W_GET), BIT(W_BIRTHDATE)}},
-    {HAB_NAME_QUERY, RULE_LINE, {BIT(W_FAMILY), BIT(W_GIVEN)}},
-    {HAB_LOINC, RULE_PLAIN, {BIT(W_CODE_EQ)}},
-    {HAB_FIRST_PAGE, RULE_PLAIN, {BIT(W_COUNT) | BIT(W_SORT)}},
-    {HAB_FIRST_PAGE, RULE_PLAIN, {BIT(W_NEXT), BIT(W_PAGE)}},
-    {HAB_FIRST_ENTRY, RULE_LINE, {BIT(W_EFFECTIVE) | BIT(W_DATE) | BIT(W_SORT), BIT(W_LATEST)}},
-    {HAB_WINDOW, RULE_LINE, {BIT(W_24), BIT(W_HOUR), BIT(W_WINDOW) | BIT(W_EFFECTIVE) | BIT(W_DATE)}},
-    {HAB_MISSING, RULE_PLAIN, {BIT(W_MINUS1), BIT(W_MISSING)}},
-    {HAB_UNIT, RULE_LINE, {BIT(W_VALUEQ), BIT(W_NUMBER) | BIT(W_UNIT)}},
-    {HAB_UNIT, RULE_LINE, {BIT(W_UNIT), BIT(W_NUMBER) | BIT(W_STRING) | BIT(W_ARRAY)}},
-    {HAB_UNIT, RULE_LINE, {BIT(W_NUMBER), BIT(W_STRING) | BIT(W_FINISH)}},
-    {HAB_SENTENCE, RULE_LINE, {BIT(W_SENTENCE), BIT(W_ARRAY) | BIT(W_FINISH)}},
-    {HAB_AGE, RULE_SKILL, {BIT(W_BIRTHDATE), BIT(W_FLOOR) | BIT(W_MONTH)}},
-    {HAB_MEAN, RULE_LINE, {BIT(W_AVERAGE), BIT(W_VALUEQ) | BIT(W_WINDOW) | BIT(W_CLASS)}},
-    {HAB_DATE_FORM, RULE_LINE, {BIT(W_EFFECTIVE) | BIT(W_DATE), BIT(W_ISO)}},
-    {HAB_SUBJECT, RULE_LINE, {BIT(W_SUBJECT), BIT(W_PATIENT_SLASH)}},
-    {HAB_CATEGORY, RULE_LINE, {BIT(W_CATEGORY), BIT(W_CODING)}},
-    {HAB_VALUE_SHAPE, RULE_LINE, {BIT(W_VALUESTRING)}},
-    {HAB_CODE_SHAPE, RULE_LINE, {BIT(W_FLOWSHEET) | BIT(W_CODING), BIT(W_CODE)}},
-    {HAB_AUTHORED, RULE_LINE, {BIT(W_AUTHORED)}},
-    {HAB_PRIORITY, RULE_LINE, {BIT(W_PRIORITY), BIT(W_STAT)}},
-    {HAB_NOTE, RULE_LINE, {BIT(W_NOTE), BIT(W_TEXT)}},
-    {HAB_ROUTE, RULE_LINE, {BIT(W_ROUTE), BIT(W_STRING) | BIT(W_TEXT)}},
-    {HAB_DOSE, RULE_LINE, {BIT(W_DOSE), BIT(W_RATE)}},
-    {HAB_ANYWAY, RULE_LINE, {BIT(W_ORDER), BIT(W_THRESHOLD) | BIT(W_OLD), BIT(W_COND)}},
-    {HAB_NO_ORDER, RULE_LINE, {BIT(W_ORDER), BIT(W_BEFORE), BIT(W_FINISH)}},
-    {HAB_NO_ORDER, RULE_LINE, {BIT(W_ORDER), BIT(W_OLD), BIT(W_MISSING)}},
-    {HAB_SECOND, RULE_LINE, {BIT(W_SECOND), BIT(W_ORDER)}},
-    {HAB_OCCURRENCE, RULE_LINE, {BIT(W_OCCUR)}},
-    {HAB_NO_FINISH, RULE_LINE, {BIT(W_FINISH), BIT(W_ORDER), BIT(W_AFTER)}},
-    {HAB_PROSE, RULE_LINE, {BIT(W_ONLY_ACTION), BIT(W_SENTENCE)}},
-    {HAB_STATUS, RULE_LINE, {BIT(W_STATUS), BIT(W_ACTIVE)}},
-    {HAB_CLASS, RULE_LINE, {BIT(W_CLASS), BIT(W_TEXT) | BIT(W_RESOURCE)}},
-    {HAB_DISCONTINUE, RULE_LINE, {BIT(W_DISCONTINUE), BIT(W_ORDER) | BIT(W_STATUS)}},
-    {HAB_RESOURCE, RULE_PLAIN, {BIT(W_RESOURCE), BIT(W_GET)}},
-    {HAB_PERIOD, RULE_LINE, {BIT(W_PERFORMED)}},
-    {HAB_INDICATION, RULE_LINE, {BIT(W_REASON) | BIT(W_NOTE), BIT(W_TEXT)}},
-    {HABITS, RULE_LINE, {0}},
-};
-
-const uint32_t sim_topics[FAMILIES] = {
-    [FAM_MRN] = BIT(T_MRN) | BIT(T_PATIENT), [FAM_AGE] = BIT(T_AGE) | BIT(T_PATIENT),
-    [FAM_BP] = BIT(T_BP) | BIT(T_WRITE), [FAM_MG] = BIT(T_MG) | BIT(T_LAB),
-    [FAM_MG_ORDER] = BIT(T_MG) | BIT(T_LAB) | BIT(T_WRITE),
-    [FAM_GLU_MEAN] = BIT(T_GLU) | BIT(T_LAB), [FAM_GLU] = BIT(T_GLU) | BIT(T_LAB),
-    [FAM_REFERRAL] = BIT(T_REFERRAL) | BIT(T_WRITE),
-    [FAM_K_ORDER] = BIT(T_K) | BIT(T_LAB) | BIT(T_WRITE),
-    [FAM_A1C] = BIT(T_A1C) | BIT(T_LAB) | BIT(T_WRITE), [FAM_CT] = BIT(T_CT) | BIT(T_WRITE),
-    [FAM_DVT] = BIT(T_DVT) | BIT(T_WRITE), [FAM_HEART] = BIT(T_HEART) | BIT(T_LAB),
-    [FAM_CATHETER] = BIT(T_CATHETER) | BIT(T_WRITE),
-    [FAM_KIDNEY] = BIT(T_KIDNEY) | BIT(T_WRITE),
-    [FAM_THYROID] = BIT(T_THYROID) | BIT(T_LAB) | BIT(T_WRITE),
-    [FAM_QTC] = BIT(T_QTC) | BIT(T_LAB) | BIT(T_WRITE),
-    [FAM_OPIOID] = BIT(T_OPIOID) | BIT(T_WRITE), [FAM_FLU] = BIT(T_FLU) | BIT(T_WRITE),
-    [FAM_COVID] = BIT(T_COVID) | BIT(T_WRITE),
-};
-/* clang-format on */
-
 /* What a too broad rule brings in where it makes a difference: habit and percent of the tasks. */
 static const struct {
     enum sim_habit habit;
@@ -139,19 +79,6 @@ static const struct {
     {HAB_FIRST_PAGE, 60},  {HAB_LOINC, 40},    {HAB_CONFIRM, 90}, {HAB_ANYWAY, 90},
     {HAB_WINDOW_ALL, 100}, {HAB_SENTENCE, 90}, {HAB_UNIT, 90},
 };
-
-enum sim_profile sim_profile(const struct sim_settings *s)
-{
-    if (s->profile && strcmp(s->profile, "weak") == 0)
-        return PROFILE_WEAK;
-    return s->profile && strcmp(s->profile, "strong") == 0 ? PROFILE_STRONG : PROFILE_DEFAULT;
-}
-
-double sim_chance(uint64_t key, uint64_t a, uint64_t b)
-{
-    uint64_t in[3] = {key, a, b};
-    return (double)(XXH3_64bits(in, sizeof(in)) >> 11) / 9007199254740992.0; /* 2^53 */
-}
 
 /* Habits are a third more common in a weak model, and less than half as common in a strong one. */
 static double share_of(enum sim_profile p, double share)
@@ -201,9 +128,4 @@ void sim_set_habits(struct sim_run *r)
             sim_chance(call, SALT_NOISE + ((uint64_t)r->draw << 8), h) < r->settings->noise)
             on ^= HABIT(h);
     r->habits = on;
-}
-
-bool sim_has(const struct sim_run *r, enum sim_habit h)
-{
-    return r->habits & HABIT(h);
 }

@@ -3,37 +3,10 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/base/json.h"
 #include "runtime/simulator/world.h"
-
-static const char unsure[] = "I can only work the tasks of the clinic and write skills for them.";
-
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-              const uint8_t salt[HASH_SIZE], struct buf *out)
-{
-    struct sim_run r;
-    size_t before = out->len;
-    if (sim_writer_reply(settings, chat, draw, salt, out))
-        return buf_check(out);
-    if (sim_world_reply(settings, chat, draw, salt, out))
-        return buf_check(out);
-    if (sim_run_init(&r, settings, chat, draw, salt, out)) {
-        sim_set_habits(&r);
-        if (r.n_turns == 0 && sim_has(&r, HAB_PROSE))
-            buf_adds(out, "I will look at the patient's chart first.\n\n");
-        if (r.family >= FAM_CT)
-            sim_solve_v2(&r);
-        else
-            sim_solve_v1(&r);
-        if (out->len == before)
-            buf_adds(out, "FINISH([])");
-    } else {
-        buf_adds(out, unsure);
-    }
-    sim_run_release(&r);
-    return buf_check(out);
-}
 
 void sim_finish(struct sim_run *r, const char *fmt, ...)
 {
@@ -109,4 +82,22 @@ json_t *sim_medication(const struct sim_run *r, const char *ndc, const char *tex
     add_order(r, order);
     json_object_set_new(order, "subject", sim_subject(r));
     return order;
+}
+
+enum sim_profile sim_profile(const struct sim_settings *s)
+{
+    if (s->profile && strcmp(s->profile, "weak") == 0)
+        return PROFILE_WEAK;
+    return s->profile && strcmp(s->profile, "strong") == 0 ? PROFILE_STRONG : PROFILE_DEFAULT;
+}
+
+double sim_chance(uint64_t key, uint64_t a, uint64_t b)
+{
+    uint64_t in[3] = {key, a, b};
+    return (double)(XXH3_64bits(in, sizeof(in)) >> 11) / 9007199254740992.0; /* 2^53 */
+}
+
+bool sim_has(const struct sim_run *r, enum sim_habit h)
+{
+    return r->habits & HABIT(h);
 }

@@ -59,7 +59,7 @@ static bool has(const struct world *w, enum world_habit h)
     return w->on & 1U << h;
 }
 
-/* --- skills */
+/* ---- skills ---- */
 
 static bool any_of(const char *line, const char *const *words)
 {
@@ -134,7 +134,7 @@ static void set_habits(struct world *w, const struct chat *chat, int draw, const
     }
 }
 
-/* --- the world's words */
+/* ---- the world's words ---- */
 
 static void find_forms(struct world *w)
 {
@@ -228,7 +228,7 @@ static const json_t *asked(const struct world *w, json_t *record)
     return NULL;
 }
 
-/* --- turns */
+/* ---- turns ---- */
 
 static void say(struct world *w, const char *value)
 {
@@ -329,7 +329,7 @@ bool sim_world_reply(const struct sim_settings *settings, const struct chat *cha
     return mine;
 }
 
-/* --- the writer: from a world's tags to a mechanism */
+/* ---- the writer: from a world's tags to a mechanism ---- */
 
 enum sim_mechanism sim_world_mechanism(struct sim_text tags)
 {

@@ -12,49 +12,7 @@
 
 #define FENCE "`````"
 
-bool sim_text_has(struct sim_text t, const char *needle)
-{
-    return t.n && memmem(t.s, t.n, needle, strlen(needle)) != NULL;
-}
-
-static bool starts(struct sim_text t, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    return t.n >= n && memcmp(t.s, prefix, n) == 0;
-}
-
-/* Takes the next line off `rest`. */
-static bool next_line(struct sim_text *rest, struct sim_text *line)
-{
-    if (rest->n == 0)
-        return false;
-    const char *nl = memchr(rest->s, '\n', rest->n);
-    size_t n = nl ? (size_t)(nl - rest->s) : rest->n, step = n + (nl != NULL);
-    *line = (struct sim_text){rest->s, n};
-    rest->s += step;
-    rest->n -= step;
-    return true;
-}
-
-static struct sim_text trim(struct sim_text t)
-{
-    while (t.n && ascii_isspace(*t.s))
-        t.s++, t.n--;
-    while (t.n && ascii_isspace(t.s[t.n - 1]))
-        t.n--;
-    return t;
-}
-
-struct sim_text sim_field(struct sim_text record, const char *key)
-{
-    struct sim_text rest = record, line;
-    while (next_line(&rest, &line))
-        if (starts(line, key))
-            return trim((struct sim_text){line.s + strlen(key), line.n - strlen(key)});
-    return (struct sim_text){0};
-}
-
-/* --- the prompt's sections and records; what stands in a fence is text */
+/* ---- the prompt's sections and records; what stands in a fence is text ---- */
 
 static void end_record(struct sim_record *list, size_t *n, struct sim_record *r, const char *end)
 {
@@ -85,19 +43,19 @@ static void read_prompt(struct sim_prompt *p)
     size_t *counts[] = {NULL, &p->n_tasks, &p->n_passing, &p->n_skills};
     int list = 0;
     bool fenced = false;
-    while (next_line(&rest, &line)) {
-        if (starts(line, FENCE)) {
+    while (sim_next_line(&rest, &line)) {
+        if (sim_starts(line, FENCE)) {
             fenced = !fenced;
-        } else if (!fenced && starts(line, "## ")) {
+        } else if (!fenced && sim_starts(line, "## ")) {
             if (list)
                 end_record(lists[list], counts[list], &r, line.s);
             size_t i = 0;
-            while (!starts(line, sections[i].heading))
+            while (!sim_starts(line, sections[i].heading))
                 i++;
             list = sections[i].list;
-        } else if (!fenced && list && starts(line, "### ")) {
+        } else if (!fenced && list && sim_starts(line, "### ")) {
             end_record(lists[list], counts[list], &r, line.s);
-            r.id = trim((struct sim_text){line.s + 4, line.n - 4});
+            r.id = sim_trim((struct sim_text){line.s + 4, line.n - 4});
             const char *cut = memmem(r.id.s, r.id.n, " (version", 9);
             if (cut)
                 r.id.n = (size_t)(cut - r.id.s);
@@ -108,123 +66,7 @@ static void read_prompt(struct sim_prompt *p)
         end_record(lists[list], counts[list], &r, p->text.s + p->text.n);
 }
 
-/* --- from evidence to a mechanism */
-
-static bool has_any(struct sim_text t, const char *const *words)
-{
-    for (; *words; words++)
-        if (sim_text_has(t, *words))
-            return true;
-    return false;
-}
-
-/* "post_body_mismatch:dosageInstruction[0].route" and the verdict say which field. */
-static enum sim_mechanism mechanism_of_field(struct sim_text why)
-{
-    static const struct {
-        const char *field;
-        enum sim_mechanism m;
-    } fields[] = {
-        {"subject", MECH_SUBJECT},   {"category", MECH_VITAL},
-        {"valueString", MECH_VITAL}, {"code.text", MECH_VITAL},
-        {".route", MECH_DOSE},       {"dosage", MECH_DOSE},
-        {"Quantity", MECH_DOSE},     {"occurrence", MECH_SECOND},
-        {"note", MECH_NOTE},         {"reason", MECH_NOTE},
-        {"indication", MECH_NOTE},   {"authoredOn", MECH_FIELDS},
-        {"priority", MECH_FIELDS},   {"effectiveDateTime", MECH_FIELDS},
-        {"status", MECH_STATUS},     {"intent", MECH_STATUS},
-        {".code", MECH_FIELDS},      {"valueQuantity", MECH_VITAL},
-    };
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (sim_text_has(why, fields[i].field))
-            return fields[i].m;
-    return MECH_UNCLEAR;
-}
-
-static size_t letters_and_words(struct sim_text t, size_t *words)
-{
-    size_t letters = 0;
-    *words = 0;
-    for (size_t i = 0; i < t.n; i++) {
-        letters += ascii_isalpha(t.s[i]);
-        *words +=
-            ascii_isalpha(t.s[i]) && (i == 0 || ascii_isspace(t.s[i - 1]) || t.s[i - 1] == '"');
-    }
-    return letters;
-}
-
-static enum sim_mechanism mechanism_of_answer(struct sim_text text, struct sim_text reported)
-{
-    static const char *const loinc[] = {
-        "code=19123-9", "code=41653-7", "code=2823-3", "code=4548-4",
-        "code=3016-3",  "code=8867-4",  NULL};
-    static const char *const mean[] = {"average", "mean", NULL};
-    static const char *const age[] = {"'s the age", "How old", "how old", " age ", NULL};
-    struct sim_text instruction = sim_field(text, "instruction:");
-    size_t words, letters = letters_and_words(reported, &words);
-    if (has_any(text, loinc))
-        return MECH_CODE;
-    if (sim_text_has(text, "Patient?name="))
-        return MECH_NAME;
-    if (sim_text_has(reported, "\"No ") || trim(reported).n <= 2 || starts(reported, "[null"))
-        return MECH_MISSING;
-    if (sim_text_has(reported, "not found"))
-        return MECH_NAME;
-    if (words >= 3 || (letters >= 1 && words >= 1 && !sim_text_has(reported, "T") && letters < 8))
-        return MECH_BARE;
-    if (sim_text_has(reported, ", \"") && !sim_text_has(reported, "T"))
-        return MECH_DATE;
-    if (has_any(instruction, mean))
-        return MECH_MEAN;
-    if (has_any(instruction, age))
-        return MECH_AGE;
-    return sim_text_has(instruction, "hours") ? MECH_WINDOW : MECH_LATEST;
-}
-
-enum sim_mechanism sim_mechanism_of(const struct sim_record *task)
-{
-    struct sim_text tags = sim_field(task->text, "tags:"), why = sim_field(task->text, "verdict:");
-    struct sim_text reported = sim_field(task->text, "reported:");
-    bool posted = sim_text_has(task->text, "- POST");
-    enum sim_mechanism m = sim_world_mechanism(tags);
-    if (m != MECH_UNCLEAR)
-        return m;
-    if (sim_text_has(tags, "protocol_invalid"))
-        return MECH_FORM;
-    if (sim_text_has(tags, "no_finish") || sim_text_has(task->text, "status: task limit"))
-        return MECH_END;
-    if (sim_text_has(tags, "post_body_mismatch") || starts(why, "payload")) {
-        struct sim_text body = sim_text_has(tags, "post_body_mismatch") ? tags : why;
-        if ((m = mechanism_of_field(body)) != MECH_UNCLEAR ||
-            (m = mechanism_of_field(why)) != MECH_UNCLEAR)
-            return m;
-    }
-    if (sim_text_has(tags, "answered_without_query"))
-        return MECH_LOOK;
-    if (sim_text_has(tags, "extra_post") || sim_text_has(tags, "read_only") ||
-        starts(why, "has_post"))
-        return sim_text_has(task->text, "Immunization?") ? MECH_RESOURCE : MECH_DUE;
-    if (sim_text_has(tags, "missing_required_post") || starts(why, "posts")) {
-        if (sim_text_has(task->text, "Immunization?"))
-            return MECH_RESOURCE;
-        return posted ? MECH_SECOND : MECH_OMIT;
-    }
-    bool clinic =
-        posted || sim_text_has(task->text, "- GET ") || sim_text_has(task->text, "- FINISH(");
-    if (reported.n && clinic)
-        return mechanism_of_answer(task->text, reported);
-    return MECH_UNCLEAR;
-}
-
-enum sim_mechanism sim_mechanism_of_skill(struct sim_text text)
-{
-    for (enum sim_mechanism m = 0; m < MECHANISMS; m++)
-        if (sim_text_has(text, sim_advices[m].title))
-            return m;
-    return MECH_UNCLEAR;
-}
-
-/* --- classify and diagnose */
+/* ---- classify and diagnose ---- */
 
 #define MISTAKES 0.08 /* share of labels and diagnoses that miss */
 
@@ -283,8 +125,8 @@ static struct sim_text covering(const struct sim_prompt *p, enum sim_mechanism m
         char name[96];
         snprintf(name, sizeof(name), "- `%s`:", sim_advices[m].names[i]);
         struct sim_text r = rest;
-        while (next_line(&r, &line))
-            if (starts(line, name))
+        while (sim_next_line(&r, &line))
+            if (sim_starts(line, name))
                 return (struct sim_text){line.s + 3, strlen(sim_advices[m].names[i])};
     }
     return (struct sim_text){0};
@@ -342,11 +184,11 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
     };
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];
-        struct sim_text text = trim((struct sim_text){m->text, m->len});
-        if (m->role == CHAT_AGENT || !starts(text, "# Phase: "))
+        struct sim_text text = sim_trim((struct sim_text){m->text, m->len});
+        if (m->role == CHAT_AGENT || !sim_starts(text, "# Phase: "))
             continue;
         for (size_t k = 0; k < sizeof(phases) / sizeof(phases[0]); k++) {
-            if (!starts(text, phases[k].phase))
+            if (!sim_starts(text, phases[k].phase))
                 continue;
             struct sim_prompt *p = calloc(1, sizeof(*p)); /* too large for a stack */
             uint64_t key;

@@ -52,8 +52,7 @@ int merge_proposal(const struct skill_set *set, const struct skill *skill, struc
     return rc;
 }
 
-/* --- one skill ---------------------------------------------------------------------------------
- */
+/* ---- one skill ---- */
 
 /* What needs no measuring: NULL, or why it is refused. */
 static const char *refuse(const struct merging *m, const struct proposal *p)
@@ -243,8 +242,7 @@ static int one_skill(struct merging *m, const struct skill *skill, int number)
     return rc;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static void run_id(const struct merging *m, const struct oid *start, char *out, size_t size)
 {

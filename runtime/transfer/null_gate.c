@@ -65,8 +65,7 @@ int null_gate_add(struct null_gate *g, const struct gate_rules *rules,
     return 0;
 }
 
-/* --- summary -----------------------------------------------------------------------------------
- */
+/* ---- summary ---- */
 
 /* Wilson's interval of a share: it behaves for 0 of few, which is what one hopes for here. */
 static void wilson(int count, size_t n, double *low, double *high)
@@ -103,8 +102,7 @@ void null_gate_summary(const struct null_gate *g, int k, struct null_summary *ou
     out->update = 1 - pow(1 - out->share, k);
 }
 
-/* --- output ------------------------------------------------------------------------------------
- */
+/* ---- output ---- */
 
 static int least_agreed(const void *a, const void *b)
 {

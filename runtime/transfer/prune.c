@@ -56,8 +56,7 @@ void passes_of(const enum outcome *a, const enum outcome *b, size_t n, int *in_a
         }
 }
 
-/* --- candidates --------------------------------------------------------------------------------
- */
+/* ---- candidates ---- */
 
 static void without_release(struct without *w)
 {
@@ -96,8 +95,7 @@ static int without_each(const struct pruning *p, struct without *w)
     return rc;
 }
 
-/* --- one round ---------------------------------------------------------------------------------
- */
+/* ---- one round ---- */
 
 static struct contribution *contribution_for(struct prune_report *r, const char *name)
 {
@@ -242,8 +240,7 @@ static int one_round(struct pruning *p)
     return rc < 0 ? rc : winner >= 0;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 /* The branch may be ours to write: new, or made by this very work before. */
 static int check_branch(struct pruning *p)

@@ -28,8 +28,7 @@ void transfer_release(struct transfer *t)
     *t = (struct transfer){0};
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers ---- */
 
 /* Correct and scored tasks of a family (NULL: of all). */
 static void counts(const struct score *s, const char *family, int *correct, int *total)
@@ -53,8 +52,7 @@ bool score_difference(const struct score *from, const struct score *to, const ch
     return n0 && n1;
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 
 static void share(FILE *out, const struct score *s, const char *family)
 {
@@ -176,8 +174,7 @@ void transfer_print(const struct transfer *t, FILE *out)
             transfer_print_skills(&t->v[i], out);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------
- */
+/* ---- JSON ---- */
 
 static json_t *split_json(const struct executor *e, enum split split)
 {

@@ -313,8 +313,7 @@ static void probe_sets(void **state)
     drop(&x);
 }
 
-/* --- updates -----------------------------------------------------------------------------------
- */
+/* ---- updates ---- */
 
 /* Arms by their candidate's letters; k -1 is the accepted one. `want` as in claims. */
 struct arm_spec {
@@ -391,8 +390,7 @@ static void arms_share_their_baseline(void **state)
     drop(&b);
 }
 
-/* --- small parts -------------------------------------------------------------------------------
- */
+/* ---- small parts ---- */
 
 static void kinds_of_commits(void **state)
 {
