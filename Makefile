@@ -39,8 +39,9 @@ sources = $(filter-out $(MAIN) $(if $(filter runtime,$(1)),runtime/base/%),$(sor
 	$(1)/*.c $(1)/*/*.c)))
 lib = $(B)/lib$(notdir $(1)).a
 ARCHIVES := $(foreach f,$(FOLDERS),$(if $(strip $(call sources,$(f))),$(call lib,$(f))))
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(if $(T),$(foreach t,$(wildcard \
-	tests/unit/test_*.c),$(if $(findstring $(T),$(notdir $(t))),$(t))),$(wildcard tests/unit/test_*.c)))
+SUITES := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(if $(T),$(foreach t,$(SUITES),$(if $(findstring \
+	$(T),$(notdir $(t))),$(t))),$(SUITES)))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
