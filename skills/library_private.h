@@ -1,7 +1,9 @@
 /*
- * library_private.h - what the files of the library share. `library.c` opens and closes,
- * `library_lock.c` keeps other writers out, `library_tree.c` reads and writes skills as git trees,
- * `library_checkout.c` lets the working tree follow, `library_history.c` has commits, notes, tags.
+ * library_private.h - what the files of the library share. From the bottom up: `library_lock.c` keeps
+ * other writers out, `library_git.c` speaks with libgit2, `library_tree.c` reads and writes skills as
+ * git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes commits,
+ * notes and branches, `library_read.c` reads history back and has the tags, `library_notes.c` knows who
+ * changed a note, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
