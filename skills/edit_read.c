@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/array.h"
 #include "runtime/base/err.h"
 
 enum {
@@ -15,15 +16,10 @@ enum {
 /* Takes ownership of *p (left empty), also when it fails. */
 static int list_add(struct proposal_list *l, struct proposal *p)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 8;
-        struct proposal *v = reallocarray(l->v, cap, sizeof(*v));
-        if (!v) {
-            proposal_release(p);
-            return err_set(GRASP_ENOMEM, "out of memory");
-        }
-        l->v = v;
-        l->cap = cap;
+    int rc = array_room(&l->v, l->n, &l->cap, sizeof(*l->v));
+    if (rc < 0) {
+        proposal_release(p);
+        return rc;
     }
     l->v[l->n++] = *p;
     *p = (struct proposal){0};
@@ -57,11 +53,6 @@ static bool text_ok(const char *s, size_t len)
             s[i] == 0x7f)
             return false;
     return utf8_valid(s, len) && !memmem(s, len, "\xef\xbf\xbd", 3);
-}
-
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 static enum edit_refusal read_action(struct draft *d, const json_t *v)
@@ -273,14 +264,6 @@ static enum edit_refusal read_tags(struct draft *d, const json_t *v)
 
 /* ---- an edit against the library ---- */
 
-static bool tags_equal(const struct strlist *a, const struct strlist *b)
-{
-    bool equal = a->n == b->n;
-    for (size_t i = 0; equal && i < a->n; i++)
-        equal = strcmp(a->v[i], b->v[i]) == 0;
-    return equal;
-}
-
 static enum edit_refusal check_library(struct draft *d)
 {
     const struct edit *e = &d->edit;
@@ -291,9 +274,9 @@ static enum edit_refusal check_library(struct draft *d)
         return old ? refuse(d, EDIT_EXISTS, "a skill of this name is there") : EDIT_OK;
     if (!old)
         return refuse(d, EDIT_MISSING, "no skill of this name");
-    if (e->action == EDIT_MODIFY && same(e->content, old->body) &&
-        (!e->description || same(e->description, old->description)) &&
-        (!e->tags.n || tags_equal(&e->tags, &old->tags)))
+    if (e->action == EDIT_MODIFY && str_same(e->content, old->body) &&
+        (!e->description || str_same(e->description, old->description)) &&
+        (!e->tags.n || strlist_equal(&e->tags, &old->tags)))
         return refuse(d, EDIT_UNCHANGED, "the skill is like that already");
     return EDIT_OK;
 }
@@ -406,7 +389,7 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
     size_t n = 0;
     int rc = 0;
     json_t *array = reply_json(text, len, '[');
-    if (!array && len > EDIT_REPLY_MAX)
+    if (!array && len > REPLY_MAX)
         report(&r, EDIT_TOO_LONG, "the reply is larger than 4 MiB");
     else if (!array && !utf8_valid(text, len))
         report(&r, EDIT_BAD_TEXT, "the reply is not UTF-8");

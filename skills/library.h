@@ -25,8 +25,9 @@
 #include "skills/skill.h"
 
 struct library;
+enum { OID_HEX = 40 }; /* characters of an object id (SHA-1) */
 struct oid {
-    char hex[41]; /* "" is none */
+    char hex[OID_HEX + 1]; /* "" is none */
 };
 
 enum {
@@ -61,8 +62,6 @@ int library_object(struct library *lib, const char *rev, struct oid *object);
 /* The skills of a revision (commit, tag or tree). Files that are not valid skills are an error
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);
-/* Same, by tree id, for candidates. */
-int library_read_tree(struct library *lib, const struct oid *tree, struct skill_set *set);
 
 /* Writes the tree of `set` on top of `base`'s tree (other files of the library are kept). */
 int library_candidate(struct library *lib, const struct skill_set *set, const struct oid *base,

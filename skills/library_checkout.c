@@ -321,7 +321,7 @@ out:
 int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to)
 {
     struct oid a, b;
-    char text[2 * GIT_OID_HEXSZ + 3];
+    char text[2 * OID_HEX + 3];
     char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
     if (!path)
         return err_set(GRASP_ENOMEM, "out of memory");
@@ -343,8 +343,8 @@ int library_checkout_settle(struct library *lib)
         rc = rc == GRASP_ENOTFOUND ? 0 : rc;
         goto out;
     }
-    bool ours = text.len == 2 * GIT_OID_HEXSZ + 2 && git_oid_fromstrn(&from, text.ptr, 40) == 0 &&
-                git_oid_fromstrn(&to, text.ptr + 41, 40) == 0;
+    bool ours = text.len == 2 * OID_HEX + 2 && git_oid_fromstrn(&from, text.ptr, OID_HEX) == 0 &&
+                git_oid_fromstrn(&to, text.ptr + OID_HEX + 1, OID_HEX) == 0;
     /* When the branch is elsewhere it never moved, or somebody moved on: then the working tree is
      * judged by what it is. */
     if (ours && git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0 &&

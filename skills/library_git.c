@@ -1,6 +1,6 @@
 /*
- * library_git.c - what the other files of the library talk to libgit2 with: its errors in our words, ids,
- * signatures, the branch's tip, the compare-and-swap of refs.
+ * library_git.c - what the other files of the library speak with libgit2 through: its errors in our
+ * words, ids, signatures, the branch's tip, the compare-and-swap of refs.
  */
 #include "skills/library_private.h"
 
@@ -52,7 +52,7 @@ void library_oid_out(struct oid *out, const git_oid *in)
 
 int library_oid_in(git_oid *out, const struct oid *in)
 {
-    if (strlen(in->hex) != GIT_OID_HEXSZ || git_oid_fromstr(out, in->hex) < 0)
+    if (strlen(in->hex) != OID_HEX || git_oid_fromstr(out, in->hex) < 0)
         return err_set(GRASP_EINVAL, "'%s' is no object id", in->hex);
     return 0;
 }

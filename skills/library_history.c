@@ -1,6 +1,6 @@
 /*
- * library_history.c - commits and what hangs on them: the branch, candidates' refs, evidence notes,
- * tags, and reading history back.
+ * library_history.c - making commits and what hangs on them: the branch, candidates' refs, evidence
+ * notes.
  *
  * A message is subject, body, trailers, each a paragraph of its own, trailers last: git takes only
  * the last paragraph for trailers, so a model's text in the body cannot forge one.

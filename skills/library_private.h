@@ -1,9 +1,9 @@
 /*
- * library_private.h - what the files of the library share. From the bottom up: `library_lock.c` keeps
- * other writers out, `library_git.c` speaks with libgit2, `library_tree.c` reads and writes skills as
- * git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes commits,
- * notes and branches, `library_read.c` reads history back and has the tags, `library_notes.c` knows who
- * changed a note, `library.c` opens and closes.
+ * library_private.h - what the files of the library share. From the bottom up: `library_lock.c`
+ * keeps other writers out, `library_git.c` is what all speak with libgit2 through, `library_tree.c`
+ * reads and writes skills as git trees, `library_checkout.c` lets the working tree follow,
+ * `library_history.c` makes commits, notes and branches, `library_read.c` reads history back and
+ * has the tags, `library_notes.c` finds notes that were altered, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
@@ -50,7 +50,7 @@ int library_signature(struct library *lib, int64_t when, git_signature **out);
 int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
                     const git_oid *expected, const char *why);
 
-/* The lock. The record in the file says who holds it and which git lock file he may be holding at
+/* The lock. The record in the file says who holds it and which git lock file it may be holding at
  * the moment, so that one that was killed there does not leave the repository locked. */
 int library_lock(struct library *lib);
 void library_unlock(struct library *lib);
@@ -59,7 +59,7 @@ void library_lock_intent(struct library *lib, const char *what);
 /* From the first file of a new repository to its first commit. */
 int library_lock_creating(struct library *lib, bool creating);
 #define LIBRARY_INTENT_CREATE "the first commit"
-/* True when the last holder was stopped while he made the repository. */
+/* True when the last holder was stopped while it made the repository. */
 bool library_lock_half_made(const char *gitdir);
 
 /* Makes the first commit of an unborn branch; the lock is held. */

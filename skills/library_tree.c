@@ -105,19 +105,6 @@ static int read_root(struct library *lib, const git_tree *root, struct skill_set
     return rc;
 }
 
-int library_read_tree(struct library *lib, const struct oid *id, struct skill_set *set)
-{
-    git_oid oid;
-    git_tree *tree = NULL;
-    *set = (struct skill_set){0};
-    int rc = library_oid_in(&oid, id);
-    if (rc < 0 || (rc = library_tree_lookup(lib, &oid, &tree)) < 0)
-        return rc;
-    rc = read_root(lib, tree, set);
-    git_tree_free(tree);
-    return rc;
-}
-
 int library_read(struct library *lib, const char *rev, struct skill_set *set)
 {
     git_object *any = NULL;
@@ -255,7 +242,7 @@ out:
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob)
 {
     git_oid id, there;
-    char ref[sizeof(LIBRARY_PROBES) + GIT_OID_HEXSZ];
+    char ref[sizeof(LIBRARY_PROBES) + OID_HEX];
     int rc = library_need_write(lib);
     if (rc < 0)
         return rc;

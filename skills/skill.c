@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/array.h"
 #include "runtime/base/err.h"
 
 /* ---- values ---- */
@@ -18,14 +19,6 @@ void skill_release(struct skill *s)
     strlist_release(&s->keys);
     strlist_release(&s->values);
     *s = (struct skill){0};
-}
-
-static int list_copy(struct strlist *dst, const struct strlist *src)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < src->n; i++)
-        rc = strlist_add(dst, src->v[i]);
-    return rc;
 }
 
 int skill_copy(struct skill *dst, const struct skill *src)
@@ -48,11 +41,11 @@ int skill_copy(struct skill *dst, const struct skill *src)
     if (src->source && !(s.source = str_ndup(src->source, src->source_len)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
-        rc = list_copy(&s.tags, &src->tags);
+        rc = strlist_copy(&s.tags, &src->tags);
     if (rc == 0)
-        rc = list_copy(&s.keys, &src->keys);
+        rc = strlist_copy(&s.keys, &src->keys);
     if (rc == 0)
-        rc = list_copy(&s.values, &src->values);
+        rc = strlist_copy(&s.values, &src->values);
     if (rc < 0)
         skill_release(&s);
     *dst = s;
@@ -209,15 +202,10 @@ int skill_set_put(struct skill_set *set, struct skill *s)
 {
     bool found;
     size_t i = position(set, s->name, &found);
-    if (!found && set->n == set->cap) {
-        size_t cap = set->cap ? set->cap * 2 : 16;
-        struct skill *v = reallocarray(set->v, cap, sizeof(*v));
-        if (!v) {
-            skill_release(s);
-            return err_set(GRASP_ENOMEM, "out of memory");
-        }
-        set->v = v;
-        set->cap = cap;
+    int rc = found ? 0 : array_room(&set->v, set->n, &set->cap, sizeof(*set->v));
+    if (rc < 0) {
+        skill_release(s);
+        return rc;
     }
     if (found) {
         skill_release(&set->v[i]);

@@ -19,7 +19,7 @@ static void add_tags(struct buf *b, const struct strlist *tags)
 }
 
 /* What YAML does not count as printable is escaped (YAML 1.2, 5.1), so that any reader takes it. */
-void skill_add_quoted(struct buf *b, const char *s)
+static void add_quoted(struct buf *b, const char *s)
 {
     size_t len = strlen(s);
     buf_addch(b, '"');
@@ -51,7 +51,7 @@ static void add_key(struct buf *b, const char *key, const char *value)
 {
     buf_adds(b, key);
     buf_adds(b, ": ");
-    skill_add_quoted(b, value);
+    add_quoted(b, value);
     buf_addch(b, '\n');
 }
 
@@ -71,28 +71,13 @@ static bool plain_key(const char *key)
     return true;
 }
 
-static bool lists_equal(const struct strlist *a, const struct strlist *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (strcmp(a->v[i], b->v[i]) != 0)
-            return false;
-    return true;
-}
-
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 bool skill_equal(const struct skill *a, const struct skill *b)
 {
-    return same(a->name, b->name) && same(a->description, b->description) &&
-           same(a->body, b->body) && a->version == b->version && same(a->license, b->license) &&
-           same(a->compatibility, b->compatibility) && same(a->allowed_tools, b->allowed_tools) &&
-           lists_equal(&a->tags, &b->tags) && lists_equal(&a->keys, &b->keys) &&
-           lists_equal(&a->values, &b->values);
+    return str_same(a->name, b->name) && str_same(a->description, b->description) &&
+           str_same(a->body, b->body) && a->version == b->version &&
+           str_same(a->license, b->license) && str_same(a->compatibility, b->compatibility) &&
+           str_same(a->allowed_tools, b->allowed_tools) && strlist_equal(&a->tags, &b->tags) &&
+           strlist_equal(&a->keys, &b->keys) && strlist_equal(&a->values, &b->values);
 }
 
 /* Whether the bytes it came from still say what it says now. */
@@ -134,7 +119,7 @@ void skill_render(const struct skill *s, struct buf *out)
         if (plain_key(s->keys.v[i])) {
             add_key(out, s->keys.v[i], s->values.v[i]);
         } else {
-            skill_add_quoted(out, s->keys.v[i]);
+            add_quoted(out, s->keys.v[i]);
             add_key(out, "", s->values.v[i]);
         }
     }
