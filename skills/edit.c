@@ -145,7 +145,8 @@ static int set_number(struct skill *s, const char *key, int64_t n)
     return skill_set_meta(s, key, text);
 }
 
-/* Metadata says what was known before measuring, of this version alone. */
+/* Metadata says what was known before measuring, of this version alone: what was measured of the
+ * version before it, or how that one came about, would be a false claim about this one. */
 static int set_provenance(struct skill *s, const struct provenance *p, int parent)
 {
     static const char *const stale[] = {"author-model", "epoch", "update", "parent-version"};

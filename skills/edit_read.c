@@ -10,7 +10,9 @@
 
 enum {
     NAME_RAW_MAX = 1024, /* bytes of a name before it becomes a slug */
-    PAIR_PLACES = 2      /* this many places or fewer: a REMOVE may pair with an ADD */
+    /* This many places or fewer: a REMOVE may pair with an ADD. The gate measures a pair as one edit,
+     * so that a full library can still learn without first losing what the REMOVE was worth. */
+    PAIR_PLACES = 2
 };
 
 /* Takes ownership of *p (left empty), also when it fails. */
@@ -344,7 +346,9 @@ static int take(const struct reply *r, struct proposal *p)
     return list_add(r->out, p);
 }
 
-/* Each of `edits` becomes a proposal; with `pair`, the i-th REMOVE goes together with the i-th ADD.
+/* Each of `edits` becomes a proposal; with `pair`, the i-th REMOVE goes together with the i-th ADD:
+ * writers give the two in either order, so the first of them looks ahead for its other half. An ADD
+ * without one is refused in a full library only here, when it is known that no REMOVE makes room.
  * Empties the edits. */
 static int group(const struct reply *r, struct edit *edits, size_t n, size_t places, bool pair)
 {
@@ -443,7 +447,7 @@ int proposal_from_json(struct proposal *p, const json_t *v)
         struct draft d = {.library = &none, .rules = &free_rules};
         enum edit_refusal why = read_edit(&d, json_is_array(v) ? json_array_get(v, i) : v);
         p->v[p->n++] = d.edit;
-        /* There is no library to compare with. */
+        /* There is no library to compare with: MODIFY and REMOVE name what is not there. */
         if (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory))
             continue;
         int rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")

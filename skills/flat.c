@@ -317,7 +317,8 @@ static int take_provenance(const struct flat *f)
     return rc;
 }
 
-/* The other keys, those of SKILL.md among them. */
+/* The other keys, those of SKILL.md among them: nothing that a file says is lost for want of a place
+ * here, it goes into the metadata and comes back when the file is written flat again. */
 static int take_others(const struct flat *f)
 {
     static const char *const done[] = {"name", "description", "tags", "version", "provenance"};

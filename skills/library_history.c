@@ -263,6 +263,8 @@ static int follow_possible(struct library *lib, const git_oid *from, const git_o
     return library_checkout_begin(lib, from, to);
 }
 
+/* The order is what makes it safe: the working tree is judged before the branch moves, the move is a
+ * compare-and-swap, and what is still to do is on disk before it (library_checkout_begin). */
 int library_accept(struct library *lib, const struct oid *from, const struct oid *to)
 {
     git_oid a, b, tip;

@@ -160,7 +160,8 @@ out:
     return rc;
 }
 
-/* Drops the folders of skills that are not in the set. */
+/* Drops the folders of skills that are not in the set. A folder without SKILL.md is no skill of ours
+ * to remove: it stays. */
 static int drop_removed(struct library *lib, const git_tree *old, const struct skill_set *set,
                         git_treebuilder *builder)
 {

@@ -409,7 +409,8 @@ static int check_names(const char *dir)
     return rc;
 }
 
-/* The first line that is rendered says which phase it is. */
+/* The first line that is rendered says which phase it is: a simulated writer, a journal's reader and
+ * a person go by it, also where the user brought a prompt. */
 static int check_phase(const struct sheet *t, const struct prompt_source *source)
 {
     if (!source->phase)
