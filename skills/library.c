@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <git2/sys/mempack.h>
-
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 
@@ -58,34 +56,6 @@ int library_identity_set(struct library *lib, const char *name, const char *emai
     lib->email = e;
     int rc = git_repository_set_ident(lib->repo, n, e); /* of the reflog */
     return rc < 0 ? library_git_error(rc, "cannot set the author") : 0;
-}
-
-/* New objects go to the store of the highest priority: one in memory. */
-static int keep_in_memory(struct library *lib)
-{
-    enum { FIRST = 1000 };
-    git_odb *odb = NULL;
-    git_odb_backend *memory = NULL;
-    int rc = git_repository_odb(&odb, lib->repo);
-    if (rc == 0)
-        rc = git_mempack_new(&memory);
-    if (rc == 0)
-        rc = git_odb_add_backend(odb, memory, FIRST); /* the odb owns it now */
-    git_odb_free(odb);
-    return rc < 0 ? library_git_error(rc, "cannot open the objects of '%s'", lib->dir) : 0;
-}
-
-/* Opens what is there; GRASP_ENOTFOUND when the directory itself is no repository. */
-static int open_repo(struct library *lib)
-{
-    int rc = git_repository_open_ext(&lib->repo, lib->dir, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
-    if (rc < 0)
-        return library_git_error(rc, "cannot open the library '%s'", lib->dir);
-    free(lib->gitdir);
-    lib->gitdir = str_dup(git_repository_path(lib->repo));
-    if (!lib->gitdir)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    return lib->flags & LIBRARY_MEMORY ? keep_in_memory(lib) : 0;
 }
 
 /* Which branch is ours: the one that HEAD names. */
@@ -199,7 +169,7 @@ static int create(struct library *lib)
     if ((rc = fs_mkdirs(lib->gitdir)) < 0 || (rc = library_lock(lib)) < 0)
         return rc;
     /* Somebody else may have made it while we waited for the lock. */
-    if (lib->creating || open_repo(lib) < 0)
+    if (lib->creating || library_repo_open(lib) < 0)
         rc = init_repo(lib);
     return rc;
 }
@@ -256,7 +226,7 @@ out:
 
 static int open_checked(struct library *lib)
 {
-    int rc = open_repo(lib);
+    int rc = library_repo_open(lib);
     if (rc == GRASP_ENOTFOUND && (lib->flags & LIBRARY_CREATE))
         rc = create(lib);
     else if (rc == GRASP_ENOTFOUND)
@@ -294,7 +264,7 @@ int library_open(struct library **out, const char *dir, int flags)
     *out = NULL;
     if (!lib)
         return err_set(GRASP_ENOMEM, "out of memory");
-    git_libgit2_init();
+    library_repo_init();
     /* As git does: an object is on disk before a ref leads to it, also when the power fails. */
     if (flags & (LIBRARY_WRITE | LIBRARY_CREATE))
         git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);

@@ -1,7 +1,7 @@
 /*
  * library_private.h - what the files of the library share. From the bottom up: `library_lock.c`
- * keeps other writers out, `library_git.c` is what all speak with libgit2 through, `library_tree.c`
- * reads and writes skills as git trees, `library_checkout.c` lets the working tree follow,
+ * keeps other writers out, `library_git.c` is what all speak with libgit2 through, `library_repo.c`
+ * opens the repository, `library_tree.c` reads and writes skills as git trees, `library_checkout.c` lets the working tree follow,
  * `library_history.c` makes commits, notes and branches, `library_read.c` reads history back and
  * has the tags, `library_notes.c` finds notes that were altered, `library.c` opens and closes.
  */
@@ -31,6 +31,12 @@ struct library {
     bool creating; /* nothing in the git directory counts yet */
     int64_t lock_since;
 };
+
+/* libgit2 made ready; library_close undoes it. */
+void library_repo_init(void);
+/* Opens what is there; GRASP_ENOTFOUND when the directory itself is no repository, GRASP_EREFUSED
+ * with the way out when it is one that git or libgit2 does not open as it is. */
+int library_repo_open(struct library *lib);
 
 /* Translates libgit2's code and message; returns a GRASP_E* code. */
 int library_git_error(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
