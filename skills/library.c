@@ -9,6 +9,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 
 static int take_config(git_config *config, const char *key, const char *fallback, char **out)
 {
@@ -70,7 +71,12 @@ static int read_branch(struct library *lib)
     free(lib->head_ref);
     free(lib->branch);
     lib->head_ref = lib->branch = NULL;
-    if (target && str_starts(target, "refs/heads/")) {
+    if (target && strcmp(target, LIBRARY_BEST) == 0 && (lib->flags & LIBRARY_WRITE)) {
+        rc = err_set(GRASP_EREFUSED,
+                     "the branch '%s' is checked out in the library '%s', and learning moves it by "
+                     "itself: git -C '%s' switch main",
+                     LIBRARY_BEST_NAME, lib->dir, lib->dir);
+    } else if (target && str_starts(target, "refs/heads/")) {
         lib->head_ref = str_dup(target);
         lib->branch = str_dup(target + strlen("refs/heads/"));
     } else if (lib->flags & LIBRARY_WRITE) {
@@ -247,14 +253,16 @@ static int open_checked(struct library *lib)
         if (rc == 0)
             rc = read_branch(lib);
     }
-    if (rc < 0 || (rc = read_identity(lib)) < 0 || (rc = begin_branch(lib)) < 0 ||
-        (rc = check_marker(lib)) < 0)
+    if (rc < 0 || (rc = read_identity(lib)) < 0 ||
+        (lib->flags & LIBRARY_WRITE && (rc = library_shadow_open(lib)) < 0) ||
+        (rc = begin_branch(lib)) < 0 || (rc = check_marker(lib)) < 0)
         return rc;
-    if (!(lib->flags & LIBRARY_WRITE) || git_repository_is_bare(lib->repo))
+    if (!(lib->flags & LIBRARY_WRITE))
         return 0;
-    if ((rc = library_checkout_settle(lib)) < 0)
+    if (!git_repository_is_bare(lib->repo) &&
+        ((rc = library_checkout_settle(lib)) < 0 || (rc = library_clean(lib)) < 0))
         return rc;
-    return library_clean(lib);
+    return library_best_bring_over(lib);
 }
 
 int library_open(struct library **out, const char *dir, int flags)
@@ -283,8 +291,11 @@ void library_close(struct library *lib)
 {
     if (!lib)
         return;
+    if (library_shadow_settle(lib, true) < 0)
+        log_warn("%s", err_msg());
     library_unlock(lib);
     git_repository_free(lib->repo);
+    strlist_release(&lib->shallow);
     free(lib->dir);
     free(lib->gitdir);
     free(lib->branch);

@@ -55,7 +55,12 @@ const char *library_email(const struct library *lib);
 int library_identity_set(struct library *lib, const char *name, const char *email);
 
 int library_head(struct library *lib, struct oid *commit);
-/* Any revision git understands ("best~1", a tag, a full or short id); peels to a commit. */
+/* Any revision git understands ("v1~1", a tag, a full or short id); peels to a commit.
+ *
+ * "best" is the best checkpoint that is known here: the branch of that name, or the one that was
+ * fetched from a remote where that is further on (or the only one), so that it is never older in a
+ * clone than in the library it was fetched from. Libraries of before have a tag; it counts last. */
+#define LIBRARY_BEST_NAME "best"
 int library_resolve(struct library *lib, const char *rev, struct oid *commit);
 /* The object that a revision names itself, without peeling: an annotated tag's own id. */
 int library_object(struct library *lib, const char *rev, struct oid *object);
@@ -101,12 +106,20 @@ int library_note_read(struct library *lib, const struct oid *commit, json_t **ev
  * that `git gc` keeps it. */
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
 int library_blob_read(struct library *lib, const struct oid *blob, struct buf *out);
-/* Sets refs/tags/NAME as an annotated tag on a commit; replace: moves an existing one (the "best"
- * checkpoint); else a different existing one is GRASP_ECONFLICT. */
+/* The branch "best" leads to this commit from now on; `why` goes into its reflog. */
+int library_best_set(struct library *lib, const struct oid *commit, const char *why);
+/* The `why` of the last time, appended; GRASP_ENOTFOUND in a clone, which has no reflog of it. */
+int library_best_why(struct library *lib, struct buf *out);
+/* Sets refs/tags/NAME as an annotated tag on a commit; a different one that exists, or a branch of
+ * that name, is GRASP_ECONFLICT. */
 int library_tag(struct library *lib, const char *name, const struct oid *commit,
-                const char *message, bool replace, int64_t when, struct oid *tag);
+                const char *message, int64_t when, struct oid *tag);
 int library_tag_message(struct library *lib, const char *name, struct buf *out);
-/* Creates or moves refs/heads/NAME (never the checked-out branch), for pruned branches. */
+/* Whether refs/heads/NAME may be made or moved by library_branch_set: GRASP_EINVAL for what cannot be
+ * a branch's name, GRASP_EREFUSED for the checked-out one, HEAD, "best", a tag's name, and where
+ * another branch stands in the way ("for" of "for/x"). Nothing is written. */
+int library_branch_check(struct library *lib, const char *name);
+/* Creates or moves refs/heads/NAME, for pruned branches; refuses what library_branch_check does. */
 int library_branch_set(struct library *lib, const char *name, const struct oid *commit);
 
 /* A commit as read back. */
@@ -115,6 +128,7 @@ struct library_commit_info {
     char *subject, *body;
     struct strlist keys, values; /* trailers in order */
     size_t parents;              /* more than one: a merge */
+    bool boundary; /* a shallow clone begins here: parents are named that are not in it */
     int64_t when;
 };
 void library_commit_release(struct library_commit_info *c);

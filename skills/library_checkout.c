@@ -17,18 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/buf.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 
-#define NAMED_MAX   5 /* so many changed files are named */
-#define INDEX_TRIES 100
-#define INDEX_PAUSE (10 * NS_PER_MS)
+#define NAMED_MAX 5 /* so many changed files are named */
 
 static bool entry_counts(const git_status_entry *e, const char **path)
 {
@@ -37,6 +33,19 @@ static bool entry_counts(const git_status_entry *e, const char **path)
     if (e->status == GIT_STATUS_WT_NEW)
         return str_starts(*path, "skills/");
     return e->status != GIT_STATUS_CURRENT && e->status != GIT_STATUS_IGNORED;
+}
+
+/* Files that git leaves out of the working tree on purpose look removed to libgit2. */
+static bool is_sparse(struct library *lib)
+{
+    git_index *index = NULL;
+    bool sparse = false;
+    if (git_repository_index(&index, lib->repo) == 0)
+        for (size_t i = 0; !sparse && i < git_index_entrycount(index); i++)
+            sparse =
+                git_index_get_byindex(index, i)->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE;
+    git_index_free(index);
+    return sparse;
 }
 
 int library_clean(struct library *lib)
@@ -62,7 +71,12 @@ int library_clean(struct library *lib)
         if (entry_counts(git_status_byindex(list, i), &path) && ++changed <= NAMED_MAX)
             buf_addf(&names, "%s%s", changed > 1 ? ", " : "", path);
     }
-    if (changed)
+    if (changed && is_sparse(lib))
+        rc = err_set(GRASP_EREFUSED,
+                     "the library '%s' is a sparse checkout, some of its files are not checked out "
+                     "(%s%s): git -C '%s' sparse-checkout disable",
+                     lib->dir, names.ptr, changed > NAMED_MAX ? ", ..." : "", lib->dir);
+    else if (changed)
         rc = err_set(GRASP_EREFUSED,
                      "the library '%s' has changes that are in no commit (%s%s): commit them, or "
                      "drop them with git -C '%s' stash -u",
@@ -206,7 +220,7 @@ static int put_file(struct library *lib, const git_diff_file *file)
     int rc = dir ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
     if (rc < 0)
         goto out;
-    if ((rc = git_blob_lookup(&blob, lib->repo, &file->id)) < 0) {
+    if ((rc = library_object_at(lib, &file->id, GIT_OBJECT_BLOB, (git_object **)&blob)) < 0) {
         rc = library_git_error(rc, "cannot read %s of '%s'", file->path, lib->dir);
         goto out;
     }
@@ -273,11 +287,9 @@ static int index_put(struct library *lib, git_index *index, const git_diff_file 
 
 static int index_save(struct library *lib, git_index *index)
 {
-    const struct timespec pause = {0, INDEX_PAUSE};
     int rc;
     library_lock_intent(lib, "index");
-    for (int i = 0; (rc = git_index_write(index)) == GIT_ELOCKED && i < INDEX_TRIES; i++)
-        nanosleep(&pause, NULL);
+    LIBRARY_TRY(lib, rc, git_index_write(index));
     library_lock_intent(lib, NULL);
     return rc < 0 ? library_git_error(rc, "cannot write the index of '%s'", lib->dir) : 0;
 }

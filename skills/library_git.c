@@ -1,6 +1,6 @@
 /*
  * library_git.c - what the other files of the library speak with libgit2 through: its errors in our
- * words, ids, signatures, the branch's tip, the compare-and-swap of refs.
+ * words, what is tried again, ids, objects, signatures, the branch's tip.
  */
 #include "skills/library_private.h"
 
@@ -8,12 +8,57 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/text.h"
 
-/* A user's `git status` holds git's locks for milliseconds: wait for it, not for an editor. */
-#define LOCK_TRIES 100
-#define LOCK_PAUSE (10 * NS_PER_MS)
+/* Long enough for a `git gc` of a large library, not for an editor that somebody left open. */
+#define PATIENCE     (5 * NS_PER_SEC)
+#define PAUSE        (10 * NS_PER_MS)
+#define LOOKUP_TRIES 3 /* of an object that is not there: it may be in a pack that is new */
+
+static bool message_has(const char *text)
+{
+    const git_error *e = git_error_last();
+    return e && e->message && strstr(e->message, text);
+}
+
+bool library_wait(struct library *lib, int rc, struct library_patience *p)
+{
+    const struct timespec pause = {0, PAUSE};
+    git_odb *odb = NULL;
+    bool locked = rc == GIT_ELOCKED, absent = rc == GIT_ENOTFOUND;
+    /* A folder of objects that was empty for a moment, a pack that was replaced. */
+    bool moved = !absent && message_has("No such file or directory");
+    if (!locked && !absent && !moved)
+        return false;
+    if (!p->until)
+        p->until = clock_mono() + PATIENCE;
+    if (clock_mono() > p->until || (absent && p->tries >= LOOKUP_TRIES))
+        return false;
+    p->tries++;
+    nanosleep(&pause, NULL);
+    if (!locked && git_repository_odb(&odb, lib->repo) == 0)
+        git_odb_refresh(odb);
+    git_odb_free(odb);
+    return true;
+}
+
+int library_object_at(struct library *lib, const git_oid *id, git_object_t type, git_object **out)
+{
+    char hex[OID_HEX + 1], text[512];
+    int rc;
+    LIBRARY_TRY(lib, rc, git_object_lookup(out, lib->repo, id, type));
+    if (rc == GIT_ENOTFOUND && lib->partial) {
+        snprintf(text, sizeof(text),
+                 "object %.10s is not here, the repository is a partial clone; to have all of it: "
+                 "git -C '%.200s' fetch --refetch --no-filter",
+                 git_oid_tostr(hex, sizeof(hex), id), lib->dir);
+        git_error_set_str(GIT_ERROR_ODB, text);
+    }
+    return rc;
+}
 
 int library_git_error(int rc, const char *fmt, ...)
 {
@@ -22,7 +67,7 @@ int library_git_error(int rc, const char *fmt, ...)
     } codes[] = {
         {GIT_ENOTFOUND, GRASP_ENOTFOUND}, {GIT_EUNBORNBRANCH, GRASP_ENOTFOUND},
         {GIT_EMODIFIED, GRASP_ECONFLICT}, {GIT_EEXISTS, GRASP_ECONFLICT},
-        {GIT_ELOCKED, GRASP_ECONFLICT},   {GIT_EINVALIDSPEC, GRASP_EINVAL},
+        {GIT_ELOCKED, GRASP_ESTOPPED},    {GIT_EINVALIDSPEC, GRASP_EINVAL},
         {GIT_EAMBIGUOUS, GRASP_EINVAL},   {GIT_EOWNER, GRASP_EREFUSED},
     };
     const git_error *e = git_error_last();
@@ -35,7 +80,9 @@ int library_git_error(int rc, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(context, sizeof(context), fmt, ap);
     va_end(ap);
-    return err_set(code, "%s: %s", context, e && e->message ? e->message : "git failed");
+    return err_set(
+        code, "%s: %s%s", context, e && e->message ? e->message : "git failed",
+        code == GRASP_ESTOPPED ? "; another git is at work in it: run the same command again" : "");
 }
 
 int library_need_write(const struct library *lib)
@@ -63,29 +110,6 @@ int library_signature(struct library *lib, int64_t when, git_signature **out)
     int64_t seconds = ns / NS_PER_SEC - (ns % NS_PER_SEC < 0);
     int rc = git_signature_new(out, lib->name, lib->email, seconds, 0);
     return rc < 0 ? library_git_error(rc, "cannot sign as '%s <%s>'", lib->name, lib->email) : 0;
-}
-
-int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
-                    const git_oid *expected, const char *why)
-{
-    const struct timespec pause = {0, LOCK_PAUSE};
-    git_reference *made = NULL;
-    int rc;
-    library_lock_intent(lib, ref);
-    for (int i = 0;; i++) {
-        if (expected && git_oid_is_zero(expected))
-            rc = git_reference_create(&made, lib->repo, ref, id, 0, why);
-        else if (expected)
-            rc = git_reference_create_matching(&made, lib->repo, ref, id, 1, expected, why);
-        else
-            rc = git_reference_create(&made, lib->repo, ref, id, 1, why);
-        if (rc != GIT_ELOCKED || i == LOCK_TRIES)
-            break;
-        nanosleep(&pause, NULL);
-    }
-    library_lock_intent(lib, NULL);
-    git_reference_free(made);
-    return rc < 0 ? library_git_error(rc, "cannot set %s in '%s'", ref, lib->dir) : 0;
 }
 
 int library_tip(struct library *lib, git_oid *out)

@@ -11,6 +11,7 @@
 
 #include <git2/sys/mempack.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/text.h"
@@ -136,6 +137,32 @@ static int keep_in_memory(struct library *lib)
     return rc < 0 ? library_git_error(rc, "cannot open the objects of '%s'", lib->dir) : 0;
 }
 
+/* Which parts of the origin a clone was made without. */
+static int read_clone(struct library *lib)
+{
+    git_config *config = NULL;
+    git_config_entry *e = NULL;
+    struct buf text = BUF_INIT;
+    char *path = fs_join(git_repository_commondir(lib->repo), "shallow");
+    int rc = path ? fs_read(path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    strlist_release(&lib->shallow);
+    if (rc == GRASP_ENOTFOUND)
+        rc = 0;
+    for (const char *p = text.ptr; rc == 0 && *p;) {
+        size_t n = strcspn(p, "\n");
+        if (n == OID_HEX)
+            rc = strlist_addn(&lib->shallow, p, n);
+        p += n + (p[n] == '\n');
+    }
+    if (git_repository_config_snapshot(&config, lib->repo) == 0)
+        lib->partial = git_config_get_entry(&e, config, "extensions.partialclone") == 0;
+    git_config_entry_free(e);
+    git_config_free(config);
+    buf_release(&text);
+    free(path);
+    return rc;
+}
+
 /* libgit2 1.5 says "not found" of an owner's repository when no safe.directory is configured at all:
  * what it did not find is that key. */
 static bool other_owner(int rc)
@@ -159,5 +186,7 @@ int library_repo_open(struct library *lib)
     lib->gitdir = str_dup(git_repository_path(lib->repo));
     if (!lib->gitdir)
         return err_set(GRASP_ENOMEM, "out of memory");
+    if ((rc = read_clone(lib)) < 0)
+        return rc;
     return lib->flags & LIBRARY_MEMORY ? keep_in_memory(lib) : 0;
 }

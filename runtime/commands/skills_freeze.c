@@ -49,7 +49,7 @@ static int freeze(struct library *lib, const char *name, const char *rev, const 
     if (rc == 0)
         rc = manifest_render(manifest, &message);
     if (rc == 0)
-        rc = library_tag(lib, name, commit, message.ptr, false, 0, &tag);
+        rc = library_tag(lib, name, commit, message.ptr, 0, &tag);
     json_decref(manifest);
     buf_release(&message);
     return rc;
