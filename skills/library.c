@@ -215,7 +215,7 @@ static int check_marker(struct library *lib)
                          lib->dir, LIBRARY_MARKER, lib->dir, LIBRARY_MARKER, LIBRARY_MARKER);
         goto out;
     }
-    rc = git_blob_lookup(&blob, lib->repo, git_tree_entry_id(marker));
+    rc = library_object_at(lib, git_tree_entry_id(marker), GIT_OBJECT_BLOB, (git_object **)&blob);
     if (rc < 0)
         rc = library_git_error(rc, "cannot read %s of '%s'", LIBRARY_MARKER, lib->dir);
     else if (git_blob_rawsize(blob) != strlen(LIBRARY_MARKER_TEXT) ||

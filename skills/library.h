@@ -147,6 +147,14 @@ int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
 /* Every object that has an evidence note; `ref` is the id of the note's blob. */
 int library_notes(struct library *lib, library_ref_fn fn, void *arg);
 
+/* What this copy lacks although its history was measured: LIBRARY_LACKS_* bits, with a command that
+ * gets it appended to `how`; 0 for a library that has all of it, negative on failure. */
+enum { LIBRARY_LACKS_EVIDENCE = 1, LIBRARY_LACKS_CANDIDATES = 2 };
+int library_lacks(struct library *lib, struct strlist *how);
+/* Configures a remote so that plain `git fetch` and `git push` carry evidence and candidates; what
+ * was added to the configuration is appended to `added`. Writes no ref. */
+int library_remote_set(struct library *lib, const char *remote, struct strlist *added);
+
 /* Every evidence note that was changed or removed after it had been written, from the history of
  * the notes: `ref` is the id of the notes' commit that did it, `commit` what the note is on. Notes
  * are written once, so each of these was altered by hand. */

@@ -35,7 +35,8 @@ static bool entry_counts(const git_status_entry *e, const char **path)
     return e->status != GIT_STATUS_CURRENT && e->status != GIT_STATUS_IGNORED;
 }
 
-/* Files that git leaves out of the working tree on purpose look removed to libgit2. */
+/* Files that git leaves out of the working tree on purpose would look removed when the branch
+ * moves. */
 static bool is_sparse(struct library *lib)
 {
     git_index *index = NULL;
@@ -59,6 +60,12 @@ int library_clean(struct library *lib)
                        "the library '%s' is in the middle of a merge, rebase or bisect: finish or "
                        "abort it",
                        lib->dir);
+    if (is_sparse(lib))
+        return err_set(
+            GRASP_EREFUSED,
+            "the library '%s' is a sparse checkout: files that change are not all checked "
+            "out; git -C '%s' sparse-checkout disable",
+            lib->dir, lib->dir);
     git_status_options_init(&options, GIT_STATUS_OPTIONS_VERSION);
     options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
     options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
@@ -71,12 +78,7 @@ int library_clean(struct library *lib)
         if (entry_counts(git_status_byindex(list, i), &path) && ++changed <= NAMED_MAX)
             buf_addf(&names, "%s%s", changed > 1 ? ", " : "", path);
     }
-    if (changed && is_sparse(lib))
-        rc = err_set(GRASP_EREFUSED,
-                     "the library '%s' is a sparse checkout, some of its files are not checked out "
-                     "(%s%s): git -C '%s' sparse-checkout disable",
-                     lib->dir, names.ptr, changed > NAMED_MAX ? ", ..." : "", lib->dir);
-    else if (changed)
+    if (changed)
         rc = err_set(GRASP_EREFUSED,
                      "the library '%s' has changes that are in no commit (%s%s): commit them, or "
                      "drop them with git -C '%s' stash -u",

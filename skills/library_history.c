@@ -30,11 +30,18 @@ static const char readme[] =
     "measured and refused are under `refs/grasp/candidates/`, the probe sets under\n"
     "`refs/grasp/probes/`, the evidence for each in git notes.\n"
     "\n"
-    "    git log --format='%h %s %(trailers:key=Gate-Score,valueonly)'\n"
+    "    git log --format='%h %s %(trailers:key=Gate-Score,valueonly,separator=)'\n"
     "    git log --notes=gate -1\n"
     "    git blame skills/NAME/SKILL.md\n"
     "    git for-each-ref --sort=version:refname refs/grasp/candidates\n"
-    "    git fetch origin 'refs/grasp/*:refs/grasp/*' refs/notes/gate:refs/notes/gate\n";
+    "\n"
+    "A clone has the skills and their history. The rest comes with\n"
+    "\n"
+    "    grasp skills remote && git fetch\n"
+    "\n"
+    "or, without grasp,\n"
+    "\n"
+    "    git fetch origin 'refs/grasp/*:refs/grasp/*' 'refs/notes/*:refs/notes/*'\n";
 
 /* Appends one line: control characters and line ends become spaces, bad UTF-8 U+FFFD. */
 static void add_line(struct buf *out, const char *text)

@@ -5,7 +5,7 @@
  * `library_ref.c` sets refs and knows the best checkpoint, `library_tree.c` reads and writes skills
  * as git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes
  * commits and notes, `library_read.c` reads history back and has the tags, `library_notes.c` finds
- * notes that were altered, `library.c` opens and closes.
+ * notes that were altered, `library_clone.c` knows what clones lack, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H

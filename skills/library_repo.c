@@ -137,11 +137,17 @@ static int keep_in_memory(struct library *lib)
     return rc < 0 ? library_git_error(rc, "cannot open the objects of '%s'", lib->dir) : 0;
 }
 
+static int is_promised(const git_config_entry *e, void *arg)
+{
+    int yes = 0;
+    *(bool *)arg = *(bool *)arg || (git_config_parse_bool(&yes, e->value) == 0 && yes);
+    return 0;
+}
+
 /* Which parts of the origin a clone was made without. */
 static int read_clone(struct library *lib)
 {
     git_config *config = NULL;
-    git_config_entry *e = NULL;
     struct buf text = BUF_INIT;
     char *path = fs_join(git_repository_commondir(lib->repo), "shallow");
     int rc = path ? fs_read(path, &text) : err_set(GRASP_ENOMEM, "out of memory");
@@ -155,8 +161,7 @@ static int read_clone(struct library *lib)
         p += n + (p[n] == '\n');
     }
     if (git_repository_config_snapshot(&config, lib->repo) == 0)
-        lib->partial = git_config_get_entry(&e, config, "extensions.partialclone") == 0;
-    git_config_entry_free(e);
+        git_config_foreach_match(config, "^remote\\..*\\.promisor$", is_promised, &lib->partial);
     git_config_free(config);
     buf_release(&text);
     free(path);

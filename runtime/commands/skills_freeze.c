@@ -86,7 +86,7 @@ static int run_freeze(const struct args *a)
     if (name && strcmp(name, "best") == 0)
         return err_set(GRASP_EUSAGE,
                        "--name: 'best' is the tag that learning moves; choose another name");
-    rc = library_open(&lib, operand(a, 0), check ? LIBRARY_READ : LIBRARY_WRITE);
+    rc = skills_open(&lib, operand(a, 0), check ? LIBRARY_READ : LIBRARY_WRITE, NULL);
     if (rc == 0 && check)
         rc = manifest_check(lib, check);
     else if (rc == 0)

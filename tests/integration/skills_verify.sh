@@ -12,7 +12,7 @@ S verify lib >/dev/null
 is "verify writes nothing" "$(find lib/.git/objects -type f | wc -l)" "$before"
 git clone -q --bare lib clone.git 2>/dev/null
 exits "verify: a clone without the notes" 1 "$GRASP" skills verify clone.git
-has "misses them" out "it has no evidence"
+has "misses them" out "this copy lacks the evidence"
 git -C clone.git fetch -q origin 'refs/grasp/*:refs/grasp/*' refs/notes/gate:refs/notes/gate 2>/dev/null ||
     git -C clone.git fetch -q "$T/lib" 'refs/grasp/*:refs/grasp/*' refs/notes/gate:refs/notes/gate
 exits "verify: a clone with them" 0 "$GRASP" skills verify clone.git
