@@ -111,7 +111,8 @@ int library_best_set(struct library *lib, const struct oid *commit, const char *
 /* The `why` of the last time, appended; GRASP_ENOTFOUND in a clone, which has no reflog of it. */
 int library_best_why(struct library *lib, struct buf *out);
 /* Sets refs/tags/NAME as an annotated tag on a commit; a different one that exists, or a branch of
- * that name, is GRASP_ECONFLICT. */
+ * that name, is GRASP_ECONFLICT. refs/grasp/frozen/NAME leads to the tag as well, so that one that
+ * is removed or replaced later can be told. */
 int library_tag(struct library *lib, const char *name, const struct oid *commit,
                 const char *message, int64_t when, struct oid *tag);
 int library_tag_message(struct library *lib, const char *name, struct buf *out);
@@ -142,6 +143,9 @@ int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void 
  * 10). Stops at the first non-zero return. */
 typedef int (*library_ref_fn)(const char *ref, const struct oid *commit, void *arg);
 int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, void *arg);
+/* Calls fn(NAME, what the frozen tag leads to) for each that is not as it was made: moved, replaced
+ * by another tag, also a lightweight one, or gone. */
+int library_tags_altered(struct library *lib, library_ref_fn fn, void *arg);
 /* Those under refs/grasp/candidates/. */
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
 /* Every object that has an evidence note; `ref` is the id of the note's blob. */

@@ -20,6 +20,7 @@
 #define LIBRARY_NOTES_REF      "refs/notes/gate"
 #define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
 #define LIBRARY_PROBES         "refs/grasp/probes/"
+#define LIBRARY_FROZEN         "refs/grasp/frozen/"
 #define LIBRARY_BEST           "refs/heads/" LIBRARY_BEST_NAME
 #define LIBRARY_BEST_TAG       "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
 #define LIBRARY_CHECKOUT_STATE "grasp-checkout"               /* in the git directory */

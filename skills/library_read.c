@@ -198,6 +198,46 @@ static int tag_ref(const char *name, struct buf *ref)
     return rc;
 }
 
+static int keep_frozen(struct library *lib, const char *name, const git_oid *tag)
+{
+    struct buf ref = BUF_INIT;
+    git_oid there;
+    buf_addf(&ref, LIBRARY_FROZEN "%s", name);
+    int rc = buf_check(&ref);
+    if (rc == 0 &&
+        !(git_reference_name_to_id(&there, lib->repo, ref.ptr) == 0 && git_oid_equal(&there, tag)))
+        rc = library_ref_set(lib, ref.ptr, tag, NULL, "grasp: frozen");
+    buf_release(&ref);
+    return rc;
+}
+
+struct altered {
+    struct library *lib;
+    library_ref_fn fn;
+    void *arg;
+};
+
+static int tag_altered(const char *frozen, const struct oid *commit, void *arg)
+{
+    const struct altered *a = arg;
+    const char *name = frozen + strlen(LIBRARY_FROZEN);
+    struct buf ref = BUF_INIT;
+    git_oid was, is;
+    buf_addf(&ref, "refs/tags/%s", name);
+    int rc = buf_check(&ref);
+    bool same = rc == 0 && git_reference_name_to_id(&was, a->lib->repo, frozen) == 0 &&
+                git_reference_name_to_id(&is, a->lib->repo, ref.ptr) == 0 &&
+                git_oid_equal(&was, &is);
+    buf_release(&ref);
+    return rc < 0 || same ? rc : a->fn(name, commit, a->arg);
+}
+
+int library_tags_altered(struct library *lib, library_ref_fn fn, void *arg)
+{
+    struct altered a = {lib, fn, arg};
+    return library_refs(lib, LIBRARY_FROZEN, tag_altered, &a);
+}
+
 int library_tag(struct library *lib, const char *name, const struct oid *commit,
                 const char *message, int64_t when, struct oid *tag)
 {
@@ -217,6 +257,7 @@ int library_tag(struct library *lib, const char *name, const struct oid *commit,
     if (old && git_oid_equal(git_tag_target_id(old), &id) &&
         strcmp(git_tag_message(old) ? git_tag_message(old) : "", text.ptr) == 0) {
         library_oid_out(tag, git_tag_id(old));
+        rc = keep_frozen(lib, name, git_tag_id(old));
         goto out;
     }
     buf_addf(&branch, "refs/heads/%s", name);
@@ -242,7 +283,8 @@ int library_tag(struct library *lib, const char *name, const struct oid *commit,
         goto out;
     }
     library_oid_out(tag, &id);
-    rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: tag");
+    if ((rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: tag")) == 0)
+        rc = keep_frozen(lib, name, &id);
 out:
     git_signature_free(who);
     git_object_free(target);

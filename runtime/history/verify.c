@@ -387,6 +387,16 @@ static int check_frozen(const char *ref, const struct oid *commit, void *arg)
     return 0;
 }
 
+static int frozen_altered(const char *name, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    finding_add(v->f, commit, true,
+                "tag '%s': it was frozen here, and was removed or replaced since; to have it back: "
+                "git update-ref refs/tags/%s refs/grasp/frozen/%s",
+                name, name, name);
+    return 0;
+}
+
 int history_verify(struct library *lib, struct findings *f, struct verify_counts *counts)
 {
     struct verify v = {.lib = lib, .f = f, .counts = counts, .seen = json_object()};
@@ -407,6 +417,8 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
         rc = library_note_changes(lib, note_changed, &v);
     if (rc == 0)
         rc = library_refs(lib, "refs/tags/", check_frozen, &v);
+    if (rc == 0)
+        rc = library_tags_altered(lib, frozen_altered, &v);
     if (counts->unknown)
         finding_add(f, &(struct oid){""}, true,
                     "%d commits cannot be held against their evidence: this copy lacks %s; to "
