@@ -152,7 +152,7 @@ static int search(struct search *b, const struct args *a)
 {
     struct bisection range;
     bool was = false, now;
-    int rc = library_open(&b->lib, b->dir, LIBRARY_READ);
+    int rc = skills_open(&b->lib, b->dir, LIBRARY_READ, NULL);
     if (rc == 0)
         rc = history_read(b->lib, rev_of(a), &b->h);
     if (rc == 0)

@@ -300,17 +300,18 @@ int record_unmeasured(struct learn *l, struct candidate *c)
 
 int record_best(struct learn *l, const struct checkpoint *best)
 {
-    struct oid tree, now_tree, commit = best->commit, tag;
+    struct oid tree, now_tree, commit = best->commit;
     struct buf message = BUF_INIT, subject = BUF_INIT;
     double share = score_share(best->score.correct, best->score.total);
     int64_t when;
     int rc = decided_at(l, "best", &when);
-    buf_addf(&message,
-             "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d)\n\nLearned by %s.\n",
+    buf_addf(&message, "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d), learned by %s",
              l->run_id, best->epoch, 100 * share, best->score.correct, best->score.total,
              session_model(l->s, false)->name);
     if (rc == 0)
-        rc = library_tag(l->lib, "best", &commit, message.ptr, true, when, &tag);
+        rc = buf_check(&message);
+    if (rc == 0)
+        rc = library_best_set(l->lib, &commit, message.ptr);
     if (rc == 0)
         rc = library_tree_of(l->lib, &commit, &tree);
     if (rc == 0)

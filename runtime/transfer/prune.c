@@ -266,8 +266,11 @@ static int check_branch(struct pruning *p)
                        "'%s' is checked out in %s: the frozen library's own branch belongs there "
                        "(git switch), or name another one with --branch",
                        name, library_dir(p->lib));
+    int rc = library_branch_check(p->lib, name);
+    if (rc < 0)
+        return rc;
     snprintf(ref, sizeof(ref), "refs/heads/%s", name);
-    int rc = library_resolve(p->lib, ref, &at);
+    rc = library_resolve(p->lib, ref, &at);
     if (rc == GRASP_ENOTFOUND) {
         err_clear();
         return 0;
@@ -287,10 +290,27 @@ static int check_branch(struct pruning *p)
     return rc;
 }
 
-static int open_pruning(struct pruning *p)
+static void name_run(struct pruning *p)
 {
     const char *const parts[] = {p->o->frozen->hex, p->s->backend[0]->identity, p->o->branch, NULL};
     panel_run_id(p->s, "regate", parts, p->r->run, sizeof(p->r->run));
+}
+
+int prune_check(struct session *s, const struct prune_options *o)
+{
+    struct prune_report r = {0};
+    struct pruning p = {.s = s, .o = o, .r = &r};
+    name_run(&p);
+    int rc = library_open(&p.lib, o->library, LIBRARY_READ);
+    if (rc == 0)
+        rc = check_branch(&p);
+    library_close(p.lib);
+    return rc;
+}
+
+static int open_pruning(struct pruning *p)
+{
+    name_run(p);
     p->head = *p->o->frozen;
     int rc = library_open(&p->lib, p->o->library, LIBRARY_WRITE);
     if (rc == 0)

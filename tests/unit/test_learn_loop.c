@@ -517,13 +517,13 @@ static void the_best_checkpoint_stays_chosen(void **state)
     (void)state;
     begin(&lab, &s, 20, "{'cycle': {'epochs': 2, 'update_every': 20, 'run_baseline': false}}");
     assert_int_equal(learn_run(&lab.l), GRASP_EOUTAGE);
-    expect_library(&lab, "refs/tags/best", "{'good': '1'}");
+    expect_library(&lab, "refs/heads/best", "{'good': '1'}");
     struct oid head = lab.l.head;
     lab_close(&lab);
     s.is_away = false;
     works(lab_reopen(&lab));
     works(learn_run(&lab.l));
-    expect_library(&lab, "refs/tags/best", "{'good': '1'}");
+    expect_library(&lab, "refs/heads/best", "{'good': '1'}");
     assert_string_equal(lab.l.head.hex, head.hex);
     end(&lab, &s);
 }
@@ -578,10 +578,11 @@ static void best_is_strictly_better(void **state)
             struct buf message = BUF_INIT;
             char epoch[32];
             snprintf(epoch, sizeof(epoch), ": epoch %d,", cases[i].epoch);
-            works(library_tag_message(lab.l.lib, "best", &message));
+            works(library_best_why(lab.l.lib, &message));
             assert_non_null(strstr(message.ptr, epoch));
             buf_release(&message);
         } else {
+            assert_int_equal(refs(&lab, "refs/heads/best"), 0);
             assert_int_equal(refs(&lab, "refs/tags/"), 0);
             expect_library(&lab, "HEAD", "{'e0': '1', 'e1': '2', 'e2': '3'}");
         }

@@ -190,7 +190,7 @@ static void check_history(struct replay *r)
     assert_int_equal(h.decisions, r->winners);
     assert_int_equal(h.restores, !json_equal(json_at(last, "library_after"), final));
     check_library(lib, "HEAD", final);
-    check_library(lib, "refs/tags/best", final);
+    check_library(lib, "refs/heads/best", final);
     works(library_candidates(lib, count_ref, &kept));
     works(library_notes(lib, count_ref, &notes));
     assert_int_equal(kept, r->candidates - r->winners);
@@ -199,7 +199,7 @@ static void check_history(struct replay *r)
     struct buf message = BUF_INIT;
     char best[32];
     snprintf(best, sizeof(best), ": epoch %d,", (int)json_int_at(r->file, "best_epoch", -1));
-    works(library_tag_message(lib, "best", &message));
+    works(library_best_why(lib, &message));
     assert_non_null(strstr(message.ptr, best));
     buf_release(&message);
 }

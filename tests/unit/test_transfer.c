@@ -13,15 +13,23 @@ static void check_targets(void **state)
     static const struct {
         const char *text, *slug, *preset, *sets; /* sets joined by blanks; NULL text: refused */
     } cases[] = {
-        {"gpt-4.1", "gpt-4-1", NULL, "model.name=\"gpt-4.1\""},
-        {"llama3:8b", "llama3-8b", NULL, "model.name=\"llama3:8b\""},
-        {"a \"b\"\\", "a-b", NULL, "model.name=\"a \\\"b\\\"\\\\\""},
-        {"Meta/X", "meta-x", NULL, "model.name=\"Meta/X\""},
-        {"preset:Big_one.2", "big-one-2", "Big_one.2", ""},
+        {"gpt-4.1", "gpt-4.1", NULL, "model.name=\"gpt-4.1\""},
+        {"llama3:8b", "llama3%3A8b", NULL, "model.name=\"llama3:8b\""},
+        {"a \"b\"\\", "a%20%22b%22%5C", NULL, "model.name=\"a \\\"b\\\"\\\\\""},
+        {"Meta/X", "Meta%2FX", NULL, "model.name=\"Meta/X\""},
+        {"preset:Big_one.2", "Big_one.2", "Big_one.2", ""},
         {"simulated", "simulated", NULL,
          "model.kind=simulated model.name=simulated sim.profile=default"},
         {"simulated:weak", "simulated-weak", NULL,
          "model.kind=simulated model.name=simulated-weak sim.profile=weak"},
+        {"openai/gpt-oss-120b", "openai%2Fgpt-oss-120b", NULL,
+         "model.name=\"openai/gpt-oss-120b\""},
+        {"a..b", "a.%2Eb", NULL, "model.name=\"a..b\""},
+        {"x.lock", "x%2Elock", NULL, "model.name=\"x.lock\""},
+        {"\xe6\xa8\xa1", "%E6%A8%A1", NULL, "model.name=\"\xe6\xa8\xa1\""},
+        {"100%25", "100%2525", NULL, "model.name=\"100%25\""},
+        {"simulated:default", "simulated", NULL,
+         "model.kind=simulated model.name=simulated sim.profile=default"},
         {"simulatedx", "simulatedx", NULL, "model.name=\"simulatedx\""},
     };
     static const char *const refused[] = {
