@@ -25,4 +25,9 @@ int pending_add(struct pending *p, const struct index_key *key, uint64_t seq);
 int pending_flush(struct pending *p, struct view *v);
 void pending_clear(struct pending *p);
 
+#define PENDING_TRIM_EVERY 4096 /* puts between two rounds of pending_trim */
+/* Lets go of the pages of LMDB's map that a bulk write has read: they would stay resident, which
+ * looks as if memory grew with the store. The system keeps them in its cache. */
+void pending_trim(struct view *v);
+
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "fhir/cache.h"
 #include "fhir/jsontext.h"
@@ -19,29 +18,6 @@
 enum shape { AT_SYSTEM, AT_METADATA, AT_TYPE, AT_SEARCH, AT_INSTANCE, AT_VERSION, AT_OTHER };
 
 /* ---- replies ---- */
-
-static void http_date(int64_t us, char out[40])
-{
-    time_t t = (time_t)(us / 1000000);
-    struct tm tm;
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    *out = '\0';
-    if (gmtime_r(&t, &tm) && tm.tm_year < 8100 && tm.tm_year > -1900)
-        snprintf(out, 40, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                 months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
-void rest_reply_resource(struct exchange *x, int status, const struct record *r)
-{
-    x->rs->status = status;
-    x->updated_us = r->updated_us;
-    buf_reset(&x->rs->body);
-    buf_add(&x->rs->body, r->text, r->text_len);
-    snprintf(x->rs->etag, sizeof(x->rs->etag), "W/\"%u\"", r->version);
-    http_date(r->updated_us, x->rs->last_modified);
-}
 
 static int reply_missing(struct exchange *x, const struct id_entry *entry)
 {
@@ -238,7 +214,7 @@ static int no_interaction(struct exchange *x, enum shape shape)
                          target);
 }
 
-int rest_dispatch(struct exchange *x)
+static int rest_dispatch(struct exchange *x)
 {
     enum shape shape = AT_OTHER;
     bool json = true;
@@ -268,11 +244,6 @@ int rest_dispatch(struct exchange *x)
     return interactions[i].run(x);
 }
 
-void exchange_release(struct exchange *x)
-{
-    arena_release(&x->arena);
-}
-
 static void finish_body(struct exchange *x)
 {
     struct buf out = BUF_INIT;
@@ -296,7 +267,7 @@ static bool plain_view(const struct fhir_overlay *overlay)
 int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
                 struct fhir_response *response)
 {
-    struct exchange x = {.store = store, .rq = request, .rs = response};
+    struct exchange x = {.store = store, .rq = request, .rs = response, .dispatch = rest_dispatch};
     uint64_t generation = atomic_load(&store->generation);
     enum cache_kind kind = request->agent_url ? CACHE_BODY_AGENT : CACHE_BODY;
     bool cached = request->method && strcmp(request->method, "GET") == 0 && request->target &&
@@ -318,13 +289,6 @@ int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
         fhir_cache_put(store->cache, kind, request->target, generation, &response->body, NULL,
                        response->body.len);
     return rc;
-}
-
-void fhir_response_release(struct fhir_response *rs)
-{
-    buf_release(&rs->body);
-    free(rs->location);
-    rs->location = NULL;
 }
 
 /* ---- searches of graders ---- */

@@ -11,6 +11,9 @@ struct exchange {
     const struct fhir_request *rq;
     struct fhir_response *rs;
     struct view *view; /* inside a transaction: the view to work on; NULL: open one */
+    /* Reads target and runs the interaction, body left compact: how a Bundle's entries are answered
+     * as requests of their own. */
+    int (*dispatch)(struct exchange *x);
     struct arena arena;
     /* the path, taken apart */
     const struct resource_type *type;
@@ -36,9 +39,6 @@ int rest_create(struct exchange *x);
 int rest_update(struct exchange *x);
 int rest_delete(struct exchange *x);
 
-/* Reads target and runs the interaction; body left compact. Used for whole requests and for the
- * entries of a Bundle. */
-int rest_dispatch(struct exchange *x);
 void exchange_release(struct exchange *x);
 
 /* Headers and body of a resource. */

@@ -328,19 +328,3 @@ int store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn,
     pthread_mutex_unlock(&s->write_lock);
     return rc;
 }
-
-uint64_t fhir_count(struct fhir_store *store, const char *type)
-{
-    struct view v;
-    uint64_t n = 0;
-    MDB_stat stat;
-    const struct resource_type *t = type ? resource_type_find(type, strlen(type)) : NULL;
-    if ((type && !t) || view_open(&v, store, NULL) < 0)
-        return 0;
-    if (t)
-        n = view_count(&v, t);
-    else if (mdb_stat(v.txn, store->res, &stat) == 0)
-        n = stat.ms_entries;
-    view_close(&v);
-    return n;
-}

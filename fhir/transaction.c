@@ -1,5 +1,5 @@
 /* transaction.c - batch and transaction Bundles. Entries are requests of their own and go the way
- * of all requests (rest_dispatch); a transaction runs them in one write, deletes first, and gives
+ * of all requests (exchange.dispatch); a transaction runs them in one write, deletes first, and gives
  * each created resource its id beforehand so that references between entries can be resolved. */
 #include <stdlib.h>
 
@@ -117,10 +117,11 @@ static int run_step(struct bundle *b, struct step *s, struct view *v)
                          .rq = &rq,
                          .rs = &s->rs,
                          .view = v,
+                         .dispatch = b->x->dispatch,
                          .nested = true,
                          .new_id = *s->id ? s->id : NULL};
     buf_reset(&s->rs.body);
-    int rc = rest_dispatch(&x);
+    int rc = x.dispatch(&x);
     if (rc < 0)
         rc = outcome_of_error(&s->rs, rc);
     s->updated_us = x.updated_us;

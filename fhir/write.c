@@ -4,37 +4,9 @@
 #include <stdlib.h>
 
 #include "fhir/jsontext.h"
-#include "fhir/overlay.h"
 #include "fhir/rest.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
-
-#define OVERLAY_TICK 1000000 /* microseconds between the writes of an overlay */
-
-void rest_time(int64_t us, char out[REST_TIME])
-{
-    char text[CLOCK_TEXT];
-    if (us > INT64_MAX / 1000 || us < INT64_MIN / 1000)
-        us = 0;
-    clock_format(us * 1000, 1, text);
-    text[strcspn(text, "Z")] = '\0';
-    snprintf(out, REST_TIME, "%s+00:00", text);
-}
-
-int64_t rest_changed(const struct view *v)
-{
-    int64_t latest = v->changed_us;
-    for (size_t i = 0; v->overlay && i < v->overlay->n; i++)
-        if (v->overlay->v[i].record.updated_us > latest)
-            latest = v->overlay->v[i].record.updated_us;
-    return latest;
-}
-
-int64_t rest_now(const struct view *v)
-{
-    return v->overlay ? rest_changed(v) + OVERLAY_TICK : clock_stamp() / 1000000 * 1000;
-}
 
 int write_check_body(const char *text, size_t len, const struct resource_type *type,
                      const char *want_id)
