@@ -12,15 +12,15 @@
 #define ENTRY_GUESS  1500  /* bytes of a typical entry */
 #define INCLUDED_MAX 10000 /* resources that _include and _revinclude may add to a page */
 
-struct answer {
-    struct exchange *x;
-    struct view *v;
-    struct query *q;
-    struct matches all;  /* in the order asked for */
-    size_t first, after; /* the page */
+struct searchset {
+    struct fhir_exchange *x;
+    struct fhir_view *v;
+    struct fhir_query *q;
+    struct fhir_matches all; /* in the order asked for */
+    size_t first, after;     /* the page */
     bool has_next;
-    struct matches included;
-    struct page_token token;
+    struct fhir_matches included;
+    struct fhir_page_token token;
 };
 
 /* ---- resources in entries ---- */
@@ -45,11 +45,11 @@ static void add_subsetted_meta(struct buf *out, const char *meta, size_t len)
     json_decref(m);
 }
 
-static bool listed(const char *elements, const struct jsontext_iter *it)
+static bool listed(const char *elements, const struct fhir_jsontext_iter *it)
 {
     static const char *const always[] = {"resourceType", "id"};
     for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
-        if (jsontext_key_is(it, always[i]))
+        if (fhir_jsontext_key_is(it, always[i]))
             return true;
     for (const char *p = elements; *p;) {
         size_t n = strcspn(p, ",");
@@ -60,16 +60,16 @@ static bool listed(const char *elements, const struct jsontext_iter *it)
     return false;
 }
 
-static void add_elements(struct buf *out, const struct record *r, const char *elements)
+static void add_elements(struct buf *out, const struct fhir_record *r, const char *elements)
 {
-    struct jsontext_iter it = jsontext_walk(r->text, r->text_len);
+    struct fhir_jsontext_iter it = fhir_jsontext_walk(r->text, r->text_len);
     const char *meta = NULL;
     size_t meta_len = 0;
     bool first = true;
-    jsontext_find(r->text, r->text_len, "meta", &meta, &meta_len);
+    fhir_jsontext_find(r->text, r->text_len, "meta", &meta, &meta_len);
     buf_addch(out, '{');
-    while (jsontext_next(&it)) {
-        if (jsontext_key_is(&it, "meta") || !listed(elements, &it))
+    while (fhir_jsontext_next(&it)) {
+        if (fhir_jsontext_key_is(&it, "meta") || !listed(elements, &it))
             continue;
         buf_addf(out, "%s\"%.*s\":", first ? "" : ",", (int)it.key_len, it.key);
         buf_add(out, it.value, it.len);
@@ -80,10 +80,11 @@ static void add_elements(struct buf *out, const struct record *r, const char *el
     buf_addch(out, '}');
 }
 
-static int add_entry(struct answer *a, struct buf *out, uint64_t seq, const char *mode, bool first)
+static int add_entry(struct searchset *a, struct buf *out, uint64_t seq, const char *mode,
+                     bool first)
 {
-    struct record r;
-    int rc = search_fetch(a->v, seq, &r);
+    struct fhir_record r;
+    int rc = fhir_search_fetch(a->v, seq, &r);
     if (rc < 0)
         return rc;
     buf_adds(out, first ? "{\"fullUrl\":\"" : ",{\"fullUrl\":\"");
@@ -105,21 +106,22 @@ static int add_entry(struct answer *a, struct buf *out, uint64_t seq, const char
 
 /* ---- included resources ---- */
 
-static int include_one(struct answer *a, const char *type, const char *id)
+static int include_one(struct searchset *a, const char *type, const char *id)
 {
-    struct record r;
-    struct id_entry entry;
-    int rc = view_get(a->v, type, id, &r, &entry);
+    struct fhir_record r;
+    struct fhir_id_entry entry;
+    int rc = fhir_view_get(a->v, type, id, &r, &entry);
     if (rc == GRASP_ENOTFOUND)
         return 0; /* a reference to what is not here */
-    return rc < 0 ? rc : matches_add(&a->included, r.seq);
+    return rc < 0 ? rc : fhir_matches_add(&a->included, r.seq);
 }
 
-static int include_from(struct answer *a, const struct include *inc, const struct record *r)
+static int include_from(struct searchset *a, const struct fhir_include *inc,
+                        const struct fhir_record *r)
 {
-    struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
+    struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
     int rc = 0;
-    while (rc == 0 && values_next(&it)) {
+    while (rc == 0 && fhir_values_next(&it)) {
         unsigned slot = it.number & 31;
         if (inc->param ? it.number != inc->number
                        : it.number & PARAM_TEXT_BIT || slot < PARAM_SLOT_OWN ||
@@ -132,26 +134,27 @@ static int include_from(struct answer *a, const struct include *inc, const struc
     return rc;
 }
 
-static int include_to(struct answer *a, const struct include *inc, const struct record *r)
+static int include_to(struct searchset *a, const struct fhir_include *inc,
+                      const struct fhir_record *r)
 {
-    struct matches some = {0};
+    struct fhir_matches some = {0};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < inc->source->n; i++) {
-        const struct search_param *p = &inc->source->params[i];
+        const struct fhir_search_param *p = &inc->source->params[i];
         if (p->kind != PARAM_REFERENCE || (inc->param && inc->param != p))
             continue;
         some.n = 0;
-        rc = search_referring(a->v, inc->source,
-                              param_slot_number(inc->source, PARAM_SLOT_OWN + (unsigned)i), r->type,
-                              r->id, &some);
+        rc = fhir_search_referring(
+            a->v, inc->source, fhir_param_slot_number(inc->source, PARAM_SLOT_OWN + (unsigned)i),
+            r->type, r->id, &some);
         for (size_t j = 0; rc == 0 && j < some.n; j++)
-            rc = matches_add(&a->included, some.v[j]);
+            rc = fhir_matches_add(&a->included, some.v[j]);
     }
-    matches_release(&some);
+    fhir_matches_release(&some);
     return rc;
 }
 
-static bool on_page(const struct answer *a, uint64_t seq)
+static bool on_page(const struct searchset *a, uint64_t seq)
 {
     for (size_t i = a->first; i < a->after; i++)
         if (a->all.v[i] == seq)
@@ -159,27 +162,27 @@ static bool on_page(const struct answer *a, uint64_t seq)
     return false;
 }
 
-static int collect_included(struct answer *a)
+static int collect_included(struct searchset *a)
 {
-    struct query *q = a->q;
+    struct fhir_query *q = a->q;
     int rc = 0;
     for (size_t i = a->first; rc == 0 && i < a->after; i++) {
-        struct record r;
-        if ((rc = search_fetch(a->v, a->all.v[i], &r)) < 0)
+        struct fhir_record r;
+        if ((rc = fhir_search_fetch(a->v, a->all.v[i], &r)) < 0)
             return rc;
         for (size_t j = 0; rc == 0 && j < q->n_includes; j++)
             rc = include_from(a, &q->includes[j], &r);
         for (size_t j = 0; rc == 0 && j < q->n_revincludes; j++)
             rc = include_to(a, &q->revincludes[j], &r);
         if (a->included.n > INCLUDED_MAX) {
-            matches_sort(&a->included);
+            fhir_matches_sort(&a->included);
             if (a->included.n > INCLUDED_MAX)
                 return err_set(GRASP_EINVAL,
                                "more than %d resources would be included: ask for a smaller _count",
                                INCLUDED_MAX);
         }
     }
-    matches_sort(&a->included);
+    fhir_matches_sort(&a->included);
     size_t n = 0;
     for (size_t i = 0; i < a->included.n; i++)
         if (!on_page(a, a->included.v[i]))
@@ -190,12 +193,12 @@ static int collect_included(struct answer *a)
 
 /* ---- the Bundle ---- */
 
-static void add_link(struct buf *out, const struct answer *a, const char *relation,
+static void add_link(struct buf *out, const struct searchset *a, const char *relation,
                      const char *page)
 {
     struct buf url = BUF_INIT;
     buf_addf(&url, "%s%s", a->q->store->base_url, a->q->type->name);
-    query_add_url(a->q, &url, page ? "_page" : NULL);
+    fhir_query_add_url(a->q, &url, page ? "_page" : NULL);
     if (page)
         buf_addf(&url, "%c_page=%s", strchr(url.ptr, '?') ? '&' : '?', page);
     buf_addf(out, "{\"relation\":\"%s\",\"url\":\"", relation);
@@ -208,16 +211,16 @@ static void add_link(struct buf *out, const struct answer *a, const char *relati
 
 /* The same search on the same data has the same id: a rollout that is run again reads the same
  * bytes. */
-static void add_head(struct buf *out, const struct answer *a)
+static void add_head(struct buf *out, const struct searchset *a)
 {
     char changed[REST_TIME];
     struct buf self = BUF_INIT;
-    query_add_url(a->q, &self, NULL);
-    XXH128_hash_t h = XXH3_128bits_withSeed(self.ptr, self.len, (uint64_t)rest_changed(a->v));
+    fhir_query_add_url(a->q, &self, NULL);
+    XXH128_hash_t h = XXH3_128bits_withSeed(self.ptr, self.len, (uint64_t)fhir_rest_changed(a->v));
     h.low64 ^= XXH3_64bits_withSeed(a->all.v, a->all.n * sizeof(*a->all.v),
-                                    (uint64_t)(a->q->type - resource_types));
+                                    (uint64_t)(a->q->type - fhir_resource_types));
     buf_release(&self);
-    rest_time(rest_changed(a->v), changed);
+    fhir_rest_time(fhir_rest_changed(a->v), changed);
     buf_addf(out,
              "{\"resourceType\":\"Bundle\",\"id\":\"%08x-%04x-4%03x-%04x-%012llx\",\"meta\":{"
              "\"lastUpdated\":\"%s\"},\"type\":\"searchset\"",
@@ -228,7 +231,7 @@ static void add_head(struct buf *out, const struct answer *a)
         buf_addf(out, ",\"total\":%zu", a->all.n);
 }
 
-static int add_bundle(struct answer *a, struct buf *out)
+static int add_bundle(struct searchset *a, struct buf *out)
 {
     int rc = 0;
     buf_grow(out, 1024 + ENTRY_GUESS * (a->after - a->first + a->included.n));
@@ -237,7 +240,7 @@ static int add_bundle(struct answer *a, struct buf *out)
     add_link(out, a, "self", NULL);
     if (a->has_next) {
         struct buf token = BUF_INIT;
-        rc = page_token_write(&token, a->v, a->q, a->all.v[a->after - 1], &a->token);
+        rc = fhir_page_token_write(&token, a->v, a->q, a->all.v[a->after - 1], &a->token);
         buf_addch(out, ',');
         add_link(out, a, "next", token.ptr);
         buf_release(&token);
@@ -255,12 +258,12 @@ static int add_bundle(struct answer *a, struct buf *out)
     return rc < 0 ? rc : buf_check(out);
 }
 
-static int answer_search(struct answer *a)
+static int answer_search(struct searchset *a)
 {
-    struct query *q = a->q;
-    int rc = search_run(a->v, q, &a->all);
+    struct fhir_query *q = a->q;
+    int rc = fhir_search_run(a->v, q, &a->all);
     if (rc == 0)
-        rc = page_start(a->v, q, &a->all, &a->token, &a->first);
+        rc = fhir_page_start(a->v, q, &a->all, &a->token, &a->first);
     if (rc < 0)
         return rc;
     a->after = a->first;
@@ -276,10 +279,10 @@ static int answer_search(struct answer *a)
 }
 
 /* "ap" depends on the time of day. */
-static bool depends_on_clock(const struct query *q)
+static bool depends_on_clock(const struct fhir_query *q)
 {
     for (size_t i = 0; i < q->n; i++) {
-        const struct clause *c = q->clauses[i].chain ? q->clauses[i].chain : &q->clauses[i];
+        const struct fhir_clause *c = q->clauses[i].chain ? q->clauses[i].chain : &q->clauses[i];
         for (size_t j = 0; j < c->n; j++)
             if (c->param->kind == PARAM_DATE && c->alts[j].prefix == PRE_AP)
                 return true;
@@ -287,26 +290,26 @@ static bool depends_on_clock(const struct query *q)
     return false;
 }
 
-int rest_search(struct exchange *x)
+int fhir_rest_search(struct fhir_exchange *x)
 {
-    struct query q;
-    struct view own = {0};
-    struct answer a = {.x = x, .q = &q, .v = x->view};
-    int rc = query_init(&q, x->store, x->type, x->query, x->query_len);
+    struct fhir_query q;
+    struct fhir_view own = {0};
+    struct searchset a = {.x = x, .q = &q, .v = x->view};
+    int rc = fhir_query_init(&q, x->store, x->type, x->query, x->query_len);
     if (rc < 0)
         goto out;
     x->compact = q.compact;
     x->keep = !depends_on_clock(&q);
     if (!a.v) {
-        if ((rc = view_open(&own, x->store, x->rq->overlay)) < 0)
+        if ((rc = fhir_view_open(&own, x->store, x->rq->overlay)) < 0)
             goto out;
         a.v = &own;
     }
     rc = answer_search(&a);
 out:
-    view_close(&own);
-    matches_release(&a.all);
-    matches_release(&a.included);
-    query_release(&q);
+    fhir_view_close(&own);
+    fhir_matches_release(&a.all);
+    fhir_matches_release(&a.included);
+    fhir_query_release(&q);
     return rc;
 }

@@ -37,7 +37,7 @@ struct fhir_server {
     int port;
 };
 
-struct call {
+struct http_exchange {
     char *target; /* path and query as they came */
     struct buf body;
     bool started, too_large;
@@ -47,7 +47,7 @@ static void *call_new(void *server, const char *uri, struct MHD_Connection *conn
 {
     (void)server;
     (void)connection;
-    struct call *c = calloc(1, sizeof(*c));
+    struct http_exchange *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
     buf_init(&c->body);
@@ -61,7 +61,7 @@ static void call_done(void *server, struct MHD_Connection *connection, void **co
     (void)server;
     (void)connection;
     (void)code;
-    struct call *c = *context;
+    struct http_exchange *c = *context;
     if (!c)
         return;
     buf_release(&c->body);
@@ -134,7 +134,7 @@ static const char *below_base(const struct fhir_server *s, const char *target)
 }
 
 static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *connection,
-                              const char *method, struct call *c)
+                              const char *method, struct http_exchange *c)
 {
     char text[256];
     const char *target = below_base(s, c->target);
@@ -171,7 +171,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
 {
     (void)url;
     (void)version;
-    struct call *c = *context;
+    struct http_exchange *c = *context;
     if (!c || !c->target)
         return MHD_NO;
     if (!c->started) {

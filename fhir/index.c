@@ -11,14 +11,14 @@
 #define STRING_VALUE_MAX 2000 /* bytes of a string that are kept for searching */
 #define WORDS_MAX        64   /* starts of words that are indexed */
 
-void index_key_start(struct index_key *k, uint16_t number)
+void fhir_index_key_start(struct fhir_index_key *k, uint16_t number)
 {
     k->bytes[0] = (uint8_t)(number >> 8);
     k->bytes[1] = (uint8_t)number;
     k->len = 2;
 }
 
-void index_key_add(struct index_key *k, const void *bytes, size_t len)
+void fhir_index_key_add(struct fhir_index_key *k, const void *bytes, size_t len)
 {
     if (len > INDEX_KEY_MAX - k->len)
         len = INDEX_KEY_MAX - k->len;
@@ -26,25 +26,25 @@ void index_key_add(struct index_key *k, const void *bytes, size_t len)
     k->len += len;
 }
 
-void put_double(uint8_t out[8], double d)
+void fhir_put_double(uint8_t out[8], double d)
 {
     uint64_t bits;
     if (d == 0)
         d = 0; /* no negative zero */
     memcpy(&bits, &d, 8);
-    put_be64(out, bits >> 63 ? ~bits : bits | UINT64_C(1) << 63);
+    fhir_put_be64(out, bits >> 63 ? ~bits : bits | UINT64_C(1) << 63);
 }
 
-double get_double(const uint8_t in[8])
+double fhir_get_double(const uint8_t in[8])
 {
-    uint64_t bits = get_be64(in);
+    uint64_t bits = fhir_get_be64(in);
     double d;
     bits = bits >> 63 ? bits & ~(UINT64_C(1) << 63) : ~bits;
     memcpy(&d, &bits, 8);
     return d;
 }
 
-bool values_next(struct value_iter *it)
+bool fhir_values_next(struct fhir_value_iter *it)
 {
     uint16_t head[2];
     if ((size_t)(it->end - it->p) < sizeof(head))
@@ -60,22 +60,22 @@ bool values_next(struct value_iter *it)
     return true;
 }
 
-bool values_next_of(struct value_iter *it, uint16_t number)
+bool fhir_values_next_of(struct fhir_value_iter *it, uint16_t number)
 {
-    while (values_next(it))
+    while (fhir_values_next(it))
         if (it->number == number)
             return true;
     return false;
 }
 
-void values_add(struct buf *values, uint16_t number, const void *bytes, size_t len)
+void fhir_values_add(struct buf *values, uint16_t number, const void *bytes, size_t len)
 {
     uint16_t head[2] = {number, (uint16_t)len};
     buf_add(values, head, sizeof(head));
     buf_add(values, bytes, len);
 }
 
-void index_add_part(struct buf *out, const char *s, size_t len)
+void fhir_index_add_part(struct buf *out, const char *s, size_t len)
 {
     if (len <= INDEX_PART_MAX) {
         buf_add(out, s, len);
@@ -88,7 +88,7 @@ void index_add_part(struct buf *out, const char *s, size_t len)
 
 /* ---- references in one form: "id 0 type 0" for ours, a whole URL for others' ---- */
 
-bool id_valid(const char *id, size_t len)
+bool fhir_id_valid(const char *id, size_t len)
 {
     if (len == 0 || len > 64)
         return false;
@@ -98,7 +98,7 @@ bool id_valid(const char *id, size_t len)
     return true;
 }
 
-bool reference_pack(struct buf *out, const char *s, size_t len, const char *base_url)
+bool fhir_reference_pack(struct buf *out, const char *s, size_t len, const char *base_url)
 {
     size_t base_len = strlen(base_url);
     if (len > base_len && memcmp(s, base_url, base_len) == 0) {
@@ -111,13 +111,13 @@ bool reference_pack(struct buf *out, const char *s, size_t len, const char *base
     if (history)
         len = (size_t)(history - s);
     const char *slash = memchr(s, '/', len);
-    if (slash && resource_type_find(s, (size_t)(slash - s)) &&
-        id_valid(slash + 1, len - (size_t)(slash + 1 - s))) {
-        index_add_part(out, slash + 1, len - (size_t)(slash + 1 - s));
+    if (slash && fhir_resource_type_find(s, (size_t)(slash - s)) &&
+        fhir_id_valid(slash + 1, len - (size_t)(slash + 1 - s))) {
+        fhir_index_add_part(out, slash + 1, len - (size_t)(slash + 1 - s));
         buf_addch(out, '\0');
         buf_add(out, s, (size_t)(slash - s));
     } else {
-        index_add_part(out, s, len);
+        fhir_index_add_part(out, s, len);
         buf_addch(out, '\0');
     }
     buf_addch(out, '\0');
@@ -129,7 +129,7 @@ bool reference_pack(struct buf *out, const char *s, size_t len, const char *base
 struct extract {
     struct buf *values;
     struct buf scratch;
-    const struct search_param *param;
+    const struct fhir_search_param *param;
     uint16_t number;
     const char *base_url;
     size_t n, refs;
@@ -139,16 +139,16 @@ static void emit(struct extract *x, uint16_t number, const void *bytes, size_t l
 {
     x->n++;
     if (x->n <= INDEX_VALUES_MAX)
-        values_add(x->values, number, bytes, len);
+        fhir_values_add(x->values, number, bytes, len);
 }
 
 static void emit_token(struct extract *x, const char *code, size_t code_len, const char *system)
 {
     /* NUL separates the parts: what follows one inside a code is not searchable. */
     buf_reset(&x->scratch);
-    index_add_part(&x->scratch, code, strnlen(code, code_len));
+    fhir_index_add_part(&x->scratch, code, strnlen(code, code_len));
     buf_addch(&x->scratch, '\0');
-    index_add_part(&x->scratch, system, strlen(system));
+    fhir_index_add_part(&x->scratch, system, strlen(system));
     buf_addch(&x->scratch, '\0');
     emit(x, x->number, x->scratch.ptr, x->scratch.len);
 }
@@ -240,7 +240,7 @@ static void add_reference(struct extract *x, const json_t *v)
     if (!s)
         return;
     buf_reset(&x->scratch);
-    if (!reference_pack(&x->scratch, s, strlen(s), x->base_url) ||
+    if (!fhir_reference_pack(&x->scratch, s, strlen(s), x->base_url) ||
         !reference_counts(&x->scratch, x->param->arg))
         return;
     if (++x->refs > INDEX_REFS_MAX)
@@ -251,8 +251,8 @@ static void add_reference(struct extract *x, const json_t *v)
 static void emit_interval(struct extract *x, int64_t lo, int64_t hi)
 {
     uint8_t bytes[16];
-    put_i64(bytes, lo);
-    put_i64(bytes + 8, hi);
+    fhir_put_i64(bytes, lo);
+    fhir_put_i64(bytes + 8, hi);
     emit(x, x->number, bytes, sizeof(bytes));
 }
 
@@ -261,13 +261,13 @@ static void add_date(struct extract *x, const json_t *v)
 {
     int64_t lo = INT64_MIN, hi = INT64_MAX, unused;
     if (json_is_string(v)) {
-        if (date_interval(json_string_value(v), json_string_length(v), &lo, &hi))
+        if (fhir_date_interval(json_string_value(v), json_string_length(v), &lo, &hi))
             emit_interval(x, lo, hi);
         return;
     }
     const char *start = string_of(v, "start", NULL), *end = string_of(v, "end", NULL);
-    bool has_start = start && date_interval(start, strlen(start), &lo, &unused);
-    bool has_end = end && date_interval(end, strlen(end), &unused, &hi);
+    bool has_start = start && fhir_date_interval(start, strlen(start), &lo, &unused);
+    bool has_end = end && fhir_date_interval(end, strlen(end), &unused, &hi);
     if (has_start || has_end)
         emit_interval(x, lo, hi);
 }
@@ -278,13 +278,13 @@ static void add_quantity(struct extract *x, const json_t *v)
     uint8_t number[8];
     if (!json_is_number(value))
         return;
-    put_double(number, json_number_value(value));
+    fhir_put_double(number, json_number_value(value));
     buf_reset(&x->scratch);
     buf_add(&x->scratch, number, sizeof(number));
     static const char *const keys[] = {"unit", "system", "code"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
         const char *s = string_of(v, keys[i], "");
-        index_add_part(&x->scratch, s, strlen(s));
+        fhir_index_add_part(&x->scratch, s, strlen(s));
         buf_addch(&x->scratch, '\0');
     }
     emit(x, x->number, x->scratch.ptr, x->scratch.len);
@@ -334,20 +334,20 @@ static void walk(struct extract *x, const json_t *v, const char *path)
         walk(x, next, path[n] == '.' ? path + n + 1 : "");
 }
 
-int index_values(struct buf *values, const struct resource_type *type, const json_t *resource,
-                 const char *base_url, int64_t updated_us)
+int fhir_index_values(struct buf *values, const struct fhir_resource_type *type,
+                      const json_t *resource, const char *base_url, int64_t updated_us)
 {
     struct extract x = {.values = values, .scratch = BUF_INIT, .base_url = base_url};
     for (size_t i = 0; i < type->n; i++) {
         x.param = &type->params[i];
-        x.number = param_slot_number(type, PARAM_SLOT_OWN + (unsigned)i);
+        x.number = fhir_param_slot_number(type, PARAM_SLOT_OWN + (unsigned)i);
         x.refs = 0;
         for (const char *path = x.param->path; path; path = strchr(path, '|')) {
             path += *path == '|';
             walk(&x, resource, path);
         }
     }
-    x.number = param_slot_number(type, PARAM_SLOT_LAST_UPDATED);
+    x.number = fhir_param_slot_number(type, PARAM_SLOT_LAST_UPDATED);
     emit_interval(&x, updated_us, updated_us + 1);
     int rc = buf_check(values);
     if (rc == 0)
@@ -364,89 +364,92 @@ int index_values(struct buf *values, const struct resource_type *type, const jso
 
 /* From each start of a word; of a long text also from every INDEX_STRING_MAX / 2 bytes, so that
  * :contains finds what lies behind the cut. */
-static int string_keys(const struct value_iter *it, struct buf *norm, index_key_fn fn, void *arg)
+static int string_keys(const struct fhir_value_iter *it, struct buf *norm, index_key_fn fn,
+                       void *arg)
 {
-    struct index_key key;
+    struct fhir_index_key key;
     int rc = 0, words = 0;
     buf_reset(norm);
-    string_normalize(norm, (const char *)it->bytes, it->len);
-    for (size_t at = string_next_word(norm->ptr, norm->len, SIZE_MAX);
+    fhir_string_normalize(norm, (const char *)it->bytes, it->len);
+    for (size_t at = fhir_string_next_word(norm->ptr, norm->len, SIZE_MAX);
          rc == 0 && at < norm->len && words < WORDS_MAX;
-         at = string_next_word(norm->ptr, norm->len, at), words++) {
+         at = fhir_string_next_word(norm->ptr, norm->len, at), words++) {
         size_t n = norm->len - at;
-        index_key_start(&key, it->number);
-        index_key_add(&key, norm->ptr + at, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
+        fhir_index_key_start(&key, it->number);
+        fhir_index_key_add(&key, norm->ptr + at, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
         rc = fn(&key, arg);
     }
     for (size_t at = INDEX_STRING_MAX / 2; rc == 0 && at + INDEX_STRING_MAX / 2 < norm->len;
          at += INDEX_STRING_MAX / 2) {
         size_t n = norm->len - at;
-        index_key_start(&key, it->number);
-        index_key_add(&key, norm->ptr + at, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
+        fhir_index_key_start(&key, it->number);
+        fhir_index_key_add(&key, norm->ptr + at, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
         rc = fn(&key, arg);
     }
     return rc;
 }
 
-static int date_keys(const struct value_iter *it, index_key_fn fn, void *arg)
+static int date_keys(const struct fhir_value_iter *it, index_key_fn fn, void *arg)
 {
-    struct index_key key;
-    index_key_start(&key, it->number);
-    index_key_add(&key, "L", 1);
-    index_key_add(&key, it->bytes, 16);
+    struct fhir_index_key key;
+    fhir_index_key_start(&key, it->number);
+    fhir_index_key_add(&key, "L", 1);
+    fhir_index_key_add(&key, it->bytes, 16);
     int rc = fn(&key, arg);
     if (rc)
         return rc;
-    index_key_start(&key, it->number);
-    index_key_add(&key, "H", 1);
-    index_key_add(&key, it->bytes + 8, 8);
-    index_key_add(&key, it->bytes, 8);
+    fhir_index_key_start(&key, it->number);
+    fhir_index_key_add(&key, "H", 1);
+    fhir_index_key_add(&key, it->bytes + 8, 8);
+    fhir_index_key_add(&key, it->bytes, 8);
     return fn(&key, arg);
 }
 
 /* Every subject with every code. */
-static int subject_code_keys(const struct resource_type *type, const uint8_t *values, size_t len,
-                             index_key_fn fn, void *arg)
+static int subject_code_keys(const struct fhir_resource_type *type, const uint8_t *values,
+                             size_t len, index_key_fn fn, void *arg)
 {
     uint16_t subject, code;
-    struct index_key key;
+    struct fhir_index_key key;
     int rc = 0;
-    if (!param_find(type, "code", 4, &code) ||
-        (!param_find(type, "subject", 7, &subject) && !param_find(type, "patient", 7, &subject)))
+    if (!fhir_param_find(type, "code", 4, &code) ||
+        (!fhir_param_find(type, "subject", 7, &subject) &&
+         !fhir_param_find(type, "patient", 7, &subject)))
         return 0;
-    struct value_iter s = {.p = values, .end = values + len};
-    while (rc == 0 && values_next_of(&s, subject)) {
-        struct value_iter c = {.p = values, .end = values + len};
-        while (rc == 0 && values_next_of(&c, code)) {
-            index_key_start(&key, param_slot_number(type, PARAM_SLOT_SUBJECT_CODE));
-            index_key_add(&key, s.bytes, s.len);
-            index_key_add(&key, c.bytes, c.len);
+    struct fhir_value_iter s = {.p = values, .end = values + len};
+    while (rc == 0 && fhir_values_next_of(&s, subject)) {
+        struct fhir_value_iter c = {.p = values, .end = values + len};
+        while (rc == 0 && fhir_values_next_of(&c, code)) {
+            fhir_index_key_start(&key, fhir_param_slot_number(type, PARAM_SLOT_SUBJECT_CODE));
+            fhir_index_key_add(&key, s.bytes, s.len);
+            fhir_index_key_add(&key, c.bytes, c.len);
             rc = fn(&key, arg);
         }
     }
     return rc;
 }
 
-int index_keys(const struct resource_type *type, const uint8_t *values, size_t len, index_key_fn fn,
-               void *arg)
+int fhir_index_keys(const struct fhir_resource_type *type, const uint8_t *values, size_t len,
+                    index_key_fn fn, void *arg)
 {
-    struct value_iter it = {.p = values, .end = values + len};
+    struct fhir_value_iter it = {.p = values, .end = values + len};
     struct buf norm = BUF_INIT;
-    struct index_key key;
-    index_key_start(&key, param_slot_number(type, PARAM_SLOT_TYPE));
+    struct fhir_index_key key;
+    fhir_index_key_start(&key, fhir_param_slot_number(type, PARAM_SLOT_TYPE));
     int rc = fn(&key, arg);
-    while (rc == 0 && values_next(&it)) {
+    while (rc == 0 && fhir_values_next(&it)) {
         unsigned slot = it.number & 31;
-        enum param_kind kind = it.number & PARAM_TEXT_BIT ? PARAM_STRING
-                               : slot < PARAM_SLOT_OWN    ? PARAM_DATE
-                                                       : type->params[slot - PARAM_SLOT_OWN].kind;
+        enum fhir_param_kind kind = it.number & PARAM_TEXT_BIT ? PARAM_STRING
+                                    : slot < PARAM_SLOT_OWN
+                                        ? PARAM_DATE
+                                        : type->params[slot - PARAM_SLOT_OWN].kind;
         if (kind == PARAM_STRING) {
             rc = string_keys(&it, &norm, fn, arg);
         } else if (kind == PARAM_DATE) {
             rc = date_keys(&it, fn, arg);
         } else {
-            index_key_start(&key, it.number);
-            index_key_add(&key, it.bytes, kind == PARAM_QUANTITY ? 8 : it.len);
+            fhir_index_key_start(&key, it.number);
+            fhir_index_key_add(&key, it.bytes, kind == PARAM_QUANTITY ? 8 : it.len);
             rc = fn(&key, arg);
         }
     }

@@ -36,7 +36,7 @@ int fhir_loader_init(struct fhir_loader *l, struct fhir_store *store, const char
     l->report = report;
     l->before = report->loaded;
     buf_init(&l->text);
-    urn_map_init(&l->urns);
+    fhir_urn_map_init(&l->urns);
     return fhir_batch_begin(store, &l->batch);
 }
 
@@ -121,12 +121,12 @@ static int put_urn_entry(struct fhir_loader *l, const struct fhir_item *it)
             rc = err_set(GRASP_ENOMEM, "out of memory");
             goto out;
         }
-        if ((rc = urn_map_put(&l->urns, urn, strlen(urn), target)) < 0)
+        if ((rc = fhir_urn_map_put(&l->urns, urn, strlen(urn), target)) < 0)
             goto out;
     }
     size_t replaced, unknown;
     buf_reset(&l->text);
-    urn_resolve(&l->urns, text, len, &l->text, &replaced, &unknown);
+    fhir_urn_resolve(&l->urns, text, len, &l->text, &replaced, &unknown);
     if ((rc = buf_check(&l->text)) < 0)
         goto out;
     if (unknown)
@@ -175,7 +175,7 @@ static int put_waiting(struct fhir_loader *l)
             rc = err_set(GRASP_EIO, "cannot read a temporary file back");
             break;
         }
-        urn_resolve(&l->urns, text.ptr, head.len, &l->text, &replaced, &unknown);
+        fhir_urn_resolve(&l->urns, text.ptr, head.len, &l->text, &replaced, &unknown);
         l->unresolved += unknown;
         if ((rc = buf_check(&l->text)) == 0)
             rc = put(l, head.line, l->text.ptr, l->text.len, NULL);
@@ -202,7 +202,7 @@ int fhir_loader_end(struct fhir_loader *l, int rc)
                  l->name, l->unresolved);
     if (l->later)
         fclose(l->later);
-    urn_map_release(&l->urns);
+    fhir_urn_map_release(&l->urns);
     buf_release(&l->text);
     return rc;
 }

@@ -29,7 +29,7 @@ struct fhir_loader {
     struct fhir_store *store;        /* borrowed */
     const char *name;                /* of the file or page, for messages; borrowed */
     struct fhir_batch *batch;
-    struct urn_map urns;
+    struct fhir_urn_map urns;
     FILE *later; /* struct fhir_later and text: entries whose references are not known yet */
     struct buf text;
     uint64_t before; /* what the report had counted when it began */

@@ -10,9 +10,9 @@
 /* ---- reading ---- */
 
 /* Resolves "\," "\|" "\$" "\\" in a copy. */
-static char *unescape(struct arena *arena, const char *s, size_t len)
+static char *unescape(struct fhir_arena *arena, const char *s, size_t len)
 {
-    char *out = arena_alloc(arena, len + 1), *p = out;
+    char *out = fhir_arena_alloc(arena, len + 1), *p = out;
     if (!out)
         return NULL;
     for (size_t i = 0; i < len; i++) {
@@ -35,19 +35,19 @@ static const char *find_bar(const char *s)
 }
 
 /* A code or system as it stands in index keys. */
-static const char *part(struct query *q, const char *s, size_t len)
+static const char *part(struct fhir_query *q, const char *s, size_t len)
 {
     char *plain = unescape(&q->arena, s, len);
     if (!plain || strlen(plain) <= INDEX_PART_MAX)
         return plain;
     struct buf b = BUF_INIT;
-    index_add_part(&b, plain, strlen(plain));
-    char *out = buf_check(&b) == 0 ? arena_ndup(&q->arena, b.ptr, b.len) : NULL;
+    fhir_index_add_part(&b, plain, strlen(plain));
+    char *out = buf_check(&b) == 0 ? fhir_arena_ndup(&q->arena, b.ptr, b.len) : NULL;
     buf_release(&b);
     return out;
 }
 
-static int parse_token(struct query *q, struct alt *a, const char *raw)
+static int parse_token(struct fhir_query *q, struct fhir_alt *a, const char *raw)
 {
     const char *bar = find_bar(raw), *code = bar ? bar + 1 : raw;
     a->system = NULL;
@@ -60,38 +60,38 @@ static int parse_token(struct query *q, struct alt *a, const char *raw)
     return 0;
 }
 
-static int parse_string(struct query *q, struct alt *a, const char *raw)
+static int parse_string(struct fhir_query *q, struct fhir_alt *a, const char *raw)
 {
     struct buf norm = BUF_INIT;
     a->raw = unescape(&q->arena, raw, strlen(raw));
     if (!a->raw)
         return GRASP_ENOMEM;
-    string_normalize(&norm, a->raw, strlen(a->raw));
+    fhir_string_normalize(&norm, a->raw, strlen(a->raw));
     a->norm_len = norm.len;
-    a->norm = buf_check(&norm) == 0 ? arena_ndup(&q->arena, norm.ptr, norm.len) : NULL;
+    a->norm = buf_check(&norm) == 0 ? fhir_arena_ndup(&q->arena, norm.ptr, norm.len) : NULL;
     buf_release(&norm);
     return a->norm ? 0 : GRASP_ENOMEM;
 }
 
-static int parse_reference(struct query *q, struct alt *a, const char *raw)
+static int parse_reference(struct fhir_query *q, struct fhir_alt *a, const char *raw)
 {
     struct buf packed = BUF_INIT;
     const char *plain = unescape(&q->arena, raw, strlen(raw)), *type;
     int rc = 0;
     if (!plain)
         return GRASP_ENOMEM;
-    if (!reference_pack(&packed, plain, strlen(plain), q->store->base_url)) {
+    if (!fhir_reference_pack(&packed, plain, strlen(plain), q->store->base_url)) {
         a->code = ""; /* "#contained" and the like: matches nothing */
         goto out;
     }
     if ((rc = buf_check(&packed)) < 0)
         goto out;
     type = packed.ptr + strlen(packed.ptr) + 1;
-    a->code = arena_ndup(&q->arena, packed.ptr, strlen(packed.ptr));
+    a->code = fhir_arena_ndup(&q->arena, packed.ptr, strlen(packed.ptr));
     if (*type) {
         if (a->system && strcmp(a->system, type) != 0) /* subject:Patient=Group/1 */
             a->code = "";
-        a->system = arena_ndup(&q->arena, type, strlen(type));
+        a->system = fhir_arena_ndup(&q->arena, type, strlen(type));
     }
     rc = a->code ? 0 : GRASP_ENOMEM;
 out:
@@ -99,7 +99,7 @@ out:
     return rc;
 }
 
-static size_t parse_prefix(const char *s, enum prefix *out)
+static size_t parse_prefix(const char *s, enum fhir_prefix *out)
 {
     static const char *const names[] = {
         [PRE_EQ] = "eq", [PRE_NE] = "ne", [PRE_GT] = "gt", [PRE_LT] = "lt", [PRE_GE] = "ge",
@@ -107,16 +107,16 @@ static size_t parse_prefix(const char *s, enum prefix *out)
     *out = PRE_EQ;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (s[0] == names[i][0] && s[1] == names[i][1]) {
-            *out = (enum prefix)i;
+            *out = (enum fhir_prefix)i;
             return 2;
         }
     return 0;
 }
 
-static int parse_date(struct clause *c, struct alt *a, const char *raw)
+static int parse_date(struct fhir_clause *c, struct fhir_alt *a, const char *raw)
 {
     const char *s = raw + parse_prefix(raw, &a->prefix);
-    if (!date_interval(s, strlen(s), &a->lo, &a->hi))
+    if (!fhir_date_interval(s, strlen(s), &a->lo, &a->hi))
         return err_set(GRASP_EINVAL,
                        "'%.80s' is no date for '%s': write [prefix]YYYY-MM-DD[Thh:mm:ss[+hh:mm]], "
                        "prefix one of eq ne gt lt ge le sa eb ap",
@@ -147,10 +147,11 @@ static double precision(const char *s)
     return 0.5 * pow(10, (double)exponent - decimals);
 }
 
-static int parse_quantity(struct query *q, struct clause *c, struct alt *a, const char *raw)
+static int parse_quantity(struct fhir_query *q, struct fhir_clause *c, struct fhir_alt *a,
+                          const char *raw)
 {
     const char *s = raw + parse_prefix(raw, &a->prefix), *bar = find_bar(s);
-    const char *number = arena_ndup(&q->arena, s, bar ? (size_t)(bar - s) : strlen(s));
+    const char *number = fhir_arena_ndup(&q->arena, s, bar ? (size_t)(bar - s) : strlen(s));
     a->system = NULL;
     if (!number)
         return GRASP_ENOMEM;
@@ -173,7 +174,7 @@ static int parse_quantity(struct query *q, struct clause *c, struct alt *a, cons
     return 0;
 }
 
-int alt_parse(struct query *q, struct clause *c, struct alt *a, const char *raw)
+int fhir_alt_parse(struct fhir_query *q, struct fhir_clause *c, struct fhir_alt *a, const char *raw)
 {
     if (c->mod == MOD_TEXT)
         return parse_string(q, a, raw);
@@ -197,7 +198,7 @@ int alt_parse(struct query *q, struct clause *c, struct alt *a, const char *raw)
 
 /* ---- matching ---- */
 
-static bool token_matches(const struct alt *a, const char *code)
+static bool token_matches(const struct fhir_alt *a, const char *code)
 {
     const char *system = code + strlen(code) + 1;
     if (a->code && strcmp(a->code, code) != 0)
@@ -205,27 +206,28 @@ static bool token_matches(const struct alt *a, const char *code)
     return !a->system || strcmp(a->system, system) == 0;
 }
 
-static bool reference_matches(const struct alt *a, const char *id)
+static bool reference_matches(const struct fhir_alt *a, const char *id)
 {
     const char *type = id + strlen(id) + 1;
     return strcmp(a->code, id) == 0 && (!a->system || strcmp(a->system, type) == 0);
 }
 
-static bool starts_a_word(const struct buf *norm, const struct alt *a)
+static bool starts_a_word(const struct buf *norm, const struct fhir_alt *a)
 {
-    for (size_t at = string_next_word(norm->ptr, norm->len, SIZE_MAX); at < norm->len;
-         at = string_next_word(norm->ptr, norm->len, at))
+    for (size_t at = fhir_string_next_word(norm->ptr, norm->len, SIZE_MAX); at < norm->len;
+         at = fhir_string_next_word(norm->ptr, norm->len, at))
         if (norm->len - at >= a->norm_len && memcmp(norm->ptr + at, a->norm, a->norm_len) == 0)
             return true;
     return false;
 }
 
-static bool string_matches(const struct clause *c, const struct alt *a, const struct value_iter *it)
+static bool string_matches(const struct fhir_clause *c, const struct fhir_alt *a,
+                           const struct fhir_value_iter *it)
 {
     if (c->mod == MOD_EXACT)
         return strlen(a->raw) == it->len && memcmp(a->raw, it->bytes, it->len) == 0;
     struct buf norm = BUF_INIT;
-    string_normalize(&norm, (const char *)it->bytes, it->len);
+    fhir_string_normalize(&norm, (const char *)it->bytes, it->len);
     bool hit = c->mod == MOD_CONTAINS ? memmem(norm.ptr, norm.len, a->norm, a->norm_len) != NULL
                                       : starts_a_word(&norm, a);
     buf_release(&norm);
@@ -233,7 +235,7 @@ static bool string_matches(const struct clause *c, const struct alt *a, const st
 }
 
 /* R4, search, prefixes, on the intervals [lo, hi) of the resource and [a->lo, a->hi). */
-static bool date_matches(const struct alt *a, int64_t lo, int64_t hi)
+static bool date_matches(const struct fhir_alt *a, int64_t lo, int64_t hi)
 {
     bool within = lo >= a->lo && hi <= a->hi;
     switch (a->prefix) {
@@ -259,9 +261,9 @@ static bool date_matches(const struct alt *a, int64_t lo, int64_t hi)
     return false;
 }
 
-static bool quantity_matches(const struct alt *a, const uint8_t *bytes)
+static bool quantity_matches(const struct fhir_alt *a, const uint8_t *bytes)
 {
-    double x = get_double(bytes);
+    double x = fhir_get_double(bytes);
     const char *unit = (const char *)bytes + 8, *system = unit + strlen(unit) + 1;
     const char *code = system + strlen(system) + 1;
     if ((a->system && strcmp(a->system, system) != 0) ||
@@ -288,7 +290,8 @@ static bool quantity_matches(const struct alt *a, const uint8_t *bytes)
     return false;
 }
 
-static bool value_matches(const struct clause *c, const struct alt *a, const struct value_iter *it)
+static bool value_matches(const struct fhir_clause *c, const struct fhir_alt *a,
+                          const struct fhir_value_iter *it)
 {
     if (c->mod == MOD_TEXT)
         return string_matches(c, a, it);
@@ -300,7 +303,7 @@ static bool value_matches(const struct clause *c, const struct alt *a, const str
     case PARAM_REFERENCE:
         return reference_matches(a, (const char *)it->bytes);
     case PARAM_DATE:
-        return date_matches(a, get_i64(it->bytes), get_i64(it->bytes + 8));
+        return date_matches(a, fhir_get_i64(it->bytes), fhir_get_i64(it->bytes + 8));
     case PARAM_QUANTITY:
         return quantity_matches(a, it->bytes);
     case PARAM_ID:
@@ -309,18 +312,18 @@ static bool value_matches(const struct clause *c, const struct alt *a, const str
     return false;
 }
 
-static bool any_value_matches(const struct clause *c, const struct record *r)
+static bool any_value_matches(const struct fhir_clause *c, const struct fhir_record *r)
 {
     uint16_t number = c->mod == MOD_TEXT ? c->number | PARAM_TEXT_BIT : c->number;
-    struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
-    while (values_next_of(&it, number))
+    struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
+    while (fhir_values_next_of(&it, number))
         for (size_t i = 0; i < c->n; i++)
             if (value_matches(c, &c->alts[i], &it))
                 return true;
     return false;
 }
 
-bool clause_matches(const struct clause *c, const struct record *r)
+bool fhir_clause_matches(const struct fhir_clause *c, const struct fhir_record *r)
 {
     if (c->param->kind == PARAM_ID) {
         for (size_t i = 0; i < c->n; i++)
@@ -329,8 +332,8 @@ bool clause_matches(const struct clause *c, const struct record *r)
         return false;
     }
     if (c->mod == MOD_MISSING) {
-        struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
-        return values_next_of(&it, c->number) != c->missing;
+        struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
+        return fhir_values_next_of(&it, c->number) != c->missing;
     }
     return any_value_matches(c, r) != (c->mod == MOD_NOT);
 }

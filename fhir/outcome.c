@@ -23,7 +23,7 @@ static const char *issue_type(int status)
     return "exception";
 }
 
-void outcome_add(struct buf *out, int status, const char *diagnostics)
+void fhir_outcome_add(struct buf *out, int status, const char *diagnostics)
 {
     buf_addf(
         out,
@@ -43,7 +43,7 @@ void outcome_add(struct buf *out, int status, const char *diagnostics)
     buf_adds(out, "\"}]}");
 }
 
-int outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
+int fhir_outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
 {
     struct buf text = BUF_INIT;
     va_list ap;
@@ -52,12 +52,12 @@ int outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
     va_end(ap);
     rs->status = status;
     buf_reset(&rs->body);
-    outcome_add(&rs->body, status, text.ptr);
+    fhir_outcome_add(&rs->body, status, text.ptr);
     buf_release(&text);
     return 0;
 }
 
-int outcome_of_error(struct fhir_response *rs, int rc)
+int fhir_outcome_of_error(struct fhir_response *rs, int rc)
 {
     int status = rc == GRASP_EINVAL || rc == GRASP_EPARSE ? 400
                  : rc == GRASP_ELIMIT                     ? 413
@@ -65,6 +65,6 @@ int outcome_of_error(struct fhir_response *rs, int rc)
                  : rc == GRASP_ECONFLICT                  ? 412
                  : rc == GRASP_EREFUSED                   ? 405
                                                           : 500;
-    outcome_reply(rs, status, "%s", err_msg());
+    fhir_outcome_reply(rs, status, "%s", err_msg());
     return status == 500 ? rc : 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-static const struct search_param patient_params[] = {
+static const struct fhir_search_param patient_params[] = {
     {"identifier", PARAM_TOKEN, "identifier", NULL},
     {"name", PARAM_STRING, "name.family|name.given|name.text|name.prefix|name.suffix", NULL},
     {"family", PARAM_STRING, "name.family", NULL},
@@ -24,7 +24,7 @@ static const struct search_param patient_params[] = {
     {"active", PARAM_TOKEN, "active", NULL},
 };
 
-static const struct search_param observation_params[] = {
+static const struct fhir_search_param observation_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "code", NULL},
@@ -36,7 +36,7 @@ static const struct search_param observation_params[] = {
     {"encounter", PARAM_REFERENCE, "encounter", "Encounter"},
 };
 
-static const struct search_param condition_params[] = {
+static const struct fhir_search_param condition_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "code", NULL},
@@ -46,7 +46,7 @@ static const struct search_param condition_params[] = {
     {"recorded-date", PARAM_DATE, "recordedDate", NULL},
 };
 
-static const struct search_param medicationrequest_params[] = {
+static const struct fhir_search_param medicationrequest_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "medicationCodeableConcept", NULL},
@@ -57,7 +57,7 @@ static const struct search_param medicationrequest_params[] = {
     {"category", PARAM_TOKEN, "category", NULL},
 };
 
-static const struct search_param procedure_params[] = {
+static const struct fhir_search_param procedure_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "code", NULL},
@@ -65,7 +65,7 @@ static const struct search_param procedure_params[] = {
     {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/event-status"},
 };
 
-static const struct search_param servicerequest_params[] = {
+static const struct fhir_search_param servicerequest_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "code", NULL},
@@ -77,7 +77,7 @@ static const struct search_param servicerequest_params[] = {
     {"priority", PARAM_TOKEN, "priority", "http://hl7.org/fhir/request-priority"},
 };
 
-static const struct search_param encounter_params[] = {
+static const struct fhir_search_param encounter_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"class", PARAM_TOKEN, "class", NULL},
@@ -85,7 +85,7 @@ static const struct search_param encounter_params[] = {
     {"date", PARAM_DATE, "period", NULL},
 };
 
-static const struct search_param allergyintolerance_params[] = {
+static const struct fhir_search_param allergyintolerance_params[] = {
     {"patient", PARAM_REFERENCE, "patient", "Patient"},
     {"code", PARAM_TOKEN, "code|reaction.substance", NULL},
     {"clinical-status", PARAM_TOKEN, "clinicalStatus", NULL},
@@ -93,14 +93,14 @@ static const struct search_param allergyintolerance_params[] = {
     {"date", PARAM_DATE, "recordedDate", NULL},
 };
 
-static const struct search_param immunization_params[] = {
+static const struct fhir_search_param immunization_params[] = {
     {"patient", PARAM_REFERENCE, "patient", "Patient"},
     {"vaccine-code", PARAM_TOKEN, "vaccineCode", NULL},
     {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/event-status"},
     {"date", PARAM_DATE, "occurrenceDateTime", NULL},
 };
 
-static const struct search_param diagnosticreport_params[] = {
+static const struct fhir_search_param diagnosticreport_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "code", NULL},
@@ -108,7 +108,7 @@ static const struct search_param diagnosticreport_params[] = {
     {"date", PARAM_DATE, "effectiveDateTime|effectivePeriod", NULL},
 };
 
-static const struct search_param medicationadministration_params[] = {
+static const struct fhir_search_param medicationadministration_params[] = {
     {"patient", PARAM_REFERENCE, "subject", "Patient"},
     {"subject", PARAM_REFERENCE, "subject", NULL},
     {"code", PARAM_TOKEN, "medicationCodeableConcept", NULL},
@@ -117,11 +117,11 @@ static const struct search_param medicationadministration_params[] = {
     {"date", PARAM_DATE, "effectiveDateTime|effectivePeriod", NULL},
 };
 
-const struct search_param common_params[] = {
+const struct fhir_search_param fhir_common_params[] = {
     {"_id", PARAM_ID, "id", NULL},
     {"_lastUpdated", PARAM_DATE, "meta.lastUpdated", NULL},
 };
-const size_t common_param_count = sizeof(common_params) / sizeof(*common_params);
+const size_t fhir_common_param_count = sizeof(fhir_common_params) / sizeof(*fhir_common_params);
 
 #define PLAIN(name)                                                                                \
     {                                                                                              \
@@ -133,7 +133,7 @@ const size_t common_param_count = sizeof(common_params) / sizeof(*common_params)
     }
 
 /* The resource types of R4 (4.0.1), sorted. */
-const struct resource_type resource_types[] = {
+const struct fhir_resource_type fhir_resource_types[] = {
     PLAIN("Account"),
     PLAIN("ActivityDefinition"),
     PLAIN("AdverseEvent"),
@@ -281,18 +281,18 @@ const struct resource_type resource_types[] = {
     PLAIN("VerificationResult"),
     PLAIN("VisionPrescription"),
 };
-const size_t resource_type_count = sizeof(resource_types) / sizeof(*resource_types);
+const size_t fhir_resource_type_count = sizeof(fhir_resource_types) / sizeof(*fhir_resource_types);
 
-const struct resource_type *resource_type_find(const char *name, size_t len)
+const struct fhir_resource_type *fhir_resource_type_find(const char *name, size_t len)
 {
-    size_t lo = 0, hi = resource_type_count;
+    size_t lo = 0, hi = fhir_resource_type_count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = strncmp(name, resource_types[mid].name, len);
-        if (c == 0 && resource_types[mid].name[len] != '\0')
+        int c = strncmp(name, fhir_resource_types[mid].name, len);
+        if (c == 0 && fhir_resource_types[mid].name[len] != '\0')
             c = -1;
         if (c == 0)
-            return &resource_types[mid];
+            return &fhir_resource_types[mid];
         if (c < 0)
             hi = mid;
         else
@@ -301,35 +301,36 @@ const struct resource_type *resource_type_find(const char *name, size_t len)
     return NULL;
 }
 
-uint16_t param_slot_number(const struct resource_type *type, unsigned slot)
+uint16_t fhir_param_slot_number(const struct fhir_resource_type *type, unsigned slot)
 {
-    return (uint16_t)((size_t)(type - resource_types) << 5 | slot);
+    return (uint16_t)((size_t)(type - fhir_resource_types) << 5 | slot);
 }
 
-const struct search_param *param_find(const struct resource_type *type, const char *name,
-                                      size_t len, uint16_t *number)
+const struct fhir_search_param *fhir_param_find(const struct fhir_resource_type *type,
+                                                const char *name, size_t len, uint16_t *number)
 {
     for (size_t i = 0; i < type->n; i++)
         if (strncmp(type->params[i].name, name, len) == 0 && !type->params[i].name[len]) {
-            *number = param_slot_number(type, PARAM_SLOT_OWN + (unsigned)i);
+            *number = fhir_param_slot_number(type, PARAM_SLOT_OWN + (unsigned)i);
             return &type->params[i];
         }
-    for (size_t i = 0; i < common_param_count; i++)
-        if (strncmp(common_params[i].name, name, len) == 0 && !common_params[i].name[len]) {
-            *number = param_slot_number(type, PARAM_SLOT_LAST_UPDATED);
-            return &common_params[i];
+    for (size_t i = 0; i < fhir_common_param_count; i++)
+        if (strncmp(fhir_common_params[i].name, name, len) == 0 &&
+            !fhir_common_params[i].name[len]) {
+            *number = fhir_param_slot_number(type, PARAM_SLOT_LAST_UPDATED);
+            return &fhir_common_params[i];
         }
     return NULL;
 }
 
-uint64_t params_fingerprint(void)
+uint64_t fhir_params_fingerprint(void)
 {
     uint64_t h = 0;
-    for (size_t i = 0; i < resource_type_count; i++) {
-        const struct resource_type *t = &resource_types[i];
+    for (size_t i = 0; i < fhir_resource_type_count; i++) {
+        const struct fhir_resource_type *t = &fhir_resource_types[i];
         h = XXH3_64bits_withSeed(t->name, strlen(t->name) + 1, h);
         for (size_t j = 0; j < t->n; j++) {
-            const struct search_param *p = &t->params[j];
+            const struct fhir_search_param *p = &t->params[j];
             h = XXH3_64bits_withSeed(p->name, strlen(p->name) + 1, h + (uint64_t)p->kind);
             h = XXH3_64bits_withSeed(p->path, strlen(p->path) + 1, h);
             if (p->arg)
@@ -339,7 +340,7 @@ uint64_t params_fingerprint(void)
     return h;
 }
 
-const char *param_kind_name(enum param_kind kind)
+const char *fhir_param_kind_name(enum fhir_param_kind kind)
 {
     static const char *const names[] = {
         [PARAM_TOKEN] = "token", [PARAM_STRING] = "string",     [PARAM_REFERENCE] = "reference",

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum param_kind {
+enum fhir_param_kind {
     PARAM_TOKEN,
     PARAM_STRING,
     PARAM_REFERENCE,
@@ -18,41 +18,41 @@ enum param_kind {
     PARAM_ID, /* _id: answered by the table of ids */
 };
 
-struct search_param {
+struct fhir_search_param {
     const char *name;
-    enum param_kind kind;
+    enum fhir_param_kind kind;
     const char *path; /* steps joined by '.', alternatives by '|'; arrays are walked through */
     /* token: the system of a plain code, or "=phone" to take only contact points of that system;
      * reference: the types that count, joined by '|', NULL: any */
     const char *arg;
 };
 
-struct resource_type {
+struct fhir_resource_type {
     const char *name;
-    const struct search_param *params; /* own parameters, without the common ones */
+    const struct fhir_search_param *params; /* own parameters, without the common ones */
     size_t n;
 };
 
-extern const struct resource_type resource_types[]; /* all of R4, sorted by name */
-extern const size_t resource_type_count;
+extern const struct fhir_resource_type fhir_resource_types[]; /* all of R4, sorted by name */
+extern const size_t fhir_resource_type_count;
 /* Parameters of every type: _id and _lastUpdated. */
-extern const struct search_param common_params[];
-extern const size_t common_param_count;
+extern const struct fhir_search_param fhir_common_params[];
+extern const size_t fhir_common_param_count;
 
 /* NULL when R4 has no such resource type. */
-const struct resource_type *resource_type_find(const char *name, size_t len);
+const struct fhir_resource_type *fhir_resource_type_find(const char *name, size_t len);
 
 /* Numbers that begin an index key: type and parameter in 15 bits. Slots below PARAM_SLOT_OWN are
  * the store's. The top bit marks the display texts of a token (modifier :text). */
 enum { PARAM_SLOT_TYPE, PARAM_SLOT_LAST_UPDATED, PARAM_SLOT_SUBJECT_CODE, PARAM_SLOT_OWN };
 #define PARAM_TEXT_BIT 0x8000u
-uint16_t param_slot_number(const struct resource_type *type, unsigned slot);
+uint16_t fhir_param_slot_number(const struct fhir_resource_type *type, unsigned slot);
 /* The parameter of that name and its number; NULL when the type has none. */
-const struct search_param *param_find(const struct resource_type *type, const char *name,
-                                      size_t len, uint16_t *number);
+const struct fhir_search_param *fhir_param_find(const struct fhir_resource_type *type,
+                                                const char *name, size_t len, uint16_t *number);
 /* Changes whenever the tables do: a store that was indexed by other tables is refused. */
-uint64_t params_fingerprint(void);
+uint64_t fhir_params_fingerprint(void);
 
-const char *param_kind_name(enum param_kind kind); /* "token", ... as FHIR calls it */
+const char *fhir_param_kind_name(enum fhir_param_kind kind); /* "token", ... as FHIR calls it */
 
 #endif

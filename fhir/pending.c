@@ -17,7 +17,7 @@
 /* The pages of LMDB's map that a bulk write has read stay resident, which looks as if memory grew
  * with the store. Lets go of them; the system keeps them in its cache. LMDB does not tell where the
  * map is: it is the mapping that holds one of its values. */
-void pending_trim(struct view *v)
+void fhir_pending_trim(struct fhir_view *v)
 {
     char line[512];
     MDB_val key = {6, (void *)"format"}, value;
@@ -35,24 +35,24 @@ void pending_trim(struct view *v)
         fclose(maps);
 }
 
-void pending_release(struct pending *p)
+void fhir_pending_release(struct fhir_pending *p)
 {
     buf_release(&p->keys);
     free(p->v);
-    *p = (struct pending){.keys = BUF_INIT};
+    *p = (struct fhir_pending){.keys = BUF_INIT};
 }
 
-void pending_clear(struct pending *p)
+void fhir_pending_clear(struct fhir_pending *p)
 {
     buf_reset(&p->keys);
     p->n = 0;
 }
 
-int pending_add(struct pending *p, const struct index_key *key, uint64_t seq)
+int fhir_pending_add(struct fhir_pending *p, const struct fhir_index_key *key, uint64_t seq)
 {
     if (p->n == p->cap) {
         size_t cap = p->cap ? 2 * p->cap : 4096;
-        struct pending_entry *v = realloc(p->v, cap * sizeof(*v));
+        struct fhir_pending_entry *v = realloc(p->v, cap * sizeof(*v));
         if (!v)
             return err_set(GRASP_ENOMEM, "out of memory");
         p->v = v;
@@ -60,15 +60,15 @@ int pending_add(struct pending *p, const struct index_key *key, uint64_t seq)
     }
     uint8_t head[8] = {0};
     memcpy(head, key->bytes, key->len < 8 ? key->len : 8);
-    p->v[p->n++] = (struct pending_entry){
-        .at = p->keys.len, .seq = seq, .len = (uint32_t)key->len, .head = get_be64(head)};
+    p->v[p->n++] = (struct fhir_pending_entry){
+        .at = p->keys.len, .seq = seq, .len = (uint32_t)key->len, .head = fhir_get_be64(head)};
     buf_add(&p->keys, key->bytes, key->len);
     return buf_check(&p->keys);
 }
 
 static int by_key(const void *a, const void *b, void *keys)
 {
-    const struct pending_entry *x = a, *y = b;
+    const struct fhir_pending_entry *x = a, *y = b;
     if (x->head != y->head)
         return x->head < y->head ? -1 : 1;
     uint32_t n = x->len < y->len ? x->len : y->len;
@@ -80,7 +80,7 @@ static int by_key(const void *a, const void *b, void *keys)
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-int pending_flush(struct pending *p, struct view *v)
+int fhir_pending_flush(struct fhir_pending *p, struct fhir_view *v)
 {
     MDB_cursor *cur = NULL;
     int rc = mdb_cursor_open(v->txn, v->store->idx, &cur);
@@ -93,11 +93,11 @@ int pending_flush(struct pending *p, struct view *v)
         if (rc == MDB_KEYEXIST)
             rc = 0;
         if (i % PENDING_TRIM_EVERY == PENDING_TRIM_EVERY - 1)
-            pending_trim(v);
+            fhir_pending_trim(v);
     }
     if (cur)
         mdb_cursor_close(cur);
-    pending_clear(p);
+    fhir_pending_clear(p);
     v->full |= rc == MDB_MAP_FULL;
-    return store_error(rc, "writing the index");
+    return fhir_store_error(rc, "writing the index");
 }

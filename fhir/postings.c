@@ -9,13 +9,13 @@
 #define ESTIMATE_KEYS 16                  /* keys looked at before guessing */
 #define ESTIMATE_MANY (UINT64_C(1) << 32) /* what a range is taken for that has more */
 
-void matches_release(struct matches *m)
+void fhir_matches_release(struct fhir_matches *m)
 {
     free(m->v);
-    *m = (struct matches){0};
+    *m = (struct fhir_matches){0};
 }
 
-static int matches_grow(struct matches *m, size_t extra)
+static int matches_grow(struct fhir_matches *m, size_t extra)
 {
     if (m->cap - m->n >= extra)
         return 0;
@@ -30,7 +30,7 @@ static int matches_grow(struct matches *m, size_t extra)
     return 0;
 }
 
-int matches_add(struct matches *m, uint64_t seq)
+int fhir_matches_add(struct fhir_matches *m, uint64_t seq)
 {
     int rc = matches_grow(m, 1);
     if (rc == 0)
@@ -44,7 +44,7 @@ static int by_seq(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void matches_sort(struct matches *m)
+void fhir_matches_sort(struct fhir_matches *m)
 {
     size_t n = 0;
     bool sorted = true;
@@ -61,30 +61,32 @@ void matches_sort(struct matches *m)
 
 /* ---- ranges ---- */
 
-static void start(struct key_range *r, uint16_t number)
+static void start(struct fhir_key_range *r, uint16_t number)
 {
     r->exact = false;
     r->ending = r->holding = NULL;
     r->to.len = 0;
-    index_key_start(&r->from, number);
+    fhir_index_key_start(&r->from, number);
 }
 
-static size_t token_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+static size_t token_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                           struct fhir_key_range *r)
 {
     start(r, c->number);
     if (!a->code) {
         r->ending = a->system;
         return 1;
     }
-    index_key_add(&r->from, a->code, strlen(a->code) + 1);
+    fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
     if (a->system) {
-        index_key_add(&r->from, a->system, strlen(a->system) + 1);
+        fhir_index_key_add(&r->from, a->system, strlen(a->system) + 1);
         r->exact = true;
     }
     return 1;
 }
 
-static size_t string_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+static size_t string_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                            struct fhir_key_range *r)
 {
     size_t n = a->norm_len;
     start(r, c->mod == MOD_TEXT ? c->number | PARAM_TEXT_BIT : c->number);
@@ -92,34 +94,34 @@ static size_t string_ranges(const struct clause *c, const struct alt *a, struct 
         r->holding = a->norm;
         r->holding_len = n < INDEX_STRING_MAX / 2 ? n : INDEX_STRING_MAX / 2;
     } else {
-        index_key_add(&r->from, a->norm, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
+        fhir_index_key_add(&r->from, a->norm, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
     }
     return 1;
 }
 
 /* Keys with 'L' begin with the lower end of the resource's interval, those with 'H' with the
  * upper. */
-static void date_range(struct key_range *r, uint16_t number, char end, const int64_t *from,
+static void date_range(struct fhir_key_range *r, uint16_t number, char end, const int64_t *from,
                        const int64_t *below)
 {
     uint8_t bytes[8];
     start(r, number);
-    index_key_add(&r->from, &end, 1);
+    fhir_index_key_add(&r->from, &end, 1);
     r->to = r->from;
     if (from) {
-        put_i64(bytes, *from);
-        index_key_add(&r->from, bytes, 8);
+        fhir_put_i64(bytes, *from);
+        fhir_index_key_add(&r->from, bytes, 8);
     }
     if (below) {
-        put_i64(bytes, *below);
-        index_key_add(&r->to, bytes, 8);
+        fhir_put_i64(bytes, *below);
+        fhir_index_key_add(&r->to, bytes, 8);
     } else {
         r->to.bytes[2]++;
     }
 }
 
-static size_t date_ranges(const struct clause *c, const struct alt *a, struct key_range *r,
-                          bool *exact)
+static size_t date_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                          struct fhir_key_range *r, bool *exact)
 {
     int64_t after = a->hi + 1, until = a->lo + 1;
     *exact = true;
@@ -160,7 +162,8 @@ static size_t date_ranges(const struct clause *c, const struct alt *a, struct ke
     return 0;
 }
 
-static size_t quantity_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+static size_t quantity_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                              struct fhir_key_range *r)
 {
     double lo = -INFINITY, hi = INFINITY;
     uint8_t bytes[8];
@@ -185,16 +188,16 @@ static size_t quantity_ranges(const struct clause *c, const struct alt *a, struc
     }
     start(r, c->number);
     r->to = r->from;
-    put_double(bytes, lo);
-    index_key_add(&r->from, bytes, 8);
-    put_double(bytes, hi);
-    index_key_add(&r->to, bytes, 8);
-    index_key_add(&r->to, "", 1); /* and hi itself; what is too much is checked */
+    fhir_put_double(bytes, lo);
+    fhir_index_key_add(&r->from, bytes, 8);
+    fhir_put_double(bytes, hi);
+    fhir_index_key_add(&r->to, bytes, 8);
+    fhir_index_key_add(&r->to, "", 1); /* and hi itself; what is too much is checked */
     return 1;
 }
 
-size_t alt_ranges(const struct clause *c, const struct alt *a, struct key_range r[RANGES_MAX],
-                  bool *exact)
+size_t fhir_alt_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                       struct fhir_key_range r[RANGES_MAX], bool *exact)
 {
     *exact = true;
     if (c->mod == MOD_TEXT || c->param->kind == PARAM_STRING) {
@@ -206,9 +209,9 @@ size_t alt_ranges(const struct clause *c, const struct alt *a, struct key_range 
         return token_ranges(c, a, r);
     case PARAM_REFERENCE:
         start(r, c->number);
-        index_key_add(&r->from, a->code, strlen(a->code) + 1);
+        fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
         if (a->system) {
-            index_key_add(&r->from, a->system, strlen(a->system) + 1);
+            fhir_index_key_add(&r->from, a->system, strlen(a->system) + 1);
             r->exact = true;
         }
         return 1;
@@ -222,7 +225,7 @@ size_t alt_ranges(const struct clause *c, const struct alt *a, struct key_range 
     }
 }
 
-bool clause_indexed(const struct clause *c)
+bool fhir_clause_indexed(const struct fhir_clause *c)
 {
     if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->param->kind == PARAM_ID)
         return false;
@@ -234,12 +237,12 @@ bool clause_indexed(const struct clause *c)
 
 /* ---- walking keys ---- */
 
-static bool has_prefix(const MDB_val *k, const struct index_key *prefix)
+static bool has_prefix(const MDB_val *k, const struct fhir_index_key *prefix)
 {
     return k->mv_size >= prefix->len && memcmp(k->mv_data, prefix->bytes, prefix->len) == 0;
 }
 
-static bool in_range(const MDB_val *k, const struct key_range *r)
+static bool in_range(const MDB_val *k, const struct fhir_key_range *r)
 {
     if (r->exact)
         return k->mv_size == r->from.len && has_prefix(k, &r->from);
@@ -250,7 +253,7 @@ static bool in_range(const MDB_val *k, const struct key_range *r)
     return c < 0 || (c == 0 && k->mv_size < r->to.len);
 }
 
-static bool passes(const MDB_val *k, const struct key_range *r)
+static bool passes(const MDB_val *k, const struct fhir_key_range *r)
 {
     const char *s = (const char *)k->mv_data + 2;
     size_t len = k->mv_size - 2;
@@ -263,10 +266,10 @@ static bool passes(const MDB_val *k, const struct key_range *r)
 
 static int walk_error(int rc)
 {
-    return rc == MDB_NOTFOUND ? 0 : store_error(rc, "reading the index");
+    return rc == MDB_NOTFOUND ? 0 : fhir_store_error(rc, "reading the index");
 }
 
-int range_estimate(MDB_cursor *cur, const struct key_range *r, uint64_t *n)
+int fhir_range_estimate(MDB_cursor *cur, const struct fhir_key_range *r, uint64_t *n)
 {
     MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
     size_t keys = 0, dups;
@@ -287,14 +290,14 @@ int range_estimate(MDB_cursor *cur, const struct key_range *r, uint64_t *n)
     return walk_error(rc);
 }
 
-static int load_key(MDB_cursor *cur, const MDB_val *first, struct matches *out)
+static int load_key(MDB_cursor *cur, const MDB_val *first, struct fhir_matches *out)
 {
     size_t dups;
     uint64_t seq;
     MDB_val k, d;
     int rc = mdb_cursor_count(cur, &dups);
     if (rc != 0)
-        return store_error(rc, "reading the index");
+        return fhir_store_error(rc, "reading the index");
     if ((rc = matches_grow(out, dups)) < 0)
         return rc;
     if (dups == 1) {
@@ -314,7 +317,7 @@ static int load_key(MDB_cursor *cur, const MDB_val *first, struct matches *out)
     return walk_error(rc);
 }
 
-int range_load(MDB_cursor *cur, const struct key_range *r, struct matches *out)
+int fhir_range_load(MDB_cursor *cur, const struct fhir_key_range *r, struct fhir_matches *out)
 {
     MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
     int rc = mdb_cursor_get(cur, &k, &d, r->exact ? MDB_SET : MDB_SET_RANGE), err;

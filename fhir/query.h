@@ -21,69 +21,69 @@
 #define QUERY_CHAIN_MAX  5000 /* resources a chained parameter may lead to */
 #define QUERY_TARGET_MAX (1u << 20)
 
-enum modifier { MOD_NONE, MOD_EXACT, MOD_CONTAINS, MOD_MISSING, MOD_NOT, MOD_TEXT };
-enum prefix { PRE_EQ, PRE_NE, PRE_GT, PRE_LT, PRE_GE, PRE_LE, PRE_SA, PRE_EB, PRE_AP };
+enum fhir_modifier { MOD_NONE, MOD_EXACT, MOD_CONTAINS, MOD_MISSING, MOD_NOT, MOD_TEXT };
+enum fhir_prefix { PRE_EQ, PRE_NE, PRE_GT, PRE_LT, PRE_GE, PRE_LE, PRE_SA, PRE_EB, PRE_AP };
 
 /* One value of a clause. Which members count depends on the parameter's kind. */
-struct alt {
+struct fhir_alt {
     const char *raw;    /* as given, escapes resolved: _id, string with :exact */
     const char *code;   /* token: NULL when only a system was given; reference: id or URL */
     const char *system; /* token: NULL any, "" none; reference: type or NULL; quantity */
     const char *norm;   /* string: normalized */
     size_t norm_len;
-    enum prefix prefix;   /* date, quantity */
-    int64_t lo, hi;       /* date: [lo, hi) in microseconds */
-    double num, low, top; /* quantity: the value and [low, top) that it stands for */
-    const char *unit;     /* quantity: unit or code, NULL any */
+    enum fhir_prefix prefix; /* date, quantity */
+    int64_t lo, hi;          /* date: [lo, hi) in microseconds */
+    double num, low, top;    /* quantity: the value and [low, top) that it stands for */
+    const char *unit;        /* quantity: unit or code, NULL any */
 };
 
-struct clause {
-    const struct search_param *param;
+struct fhir_clause {
+    const struct fhir_search_param *param;
     uint16_t number;
-    enum modifier mod;
+    enum fhir_modifier mod;
     bool missing; /* of MOD_MISSING */
-    struct alt *alts;
+    struct fhir_alt *alts;
     size_t n;
-    const struct resource_type *chain_type; /* patient.identifier=... */
-    struct clause *chain;
+    const struct fhir_resource_type *chain_type; /* patient.identifier=... */
+    struct fhir_clause *chain;
 };
 
-struct sort_key {
-    const struct search_param *param;
+struct fhir_sort_key {
+    const struct fhir_search_param *param;
     uint16_t number;
     bool descending;
 };
 
-enum total_mode { TOTAL_ACCURATE, TOTAL_NONE };
+enum fhir_total_mode { TOTAL_ACCURATE, TOTAL_NONE };
 
-struct include {
-    const struct resource_type *source; /* whose parameter it is */
-    const struct search_param *param;   /* NULL: every reference parameter of source */
+struct fhir_include {
+    const struct fhir_resource_type *source; /* whose parameter it is */
+    const struct fhir_search_param *param;   /* NULL: every reference parameter of source */
     uint16_t number;
     const char *target; /* type, NULL: any */
 };
 
-struct pair { /* a decoded name=value */
+struct fhir_pair { /* a decoded name=value */
     const char *name, *value;
     bool skipped; /* unknown and ignored: not part of the self link */
 };
 
-struct query {
-    struct arena arena;
+struct fhir_query {
+    struct fhir_arena arena;
     struct fhir_store *store;
-    const struct resource_type *type;
-    struct pair *pairs;
+    const struct fhir_resource_type *type;
+    struct fhir_pair *pairs;
     size_t n_pairs;
-    struct clause *clauses;
+    struct fhir_clause *clauses;
     size_t n;
-    struct sort_key sort[QUERY_SORTS_MAX];
+    struct fhir_sort_key sort[QUERY_SORTS_MAX];
     size_t n_sort;
-    struct include *includes, *revincludes;
+    struct fhir_include *includes, *revincludes;
     size_t n_includes, n_revincludes;
     const char *elements; /* comma list or NULL */
     const char *page;     /* token of a next link or NULL */
     const char *format;   /* _format as given or NULL */
-    enum total_mode total;
+    enum fhir_total_mode total;
     int64_t count;
     bool count_only;
     bool compact; /* _pretty=false */
@@ -91,18 +91,20 @@ struct query {
 
 /* Reads `target` ("Observation?code=MG" or only its query when `type` is given). GRASP_EINVAL with
  * a message for the client. Release it in any case. */
-int query_init(struct query *q, struct fhir_store *store, const struct resource_type *type,
-               const char *query_text, size_t len);
-void query_release(struct query *q);
+int fhir_query_init(struct fhir_query *q, struct fhir_store *store,
+                    const struct fhir_resource_type *type, const char *query_text, size_t len);
+void fhir_query_release(struct fhir_query *q);
 /* Decodes name=value&...; shared by all interactions. */
-int query_pairs(struct arena *arena, const char *text, size_t len, struct pair **pairs, size_t *n);
+int fhir_query_pairs(struct fhir_arena *arena, const char *text, size_t len,
+                     struct fhir_pair **pairs, size_t *n);
 /* Appends the applied parameters, encoded, "?" first when there are any; without `skip`. */
-void query_add_url(const struct query *q, struct buf *out, const char *skip);
+void fhir_query_add_url(const struct fhir_query *q, struct buf *out, const char *skip);
 
 /* Does the resource with these packed values and this id satisfy the clause? */
-bool clause_matches(const struct clause *c, const struct record *r);
+bool fhir_clause_matches(const struct fhir_clause *c, const struct fhir_record *r);
 
 /* alternatives of one kind each: parse.c */
-int alt_parse(struct query *q, struct clause *c, struct alt *a, const char *raw);
+int fhir_alt_parse(struct fhir_query *q, struct fhir_clause *c, struct fhir_alt *a,
+                   const char *raw);
 
 #endif

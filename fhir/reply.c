@@ -12,7 +12,7 @@
 
 /* ---- times ---- */
 
-void rest_time(int64_t us, char out[REST_TIME])
+void fhir_rest_time(int64_t us, char out[REST_TIME])
 {
     char text[CLOCK_TEXT];
     if (us > INT64_MAX / 1000 || us < INT64_MIN / 1000)
@@ -22,7 +22,7 @@ void rest_time(int64_t us, char out[REST_TIME])
     snprintf(out, REST_TIME, "%s+00:00", text);
 }
 
-int64_t rest_changed(const struct view *v)
+int64_t fhir_rest_changed(const struct fhir_view *v)
 {
     int64_t latest = v->changed_us;
     for (size_t i = 0; v->overlay && i < v->overlay->n; i++)
@@ -31,9 +31,9 @@ int64_t rest_changed(const struct view *v)
     return latest;
 }
 
-int64_t rest_now(const struct view *v)
+int64_t fhir_rest_now(const struct fhir_view *v)
 {
-    return v->overlay ? rest_changed(v) + OVERLAY_TICK : clock_stamp() / 1000000 * 1000;
+    return v->overlay ? fhir_rest_changed(v) + OVERLAY_TICK : clock_stamp() / 1000000 * 1000;
 }
 
 /* ---- replies ---- */
@@ -51,7 +51,7 @@ static void http_date(int64_t us, char out[40])
                  months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-void rest_reply_resource(struct exchange *x, int status, const struct record *r)
+void fhir_rest_reply_resource(struct fhir_exchange *x, int status, const struct fhir_record *r)
 {
     x->rs->status = status;
     x->updated_us = r->updated_us;
@@ -61,9 +61,9 @@ void rest_reply_resource(struct exchange *x, int status, const struct record *r)
     http_date(r->updated_us, x->rs->last_modified);
 }
 
-void exchange_release(struct exchange *x)
+void fhir_exchange_release(struct fhir_exchange *x)
 {
-    arena_release(&x->arena);
+    fhir_arena_release(&x->arena);
 }
 
 void fhir_response_release(struct fhir_response *rs)

@@ -19,21 +19,21 @@ enum shape { AT_SYSTEM, AT_METADATA, AT_TYPE, AT_SEARCH, AT_INSTANCE, AT_VERSION
 
 /* ---- replies ---- */
 
-static int reply_missing(struct exchange *x, const struct id_entry *entry)
+static int reply_missing(struct fhir_exchange *x, const struct fhir_id_entry *entry)
 {
     if (entry->deleted)
-        return outcome_reply(x->rs, 410, "%s/%s was deleted", x->type->name, x->id);
-    return outcome_reply(x->rs, 404, "there is no %s/%.80s", x->type->name, x->id);
+        return fhir_outcome_reply(x->rs, 410, "%s/%s was deleted", x->type->name, x->id);
+    return fhir_outcome_reply(x->rs, 404, "there is no %s/%.80s", x->type->name, x->id);
 }
 
 /* ---- read ---- */
 
 /* _format and _pretty are taken with every request, other parameters only with searches. */
-static int read_params(struct exchange *x)
+static int read_params(struct fhir_exchange *x)
 {
-    struct pair *pairs;
+    struct fhir_pair *pairs;
     size_t n;
-    int rc = query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
+    int rc = fhir_query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (strcmp(pairs[i].name, "_pretty") == 0)
             x->compact = strcmp(pairs[i].value, "false") == 0;
@@ -47,17 +47,17 @@ static int read_params(struct exchange *x)
     return rc;
 }
 
-static int rest_read(struct exchange *x)
+static int rest_read(struct fhir_exchange *x)
 {
-    struct view own = {0}, *v = x->view;
-    struct record r;
-    struct id_entry entry;
+    struct fhir_view own = {0}, *v = x->view;
+    struct fhir_record r;
+    struct fhir_id_entry entry;
     int rc = read_params(x);
     if (rc < 0)
         return rc;
-    if (!v && (rc = view_open(v = &own, x->store, x->rq->overlay)) < 0)
+    if (!v && (rc = fhir_view_open(v = &own, x->store, x->rq->overlay)) < 0)
         return rc;
-    rc = view_get(v, x->type->name, x->id, &r, &entry);
+    rc = fhir_view_get(v, x->type->name, x->id, &r, &entry);
     if (rc == GRASP_ENOTFOUND) {
         rc = reply_missing(x, &entry);
     } else if (rc == 0) {
@@ -67,33 +67,33 @@ static int rest_read(struct exchange *x)
             char current[16];
             snprintf(current, sizeof(current), "%u", r.version);
             if (strcmp(current, x->version) != 0) {
-                rc = outcome_reply(x->rs, 404,
-                                   "version '%.40s' of %s/%s is not kept: the current one is %u",
-                                   x->version, r.type, r.id, r.version);
+                rc = fhir_outcome_reply(
+                    x->rs, 404, "version '%.40s' of %s/%s is not kept: the current one is %u",
+                    x->version, r.type, r.id, r.version);
                 goto out;
             }
         }
-        rest_reply_resource(x, 200, &r);
+        fhir_rest_reply_resource(x, 200, &r);
         if (x->rq->if_none_match && strstr(x->rq->if_none_match, etag)) {
             x->rs->status = 304;
             buf_reset(&x->rs->body);
         }
     }
 out:
-    view_close(&own);
+    fhir_view_close(&own);
     return rc;
 }
 
 /* POST Type/_search: parameters in the URL and in the form count together. */
-static int rest_post_search(struct exchange *x)
+static int rest_post_search(struct fhir_exchange *x)
 {
     const struct fhir_request *rq = x->rq;
     if (rq->content_type && *rq->content_type &&
         !str_casestr(rq->content_type, "application/x-www-form-urlencoded"))
-        return outcome_reply(x->rs, 415,
-                             "_search takes application/x-www-form-urlencoded, not '%.80s'",
-                             rq->content_type);
-    char *both = arena_alloc(&x->arena, x->query_len + rq->body_len + 2);
+        return fhir_outcome_reply(x->rs, 415,
+                                  "_search takes application/x-www-form-urlencoded, not '%.80s'",
+                                  rq->content_type);
+    char *both = fhir_arena_alloc(&x->arena, x->query_len + rq->body_len + 2);
     if (!both)
         return GRASP_ENOMEM;
     memcpy(both, x->query, x->query_len);
@@ -104,7 +104,7 @@ static int rest_post_search(struct exchange *x)
     x->query_len += 1 + rq->body_len;
     while (x->query_len > 0 && ascii_isspace(both[x->query_len - 1]))
         x->query_len--;
-    return rest_search(x);
+    return fhir_rest_search(x);
 }
 
 /* ---- what is asked for ---- */
@@ -112,24 +112,24 @@ static int rest_post_search(struct exchange *x)
 static const struct {
     const char *method;
     enum shape shape;
-    int (*run)(struct exchange *x);
+    int (*run)(struct fhir_exchange *x);
     bool writes, body;
 } interactions[] = {
-    {"GET", AT_METADATA, rest_metadata, false, false},
+    {"GET", AT_METADATA, fhir_rest_metadata, false, false},
     {"GET", AT_INSTANCE, rest_read, false, false},
     {"GET", AT_VERSION, rest_read, false, false},
-    {"GET", AT_TYPE, rest_search, false, false},
-    {"GET", AT_SEARCH, rest_search, false, false},
+    {"GET", AT_TYPE, fhir_rest_search, false, false},
+    {"GET", AT_SEARCH, fhir_rest_search, false, false},
     {"POST", AT_SEARCH, rest_post_search, false, false},
-    {"POST", AT_TYPE, rest_create, true, true},
-    {"PUT", AT_INSTANCE, rest_update, true, true},
-    {"DELETE", AT_INSTANCE, rest_delete, true, false},
-    {"POST", AT_SYSTEM, rest_bundle, false, true},
+    {"POST", AT_TYPE, fhir_rest_create, true, true},
+    {"PUT", AT_INSTANCE, fhir_rest_update, true, true},
+    {"DELETE", AT_INSTANCE, fhir_rest_delete, true, false},
+    {"POST", AT_SYSTEM, fhir_rest_bundle, false, true},
 };
 
 /* Takes the target apart. An agent's URL has had "&_format=json" appended to it, also where it has
  * no query: then the first '&' begins the query. */
-static int read_target(struct exchange *x, enum shape *shape)
+static int read_target(struct fhir_exchange *x, enum shape *shape)
 {
     const char *target = x->rq->target ? x->rq->target : "";
     size_t len = x->rq->agent_url ? strcspn(target, "#") : strlen(target);
@@ -150,11 +150,11 @@ static int read_target(struct exchange *x, enum shape *shape)
         size_t part = 0;
         while (at + part < path && target[at + part] != '/')
             part++;
-        if (!(parts[n++] = arena_ndup(&x->arena, target + at, part)))
+        if (!(parts[n++] = fhir_arena_ndup(&x->arena, target + at, part)))
             return GRASP_ENOMEM;
         at += part + 1;
     }
-    x->type = n > 0 ? resource_type_find(parts[0], strlen(parts[0])) : NULL;
+    x->type = n > 0 ? fhir_resource_type_find(parts[0], strlen(parts[0])) : NULL;
     x->id = n > 1 ? parts[1] : NULL;
     x->version = n > 3 ? parts[3] : NULL;
     *shape = n == 0                                           ? AT_SYSTEM
@@ -180,9 +180,9 @@ static bool accepts_json(const struct fhir_request *rq)
 }
 
 /* _format has the last word; several must all mean JSON. */
-static int check_format(struct exchange *x, bool *json)
+static int check_format(struct fhir_exchange *x, bool *json)
 {
-    struct pair *pairs;
+    struct fhir_pair *pairs;
     size_t n;
     bool given = false;
     *json = true;
@@ -190,7 +190,7 @@ static int check_format(struct exchange *x, bool *json)
         *json = accepts_json(x->rq);
         return 0;
     }
-    int rc = query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
+    int rc = fhir_query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (strcmp(pairs[i].name, "_format") == 0 && *pairs[i].value) {
             given = true;
@@ -201,20 +201,20 @@ static int check_format(struct exchange *x, bool *json)
     return rc;
 }
 
-static int no_interaction(struct exchange *x, enum shape shape)
+static int no_interaction(struct fhir_exchange *x, enum shape shape)
 {
     const char *method = x->rq->method, *target = x->rq->target ? x->rq->target : "";
     bool other_method = false;
     for (size_t i = 0; i < sizeof(interactions) / sizeof(*interactions); i++)
         other_method |= interactions[i].shape == shape;
     if (other_method && shape != AT_SYSTEM)
-        return outcome_reply(x->rs, 405, "%.20s does not go with '%.80s'", method, target);
-    return outcome_reply(x->rs, 400,
-                         "'%.20s %.80s' is no interaction of this server (see metadata)", method,
-                         target);
+        return fhir_outcome_reply(x->rs, 405, "%.20s does not go with '%.80s'", method, target);
+    return fhir_outcome_reply(x->rs, 400,
+                              "'%.20s %.80s' is no interaction of this server (see metadata)",
+                              method, target);
 }
 
-static int rest_dispatch(struct exchange *x)
+static int rest_dispatch(struct fhir_exchange *x)
 {
     enum shape shape = AT_OTHER;
     bool json = true;
@@ -223,12 +223,12 @@ static int rest_dispatch(struct exchange *x)
     if (rc < 0 || (rc = check_format(x, &json)) < 0)
         return rc;
     if (!json)
-        return outcome_reply(x->rs, 406,
-                             "this server answers in JSON: ask for "
-                             "application/fhir+json or leave _format and Accept away");
+        return fhir_outcome_reply(x->rs, 406,
+                                  "this server answers in JSON: ask for "
+                                  "application/fhir+json or leave _format and Accept away");
     if (shape >= AT_TYPE && shape != AT_OTHER && !x->type)
-        return outcome_reply(x->rs, 404, "'%.80s' is no resource type of FHIR R4",
-                             x->rq->target ? x->rq->target : "");
+        return fhir_outcome_reply(x->rs, 404, "'%.80s' is no resource type of FHIR R4",
+                                  x->rq->target ? x->rq->target : "");
     for (i = 0; i < n; i++)
         if (interactions[i].shape == shape && x->rq->method &&
             strcmp(interactions[i].method, x->rq->method) == 0)
@@ -236,24 +236,24 @@ static int rest_dispatch(struct exchange *x)
     if (i == n)
         return no_interaction(x, shape);
     if (interactions[i].writes && x->store->read_only && !x->rq->overlay)
-        return outcome_reply(x->rs, 405, "this server is read-only");
+        return fhir_outcome_reply(x->rs, 405, "this server is read-only");
     const char *type = x->rq->content_type;
     if (interactions[i].body && type && *type && !means_json(type))
-        return outcome_reply(x->rs, 415, "this server reads application/fhir+json, not '%.80s'",
-                             type);
+        return fhir_outcome_reply(x->rs, 415,
+                                  "this server reads application/fhir+json, not '%.80s'", type);
     return interactions[i].run(x);
 }
 
-static void finish_body(struct exchange *x)
+static void finish_body(struct fhir_exchange *x)
 {
     struct buf out = BUF_INIT;
     struct buf *body = &x->rs->body;
     if (body->len == 0)
         return;
     if (x->compact)
-        jsontext_compact(&out, body->ptr, body->len);
+        fhir_jsontext_compact(&out, body->ptr, body->len);
     else
-        jsontext_indent(&out, body->ptr, body->len);
+        fhir_jsontext_indent(&out, body->ptr, body->len);
     buf_release(body);
     *body = out;
 }
@@ -267,9 +267,10 @@ static bool plain_view(const struct fhir_overlay *overlay)
 int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
                 struct fhir_response *response)
 {
-    struct exchange x = {.store = store, .rq = request, .rs = response, .dispatch = rest_dispatch};
+    struct fhir_exchange x = {
+        .store = store, .rq = request, .rs = response, .dispatch = rest_dispatch};
     uint64_t generation = atomic_load(&store->generation);
-    enum cache_kind kind = request->agent_url ? CACHE_BODY_AGENT : CACHE_BODY;
+    enum fhir_cache_kind kind = request->agent_url ? CACHE_BODY_AGENT : CACHE_BODY;
     bool cached = request->method && strcmp(request->method, "GET") == 0 && request->target &&
                   plain_view(request->overlay) && accepts_json(request);
     response->content_type = "application/fhir+json;charset=UTF-8";
@@ -280,9 +281,9 @@ int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
     }
     int rc = rest_dispatch(&x);
     if (rc < 0)
-        rc = outcome_of_error(response, rc);
+        rc = fhir_outcome_of_error(response, rc);
     finish_body(&x);
-    exchange_release(&x);
+    fhir_exchange_release(&x);
     if (rc == 0 && (rc = buf_check(&response->body)) < 0)
         response->status = 500;
     if (rc == 0 && cached && x.keep && response->status == 200)
@@ -298,10 +299,10 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
 {
     const char *mark = strchr(query, '?');
     size_t type_len = mark ? (size_t)(mark - query) : strlen(query);
-    const struct resource_type *type = resource_type_find(query, type_len);
-    struct query q = {0};
-    struct view v = {0};
-    struct matches found = {0};
+    const struct fhir_resource_type *type = fhir_resource_type_find(query, type_len);
+    struct fhir_query q = {0};
+    struct fhir_view v = {0};
+    struct fhir_matches found = {0};
     json_t *list = NULL;
     uint64_t generation = atomic_load(&store->generation);
     size_t cost = 0;
@@ -313,13 +314,13 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
         fhir_cache_get(store->cache, CACHE_TREE, query, generation, NULL, out))
         return 0;
     const char *text = mark ? mark + 1 : "";
-    if ((rc = query_init(&q, store, type, text, strlen(text))) < 0 ||
-        (rc = view_open(&v, store, overlay)) < 0 || (rc = search_run(&v, &q, &found)) < 0)
+    if ((rc = fhir_query_init(&q, store, type, text, strlen(text))) < 0 ||
+        (rc = fhir_view_open(&v, store, overlay)) < 0 || (rc = fhir_search_run(&v, &q, &found)) < 0)
         goto out;
     list = json_array();
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
-        struct record r;
-        if ((rc = search_fetch(&v, found.v[i], &r)) < 0)
+        struct fhir_record r;
+        if ((rc = fhir_search_fetch(&v, found.v[i], &r)) < 0)
             break;
         if (json_array_append_new(list, json_loadb(r.text, r.text_len, JSON_ALLOW_NUL, NULL)) < 0)
             rc = err_set(GRASP_ENOMEM, "out of memory");
@@ -333,8 +334,8 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
     }
 out:
     json_decref(list);
-    matches_release(&found);
-    view_close(&v);
-    query_release(&q);
+    fhir_matches_release(&found);
+    fhir_view_close(&v);
+    fhir_query_release(&q);
     return rc;
 }

@@ -21,7 +21,7 @@
 #define FORMAT_KEY   "format"
 #define TABLES_KEY   "tables"
 
-int store_error(int rc, const char *what)
+int fhir_store_error(int rc, const char *what)
 {
     if (rc == 0)
         return 0;
@@ -61,12 +61,12 @@ static int check_value(struct fhir_store *s, MDB_txn *txn, const char *key, cons
 {
     MDB_val k = {strlen(key), (void *)key}, v = {strlen(value), (void *)value}, got;
     if (fresh)
-        return store_error(mdb_put(txn, s->meta, &k, &v, 0), "writing its format");
+        return fhir_store_error(mdb_put(txn, s->meta, &k, &v, 0), "writing its format");
     int rc = mdb_get(txn, s->meta, &k, &got);
     if (rc == 0 && got.mv_size == v.mv_size && memcmp(got.mv_data, value, v.mv_size) == 0)
         return 0;
     if (rc != 0 && rc != MDB_NOTFOUND)
-        return store_error(rc, "reading its format");
+        return fhir_store_error(rc, "reading its format");
     return err_set(GRASP_EREFUSED,
                    "'%s' was written by another version of this program: load its resources into a "
                    "new directory",
@@ -78,7 +78,7 @@ static int open_tables(struct fhir_store *s)
     MDB_txn *txn = NULL;
     MDB_stat stat;
     char tables[32];
-    int rc = store_error(mdb_txn_begin(s->env, NULL, 0, &txn), "first transaction");
+    int rc = fhir_store_error(mdb_txn_begin(s->env, NULL, 0, &txn), "first transaction");
     if (rc < 0)
         return rc;
     static const struct {
@@ -93,18 +93,18 @@ static int open_tables(struct fhir_store *s)
     };
     for (size_t i = 0; rc == 0 && i < sizeof(dbs) / sizeof(*dbs); i++) {
         MDB_dbi *dbi = (MDB_dbi *)((char *)s + dbs[i].at);
-        rc = store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | MDB_CREATE, dbi),
-                         "opening its tables");
+        rc = fhir_store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | MDB_CREATE, dbi),
+                              "opening its tables");
     }
     if (rc == 0)
-        rc = store_error(mdb_stat(txn, s->meta, &stat), "reading its format");
-    snprintf(tables, sizeof(tables), "%016llx", (unsigned long long)params_fingerprint());
+        rc = fhir_store_error(mdb_stat(txn, s->meta, &stat), "reading its format");
+    snprintf(tables, sizeof(tables), "%016llx", (unsigned long long)fhir_params_fingerprint());
     if (rc == 0)
         rc = check_value(s, txn, FORMAT_KEY, FORMAT, stat.ms_entries == 0);
     if (rc == 0)
         rc = check_value(s, txn, TABLES_KEY, tables, stat.ms_entries == 0);
     if (rc == 0)
-        return store_error(mdb_txn_commit(txn), "first transaction");
+        return fhir_store_error(mdb_txn_commit(txn), "first transaction");
     mdb_txn_abort(txn);
     return rc;
 }
@@ -199,7 +199,7 @@ void fhir_close(struct fhir_store *s)
 
 /* ---- views ---- */
 
-static int begin(struct view *v, unsigned flags)
+static int begin(struct fhir_view *v, unsigned flags)
 {
     struct fhir_store *s = v->store;
     pthread_rwlock_rdlock(&s->map_lock);
@@ -219,7 +219,7 @@ out:
         v->txn = NULL;
         pthread_rwlock_unlock(&s->map_lock);
     }
-    return store_error(rc, "beginning a transaction");
+    return fhir_store_error(rc, "beginning a transaction");
 }
 
 /* What the store knows about itself, kept under STATE_KEY. */
@@ -228,7 +228,7 @@ struct state {
     int64_t changed_us;
 };
 
-static int read_state(struct view *v)
+static int read_state(struct fhir_view *v)
 {
     MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, got;
     struct state state = {.next_seq = 1};
@@ -239,26 +239,26 @@ static int read_state(struct view *v)
         rc = 0;
     v->next_seq = state.next_seq;
     v->changed_us = state.changed_us;
-    return store_error(rc, "reading the store's state");
+    return fhir_store_error(rc, "reading the store's state");
 }
 
-static int write_state(struct view *v)
+static int write_state(struct fhir_view *v)
 {
     struct state state = {v->next_seq, v->changed_us};
     MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, d = {sizeof(state), &state};
     return mdb_put(v->txn, v->store->meta, &k, &d, 0);
 }
 
-int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay)
+int fhir_view_open(struct fhir_view *v, struct fhir_store *store, struct fhir_overlay *overlay)
 {
-    *v = (struct view){.store = store, .overlay = overlay};
+    *v = (struct fhir_view){.store = store, .overlay = overlay};
     int rc = begin(v, MDB_RDONLY);
     if (rc == 0 && (rc = read_state(v)) < 0)
-        view_close(v);
+        fhir_view_close(v);
     return rc;
 }
 
-void view_close(struct view *v)
+void fhir_view_close(struct fhir_view *v)
 {
     if (!v->txn)
         return;
@@ -275,10 +275,10 @@ static int grow(struct fhir_store *s)
     if (rc == 0)
         rc = mdb_env_set_mapsize(s->env, info.me_mapsize * 2);
     pthread_rwlock_unlock(&s->map_lock);
-    return store_error(rc, "growing");
+    return fhir_store_error(rc, "growing");
 }
 
-static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
+static int write_once(struct fhir_view *v, write_fn fn, void *arg, bool *full)
 {
     int mdb, rc = begin(v, 0);
     if (rc < 0)
@@ -293,7 +293,7 @@ static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
             atomic_fetch_add(&v->store->generation, 1);
         }
         v->full |= mdb == MDB_MAP_FULL;
-        rc = store_error(mdb, "committing");
+        rc = fhir_store_error(mdb, "committing");
     }
     if (v->txn)
         mdb_txn_abort(v->txn);
@@ -303,19 +303,19 @@ static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
     return rc;
 }
 
-int store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn, void *arg)
+int fhir_store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn, void *arg)
 {
-    struct view v = {.store = s, .overlay = overlay};
+    struct fhir_view v = {.store = s, .overlay = overlay};
     int rc;
     if (overlay) {
         size_t mark = overlay->n;
-        if ((rc = view_open(&v, s, overlay)) < 0)
+        if ((rc = fhir_view_open(&v, s, overlay)) < 0)
             return rc;
         v.writing = true;
         rc = fn(&v, arg);
         if (rc < 0)
-            overlay_cut(overlay, mark);
-        view_close(&v);
+            fhir_overlay_cut(overlay, mark);
+        fhir_view_close(&v);
         return rc;
     }
     bool full = false;

@@ -8,7 +8,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-struct step {
+struct bundle_entry {
     const char *method, *url, *full_url, *if_match, *if_none_match;
     const char *text; /* the resource, NULL: none */
     size_t len;
@@ -18,8 +18,8 @@ struct step {
 };
 
 struct bundle {
-    struct exchange *x;
-    struct step *steps;
+    struct fhir_exchange *x;
+    struct bundle_entry *steps;
     size_t n;
     json_t *tree;
     json_t *ids;   /* fullUrl -> "Type/id" */
@@ -30,7 +30,7 @@ struct bundle {
 
 static int read_step(struct bundle *b, size_t i, const json_t *entry)
 {
-    struct step *s = &b->steps[i];
+    struct bundle_entry *s = &b->steps[i];
     const json_t *rq = json_object_get(entry, "request");
     const char *base = b->x->store->base_url;
     s->method = json_string_value(json_object_get(rq, "method"));
@@ -77,17 +77,17 @@ static int read_bundle(struct bundle *b, bool *transaction)
     b->steps = calloc(json_array_size(entries) + 1, sizeof(*b->steps));
     if (!b->steps)
         return err_set(GRASP_ENOMEM, "out of memory");
-    if (!entries || !jsontext_find(rq->body, rq->body_len, "entry", &text, &len))
+    if (!entries || !fhir_jsontext_find(rq->body, rq->body_len, "entry", &text, &len))
         return 0;
-    struct jsontext_iter it = jsontext_walk(text, len);
-    while (b->n < json_array_size(entries) && jsontext_next(&it)) {
-        struct step *s = &b->steps[b->n];
+    struct fhir_jsontext_iter it = fhir_jsontext_walk(text, len);
+    while (b->n < json_array_size(entries) && fhir_jsontext_next(&it)) {
+        struct bundle_entry *s = &b->steps[b->n];
         buf_init(&s->rs.body);
         int rc = read_step(b, b->n, json_array_get(entries, b->n));
         b->n++;
         if (rc < 0)
             return rc;
-        if (!jsontext_find(it.value, it.len, "resource", &s->text, &s->len))
+        if (!fhir_jsontext_find(it.value, it.len, "resource", &s->text, &s->len))
             s->text = NULL;
     }
     return 0;
@@ -104,7 +104,7 @@ static void bundle_release(struct bundle *b)
 
 /* ---- running ---- */
 
-static int run_step(struct bundle *b, struct step *s, struct view *v)
+static int run_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *v)
 {
     struct fhir_request rq = {.method = s->method,
                               .target = s->url,
@@ -113,19 +113,19 @@ static int run_step(struct bundle *b, struct step *s, struct view *v)
                               .if_match = s->if_match,
                               .if_none_match = s->if_none_match,
                               .overlay = b->x->rq->overlay};
-    struct exchange x = {.store = b->x->store,
-                         .rq = &rq,
-                         .rs = &s->rs,
-                         .view = v,
-                         .dispatch = b->x->dispatch,
-                         .nested = true,
-                         .new_id = *s->id ? s->id : NULL};
+    struct fhir_exchange x = {.store = b->x->store,
+                              .rq = &rq,
+                              .rs = &s->rs,
+                              .view = v,
+                              .dispatch = b->x->dispatch,
+                              .nested = true,
+                              .new_id = *s->id ? s->id : NULL};
     buf_reset(&s->rs.body);
     int rc = x.dispatch(&x);
     if (rc < 0)
-        rc = outcome_of_error(&s->rs, rc);
+        rc = fhir_outcome_of_error(&s->rs, rc);
     s->updated_us = x.updated_us;
-    exchange_release(&x);
+    fhir_exchange_release(&x);
     return rc;
 }
 
@@ -134,14 +134,14 @@ static const char *resolve(const char *s, size_t len, void *arg)
     return json_string_value(json_object_getn(arg, s, len));
 }
 
-static int run_transaction_step(struct bundle *b, struct step *s, struct view *v)
+static int run_transaction_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *v)
 {
     struct buf text = BUF_INIT;
     const char *own = s->text;
     size_t own_len = s->len;
     int rc = 0;
     if (own && json_object_size(b->ids)) {
-        jsontext_replace(&text, own, own_len, resolve, b->ids);
+        fhir_jsontext_replace(&text, own, own_len, resolve, b->ids);
         rc = buf_check(&text);
         s->text = text.ptr;
         s->len = text.len;
@@ -156,7 +156,7 @@ static int run_transaction_step(struct bundle *b, struct step *s, struct view *v
 
 /* Gives each resource to create its id, and notes what each entry's fullUrl will be. Two entries
  * about one resource are an error (R4, http, transaction). */
-static int assign_ids(struct bundle *b, struct view *v)
+static int assign_ids(struct bundle *b, struct fhir_view *v)
 {
     json_auto_t *seen = json_object();
     uint64_t next = 0;
@@ -165,8 +165,9 @@ static int assign_ids(struct bundle *b, struct view *v)
     if (!seen || !b->ids)
         return err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; i < b->n; i++) {
-        struct step *s = &b->steps[i];
-        const struct resource_type *type = resource_type_find(s->url, strcspn(s->url, "/?"));
+        struct bundle_entry *s = &b->steps[i];
+        const struct fhir_resource_type *type =
+            fhir_resource_type_find(s->url, strcspn(s->url, "/?"));
         char target[160];
         bool post = strcmp(s->method, "POST") == 0;
         if (!type || (!post && strcmp(s->method, "PUT") != 0 && strcmp(s->method, "DELETE") != 0))
@@ -175,7 +176,7 @@ static int assign_ids(struct bundle *b, struct view *v)
         if (post && path != strlen(type->name)) /* a search */
             continue;
         if (post) {
-            int rc = view_new_id(v, type->name, &next, s->id);
+            int rc = fhir_view_new_id(v, type->name, &next, s->id);
             if (rc < 0)
                 return rc;
             snprintf(target, sizeof(target), "%s/%s", type->name, s->id);
@@ -184,7 +185,7 @@ static int assign_ids(struct bundle *b, struct view *v)
         }
         if (json_object_get(seen, target)) {
             b->failed = i;
-            outcome_reply(&s->rs, 400, "two entries are about %s", target);
+            fhir_outcome_reply(&s->rs, 400, "two entries are about %s", target);
             return GRASP_EINVAL;
         }
         json_object_set_new(seen, target, json_true());
@@ -194,7 +195,7 @@ static int assign_ids(struct bundle *b, struct view *v)
     return 0;
 }
 
-static int run_transaction(struct view *v, void *arg)
+static int run_transaction(struct fhir_view *v, void *arg)
 {
     static const char *const order[] = {"DELETE", "POST", "PUT", NULL}; /* NULL: whatever is left */
     struct bundle *b = arg;
@@ -202,7 +203,7 @@ static int run_transaction(struct view *v, void *arg)
     int rc = assign_ids(b, v);
     for (size_t k = 0; rc == 0 && k < sizeof(order) / sizeof(*order); k++)
         for (size_t i = 0; rc == 0 && i < b->n; i++) {
-            struct step *s = &b->steps[i];
+            struct bundle_entry *s = &b->steps[i];
             size_t phase = 0;
             while (order[phase] && strcmp(order[phase], s->method) != 0)
                 phase++;
@@ -242,7 +243,7 @@ static const char *reason(int status)
     return "Internal Server Error";
 }
 
-static void add_answer(struct buf *out, const struct step *s)
+static void add_answer(struct buf *out, const struct bundle_entry *s)
 {
     bool show = s->rs.body.len > 0 && s->rs.status < 400 && strcmp(s->method, "GET") == 0;
     buf_addch(out, '{');
@@ -259,7 +260,7 @@ static void add_answer(struct buf *out, const struct step *s)
     }
     if (*s->rs.etag) {
         char time[REST_TIME];
-        rest_time(s->updated_us, time);
+        fhir_rest_time(s->updated_us, time);
         buf_adds(out, ",\"etag\":\"");
         buf_add_json(out, s->rs.etag, strlen(s->rs.etag), false);
         buf_addf(out, "\",\"lastModified\":\"%s\"", time);
@@ -288,16 +289,17 @@ static int reply_bundle(struct bundle *b, bool transaction)
 /* The outcome of the step that failed, as that of the whole. */
 static int reply_undone(struct bundle *b)
 {
-    const struct step *s = &b->steps[b->failed];
+    const struct bundle_entry *s = &b->steps[b->failed];
     json_auto_t *outcome = json_loadb(s->rs.body.ptr, s->rs.body.len, 0, NULL);
     const json_t *issue = json_array_get(json_object_get(outcome, "issue"), 0);
     const char *why = json_string_value(json_object_get(issue, "diagnostics"));
-    return outcome_reply(b->x->rs, s->rs.status,
-                         "Bundle.entry[%zu] (%.20s %.80s): %s; nothing of the transaction was kept",
-                         b->failed, s->method, s->url, why ? why : "failed");
+    return fhir_outcome_reply(
+        b->x->rs, s->rs.status,
+        "Bundle.entry[%zu] (%.20s %.80s): %s; nothing of the transaction was kept", b->failed,
+        s->method, s->url, why ? why : "failed");
 }
 
-int rest_bundle(struct exchange *x)
+int fhir_rest_bundle(struct fhir_exchange *x)
 {
     struct bundle b = {.x = x, .failed = SIZE_MAX};
     bool transaction = false;
@@ -305,8 +307,9 @@ int rest_bundle(struct exchange *x)
                        : read_bundle(&b, &transaction);
     if (rc == 0 && transaction) {
         if (x->store->read_only && !x->rq->overlay)
-            rc = outcome_reply(x->rs, 405, "this server is read-only: it takes batches of reads");
-        else if ((rc = store_write(x->store, x->rq->overlay, run_transaction, &b)) == 0)
+            rc = fhir_outcome_reply(x->rs, 405,
+                                    "this server is read-only: it takes batches of reads");
+        else if ((rc = fhir_store_write(x->store, x->rq->overlay, run_transaction, &b)) == 0)
             rc = reply_bundle(&b, true);
         else if (b.failed != SIZE_MAX)
             rc = reply_undone(&b);

@@ -8,8 +8,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-int write_check_body(const char *text, size_t len, const struct resource_type *type,
-                     const char *want_id)
+int fhir_write_check_body(const char *text, size_t len, const struct fhir_resource_type *type,
+                          const char *want_id)
 {
     json_error_t error;
     json_t *tree = text ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
@@ -39,30 +39,30 @@ out:
 }
 
 /* The client's text with our id and meta; everything else byte for byte. */
-static void add_stamped(struct buf *out, const struct put_request *put, uint32_t version,
+static void add_stamped(struct buf *out, const struct fhir_put_request *put, uint32_t version,
                         int64_t now)
 {
     char stamp[REST_TIME];
     const char *meta = NULL;
     size_t meta_len = 0;
-    rest_time(now, stamp);
+    fhir_rest_time(now, stamp);
     buf_addf(out,
              "{\"resourceType\":\"%s\",\"id\":\"%s\",\"meta\":{\"versionId\":\"%u\","
              "\"lastUpdated\":\"%s\"",
              put->type->name, put->id, version, stamp);
-    jsontext_find(put->text, put->len, "meta", &meta, &meta_len);
-    struct jsontext_iter it = jsontext_walk(meta ? meta : "{}", meta ? meta_len : 2);
-    while (meta && *meta == '{' && jsontext_next(&it)) {
-        if (jsontext_key_is(&it, "versionId") || jsontext_key_is(&it, "lastUpdated"))
+    fhir_jsontext_find(put->text, put->len, "meta", &meta, &meta_len);
+    struct fhir_jsontext_iter it = fhir_jsontext_walk(meta ? meta : "{}", meta ? meta_len : 2);
+    while (meta && *meta == '{' && fhir_jsontext_next(&it)) {
+        if (fhir_jsontext_key_is(&it, "versionId") || fhir_jsontext_key_is(&it, "lastUpdated"))
             continue;
         buf_addf(out, ",\"%.*s\":", (int)it.key_len, it.key);
         buf_add(out, it.value, it.len);
     }
     buf_addch(out, '}');
-    it = jsontext_walk(put->text, put->len);
-    while (jsontext_next(&it)) {
-        if (jsontext_key_is(&it, "resourceType") || jsontext_key_is(&it, "id") ||
-            jsontext_key_is(&it, "meta"))
+    it = fhir_jsontext_walk(put->text, put->len);
+    while (fhir_jsontext_next(&it)) {
+        if (fhir_jsontext_key_is(&it, "resourceType") || fhir_jsontext_key_is(&it, "id") ||
+            fhir_jsontext_key_is(&it, "meta"))
             continue;
         buf_addf(out, ",\"%.*s\":", (int)it.key_len, it.key);
         buf_add(out, it.value, it.len);
@@ -78,7 +78,7 @@ static bool etag_matches(const char *header, uint32_t version)
     return strcmp(header, "*") == 0 ? version > 0 : strstr(header, want) != NULL;
 }
 
-static int check_match(const char *if_match, bool there, const struct id_entry *entry)
+static int check_match(const char *if_match, bool there, const struct fhir_id_entry *entry)
 {
     if (!if_match || (there && etag_matches(if_match, entry->version)))
         return 0;
@@ -89,15 +89,15 @@ static int check_match(const char *if_match, bool there, const struct id_entry *
                    if_match, entry->version);
 }
 
-int write_put(struct view *v, const struct put_request *put, struct prepared *p, struct record *out,
-              bool *created)
+int fhir_write_put(struct fhir_view *v, const struct fhir_put_request *put, struct fhir_prepared *p,
+                   struct fhir_record *out, bool *created)
 {
-    struct record old;
-    struct id_entry entry;
+    struct fhir_record old;
+    struct fhir_id_entry entry;
     struct buf text = BUF_INIT;
-    int64_t now = rest_now(v);
-    *p = (struct prepared){.values = BUF_INIT};
-    int rc = view_get(v, put->type->name, put->id, &old, &entry);
+    int64_t now = fhir_rest_now(v);
+    *p = (struct fhir_prepared){.values = BUF_INIT};
+    int rc = fhir_view_get(v, put->type->name, put->id, &old, &entry);
     if (rc < 0 && rc != GRASP_ENOTFOUND)
         return rc;
     *created = rc == GRASP_ENOTFOUND;
@@ -106,52 +106,52 @@ int write_put(struct view *v, const struct put_request *put, struct prepared *p,
     uint32_t version = entry.version + 1;
     add_stamped(&text, put, version, now);
     if ((rc = buf_check(&text)) < 0 ||
-        (rc = prepared_init(p, v->store, text.ptr, text.len, NULL)) < 0)
+        (rc = fhir_prepared_init(p, v->store, text.ptr, text.len, NULL)) < 0)
         goto out;
     if (p->type != put->type || strcmp(p->id, put->id) != 0) { /* "\u0069d" is an id, too */
         rc = err_set(GRASP_EINVAL, "the body's id or resourceType is written with escapes");
         goto out;
     }
-    rc = view_put(v, p, version, now);
-    *out = (struct record){.version = version,
-                           .updated_us = now,
-                           .type = put->type->name,
-                           .id = p->id,
-                           .text = p->text,
-                           .text_len = p->text_len};
+    rc = fhir_view_put(v, p, version, now);
+    *out = (struct fhir_record){.version = version,
+                                .updated_us = now,
+                                .type = put->type->name,
+                                .id = p->id,
+                                .text = p->text,
+                                .text_len = p->text_len};
 out:
     buf_release(&text);
     return rc;
 }
 
-int write_delete(struct view *v, const struct resource_type *type, const char *id,
-                 const char *if_match)
+int fhir_write_delete(struct fhir_view *v, const struct fhir_resource_type *type, const char *id,
+                      const char *if_match)
 {
-    struct record old;
-    struct id_entry entry;
-    int rc = view_get(v, type->name, id, &old, &entry);
+    struct fhir_record old;
+    struct fhir_id_entry entry;
+    int rc = fhir_view_get(v, type->name, id, &old, &entry);
     if (rc < 0 && rc != GRASP_ENOTFOUND)
         return rc;
     bool there = rc == 0;
     if ((rc = check_match(if_match, there, &entry)) < 0)
         return rc;
-    return there ? view_delete(v, type->name, id) : 0;
+    return there ? fhir_view_delete(v, type->name, id) : 0;
 }
 
 /* ---- the interactions ---- */
 
 struct put_task {
-    struct exchange *x;
-    struct put_request put;
+    struct fhir_exchange *x;
+    struct fhir_put_request put;
 };
 
-static int run_put(struct view *v, void *arg)
+static int run_put(struct fhir_view *v, void *arg)
 {
     struct put_task *t = arg;
-    struct exchange *x = t->x;
-    struct put_request put = t->put;
-    struct prepared p;
-    struct record r;
+    struct fhir_exchange *x = t->x;
+    struct fhir_put_request put = t->put;
+    struct fhir_prepared p;
+    struct fhir_record r;
     char id[FHIR_ID_MAX + 1];
     uint64_t next = 0;
     bool created;
@@ -159,13 +159,13 @@ static int run_put(struct view *v, void *arg)
     if (!put.id)
         put.id = x->new_id;
     if (!put.id) {
-        if ((rc = view_new_id(v, put.type->name, &next, id)) < 0)
+        if ((rc = fhir_view_new_id(v, put.type->name, &next, id)) < 0)
             return rc;
         put.id = id;
     }
-    rc = write_put(v, &put, &p, &r, &created);
+    rc = fhir_write_put(v, &put, &p, &r, &created);
     if (rc == 0) {
-        rest_reply_resource(x, created ? 201 : 200, &r);
+        fhir_rest_reply_resource(x, created ? 201 : 200, &r);
         free(x->rs->location);
         x->rs->location = NULL;
         if (created && asprintf(&x->rs->location, "%s%s/%s/_history/%u", x->store->base_url, r.type,
@@ -174,11 +174,11 @@ static int run_put(struct view *v, void *arg)
             rc = err_set(GRASP_ENOMEM, "out of memory");
         }
     }
-    prepared_release(&p);
+    fhir_prepared_release(&p);
     return rc;
 }
 
-static int put_with(struct exchange *x, const char *id, const char *if_match)
+static int put_with(struct fhir_exchange *x, const char *id, const char *if_match)
 {
     struct put_task t = {.x = x,
                          .put = {.type = x->type,
@@ -186,35 +186,35 @@ static int put_with(struct exchange *x, const char *id, const char *if_match)
                                  .text = x->rq->body,
                                  .len = x->rq->body_len,
                                  .if_match = if_match}};
-    int rc = write_check_body(t.put.text, t.put.len, x->type, id);
+    int rc = fhir_write_check_body(t.put.text, t.put.len, x->type, id);
     if (rc < 0)
         return rc;
-    return x->view ? run_put(x->view, &t) : store_write(x->store, x->rq->overlay, run_put, &t);
+    return x->view ? run_put(x->view, &t) : fhir_store_write(x->store, x->rq->overlay, run_put, &t);
 }
 
-int rest_create(struct exchange *x)
+int fhir_rest_create(struct fhir_exchange *x)
 {
     return put_with(x, NULL, NULL);
 }
 
-int rest_update(struct exchange *x)
+int fhir_rest_update(struct fhir_exchange *x)
 {
-    if (!id_valid(x->id, strlen(x->id)))
+    if (!fhir_id_valid(x->id, strlen(x->id)))
         return err_set(GRASP_EINVAL, "id '%.80s' is not 1 to 64 characters of A-Z a-z 0-9 '-' '.'",
                        x->id);
     return put_with(x, x->id, x->rq->if_match);
 }
 
-static int run_delete(struct view *v, void *arg)
+static int run_delete(struct fhir_view *v, void *arg)
 {
-    struct exchange *x = arg;
-    return write_delete(v, x->type, x->id, x->rq->if_match);
+    struct fhir_exchange *x = arg;
+    return fhir_write_delete(v, x->type, x->id, x->rq->if_match);
 }
 
-int rest_delete(struct exchange *x)
+int fhir_rest_delete(struct fhir_exchange *x)
 {
-    int rc =
-        x->view ? run_delete(x->view, x) : store_write(x->store, x->rq->overlay, run_delete, x);
+    int rc = x->view ? run_delete(x->view, x)
+                     : fhir_store_write(x->store, x->rq->overlay, run_delete, x);
     if (rc == 0)
         x->rs->status = 204;
     return rc;

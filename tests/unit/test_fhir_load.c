@@ -246,13 +246,13 @@ static struct fhir_load_report load_text(struct fixture *f, const char *name, co
 /* The text is stored as `expected`, byte for byte. */
 static void check_stored(struct fixture *f, const char *type, const char *id, const char *expected)
 {
-    struct view v;
-    struct record r;
-    struct id_entry entry;
-    assert_int_equal(view_open(&v, f->store, NULL), 0);
-    assert_int_equal(view_get(&v, type, id, &r, &entry), 0);
+    struct fhir_view v;
+    struct fhir_record r;
+    struct fhir_id_entry entry;
+    assert_int_equal(fhir_view_open(&v, f->store, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, type, id, &r, &entry), 0);
     char *text = str_ndup(r.text, r.text_len);
-    view_close(&v);
+    fhir_view_close(&v);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -307,19 +307,19 @@ static void urn_references_become_ids(void **state)
 static void urn_maps_grow(void **state)
 {
     (void)state;
-    struct urn_map m = {0};
+    struct fhir_urn_map m = {0};
     char urn[32], target[32];
-    assert_null(urn_map_get(&m, "urn:uuid:1", 10));
+    assert_null(fhir_urn_map_get(&m, "urn:uuid:1", 10));
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < 5000; i++) {
             snprintf(urn, sizeof(urn), "urn:uuid:%d", i);
             snprintf(target, sizeof(target), "Patient/%d", i + pass);
-            assert_int_equal(urn_map_put(&m, urn, strlen(urn), target), 0);
+            assert_int_equal(fhir_urn_map_put(&m, urn, strlen(urn), target), 0);
         }
     assert_int_equal(m.n, 5000);
-    assert_string_equal(urn_map_get(&m, "urn:uuid:4999", 13), "Patient/5000");
-    assert_null(urn_map_get(&m, "urn:uuid:5000", 13));
-    urn_map_release(&m);
+    assert_string_equal(fhir_urn_map_get(&m, "urn:uuid:4999", 13), "Patient/5000");
+    assert_null(fhir_urn_map_get(&m, "urn:uuid:5000", 13));
+    fhir_urn_map_release(&m);
 }
 
 static void strict_stops_at_the_first_bad_line(void **state)

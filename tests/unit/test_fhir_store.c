@@ -20,19 +20,19 @@ static void text_is_kept_verbatim(void **state)
     static const char text[] = "{ \"resourceType\":\"Observation\",\n \"id\":\"a.1\", "
                                "\"valueQuantity\":{\"value\":5.00}}";
     struct fhir_store *s = NULL;
-    struct view v;
-    struct record r;
+    struct fhir_view v;
+    struct fhir_record r;
     char padded[256];
     assert_int_equal(fhir_open(&s, NULL, NULL), 0);
     snprintf(padded, sizeof(padded), " \t%s\r\n", text);
     assert_int_equal(put(s, padded), 0);
-    assert_int_equal(view_open(&v, s, NULL), 0);
-    assert_int_equal(view_get(&v, "Observation", "a.1", &r, NULL), 0);
+    assert_int_equal(fhir_view_open(&v, s, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Observation", "a.1", &r, NULL), 0);
     assert_int_equal(r.text_len, strlen(text));
     assert_memory_equal(r.text, text, r.text_len);
     assert_int_equal(r.version, 1);
-    assert_int_equal(view_get(&v, "Observation", "a.2", &r, NULL), GRASP_ENOTFOUND);
-    view_close(&v);
+    assert_int_equal(fhir_view_get(&v, "Observation", "a.2", &r, NULL), GRASP_ENOTFOUND);
+    fhir_view_close(&v);
     fhir_close(s);
 }
 
@@ -40,8 +40,8 @@ static void replacing_keeps_the_place(void **state)
 {
     (void)state;
     struct fhir_store *s = NULL;
-    struct view v;
-    struct record a, b;
+    struct fhir_view v;
+    struct fhir_record a, b;
     assert_int_equal(fhir_open(&s, NULL, NULL), 0);
     assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"1\"}"), 0);
     assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"2\"}"), 0);
@@ -50,12 +50,12 @@ static void replacing_keeps_the_place(void **state)
     assert_int_equal(fhir_count(s, NULL), 2);
     assert_int_equal(fhir_count(s, "Observation"), 0);
     assert_int_equal(fhir_count(s, "NoSuchType"), 0);
-    assert_int_equal(view_open(&v, s, NULL), 0);
-    assert_int_equal(view_get(&v, "Patient", "1", &a, NULL), 0);
-    assert_int_equal(view_get(&v, "Patient", "2", &b, NULL), 0);
+    assert_int_equal(fhir_view_open(&v, s, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Patient", "1", &a, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Patient", "2", &b, NULL), 0);
     assert_true(a.seq < b.seq);
     assert_int_equal(a.version, 2);
-    view_close(&v);
+    fhir_view_close(&v);
     fhir_close(s);
 }
 
