@@ -113,10 +113,9 @@ int fhir_import(struct fhir_store *store, const char *base_url, const char *cons
  * Its path is that of the store's base URL; a store without one of its own (FHIR_DEFAULT_BASE) is
  * told the address it is served at, so that its links lead back. */
 struct fhir_server;
+int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port);
 /* Where it listens, "http://127.0.0.1:8080/fhir/"; good as long as the server. */
 const char *fhir_server_url(const struct fhir_server *server);
-int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port);
-int fhir_server_port(const struct fhir_server *server);
 void fhir_server_stop(struct fhir_server *server);
 
 #endif

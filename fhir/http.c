@@ -330,11 +330,6 @@ const char *fhir_server_url(const struct fhir_server *server)
     return server->url;
 }
 
-int fhir_server_port(const struct fhir_server *server)
-{
-    return server->port;
-}
-
 void fhir_server_stop(struct fhir_server *server)
 {
     if (!server)

@@ -1,4 +1,9 @@
-/* index.c - packed values and index keys of a resource; see index.h for their forms. */
+/*
+ * index.c - packed values and index keys of a resource; see index.h for their forms.
+ *
+ * Keys are derived from packed values and not from the JSON, so that a resource is taken out of the
+ * index by the very keys it was put in with, whatever its text and the tables say by then.
+ */
 #include "fhir/index.h"
 
 #include <math.h>
@@ -68,7 +73,7 @@ bool fhir_values_next_of(struct fhir_value_iter *it, uint16_t number)
     return false;
 }
 
-void fhir_values_add(struct buf *values, uint16_t number, const void *bytes, size_t len)
+static void values_add(struct buf *values, uint16_t number, const void *bytes, size_t len)
 {
     uint16_t head[2] = {number, (uint16_t)len};
     buf_add(values, head, sizeof(head));
@@ -139,7 +144,7 @@ static void emit(struct extract *x, uint16_t number, const void *bytes, size_t l
 {
     x->n++;
     if (x->n <= INDEX_VALUES_MAX)
-        fhir_values_add(x->values, number, bytes, len);
+        values_add(x->values, number, bytes, len);
 }
 
 static void emit_token(struct extract *x, const char *code, size_t code_len, const char *system)
@@ -405,7 +410,8 @@ static int date_keys(const struct fhir_value_iter *it, index_key_fn fn, void *ar
     return fn(&key, arg);
 }
 
-/* Every subject with every code. */
+/* Every subject with every code: "this patient's potassium" is one key to look up instead of two
+ * long lists to intersect. */
 static int subject_code_keys(const struct fhir_resource_type *type, const uint8_t *values,
                              size_t len, index_key_fn fn, void *arg)
 {

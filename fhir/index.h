@@ -11,8 +11,7 @@
  *   date       from, to (8 + 8)                'L' from to, and 'H' to from
  *   quantity   value (8) unit 0 system 0 code 0  value (8)
  *   string     text as written                 normalized text from each start of a word
- *   -          (derived)                       id 0 type 0 code 0 system 0: subject and code
- * together
+ *   (derived)                                  id 0 type 0 code 0 system 0: subject with code
  *
  * Eight-byte numbers are big-endian with the sign flipped so that bytes compare as the numbers do.
  * Parts longer than INDEX_PART_MAX are cut and a hash takes the place of the rest.
@@ -78,7 +77,6 @@ struct fhir_value_iter {
 bool fhir_values_next(struct fhir_value_iter *it);
 /* Only those of one parameter. */
 bool fhir_values_next_of(struct fhir_value_iter *it, uint16_t number);
-void fhir_values_add(struct buf *values, uint16_t number, const void *bytes, size_t len);
 
 /* Appends the packed values of a resource. References to base_url become relative. GRASP_ELIMIT. */
 int fhir_index_values(struct buf *values, const struct fhir_resource_type *type,

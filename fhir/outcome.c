@@ -23,15 +23,15 @@ static const char *issue_type(int status)
     return "exception";
 }
 
-void fhir_outcome_add(struct buf *out, int status, const char *diagnostics)
+static void outcome_add(struct buf *out, int status, const char *diagnostics)
 {
     buf_addf(
         out,
         "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"%s\",\"code\":\"%s\","
         "\"diagnostics\":\"",
         status < 300 ? "information" : "error", issue_type(status));
-    for (const char *p = diagnostics;
-         *p;) { /* what a client sent may have been cut mid-character */
+    /* what a client sent may have been cut in the middle of a character */
+    for (const char *p = diagnostics; *p;) {
         uint32_t cp;
         size_t n = utf8_decode(p, strlen(p), &cp);
         if (utf8_valid(p, n))
@@ -52,7 +52,7 @@ int fhir_outcome_reply(struct fhir_response *rs, int status, const char *fmt, ..
     va_end(ap);
     rs->status = status;
     buf_reset(&rs->body);
-    fhir_outcome_add(&rs->body, status, text.ptr);
+    outcome_add(&rs->body, status, text.ptr);
     buf_release(&text);
     return 0;
 }

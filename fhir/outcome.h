@@ -11,7 +11,5 @@ int fhir_outcome_reply(struct fhir_response *rs, int status, const char *fmt, ..
 /* Answers what a negative GRASP_E* code and err_msg stand for. Returns 0 when the request is to
  * blame, else the code (500). */
 int fhir_outcome_of_error(struct fhir_response *rs, int rc);
-/* Appends the OperationOutcome alone. */
-void fhir_outcome_add(struct buf *out, int status, const char *diagnostics);
 
 #endif

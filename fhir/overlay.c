@@ -1,4 +1,10 @@
-/* overlay.c - the writes of one rollout. */
+/*
+ * overlay.c - the writes of one rollout.
+ *
+ * A list, searched from its end, and no index: an episode writes a handful of resources, while
+ * hundreds of episodes share the store below. Nothing is ever changed in place, because a
+ * transaction that fails is undone by cutting the list back to where it was.
+ */
 #include "fhir/overlay.h"
 
 #include <stdlib.h>

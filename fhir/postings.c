@@ -1,4 +1,12 @@
-/* postings.c - ranges of index keys and the sequence numbers they lead to. */
+/*
+ * postings.c - ranges of index keys and the sequence numbers they lead to.
+ *
+ * A clause is answered by walking keys in order, never by looking at resources: what satisfies it
+ * lies together, because the keys are made so that their bytes compare as the values do. Where a
+ * range holds more than the clause means (a prefix of a word, a quantity in another unit, an
+ * interval that only begins within), it says so (*exact false) and the search checks what comes
+ * out against the packed values. A range is never too small: what it leaves out cannot be found.
+ */
 #include "fhir/postings.h"
 
 #include <math.h>
@@ -69,6 +77,8 @@ static void start(struct fhir_key_range *r, uint16_t number)
     fhir_index_key_start(&r->from, number);
 }
 
+/* Code comes first in a key, so a code of any system is a prefix. `system|` is not: every code of
+ * the parameter is walked, which is rare enough not to pay for keys in the other order. */
 static size_t token_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
                            struct fhir_key_range *r)
 {
@@ -120,6 +130,8 @@ static void date_range(struct fhir_key_range *r, uint16_t number, char end, cons
     }
 }
 
+/* Two orders of the same intervals, by beginning and by end, make each prefix one or two ranges:
+ * "gt" asks where intervals end, "lt" where they begin. */
 static size_t date_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
                           struct fhir_key_range *r, bool *exact)
 {
@@ -225,6 +237,7 @@ size_t fhir_alt_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
     }
 }
 
+/* What has no value has no key, so :not, :missing and "ne" cannot drive a search. */
 bool fhir_clause_indexed(const struct fhir_clause *c)
 {
     if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->param->kind == PARAM_ID)
@@ -269,6 +282,8 @@ static int walk_error(int rc)
     return rc == MDB_NOTFOUND ? 0 : fhir_store_error(rc, "reading the index");
 }
 
+/* LMDB knows how many duplicates a key has without reading them: a few keys tell which clause is
+ * the cheapest, and a range with more keys than that is surely not. */
 int fhir_range_estimate(MDB_cursor *cur, const struct fhir_key_range *r, uint64_t *n)
 {
     MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
@@ -290,6 +305,8 @@ int fhir_range_estimate(MDB_cursor *cur, const struct fhir_key_range *r, uint64_
     return walk_error(rc);
 }
 
+/* A page of duplicates at a time: a common code leads to a hundred thousand resources, and a call
+ * each would cost more than the copying. */
 static int load_key(MDB_cursor *cur, const MDB_val *first, struct fhir_matches *out)
 {
     size_t dups;

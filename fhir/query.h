@@ -103,7 +103,7 @@ void fhir_query_add_url(const struct fhir_query *q, struct buf *out, const char 
 /* Does the resource with these packed values and this id satisfy the clause? */
 bool fhir_clause_matches(const struct fhir_clause *c, const struct fhir_record *r);
 
-/* alternatives of one kind each: parse.c */
+/* match.c: reads one value of a clause, escapes and prefix resolved. GRASP_EINVAL, GRASP_ENOMEM. */
 int fhir_alt_parse(struct fhir_query *q, struct fhir_clause *c, struct fhir_alt *a,
                    const char *raw);
 

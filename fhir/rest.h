@@ -52,23 +52,4 @@ int64_t fhir_rest_now(const struct fhir_view *v);
 /* The latest change that a view shows. */
 int64_t fhir_rest_changed(const struct fhir_view *v);
 
-/* What a write does, inside a transaction. The text is the client's resource. */
-struct fhir_put_request {
-    const struct fhir_resource_type *type;
-    const char *id; /* where it goes */
-    const char *text;
-    size_t len;
-    const char *if_match; /* NULL: none */
-};
-/* Stores it with meta.versionId and meta.lastUpdated. *created: it was not there. On 412 returns
- * GRASP_ECONFLICT. `out` borrows from `p`, which the caller releases. */
-int fhir_write_put(struct fhir_view *v, const struct fhir_put_request *put, struct fhir_prepared *p,
-                   struct fhir_record *out, bool *created);
-int fhir_write_delete(struct fhir_view *v, const struct fhir_resource_type *type, const char *id,
-                      const char *if_match);
-/* Checks a client's body: JSON object of this type. GRASP_EPARSE, GRASP_EINVAL. `want_id`: its id
- * must be this one; NULL: whatever it says is replaced. */
-int fhir_write_check_body(const char *text, size_t len, const struct fhir_resource_type *type,
-                          const char *want_id);
-
 #endif

@@ -114,8 +114,6 @@ int fhir_view_delete(struct fhir_view *v, const char *type, const char *id);
 int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,
                      char out[FHIR_ID_MAX + 1]);
 
-/* Resources of a type in the store alone. */
-uint64_t fhir_view_count(struct fhir_view *v, const struct fhir_resource_type *type);
 /* Turns LMDB's code into ours, with the message set. */
 int fhir_store_error(int mdb_rc, const char *what);
 

@@ -265,7 +265,8 @@ int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,
     }
 }
 
-uint64_t fhir_view_count(struct fhir_view *v, const struct fhir_resource_type *type)
+/* Resources of a type in the store alone. */
+static uint64_t view_count(struct fhir_view *v, const struct fhir_resource_type *type)
 {
     struct fhir_index_key key;
     MDB_cursor *cur = NULL;
@@ -289,7 +290,7 @@ uint64_t fhir_count(struct fhir_store *store, const char *type)
     if ((type && !t) || fhir_view_open(&v, store, NULL) < 0)
         return 0;
     if (t)
-        n = fhir_view_count(&v, t);
+        n = view_count(&v, t);
     else if (mdb_stat(v.txn, store->res, &stat) == 0)
         n = stat.ms_entries;
     fhir_view_close(&v);

@@ -8,8 +8,19 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-int fhir_write_check_body(const char *text, size_t len, const struct fhir_resource_type *type,
-                          const char *want_id)
+/* What a write does, inside a transaction. The text is the client's resource. */
+struct put_request {
+    const struct fhir_resource_type *type;
+    const char *id; /* where it goes */
+    const char *text;
+    size_t len;
+    const char *if_match; /* NULL: none */
+};
+
+/* Checks a client's body: JSON object of this type. GRASP_EPARSE, GRASP_EINVAL. `want_id`: its id
+ * must be this one; NULL: whatever it says is replaced. */
+static int check_body(const char *text, size_t len, const struct fhir_resource_type *type,
+                      const char *want_id)
 {
     json_error_t error;
     json_t *tree = text ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
@@ -39,7 +50,7 @@ out:
 }
 
 /* The client's text with our id and meta; everything else byte for byte. */
-static void add_stamped(struct buf *out, const struct fhir_put_request *put, uint32_t version,
+static void add_stamped(struct buf *out, const struct put_request *put, uint32_t version,
                         int64_t now)
 {
     char stamp[REST_TIME];
@@ -89,8 +100,10 @@ static int check_match(const char *if_match, bool there, const struct fhir_id_en
                    if_match, entry->version);
 }
 
-int fhir_write_put(struct fhir_view *v, const struct fhir_put_request *put, struct fhir_prepared *p,
-                   struct fhir_record *out, bool *created)
+/* Stores it with meta.versionId and meta.lastUpdated. *created: it was not there. On 412 returns
+ * GRASP_ECONFLICT. `out` borrows from `p`, which the caller releases. */
+static int write_put(struct fhir_view *v, const struct put_request *put, struct fhir_prepared *p,
+                     struct fhir_record *out, bool *created)
 {
     struct fhir_record old;
     struct fhir_id_entry entry;
@@ -124,8 +137,8 @@ out:
     return rc;
 }
 
-int fhir_write_delete(struct fhir_view *v, const struct fhir_resource_type *type, const char *id,
-                      const char *if_match)
+static int write_delete(struct fhir_view *v, const struct fhir_resource_type *type, const char *id,
+                        const char *if_match)
 {
     struct fhir_record old;
     struct fhir_id_entry entry;
@@ -142,14 +155,14 @@ int fhir_write_delete(struct fhir_view *v, const struct fhir_resource_type *type
 
 struct put_task {
     struct fhir_exchange *x;
-    struct fhir_put_request put;
+    struct put_request put;
 };
 
 static int run_put(struct fhir_view *v, void *arg)
 {
     struct put_task *t = arg;
     struct fhir_exchange *x = t->x;
-    struct fhir_put_request put = t->put;
+    struct put_request put = t->put;
     struct fhir_prepared p;
     struct fhir_record r;
     char id[FHIR_ID_MAX + 1];
@@ -163,7 +176,7 @@ static int run_put(struct fhir_view *v, void *arg)
             return rc;
         put.id = id;
     }
-    rc = fhir_write_put(v, &put, &p, &r, &created);
+    rc = write_put(v, &put, &p, &r, &created);
     if (rc == 0) {
         fhir_rest_reply_resource(x, created ? 201 : 200, &r);
         free(x->rs->location);
@@ -186,7 +199,7 @@ static int put_with(struct fhir_exchange *x, const char *id, const char *if_matc
                                  .text = x->rq->body,
                                  .len = x->rq->body_len,
                                  .if_match = if_match}};
-    int rc = fhir_write_check_body(t.put.text, t.put.len, x->type, id);
+    int rc = check_body(t.put.text, t.put.len, x->type, id);
     if (rc < 0)
         return rc;
     return x->view ? run_put(x->view, &t) : fhir_store_write(x->store, x->rq->overlay, run_put, &t);
@@ -208,7 +221,7 @@ int fhir_rest_update(struct fhir_exchange *x)
 static int run_delete(struct fhir_view *v, void *arg)
 {
     struct fhir_exchange *x = arg;
-    return fhir_write_delete(v, x->type, x->id, x->rq->if_match);
+    return write_delete(v, x->type, x->id, x->rq->if_match);
 }
 
 int fhir_rest_delete(struct fhir_exchange *x)
