@@ -46,6 +46,7 @@ static void add_search(struct buf *out, const struct fhir_resource_type *t)
 
 static void add_resource(struct buf *out, const struct fhir_resource_type *t, bool read_only)
 {
+    const char *writes = read_only ? "false" : "true";
     buf_addf(out,
              "{\"type\":\"%s\",\"interaction\":[" INTERACTION("read") "," INTERACTION(
                  "vread") "," INTERACTION("search-type"),
@@ -55,9 +56,10 @@ static void add_resource(struct buf *out, const struct fhir_resource_type *t, bo
                  "," INTERACTION("create") "," INTERACTION("update") "," INTERACTION("delete"));
     buf_addf(out,
              "],\"versioning\":\"%s\",\"readHistory\":false,\"updateCreate\":%s,"
-             "\"conditionalCreate\":false,\"conditionalRead\":\"not-match\","
-             "\"conditionalUpdate\":false,\"conditionalDelete\":\"not-supported\"",
-             read_only ? "versioned" : "versioned-update", read_only ? "false" : "true");
+             "\"conditionalCreate\":%s,\"conditionalRead\":\"not-match\","
+             "\"conditionalUpdate\":%s,\"conditionalDelete\":\"%s\"",
+             read_only ? "versioned" : "versioned-update", writes, writes, writes,
+             read_only ? "not-supported" : "single");
     add_search(out, t);
     buf_addch(out, '}');
 }

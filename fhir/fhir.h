@@ -60,6 +60,7 @@ struct fhir_request {
     const char *accept;       /* NULL: anything */
     const char *if_match;     /* header values, NULL where absent */
     const char *if_none_match;
+    const char *if_none_exist;    /* create only when this search finds nothing */
     struct fhir_overlay *overlay; /* NULL, or where this request's writes go and reads look first */
     bool agent_url; /* the target is what an agent wrote, with "&_format=json" appended by the
                        harness: an extra "&..." at the end of a path is taken as its query */

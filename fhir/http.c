@@ -152,6 +152,7 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
         .if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH),
         .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .if_none_exist = header(connection, "If-None-Exist"),
     };
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (fhir_handle(s->store, &rq, &rs) < 0) {

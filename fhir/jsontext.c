@@ -237,7 +237,7 @@ bool fhir_jsontext_find(const char *text, size_t len, const char *key, const cha
     return found;
 }
 
-void fhir_jsontext_replace(struct buf *out, const char *text, size_t len, jsontext_map map,
+void fhir_jsontext_replace(struct buf *out, const char *text, size_t len, fhir_jsontext_map map,
                            void *arg)
 {
     const char *p = text, *end = text + len;
@@ -260,4 +260,29 @@ void fhir_jsontext_replace(struct buf *out, const char *text, size_t len, jsonte
         p = stop;
     }
     buf_add(out, p, (size_t)(end - p));
+}
+
+/* An unescaped quote before `reference` can only open a key or value of that very text. */
+void fhir_jsontext_replace_references(struct buf *out, const char *text, size_t len,
+                                      fhir_jsontext_map map, void *arg)
+{
+    static const char key[] = "\"reference\"";
+    const char *from = text, *p = text, *end = text + len;
+    while ((p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
+        p = skip_space(p + sizeof(key) - 1, end);
+        if (p == end || *p != ':')
+            continue;
+        p = skip_space(p + 1, end);
+        if (p == end || *p != '"')
+            continue;
+        const char *close = string_end(p, end) - 1;
+        const char *other = close > p ? map(p + 1, (size_t)(close - p) - 1, arg) : NULL;
+        if (other) {
+            buf_add(out, from, (size_t)(p + 1 - from));
+            buf_add_json(out, other, strlen(other), false);
+            from = close;
+        }
+        p = close;
+    }
+    buf_add(out, from, (size_t)(end - from));
 }

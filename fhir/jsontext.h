@@ -35,8 +35,12 @@ bool fhir_jsontext_find(const char *text, size_t len, const char *key, const cha
                         size_t *n);
 
 /* Appends the text with string values that `map` knows replaced. map returns NULL to keep one. */
-typedef const char *(*jsontext_map)(const char *s, size_t len, void *arg);
-void fhir_jsontext_replace(struct buf *out, const char *text, size_t len, jsontext_map map,
+typedef const char *(*fhir_jsontext_map)(const char *s, size_t len, void *arg);
+void fhir_jsontext_replace(struct buf *out, const char *text, size_t len, fhir_jsontext_map map,
                            void *arg);
+
+/* The same for the values of "reference" members alone. */
+void fhir_jsontext_replace_references(struct buf *out, const char *text, size_t len,
+                                      fhir_jsontext_map map, void *arg);
 
 #endif

@@ -123,7 +123,9 @@ static const struct {
     {"POST", AT_SEARCH, rest_post_search, false, false},
     {"POST", AT_TYPE, fhir_rest_create, true, true},
     {"PUT", AT_INSTANCE, fhir_rest_update, true, true},
+    {"PUT", AT_TYPE, fhir_rest_update, true, true},
     {"DELETE", AT_INSTANCE, fhir_rest_delete, true, false},
+    {"DELETE", AT_TYPE, fhir_rest_delete, true, false},
     {"POST", AT_SYSTEM, fhir_rest_bundle, false, true},
 };
 

@@ -2,6 +2,7 @@
 #ifndef GRASP_FHIR_REST_H
 #define GRASP_FHIR_REST_H
 
+#include "fhir/decide.h"
 #include "fhir/outcome.h"
 #include "fhir/query.h"
 #include "fhir/store.h"
@@ -25,7 +26,9 @@ struct fhir_exchange {
     /* an entry of a Bundle */
     bool nested;
     const char *new_id; /* what a created resource is to be called; NULL: any free id */
-    int64_t updated_us; /* out: of the resource replied */
+    const struct fhir_decision *decided; /* of its condition, when the transaction looked already */
+    bool unmatched;                      /* out: a conditional reference has no match (yet) */
+    int64_t updated_us;                  /* out: of the resource replied */
 };
 
 /* bundle.c: answers a search. `query`: undecoded parameters. */

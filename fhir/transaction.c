@@ -6,13 +6,16 @@
 #include "fhir/jsontext.h"
 #include "fhir/rest.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
 struct bundle_entry {
-    const char *method, *url, *full_url, *if_match, *if_none_match;
+    const char *method, *url, *full_url, *if_match, *if_none_match, *if_none_exist;
     const char *text; /* the resource, NULL: none */
     size_t len;
-    char id[FHIR_ID_MAX + 1]; /* of a resource to create */
+    char id[FHIR_ID_MAX + 1];      /* of a resource to create */
+    struct fhir_decision decision; /* of its condition */
+    bool decided, waiting;
     struct fhir_response rs;
     int64_t updated_us;
 };
@@ -40,9 +43,7 @@ static int read_step(struct bundle *b, size_t i, const json_t *entry)
     s->full_url = json_string_value(json_object_get(entry, "fullUrl"));
     if (!s->method || !s->url)
         return err_set(GRASP_EINVAL, "Bundle.entry[%zu] has no request.method or request.url", i);
-    if (json_object_get(rq, "ifNoneExist"))
-        return err_set(GRASP_EINVAL,
-                       "Bundle.entry[%zu]: conditional create (ifNoneExist) is not supported", i);
+    s->if_none_exist = json_string_value(json_object_get(rq, "ifNoneExist"));
     if (str_starts(s->url, base))
         s->url += strlen(base);
     while (*s->url == '/')
@@ -112,6 +113,7 @@ static int run_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *
                               .body_len = s->text ? s->len : 0,
                               .if_match = s->if_match,
                               .if_none_match = s->if_none_match,
+                              .if_none_exist = s->if_none_exist,
                               .overlay = b->x->rq->overlay};
     struct fhir_exchange x = {.store = b->x->store,
                               .rq = &rq,
@@ -119,12 +121,14 @@ static int run_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *
                               .view = v,
                               .dispatch = b->x->dispatch,
                               .nested = true,
-                              .new_id = *s->id ? s->id : NULL};
+                              .new_id = *s->id ? s->id : NULL,
+                              .decided = s->decided ? &s->decision : NULL};
     buf_reset(&s->rs.body);
     int rc = x.dispatch(&x);
     if (rc < 0)
         rc = fhir_outcome_of_error(&s->rs, rc);
     s->updated_us = x.updated_us;
+    s->waiting = x.unmatched;
     fhir_exchange_release(&x);
     return rc;
 }
@@ -154,67 +158,163 @@ static int run_transaction_step(struct bundle *b, struct bundle_entry *s, struct
     return rc;
 }
 
+static bool is(const struct bundle_entry *s, const char *method)
+{
+    return strcmp(s->method, method) == 0;
+}
+
+/* An entry that is not as it should be undoes the transaction. */
+static int fail(struct bundle *b, size_t i, int status, const char *why)
+{
+    b->failed = i;
+    fhir_outcome_reply(&b->steps[i].rs, status, "%s", why);
+    return GRASP_EINVAL;
+}
+
+/* Finds out what a conditional create, update or patch is about. Two entries with one condition are
+ * about one resource. */
+static int decide(struct bundle *b, size_t i, struct fhir_view *v,
+                  const struct fhir_resource_type *type, json_t *conditions)
+{
+    struct bundle_entry *s = &b->steps[i];
+    const char *criteria = is(s, "POST") ? s->if_none_exist : s->url + strcspn(s->url, "?") + 1;
+    struct buf key = BUF_INIT;
+    int rc = fhir_decide(v, type, criteria, strlen(criteria), &s->decision);
+    if (rc < 0) {
+        b->failed = i;
+        return fhir_outcome_of_error(&s->rs, rc) < 0 ? rc : GRASP_EINVAL;
+    }
+    s->decided = true;
+    if (s->decision.n > 0)
+        return 0;
+    buf_addf(&key, "%s?%s", type->name, criteria);
+    const json_t *same = json_object_get(conditions, key.ptr);
+    if (same && is(s, "POST")) {
+        s->decision.n = 1;
+        snprintf(s->decision.id, sizeof(s->decision.id), "%s", json_string_value(same));
+    }
+    buf_release(&key);
+    return 0;
+}
+
+static bool is_conditional(const struct bundle_entry *s)
+{
+    if (is(s, "POST"))
+        return s->if_none_exist != NULL;
+    return (is(s, "PUT") || is(s, "PATCH")) && !memchr(s->url, '/', strcspn(s->url, "?"));
+}
+
+/* "Type/id" of what an entry writes; "": not known (a read, a conditional patch of nothing). */
+static int target_of(struct bundle *b, size_t i, struct fhir_view *v, uint64_t *next,
+                     json_t *conditions, char target[160])
+{
+    struct bundle_entry *s = &b->steps[i];
+    size_t path = strcspn(s->url, "?");
+    const struct fhir_resource_type *type = fhir_resource_type_find(s->url, strcspn(s->url, "/?"));
+    bool post = is(s, "POST");
+    int rc = 0;
+    *target = '\0';
+    if (!type || (post && path != strlen(type->name)) || /* a search */
+        (!post && !is(s, "PUT") && !is(s, "PATCH") && !is(s, "DELETE")))
+        return 0;
+    if (!post && !is_conditional(s)) {
+        if (path > strlen(type->name)) /* a conditional delete decides by itself */
+            snprintf(target, 160, "%.*s", (int)(path < 150 ? path : 150), s->url);
+        return 0;
+    }
+    if (is_conditional(s) && (rc = decide(b, i, v, type, conditions)) < 0)
+        return rc;
+    const char *own =
+        json_str_at(json_array_get(json_object_get(b->tree, "entry"), i), "resource.id", "");
+    if (s->decided && s->decision.n)
+        snprintf(s->id, sizeof(s->id), "%s", s->decision.id);
+    else if (is(s, "PATCH"))
+        return 0;
+    else if (is(s, "PUT") && *own) /* of no match: the id that it brings */
+        snprintf(s->id, sizeof(s->id), "%s", own);
+    else if ((rc = fhir_view_new_id(v, type->name, next, s->id)) < 0)
+        return rc;
+    if (post && s->if_none_exist && !s->decision.n) {
+        struct buf key = BUF_INIT;
+        buf_addf(&key, "%s?%s", type->name, s->if_none_exist);
+        json_object_set_new(conditions, key.ptr, json_string(s->id));
+        buf_release(&key);
+    }
+    snprintf(target, 160, "%s/%s", type->name, s->id);
+    return 0;
+}
+
 /* Gives each resource to create its id, and notes what each entry's fullUrl will be. Two entries
- * about one resource are an error (R4, http, transaction). */
+ * about one resource are an error (R4, http, transaction), unless a condition made them so. */
 static int assign_ids(struct bundle *b, struct fhir_view *v)
 {
-    json_auto_t *seen = json_object();
+    json_auto_t *seen = json_object(), *conditions = json_object();
     uint64_t next = 0;
-    json_decref(b->ids);
-    b->ids = json_object();
-    if (!seen || !b->ids)
+    if (!seen || !conditions)
         return err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; i < b->n; i++) {
         struct bundle_entry *s = &b->steps[i];
-        const struct fhir_resource_type *type =
-            fhir_resource_type_find(s->url, strcspn(s->url, "/?"));
         char target[160];
-        bool post = strcmp(s->method, "POST") == 0;
-        if (!type || (!post && strcmp(s->method, "PUT") != 0 && strcmp(s->method, "DELETE") != 0))
+        int rc = target_of(b, i, v, &next, conditions, target);
+        if (rc < 0)
+            return rc;
+        if (!*target)
             continue;
-        size_t path = strcspn(s->url, "?");
-        if (post && path != strlen(type->name)) /* a search */
-            continue;
-        if (post) {
-            int rc = fhir_view_new_id(v, type->name, &next, s->id);
-            if (rc < 0)
-                return rc;
-            snprintf(target, sizeof(target), "%s/%s", type->name, s->id);
-        } else {
-            snprintf(target, sizeof(target), "%.*s", (int)(path < 150 ? path : 150), s->url);
-        }
-        if (json_object_get(seen, target)) {
-            b->failed = i;
-            fhir_outcome_reply(&s->rs, 400, "two entries are about %s", target);
-            return GRASP_EINVAL;
+        bool created_before = is(s, "POST") && s->decided && s->decision.n;
+        if (json_object_get(seen, target) && !created_before) {
+            char why[200];
+            snprintf(why, sizeof(why), "two entries are about %s", target);
+            return fail(b, i, 400, why);
         }
         json_object_set_new(seen, target, json_true());
-        if (s->full_url && *s->method != 'D')
+        if (s->full_url && !is(s, "DELETE"))
             json_object_set_new(b->ids, s->full_url, json_string(target));
     }
     return 0;
 }
 
+static int run_now(struct bundle *b, size_t i, struct fhir_view *v, bool may_wait)
+{
+    struct bundle_entry *s = &b->steps[i];
+    int rc = run_transaction_step(b, s, v);
+    if (rc == 0 && s->rs.status >= 400 && !(may_wait && s->waiting)) {
+        b->failed = i;
+        rc = err_set(GRASP_EINVAL, "the transaction was undone");
+    }
+    return rc;
+}
+
+/* R4, http, transaction: deletes, creates, updates, then reads. References that are searches come
+ * last of the writes: what they find may be of this very transaction, so an entry whose reference
+ * finds nothing is tried again when all others were written. */
 static int run_transaction(struct fhir_view *v, void *arg)
 {
-    static const char *const order[] = {"DELETE", "POST", "PUT", NULL}; /* NULL: whatever is left */
+    static const char *const order[] = {"DELETE", "POST", "PUT", "PATCH", NULL /* what waits */,
+                                        NULL /* whatever is left */};
     struct bundle *b = arg;
+    size_t phases = sizeof(order) / sizeof(*order);
+    int rc = 0;
     b->failed = SIZE_MAX;
-    int rc = assign_ids(b, v);
-    for (size_t k = 0; rc == 0 && k < sizeof(order) / sizeof(*order); k++)
+    json_decref(b->ids);
+    if (!(b->ids = json_object()))
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < b->n; i++) {
+        b->steps[i].decided = b->steps[i].waiting = false;
+        *b->steps[i].id = '\0';
+    }
+    for (size_t k = 0; rc == 0 && k < phases; k++) {
+        if (k == 1) /* conditions are about what is left after the deletes */
+            rc = assign_ids(b, v);
         for (size_t i = 0; rc == 0 && i < b->n; i++) {
             struct bundle_entry *s = &b->steps[i];
-            size_t phase = 0;
-            while (order[phase] && strcmp(order[phase], s->method) != 0)
-                phase++;
-            if (phase != k)
-                continue;
-            rc = run_transaction_step(b, s, v);
-            if (rc == 0 && s->rs.status >= 400) {
-                b->failed = i;
-                rc = err_set(GRASP_EINVAL, "the transaction was undone");
-            }
+            size_t own = 0;
+            while (order[own] && !is(s, order[own]))
+                own++;
+            own = order[own] ? own : phases - 1;
+            if (own == k || (k == phases - 2 && s->waiting))
+                rc = run_now(b, i, v, k < phases - 2);
         }
+    }
     return rc;
 }
 
@@ -233,6 +333,7 @@ static const char *reason(int status)
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
                    {406, "Not Acceptable"},
+                   {409, "Conflict"},
                    {410, "Gone"},
                    {412, "Precondition Failed"},
                    {413, "Payload Too Large"},

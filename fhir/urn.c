@@ -5,8 +5,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "fhir/jsontext.h"
 #include "runtime/base/err.h"
-#include "runtime/base/text.h"
 
 void fhir_urn_map_init(struct fhir_urn_map *m)
 {
@@ -77,38 +77,26 @@ const char *fhir_urn_map_get(const struct fhir_urn_map *m, const char *urn, size
     return s->urn_len ? m->names.ptr + s->target : NULL;
 }
 
-static const char *skip_space(const char *p, const char *end)
+struct resolution {
+    const struct fhir_urn_map *map;
+    size_t replaced, unknown;
+};
+
+static const char *resolve(const char *s, size_t len, void *arg)
 {
-    while (p < end && ascii_isspace(*p))
-        p++;
-    return p;
+    struct resolution *r = arg;
+    if (len < 4 || memcmp(s, "urn:", 4) != 0)
+        return NULL;
+    const char *target = fhir_urn_map_get(r->map, s, len);
+    *(target ? &r->replaced : &r->unknown) += 1;
+    return target;
 }
 
-/* An unescaped quote before `reference` can only open a key or value of that very text. */
 void fhir_urn_resolve(const struct fhir_urn_map *m, const char *text, size_t len, struct buf *out,
                       size_t *replaced, size_t *unknown)
 {
-    static const char key[] = "\"reference\"", value[] = "\"urn:";
-    const char *from = text, *p = text, *end = text + len;
-    *replaced = *unknown = 0;
-    while ((p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
-        p = skip_space(p + sizeof(key) - 1, end);
-        if (p == end || *p != ':')
-            continue;
-        p = skip_space(p + 1, end);
-        if ((size_t)(end - p) < sizeof(value) - 1 || memcmp(p, value, sizeof(value) - 1) != 0)
-            continue;
-        const char *urn = p + 1, *close = memchr(urn, '"', (size_t)(end - urn));
-        if (!close)
-            break;
-        const char *target = fhir_urn_map_get(m, urn, (size_t)(close - urn));
-        if (target) {
-            buf_add(out, from, (size_t)(urn - from));
-            buf_adds(out, target);
-            from = close;
-        }
-        *(target ? replaced : unknown) += 1;
-        p = close;
-    }
-    buf_add(out, from, (size_t)(end - from));
+    struct resolution r = {.map = m};
+    fhir_jsontext_replace_references(out, text, len, resolve, &r);
+    *replaced = r.replaced;
+    *unknown = r.unknown;
 }

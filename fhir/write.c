@@ -17,14 +17,15 @@ struct put_request {
     const char *if_match; /* NULL: none */
 };
 
-/* Checks a client's body: JSON object of this type. GRASP_EPARSE, GRASP_EINVAL. `want_id`: its id
- * must be this one; NULL: whatever it says is replaced. */
+/* Checks a client's body: JSON object of this type. GRASP_EPARSE, GRASP_EINVAL. `id`: what it says
+ * its id is, "" when nothing. */
 static int check_body(const char *text, size_t len, const struct fhir_resource_type *type,
-                      const char *want_id)
+                      char id[FHIR_ID_MAX + 1])
 {
     json_error_t error;
     json_t *tree = text ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
     int rc = 0;
+    *id = '\0';
     if (!text || len == 0)
         rc = err_set(GRASP_EINVAL, "no body: send the %s as JSON", type->name);
     else if (len > FHIR_TEXT_MAX)
@@ -37,16 +38,22 @@ static int check_body(const char *text, size_t len, const struct fhir_resource_t
     if (rc < 0)
         goto out;
     const char *got = json_string_value(json_object_get(tree, "resourceType"));
-    const char *id = json_string_value(json_object_get(tree, "id"));
+    const char *said = json_string_value(json_object_get(tree, "id"));
     if (!got || strcmp(got, type->name) != 0)
         rc = err_set(GRASP_EINVAL, "resourceType is '%.64s', the URL says %s", got ? got : "",
                      type->name);
-    else if (want_id && (!id || strcmp(id, want_id) != 0))
-        rc = err_set(GRASP_EINVAL, "the body's id is '%.80s', the URL says '%s'", id ? id : "",
-                     want_id);
+    else if (said)
+        snprintf(id, FHIR_ID_MAX + 1, "%s", said);
 out:
     json_decref(tree);
     return rc;
+}
+
+static int check_id(const char *body_id, const char *id)
+{
+    return strcmp(body_id, id) == 0
+               ? 0
+               : err_set(GRASP_EINVAL, "the body's id is '%.80s', the URL says '%s'", body_id, id);
 }
 
 /* The client's text with our id and meta; everything else byte for byte. */
@@ -100,14 +107,17 @@ static int check_match(const char *if_match, bool there, const struct fhir_id_en
                    if_match, entry->version);
 }
 
-/* Stores it with meta.versionId and meta.lastUpdated. *created: it was not there. On 412 returns
- * GRASP_ECONFLICT. `out` borrows from `p`, which the caller releases. */
+/* Stores it with meta.versionId and meta.lastUpdated, references that are searches resolved.
+ * *created: it was not there. On 412 returns GRASP_ECONFLICT; GRASP_ENOTFOUND: a reference leads
+ * nowhere. `out` borrows from `p`, which the caller releases. */
 static int write_put(struct fhir_view *v, const struct put_request *put, struct fhir_prepared *p,
                      struct fhir_record *out, bool *created)
 {
     struct fhir_record old;
     struct fhir_id_entry entry;
-    struct buf text = BUF_INIT;
+    struct buf text = BUF_INIT, resolved = BUF_INIT;
+    struct put_request own = *put;
+    size_t found;
     int64_t now = fhir_rest_now(v);
     *p = (struct fhir_prepared){.values = BUF_INIT};
     int rc = fhir_view_get(v, put->type->name, put->id, &old, &entry);
@@ -117,7 +127,13 @@ static int write_put(struct fhir_view *v, const struct put_request *put, struct 
     if ((rc = check_match(put->if_match, !*created, &entry)) < 0)
         return rc;
     uint32_t version = entry.version + 1;
-    add_stamped(&text, put, version, now);
+    if ((rc = fhir_decide_references(v, put->text, put->len, &resolved, &found)) < 0)
+        goto out;
+    if (found) {
+        own.text = resolved.ptr;
+        own.len = resolved.len;
+    }
+    add_stamped(&text, &own, version, now);
     if ((rc = buf_check(&text)) < 0 ||
         (rc = fhir_prepared_init(p, v->store, text.ptr, text.len, NULL)) < 0)
         goto out;
@@ -134,6 +150,7 @@ static int write_put(struct fhir_view *v, const struct put_request *put, struct 
                                 .text_len = p->text_len};
 out:
     buf_release(&text);
+    buf_release(&resolved);
     return rc;
 }
 
@@ -156,19 +173,102 @@ static int write_delete(struct fhir_view *v, const struct fhir_resource_type *ty
 struct put_task {
     struct fhir_exchange *x;
     struct put_request put;
+    const char *criteria; /* NULL: not conditional */
+    size_t criteria_len;
+    const char *body_id;
 };
+
+/* The condition's outcome: the transaction's, when it looked already. Several matches are
+ * GRASP_ECONFLICT. */
+static int decide(struct fhir_exchange *x, struct fhir_view *v, const char *criteria, size_t len,
+                  struct fhir_decision *d)
+{
+    int rc = 0;
+    if (x->decided)
+        *d = *x->decided;
+    else
+        rc = fhir_decide(v, x->type, criteria, len, d);
+    if (rc == 0 && d->n > 1)
+        rc = err_set(GRASP_ECONFLICT, "more than one %s matches '%.*s'", x->type->name,
+                     (int)(len < 200 ? len : 200), criteria);
+    return rc;
+}
+
+static int set_location(struct fhir_exchange *x, const struct fhir_record *r)
+{
+    free(x->rs->location);
+    x->rs->location = NULL;
+    if (asprintf(&x->rs->location, "%s%s/%s/_history/%u", x->store->base_url, r->type, r->id,
+                 r->version) >= 0)
+        return 0;
+    x->rs->location = NULL;
+    return err_set(GRASP_ENOMEM, "out of memory");
+}
+
+/* If-None-Exist found one: that is the answer. */
+static int reply_found(struct fhir_exchange *x, struct fhir_view *v, const char *id)
+{
+    struct fhir_record r;
+    struct fhir_id_entry entry;
+    int rc = fhir_view_get(v, x->type->name, id, &r, &entry);
+    if (rc < 0)
+        return rc;
+    fhir_rest_reply_resource(x, 200, &r);
+    return set_location(x, &r);
+}
+
+/* Where a conditional write goes. *done: it was answered. */
+static int choose_id(struct put_task *t, struct fhir_view *v, const char **id,
+                     struct fhir_decision *d, bool *done)
+{
+    struct fhir_exchange *x = t->x;
+    struct fhir_record r;
+    struct fhir_id_entry entry;
+    bool update = strcmp(x->rq->method, "PUT") == 0;
+    int rc = decide(x, v, t->criteria, t->criteria_len, d);
+    *done = false;
+    if (rc < 0)
+        return rc;
+    if (!update && d->n) {
+        *done = true;
+        return reply_found(x, v, d->id);
+    }
+    if (d->n) {
+        *id = d->id;
+        return *t->body_id ? check_id(t->body_id, d->id) : 0;
+    }
+    if (!update || !*t->body_id)
+        return 0;
+    *id = t->body_id;
+    if (!fhir_id_valid(*id, strlen(*id)))
+        return err_set(GRASP_EINVAL, "id '%.80s' is not 1 to 64 characters of A-Z a-z 0-9 '-' '.'",
+                       *id);
+    rc = fhir_view_get(v, x->type->name, *id, &r, &entry);
+    if (rc == 0) { /* R4, http, conditional update */
+        *done = true;
+        return fhir_outcome_reply(x->rs, 409,
+                                  "nothing matches the condition, but there is a %s/%s already",
+                                  x->type->name, *id);
+    }
+    return rc == GRASP_ENOTFOUND ? 0 : rc;
+}
 
 static int run_put(struct fhir_view *v, void *arg)
 {
     struct put_task *t = arg;
     struct fhir_exchange *x = t->x;
     struct put_request put = t->put;
+    struct fhir_decision d;
     struct fhir_prepared p;
     struct fhir_record r;
     char id[FHIR_ID_MAX + 1];
     uint64_t next = 0;
-    bool created;
+    bool created, done;
     int rc = 0;
+    if (t->criteria && ((rc = choose_id(t, v, &put.id, &d, &done)) < 0 || done)) {
+        x->unmatched = rc == GRASP_ENOTFOUND; /* another entry with this condition waits itself */
+        return rc;
+    }
     if (!put.id)
         put.id = x->new_id;
     if (!put.id) {
@@ -177,29 +277,34 @@ static int run_put(struct fhir_view *v, void *arg)
         put.id = id;
     }
     rc = write_put(v, &put, &p, &r, &created);
+    x->unmatched = rc == GRASP_ENOTFOUND;
     if (rc == 0) {
         fhir_rest_reply_resource(x, created ? 201 : 200, &r);
         free(x->rs->location);
         x->rs->location = NULL;
-        if (created && asprintf(&x->rs->location, "%s%s/%s/_history/%u", x->store->base_url, r.type,
-                                r.id, r.version) < 0) {
-            x->rs->location = NULL;
-            rc = err_set(GRASP_ENOMEM, "out of memory");
-        }
+        if (created)
+            rc = set_location(x, &r);
     }
     fhir_prepared_release(&p);
     return rc;
 }
 
-static int put_with(struct fhir_exchange *x, const char *id, const char *if_match)
+static int put_with(struct fhir_exchange *x, const char *id, const char *criteria, size_t len)
 {
-    struct put_task t = {.x = x,
-                         .put = {.type = x->type,
-                                 .id = id,
-                                 .text = x->rq->body,
-                                 .len = x->rq->body_len,
-                                 .if_match = if_match}};
-    int rc = check_body(t.put.text, t.put.len, x->type, id);
+    char body_id[FHIR_ID_MAX + 1];
+    struct put_task t = {
+        .x = x,
+        .put = {.type = x->type,
+                .id = id,
+                .text = x->rq->body,
+                .len = x->rq->body_len,
+                .if_match = strcmp(x->rq->method, "PUT") == 0 ? x->rq->if_match : NULL},
+        .criteria = criteria,
+        .criteria_len = len,
+        .body_id = body_id};
+    int rc = check_body(t.put.text, t.put.len, x->type, body_id);
+    if (rc == 0 && id)
+        rc = check_id(body_id, id);
     if (rc < 0)
         return rc;
     return x->view ? run_put(x->view, &t) : fhir_store_write(x->store, x->rq->overlay, run_put, &t);
@@ -207,21 +312,28 @@ static int put_with(struct fhir_exchange *x, const char *id, const char *if_matc
 
 int fhir_rest_create(struct fhir_exchange *x)
 {
-    return put_with(x, NULL, NULL);
+    const char *condition = x->rq->if_none_exist;
+    return put_with(x, NULL, condition, condition ? strlen(condition) : 0);
 }
 
 int fhir_rest_update(struct fhir_exchange *x)
 {
+    if (!x->id)
+        return put_with(x, NULL, x->query, x->query_len);
     if (!fhir_id_valid(x->id, strlen(x->id)))
         return err_set(GRASP_EINVAL, "id '%.80s' is not 1 to 64 characters of A-Z a-z 0-9 '-' '.'",
                        x->id);
-    return put_with(x, x->id, x->rq->if_match);
+    return put_with(x, x->id, NULL, 0);
 }
 
 static int run_delete(struct fhir_view *v, void *arg)
 {
     struct fhir_exchange *x = arg;
-    return write_delete(v, x->type, x->id, x->rq->if_match);
+    struct fhir_decision d;
+    if (x->id)
+        return write_delete(v, x->type, x->id, x->rq->if_match);
+    int rc = decide(x, v, x->query, x->query_len, &d);
+    return rc == 0 && d.n ? write_delete(v, x->type, d.id, x->rq->if_match) : rc;
 }
 
 int fhir_rest_delete(struct fhir_exchange *x)
