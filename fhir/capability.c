@@ -1,4 +1,6 @@
 /* capability.c - the CapabilityStatement, made from the tables that the server works with. */
+#include <string.h>
+
 #include "fhir/rest.h"
 
 #define INTERACTION(code) "{\"code\":\"" code "\"}"
@@ -25,7 +27,8 @@ static void add_includes(struct buf *out, const struct fhir_resource_type *t)
     for (size_t i = 0; i < fhir_resource_type_count; i++)
         for (size_t j = 0; j < fhir_resource_types[i].n; j++) {
             const struct fhir_search_param *p = &fhir_resource_types[i].params[j];
-            if (p->kind == PARAM_REFERENCE && (!p->arg || strcmp(p->arg, t->name) == 0))
+            if (p->kind == PARAM_REFERENCE &&
+                (!p->targets || fhir_listed(p->targets, '|', t->name, strlen(t->name))))
                 add_item(out, &reverse, "searchRevInclude", fhir_resource_types[i].name, p->name);
         }
     buf_adds(out, reverse ? "]" : "");

@@ -1,6 +1,7 @@
 /* decide.c - search, then decide. */
 #include "fhir/decide.h"
 
+#include "fhir/custom.h"
 #include "fhir/jsontext.h"
 #include "fhir/query.h"
 #include "fhir/search.h"
@@ -17,12 +18,8 @@ int fhir_decide(struct fhir_view *v, const struct fhir_resource_type *type, cons
         criteria += name + 1;
         len -= name + 1;
     }
-    int rc = fhir_query_init(&q, v->store, type, criteria, len);
-    for (size_t i = 0; rc == 0 && i < q.n_pairs; i++)
-        if (q.pairs[i].skipped)
-            rc = err_set(GRASP_EINVAL,
-                         "'%.80s' is no search parameter of %s, and nothing is decided without it",
-                         q.pairs[i].name, type->name);
+    struct fhir_query_source source = {.view = v, .custom = fhir_custom_param};
+    int rc = fhir_query_init(&q, &source, type, criteria, len);
     if (rc == 0 && q.n == 0)
         rc = err_set(GRASP_EINVAL, "which %s? The condition '%.*s' has no search parameter",
                      type->name, (int)(len < 80 ? len : 80), criteria);

@@ -9,7 +9,9 @@
  *   token      code 0 system 0                 the same
  *   reference  id 0 type 0                     the same (id: a whole URL when it is not ours)
  *   date       from, to (8 + 8)                'L' from to, and 'H' to from
- *   quantity   value (8) unit 0 system 0 code 0  value (8)
+ *   quantity,
+ *     number   value (8) unit 0 system 0 code 0  value (8)
+ *   uri        text 0                          the same
  *   string     text as written                 normalized text from each start of a word
  *   (derived)                                  id 0 type 0 code 0 system 0: subject with code
  *
@@ -27,11 +29,11 @@
 #include "fhir/params.h"
 #include "runtime/base/buf.h"
 
-#define INDEX_PART_MAX   160  /* bytes of a code, system or id in a key */
-#define INDEX_STRING_MAX 180  /* bytes of normalized text in a key */
-#define INDEX_VALUES_MAX 4096 /* values of one resource */
-#define INDEX_REFS_MAX   64   /* references of one parameter of one resource */
-#define INDEX_KEY_MAX    511  /* LMDB's */
+#define INDEX_PART_MAX   160   /* bytes of a code, system or id in a key */
+#define INDEX_STRING_MAX 180   /* bytes of normalized text in a key */
+#define INDEX_VALUES_MAX 16384 /* values of one resource */
+#define INDEX_PAIRS_MAX  4096  /* subjects times codes of one resource */
+#define INDEX_KEY_MAX    511   /* LMDB's */
 
 /* Marks CodeableConcept.text where a token's system would stand: found by `code=TEXT`, not by
  * `code=|TEXT`. */
@@ -75,18 +77,27 @@ struct fhir_value_iter {
     size_t len;
 };
 bool fhir_values_next(struct fhir_value_iter *it);
-/* Only those of one parameter. */
-bool fhir_values_next_of(struct fhir_value_iter *it, uint16_t number);
+/* Only those of these numbers, with these bits (PARAM_TEXT_BIT, PARAM_EXTRA_BIT, 0). */
+bool fhir_values_next_of(struct fhir_value_iter *it, const uint16_t *numbers, size_t n,
+                         uint16_t bits);
+
+/* extract.c */
 
 /* Appends the packed values of a resource. References to base_url become relative. GRASP_ELIMIT. */
 int fhir_index_values(struct buf *values, const struct fhir_resource_type *type,
                       const json_t *resource, const char *base_url, int64_t updated_us);
+/* The values of one parameter alone, found from `node` of the resource, under `number`. */
+int fhir_param_values(struct buf *values, const struct fhir_search_param *param, uint16_t number,
+                      const json_t *resource, const json_t *node, const char *base_url);
+
+/* The parameters that make up the keys of subject with code; false: the type has no such keys. */
+bool fhir_subject_code(const struct fhir_resource_type *type, uint16_t *subject, uint16_t *code);
 
 /* Calls fn for each index key of packed values (a key may come twice); stops at a non-zero return
  * and hands it on. */
-typedef int (*index_key_fn)(const struct fhir_index_key *key, void *arg);
+typedef int (*fhir_index_key_fn)(const struct fhir_index_key *key, void *arg);
 int fhir_index_keys(const struct fhir_resource_type *type, const uint8_t *values, size_t len,
-                    index_key_fn fn, void *arg);
+                    fhir_index_key_fn fn, void *arg);
 
 /* Parts of a value, shared with the search side. */
 

@@ -23,13 +23,13 @@ static const char *issue_type(int status)
     return "exception";
 }
 
-static void outcome_add(struct buf *out, int status, const char *diagnostics)
+static void outcome_add(struct buf *out, int status, const char *code, const char *diagnostics)
 {
     buf_addf(
         out,
         "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"%s\",\"code\":\"%s\","
         "\"diagnostics\":\"",
-        status < 300 ? "information" : "error", issue_type(status));
+        status < 300 ? "information" : "error", code);
     /* what a client sent may have been cut in the middle of a character */
     for (const char *p = diagnostics; *p;) {
         uint32_t cp;
@@ -43,18 +43,34 @@ static void outcome_add(struct buf *out, int status, const char *diagnostics)
     buf_adds(out, "\"}]}");
 }
 
-int fhir_outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
+static int reply(struct fhir_response *rs, int status, const char *code, const char *fmt,
+                 va_list ap)
 {
     struct buf text = BUF_INIT;
-    va_list ap;
-    va_start(ap, fmt);
     buf_vaddf(&text, fmt, ap);
-    va_end(ap);
     rs->status = status;
     buf_reset(&rs->body);
-    outcome_add(&rs->body, status, text.ptr);
+    outcome_add(&rs->body, status, code, text.ptr);
     buf_release(&text);
     return 0;
+}
+
+int fhir_outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = reply(rs, status, issue_type(status), fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+int fhir_outcome_unsupported(struct fhir_response *rs, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = reply(rs, 400, "not-supported", fmt, ap);
+    va_end(ap);
+    return rc;
 }
 
 int fhir_outcome_of_error(struct fhir_response *rs, int rc)

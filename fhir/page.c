@@ -44,7 +44,7 @@ static void read_value(const struct fhir_sort_key *k, const struct fhir_value_it
                        struct sort_value *v)
 {
     struct buf norm = BUF_INIT;
-    switch (k->param->kind) {
+    switch (k->by.param->kind) {
     case PARAM_STRING:
         fhir_string_normalize(&norm, (const char *)it->bytes, it->len);
         set_value(v, norm.ptr, norm.len);
@@ -53,6 +53,7 @@ static void read_value(const struct fhir_sort_key *k, const struct fhir_value_it
         set_value(v, it->bytes + (k->descending ? 8 : 0), 8);
         break;
     case PARAM_QUANTITY:
+    case PARAM_NUMBER:
         set_value(v, it->bytes, 8);
         break;
     default:
@@ -68,11 +69,17 @@ static void sort_value_of(const struct fhir_sort_key *k, const struct fhir_recor
     struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
     struct sort_value v = {0};
     *out = v;
-    if (k->param->kind == PARAM_ID) {
+    if (k->by.param->kind == PARAM_ID) {
         set_value(out, r->id, strlen(r->id));
         return;
     }
-    while (fhir_values_next_of(&it, k->number)) {
+    if (PARAM_SLOT(k->by.numbers[0]) == PARAM_SLOT_LAST_UPDATED) { /* of any type */
+        uint8_t bytes[8];
+        fhir_put_i64(bytes, r->updated_us);
+        set_value(out, bytes, sizeof(bytes));
+        return;
+    }
+    while (fhir_values_next_of(&it, k->by.numbers, k->by.n, 0)) {
         read_value(k, &it, &v);
         int c = out->present ? compare_values(&v, out) : 0;
         if (!out->present || (k->descending ? c > 0 : c < 0))
@@ -111,7 +118,7 @@ static int fill_row(struct fhir_view *v, const struct fhir_query *q, uint64_t se
 static uint64_t search_hash(const struct fhir_query *q)
 {
     struct buf url = BUF_INIT;
-    buf_adds(&url, q->type->name);
+    buf_adds(&url, q->path);
     fhir_query_add_url(q, &url, "_page");
     uint64_t h = XXH3_64bits(url.ptr, url.len);
     buf_release(&url);

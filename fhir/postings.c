@@ -79,10 +79,9 @@ static void start(struct fhir_key_range *r, uint16_t number)
 
 /* Code comes first in a key, so a code of any system is a prefix. `system|` is not: every code of
  * the parameter is walked, which is rare enough not to pay for keys in the other order. */
-static size_t token_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
-                           struct fhir_key_range *r)
+static size_t token_ranges(uint16_t number, const struct fhir_alt *a, struct fhir_key_range *r)
 {
-    start(r, c->number);
+    start(r, number);
     if (!a->code) {
         r->ending = a->system;
         return 1;
@@ -95,11 +94,11 @@ static size_t token_ranges(const struct fhir_clause *c, const struct fhir_alt *a
     return 1;
 }
 
-static size_t string_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+static size_t string_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
                             struct fhir_key_range *r)
 {
     size_t n = a->norm_len;
-    start(r, c->mod == MOD_TEXT ? c->number | PARAM_TEXT_BIT : c->number);
+    start(r, c->mod == MOD_TEXT ? number | PARAM_TEXT_BIT : number);
     if (c->mod == MOD_CONTAINS) { /* half a key: every stretch of that length is in some key */
         r->holding = a->norm;
         r->holding_len = n < INDEX_STRING_MAX / 2 ? n : INDEX_STRING_MAX / 2;
@@ -132,8 +131,8 @@ static void date_range(struct fhir_key_range *r, uint16_t number, char end, cons
 
 /* Two orders of the same intervals, by beginning and by end, make each prefix one or two ranges:
  * "gt" asks where intervals end, "lt" where they begin. */
-static size_t date_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
-                          struct fhir_key_range *r, bool *exact)
+static size_t date_ranges(uint16_t number, const struct fhir_alt *a, struct fhir_key_range *r,
+                          bool *exact)
 {
     int64_t after = a->hi + 1, until = a->lo + 1;
     *exact = true;
@@ -141,41 +140,40 @@ static size_t date_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
     case PRE_NE:
         return 0;
     case PRE_GE: /* ends later, or lies within */
-        date_range(&r[1], c->number, 'H', &after, NULL);
-        date_range(&r[0], c->number, 'L', &a->lo, &a->hi);
+        date_range(&r[1], number, 'H', &after, NULL);
+        date_range(&r[0], number, 'L', &a->lo, &a->hi);
         *exact = false; /* what begins within may end later: both are right, ends may not be */
         return 2;
     case PRE_LE:
-        date_range(&r[1], c->number, 'L', NULL, &a->lo);
-        date_range(&r[0], c->number, 'L', &a->lo, &a->hi);
+        date_range(&r[1], number, 'L', NULL, &a->lo);
+        date_range(&r[0], number, 'L', &a->lo, &a->hi);
         *exact = false;
         return 2;
     case PRE_EQ:
-        date_range(r, c->number, 'L', &a->lo, &a->hi);
+        date_range(r, number, 'L', &a->lo, &a->hi);
         *exact = false;
         return 1;
     case PRE_GT:
-        date_range(r, c->number, 'H', &after, NULL);
+        date_range(r, number, 'H', &after, NULL);
         return 1;
     case PRE_LT:
-        date_range(r, c->number, 'L', NULL, &a->lo);
+        date_range(r, number, 'L', NULL, &a->lo);
         return 1;
     case PRE_SA:
-        date_range(r, c->number, 'L', &a->hi, NULL);
+        date_range(r, number, 'L', &a->hi, NULL);
         return 1;
     case PRE_EB:
-        date_range(r, c->number, 'H', NULL, &until);
+        date_range(r, number, 'H', NULL, &until);
         return 1;
     case PRE_AP: /* begins before the end; whether it ends after the beginning is checked */
-        date_range(r, c->number, 'L', NULL, &a->hi);
+        date_range(r, number, 'L', NULL, &a->hi);
         *exact = false;
         return 1;
     }
     return 0;
 }
 
-static size_t quantity_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
-                              struct fhir_key_range *r)
+static size_t quantity_ranges(uint16_t number, const struct fhir_alt *a, struct fhir_key_range *r)
 {
     double lo = -INFINITY, hi = INFINITY;
     uint8_t bytes[8];
@@ -198,7 +196,7 @@ static size_t quantity_ranges(const struct fhir_clause *c, const struct fhir_alt
         hi = a->num;
         break;
     }
-    start(r, c->number);
+    start(r, number);
     r->to = r->from;
     fhir_put_double(bytes, lo);
     fhir_index_key_add(&r->from, bytes, 8);
@@ -208,42 +206,68 @@ static size_t quantity_ranges(const struct fhir_clause *c, const struct fhir_alt
     return 1;
 }
 
-size_t fhir_alt_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
-                       struct fhir_key_range r[RANGES_MAX], bool *exact)
+/* A uri, whole or as a beginning; one that was cut and hashed begins nothing. */
+static size_t uri_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                         struct fhir_key_range *r)
 {
-    *exact = true;
+    size_t n = strlen(a->raw);
+    start(r, number);
+    if (c->mod == MOD_BELOW) {
+        fhir_index_key_add(&r->from, a->raw, n < INDEX_PART_MAX - 40 ? n : INDEX_PART_MAX - 40);
+        return 1;
+    }
+    fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
+    r->exact = true;
+    return 1;
+}
+
+static size_t number_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                            struct fhir_key_range *r, bool *exact)
+{
     if (c->mod == MOD_TEXT || c->param->kind == PARAM_STRING) {
         *exact = false;
-        return string_ranges(c, a, r);
+        return string_ranges(c, number, a, r);
     }
+    if (c->mod == MOD_IDENTIFIER || c->mod == MOD_OF_TYPE)
+        return token_ranges(number | PARAM_EXTRA_BIT, a, r);
     switch (c->param->kind) {
     case PARAM_TOKEN:
-        return token_ranges(c, a, r);
-    case PARAM_REFERENCE:
-        start(r, c->number);
-        fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
-        if (a->system) {
-            fhir_index_key_add(&r->from, a->system, strlen(a->system) + 1);
-            r->exact = true;
-        }
-        return 1;
+    case PARAM_REFERENCE: /* the same form */
+        return token_ranges(number, a, r);
     case PARAM_DATE:
-        return date_ranges(c, a, r, exact);
+        return date_ranges(number, a, r, exact);
     case PARAM_QUANTITY:
+    case PARAM_NUMBER:
         *exact = false;
-        return quantity_ranges(c, a, r);
+        return quantity_ranges(number, a, r);
+    case PARAM_URI:
+        *exact &= c->mod == MOD_NONE;
+        return uri_ranges(c, number, a, r);
     default:
         return 0;
     }
 }
 
+size_t fhir_alt_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                       struct fhir_key_range r[RANGES_MAX], bool *exact)
+{
+    size_t n = 0;
+    *exact = true;
+    for (size_t i = 0; i < c->n_numbers; i++) {
+        bool one = true;
+        n += number_ranges(c, c->numbers[i], a, r + n, &one);
+        *exact &= one;
+    }
+    return n;
+}
+
 /* What has no value has no key, so :not, :missing and "ne" cannot drive a search. */
 bool fhir_clause_indexed(const struct fhir_clause *c)
 {
-    if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->param->kind == PARAM_ID)
+    if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->mod == MOD_ABOVE || c->n_numbers == 0)
         return false;
     for (size_t i = 0; i < c->n; i++)
-        if (c->alts[i].prefix == PRE_NE)
+        if (c->alts[i].prefix == PRE_NE || (c->param->kind == PARAM_REFERENCE && !c->alts[i].code))
             return false;
     return true;
 }

@@ -14,7 +14,7 @@ struct fhir_key_range {
     size_t holding_len;
 };
 
-#define RANGES_MAX 3 /* of one alternative */
+#define RANGES_MAX (2 * PARAM_NUMBERS_MAX) /* of one alternative */
 
 /* The ranges of an alternative; 0 when the index cannot answer it (ne). *exact: whatever they lead
  * to satisfies the alternative. */

@@ -21,13 +21,26 @@
 #define QUERY_CHAIN_MAX  5000 /* resources a chained parameter may lead to */
 #define QUERY_TARGET_MAX (1u << 20)
 
-enum fhir_modifier { MOD_NONE, MOD_EXACT, MOD_CONTAINS, MOD_MISSING, MOD_NOT, MOD_TEXT };
+#define QUERY_CHAIN_DEPTH 4 /* links of a chain: a.b.c.d.name */
+
+enum fhir_modifier {
+    MOD_NONE,
+    MOD_EXACT,
+    MOD_CONTAINS,
+    MOD_MISSING,
+    MOD_NOT,
+    MOD_TEXT,
+    MOD_IDENTIFIER,
+    MOD_OF_TYPE,
+    MOD_BELOW,
+    MOD_ABOVE
+};
 enum fhir_prefix { PRE_EQ, PRE_NE, PRE_GT, PRE_LT, PRE_GE, PRE_LE, PRE_SA, PRE_EB, PRE_AP };
 
 /* One value of a clause. Which members count depends on the parameter's kind. */
 struct fhir_alt {
-    const char *raw;    /* as given, escapes resolved: _id, string with :exact */
-    const char *code;   /* token: NULL when only a system was given; reference: id or URL */
+    const char *raw;  /* as given, escapes resolved: _id, uri, string with :exact */
+    const char *code; /* token: NULL when only a system was given; reference: id or URL, NULL any */
     const char *system; /* token: NULL any, "" none; reference: type or NULL; quantity */
     const char *norm;   /* string: normalized */
     size_t norm_len;
@@ -35,32 +48,49 @@ struct fhir_alt {
     int64_t lo, hi;          /* date: [lo, hi) in microseconds */
     double num, low, top;    /* quantity: the value and [low, top) that it stands for */
     const char *unit;        /* quantity: unit or code, NULL any */
+    struct fhir_alt *parts;  /* composite: one for each component */
 };
+
+struct fhir_chain;
 
 struct fhir_clause {
     const struct fhir_search_param *param;
-    uint16_t number;
+    uint16_t numbers[PARAM_NUMBERS_MAX]; /* where its values are; n_numbers 0: in the text */
+    size_t n_numbers;
     enum fhir_modifier mod;
     bool missing; /* of MOD_MISSING */
+    bool sorted;  /* alts are in the order of code (or raw) */
     struct fhir_alt *alts;
     size_t n;
-    const struct fhir_resource_type *chain_type; /* patient.identifier=... */
-    struct fhir_clause *chain;
+    struct fhir_chain *chains; /* patient.identifier=..., _has: alts once they were followed */
+    size_t n_chains;
+    struct fhir_search_param *components; /* of a composite */
+    size_t n_components;
+    struct fhir_clause *driver; /* composite: its first component as a clause; NULL: none */
+    const char *base_url;       /* what references in the text are relative to */
+};
+
+/* One way a chain may go: resources of `type` that satisfy `clause`. Without `back` the clause's
+ * reference leads to them; with it they lead to what is searched, by these numbers (_has). */
+struct fhir_chain {
+    const struct fhir_resource_type *type;
+    struct fhir_clause *clause;
+    struct fhir_param_ref back;
 };
 
 struct fhir_sort_key {
-    const struct fhir_search_param *param;
-    uint16_t number;
+    struct fhir_param_ref by;
     bool descending;
 };
 
 enum fhir_total_mode { TOTAL_ACCURATE, TOTAL_NONE };
+enum fhir_summary { SUMMARY_NONE, SUMMARY_TRUE, SUMMARY_TEXT, SUMMARY_DATA };
 
 struct fhir_include {
-    const struct fhir_resource_type *source; /* whose parameter it is */
-    const struct fhir_search_param *param;   /* NULL: every reference parameter of source */
-    uint16_t number;
-    const char *target; /* type, NULL: any */
+    const struct fhir_resource_type *source; /* whose parameter it is; NULL: any */
+    struct fhir_param_ref by;                /* param NULL: every reference parameter of source */
+    const char *target;                      /* type, NULL: any */
+    bool iterate;                            /* also from what was included */
 };
 
 struct fhir_pair { /* a decoded name=value */
@@ -72,6 +102,8 @@ struct fhir_query {
     struct fhir_arena arena;
     struct fhir_store *store;
     const struct fhir_resource_type *type;
+    const char *path; /* what the search's links begin with: "Observation", "Patient/1/Condition" */
+    bool lenient;     /* unknown parameters are skipped */
     struct fhir_pair *pairs;
     size_t n_pairs;
     struct fhir_clause *clauses;
@@ -84,15 +116,32 @@ struct fhir_query {
     const char *page;     /* token of a next link or NULL */
     const char *format;   /* _format as given or NULL */
     enum fhir_total_mode total;
+    enum fhir_summary summary;
     int64_t count;
     bool count_only;
     bool compact; /* _pretty=false */
 };
 
-/* Reads `target` ("Observation?code=MG" or only its query when `type` is given). GRASP_EINVAL with
- * a message for the client. Release it in any case. */
-int fhir_query_init(struct fhir_query *q, struct fhir_store *store,
-                    const struct fhir_resource_type *type, const char *query_text, size_t len);
+/* Finds a parameter that the tables do not know (custom.h). 0: *param is set, or NULL for none. */
+typedef int (*fhir_param_source)(struct fhir_view *v, const struct fhir_resource_type *type,
+                                 const char *name, size_t len, struct fhir_arena *arena,
+                                 const struct fhir_search_param **param);
+
+/* How a search is to be read. */
+struct fhir_query_source {
+    struct fhir_view *view;
+    fhir_param_source custom;
+    bool lenient;     /* unknown parameters are skipped */
+    bool common_only; /* over several types: what only some of them know is unknown */
+};
+
+/* Reads the parameters of a search over `type`. GRASP_EINVAL with a message for the client. Release
+ * it in any case. */
+int fhir_query_init(struct fhir_query *q, const struct fhir_query_source *source,
+                    const struct fhir_resource_type *type, const char *text, size_t len);
+/* Adds the condition that a resource is in the compartment of `type`/`id`, or (id NULL) in that of
+ * any. False: it cannot be. */
+bool fhir_query_add_compartment(struct fhir_query *q, const char *type, const char *id);
 void fhir_query_release(struct fhir_query *q);
 /* Decodes name=value&...; shared by all interactions. */
 int fhir_query_pairs(struct fhir_arena *arena, const char *text, size_t len,
@@ -103,7 +152,7 @@ void fhir_query_add_url(const struct fhir_query *q, struct buf *out, const char 
 /* Does the resource with these packed values and this id satisfy the clause? */
 bool fhir_clause_matches(const struct fhir_clause *c, const struct fhir_record *r);
 
-/* match.c: reads one value of a clause, escapes and prefix resolved. GRASP_EINVAL, GRASP_ENOMEM. */
+/* alt.c: reads one value of a clause, escapes and prefix resolved. GRASP_EINVAL, GRASP_ENOMEM. */
 int fhir_alt_parse(struct fhir_query *q, struct fhir_clause *c, struct fhir_alt *a,
                    const char *raw);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fhir/cache.h"
+#include "fhir/custom.h"
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
 #include "fhir/search.h"
@@ -15,7 +16,18 @@
 #define PATH_PARTS 5
 
 /* What the path names. */
-enum shape { AT_SYSTEM, AT_METADATA, AT_TYPE, AT_SEARCH, AT_INSTANCE, AT_VERSION, AT_OTHER };
+enum fhir_shape {
+    AT_SYSTEM,
+    AT_METADATA,
+    AT_TYPE,
+    AT_SEARCH, /* Type/_search, _search, Patient/1/Condition/_search */
+    AT_INSTANCE,
+    AT_VERSION,
+    AT_COMPARTMENT,
+    AT_EVERYTHING,
+    AT_OPERATION, /* a $name or _history that this server does not have */
+    AT_OTHER
+};
 
 /* ---- replies ---- */
 
@@ -111,7 +123,7 @@ static int rest_post_search(struct fhir_exchange *x)
 
 static const struct {
     const char *method;
-    enum shape shape;
+    enum fhir_shape shape;
     int (*run)(struct fhir_exchange *x);
     bool writes, body;
 } interactions[] = {
@@ -120,6 +132,9 @@ static const struct {
     {"GET", AT_VERSION, rest_read, false, false},
     {"GET", AT_TYPE, fhir_rest_search, false, false},
     {"GET", AT_SEARCH, fhir_rest_search, false, false},
+    {"GET", AT_SYSTEM, fhir_rest_search, false, false},
+    {"GET", AT_COMPARTMENT, fhir_rest_search, false, false},
+    {"GET", AT_EVERYTHING, fhir_rest_search, false, false},
     {"POST", AT_SEARCH, rest_post_search, false, false},
     {"POST", AT_TYPE, fhir_rest_create, true, true},
     {"PUT", AT_INSTANCE, fhir_rest_update, true, true},
@@ -129,9 +144,71 @@ static const struct {
     {"POST", AT_SYSTEM, fhir_rest_bundle, false, true},
 };
 
+static bool has_compartment(const struct fhir_resource_type *type)
+{
+    static const char *const types[] = {"Device", "Encounter", "Patient", "Practitioner",
+                                        "RelatedPerson"};
+    for (size_t i = 0; type && i < sizeof(types) / sizeof(*types); i++)
+        if (strcmp(types[i], type->name) == 0)
+            return true;
+    return false;
+}
+
+/* Patient/1/Condition, Patient/1/Condition/_search, Patient/1/<star>. */
+static bool read_compartment(struct fhir_exchange *x, const char *const *parts, size_t n,
+                             enum fhir_shape *shape)
+{
+    bool search = n == 4 && strcmp(parts[3], "_search") == 0;
+    const struct fhir_resource_type *type =
+        n > 2 ? fhir_resource_type_find(parts[2], strlen(parts[2])) : NULL;
+    if (!has_compartment(x->type) || n < 3 || (n > 3 && !search) ||
+        (!type && strcmp(parts[2], "*") != 0))
+        return false;
+    x->compartment = x->type;
+    x->type = type;
+    *shape = search ? AT_SEARCH : AT_COMPARTMENT;
+    return true;
+}
+
+static bool is_everything(const struct fhir_exchange *x, const char *name)
+{
+    return strcmp(name, "$everything") == 0 && x->type &&
+           (strcmp(x->type->name, "Patient") == 0 || strcmp(x->type->name, "Encounter") == 0);
+}
+
+static void read_parts(struct fhir_exchange *x, const char *const *parts, size_t n,
+                       enum fhir_shape *shape)
+{
+    const char *last = n > 0 ? parts[n - 1] : "";
+    x->type = n > 0 ? fhir_resource_type_find(parts[0], strlen(parts[0])) : NULL;
+    x->id = n > 1 && *parts[1] != '_' && *parts[1] != '$' ? parts[1] : NULL;
+    x->version = n > 3 ? parts[3] : NULL;
+    if (n == 0)
+        *shape = AT_SYSTEM;
+    else if (n == 1 && strcmp(last, "metadata") == 0)
+        *shape = AT_METADATA;
+    else if (n <= 2 && strcmp(last, "_search") == 0)
+        *shape = AT_SEARCH;
+    else if (n > 1 && n < 4 && is_everything(x, last) && (n == 2 || x->id)) {
+        x->everything = true;
+        x->compartment = x->type;
+        x->type = NULL;
+        *shape = AT_EVERYTHING;
+    } else if (*last == '$' || strcmp(last, "_history") == 0)
+        *shape = AT_OPERATION;
+    else if (n == 1)
+        *shape = AT_TYPE;
+    else if (n == 2 && x->id)
+        *shape = AT_INSTANCE;
+    else if (n == 4 && x->id && strcmp(parts[2], "_history") == 0)
+        *shape = AT_VERSION;
+    else if (!read_compartment(x, parts, n, shape))
+        *shape = AT_OTHER;
+}
+
 /* Takes the target apart. An agent's URL has had "&_format=json" appended to it, also where it has
  * no query: then the first '&' begins the query. */
-static int read_target(struct fhir_exchange *x, enum shape *shape)
+static int read_target(struct fhir_exchange *x, enum fhir_shape *shape)
 {
     const char *target = x->rq->target ? x->rq->target : "";
     size_t len = x->rq->agent_url ? strcspn(target, "#") : strlen(target);
@@ -156,16 +233,10 @@ static int read_target(struct fhir_exchange *x, enum shape *shape)
             return GRASP_ENOMEM;
         at += part + 1;
     }
-    x->type = n > 0 ? fhir_resource_type_find(parts[0], strlen(parts[0])) : NULL;
-    x->id = n > 1 ? parts[1] : NULL;
-    x->version = n > 3 ? parts[3] : NULL;
-    *shape = n == 0                                           ? AT_SYSTEM
-             : n == 1 && strcmp(parts[0], "metadata") == 0    ? AT_METADATA
-             : n == 1                                         ? AT_TYPE
-             : n == 2 && strcmp(parts[1], "_search") == 0     ? AT_SEARCH
-             : n == 2 && *parts[1] != '_' && *parts[1] != '$' ? AT_INSTANCE
-             : n == 4 && strcmp(parts[2], "_history") == 0    ? AT_VERSION
-                                                              : AT_OTHER;
+    x->path = fhir_arena_ndup(&x->arena, target, path);
+    if (!x->path)
+        return GRASP_ENOMEM;
+    read_parts(x, parts, n, shape);
     return 0;
 }
 
@@ -203,7 +274,7 @@ static int check_format(struct fhir_exchange *x, bool *json)
     return rc;
 }
 
-static int no_interaction(struct fhir_exchange *x, enum shape shape)
+static int no_interaction(struct fhir_exchange *x, enum fhir_shape shape)
 {
     const char *method = x->rq->method, *target = x->rq->target ? x->rq->target : "";
     bool other_method = false;
@@ -218,24 +289,34 @@ static int no_interaction(struct fhir_exchange *x, enum shape shape)
 
 static int rest_dispatch(struct fhir_exchange *x)
 {
-    enum shape shape = AT_OTHER;
+    enum fhir_shape shape = AT_OTHER;
     bool json = true;
     size_t i, n = sizeof(interactions) / sizeof(*interactions);
     int rc = read_target(x, &shape);
+    x->lenient = x->store->ignore_unknown_params;
     if (rc < 0 || (rc = check_format(x, &json)) < 0)
         return rc;
     if (!json)
         return fhir_outcome_reply(x->rs, 406,
                                   "this server answers in JSON: ask for "
                                   "application/fhir+json or leave _format and Accept away");
-    if (shape >= AT_TYPE && shape != AT_OTHER && !x->type)
+    if (shape == AT_OPERATION)
+        return fhir_outcome_unsupported(x->rs,
+                                        "'%.20s %.80s' is an operation that this server "
+                                        "does not support (see metadata)",
+                                        x->rq->method ? x->rq->method : "", x->path);
+    bool every_type = x->compartment || shape == AT_SYSTEM ||
+                      (shape == AT_SEARCH && strcmp(x->path, "_search") == 0);
+    if (shape >= AT_TYPE && shape != AT_OTHER && !x->type && !every_type)
         return fhir_outcome_reply(x->rs, 404, "'%.80s' is no resource type of FHIR R4",
                                   x->rq->target ? x->rq->target : "");
     for (i = 0; i < n; i++)
         if (interactions[i].shape == shape && x->rq->method &&
             strcmp(interactions[i].method, x->rq->method) == 0)
             break;
-    if (i == n)
+    bool bare = shape == AT_SYSTEM && x->rq->method && strcmp(x->rq->method, "GET") == 0 &&
+                !memmem(x->query, x->query_len, "_type=", 6);
+    if (i == n || bare) /* a search over everything there is wants to be asked for */
         return no_interaction(x, shape);
     if (interactions[i].writes && x->store->read_only && !x->rq->overlay)
         return fhir_outcome_reply(x->rs, 405, "this server is read-only");
@@ -316,8 +397,11 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
         fhir_cache_get(store->cache, CACHE_TREE, query, generation, NULL, out))
         return 0;
     const char *text = mark ? mark + 1 : "";
-    if ((rc = fhir_query_init(&q, store, type, text, strlen(text))) < 0 ||
-        (rc = fhir_view_open(&v, store, overlay)) < 0 || (rc = fhir_search_run(&v, &q, &found)) < 0)
+    struct fhir_query_source source = {
+        .view = &v, .custom = fhir_custom_param, .lenient = store->ignore_unknown_params};
+    if ((rc = fhir_view_open(&v, store, overlay)) < 0 ||
+        (rc = fhir_query_init(&q, &source, type, text, strlen(text))) < 0 ||
+        (rc = fhir_search_run(&v, &q, &found)) < 0)
         goto out;
     list = json_array();
     for (size_t i = 0; rc == 0 && i < found.n; i++) {

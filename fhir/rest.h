@@ -19,7 +19,12 @@ struct fhir_exchange {
     /* the path, taken apart */
     const struct fhir_resource_type *type;
     const char *id, *version;
-    const char *query; /* undecoded */
+    const struct fhir_resource_type *compartment; /* Patient/1/Condition: Patient; `type` is what is
+                                                     searched, NULL: every type */
+    bool everything;                              /* Type/id/$everything, Type/$everything */
+    bool lenient;                                 /* unknown search parameters are skipped */
+    const char *path;                             /* as given, for links */
+    const char *query;                            /* undecoded */
     size_t query_len;
     bool compact;
     bool keep; /* out: the answer depends on target and store alone and may be kept */

@@ -14,6 +14,7 @@
 #include "fhir/search.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fhir/overlay.h"
 #include "fhir/postings.h"
@@ -33,11 +34,18 @@ struct search_plan {
 
 /* ---- candidates of one clause ---- */
 
+/* A composite's first component stands for it. */
+static bool indexed(const struct fhir_clause *c)
+{
+    return fhir_clause_indexed(c->driver ? c->driver : c);
+}
+
 static int clause_estimate(struct search_plan *p, const struct fhir_clause *c, uint64_t *n)
 {
     struct fhir_key_range ranges[RANGES_MAX];
     bool exact;
     *n = 0;
+    c = c->driver ? c->driver : c;
     for (size_t i = 0; i < c->n; i++) {
         size_t k = fhir_alt_ranges(c, &c->alts[i], ranges, &exact);
         for (size_t j = 0; j < k; j++) {
@@ -57,7 +65,8 @@ static int clause_load(struct search_plan *p, const struct fhir_clause *c, struc
     struct fhir_key_range ranges[RANGES_MAX];
     bool one;
     int rc = 0;
-    *exact = true;
+    *exact = c->driver == NULL;
+    c = c->driver ? c->driver : c;
     for (size_t i = 0; rc == 0 && i < c->n; i++) {
         size_t k = fhir_alt_ranges(c, &c->alts[i], ranges, &one);
         *exact &= one;
@@ -127,17 +136,20 @@ static int pair_load(struct search_plan *p, const struct fhir_clause *subject,
 static int subject_code_load(struct search_plan *p, struct fhir_matches *out, bool *used)
 {
     size_t subject = SIZE_MAX, code = SIZE_MAX;
+    uint16_t subject_number, code_number;
     bool exact = true;
     int rc = 0;
     *used = false;
+    if (!fhir_subject_code(p->q->type, &subject_number, &code_number))
+        return 0;
     for (size_t i = 0; i < p->q->n; i++) {
         const struct fhir_clause *c = &p->q->clauses[i];
-        if (c->mod != MOD_NONE)
+        if (c->mod != MOD_NONE || c->n_numbers != 1)
             continue;
         if (c->param->kind == PARAM_REFERENCE &&
-            (strcmp(c->param->name, "patient") == 0 || strcmp(c->param->name, "subject") == 0))
+            (c->numbers[0] == subject_number || strcmp(c->param->name, "patient") == 0))
             subject = i;
-        else if (strcmp(c->param->name, "code") == 0)
+        else if (c->numbers[0] == code_number)
             code = i;
     }
     if (subject == SIZE_MAX || code == SIZE_MAX)
@@ -189,22 +201,22 @@ static int drive(struct search_plan *p, struct fhir_matches *out)
     size_t best = SIZE_MAX;
     uint64_t least = UINT64_MAX;
     for (size_t i = 0; i < q->n; i++)
-        if (q->clauses[i].param->kind == PARAM_ID) {
+        if (q->clauses[i].param->kind == PARAM_ID && q->clauses[i].mod == MOD_NONE) {
             p->done[i] = true;
             return ids_load(p, &q->clauses[i], out);
         }
     int rc = subject_code_load(p, out, &used);
     if (rc < 0 || used)
         return rc;
-    size_t indexed = 0, last = 0;
+    size_t drivers = 0, last = 0;
     for (size_t i = 0; i < q->n; i++)
-        if (fhir_clause_indexed(&q->clauses[i])) {
-            indexed++;
+        if (indexed(&q->clauses[i])) {
+            drivers++;
             last = i;
         }
-    for (size_t i = 0; indexed > 1 && i < q->n; i++) {
+    for (size_t i = 0; drivers > 1 && i < q->n; i++) {
         uint64_t n;
-        if (!fhir_clause_indexed(&q->clauses[i]))
+        if (!indexed(&q->clauses[i]))
             continue;
         if ((rc = clause_estimate(p, &q->clauses[i], &n)) < 0)
             return rc;
@@ -213,7 +225,7 @@ static int drive(struct search_plan *p, struct fhir_matches *out)
             best = i;
         }
     }
-    if (indexed == 1)
+    if (drivers == 1)
         best = last;
     if (best == SIZE_MAX)
         return type_load(p, out);
@@ -244,7 +256,7 @@ static int intersect_lists(struct search_plan *p, struct fhir_matches *out)
         const struct fhir_clause *c = &p->q->clauses[i];
         uint64_t n;
         bool exact;
-        if (p->done[i] || !fhir_clause_indexed(c) || c->mod == MOD_CONTAINS)
+        if (p->done[i] || !indexed(c) || c->mod == MOD_CONTAINS)
             continue;
         if ((rc = clause_estimate(p, c, &n)) < 0 || n > (uint64_t)out->n * LIST_RATIO)
             continue;
@@ -325,36 +337,89 @@ int fhir_search_fetch(struct fhir_view *v, uint64_t seq, struct fhir_record *out
 
 /* ---- chains ---- */
 
-/* Replaces patient.identifier=X by patient=A,B,..., so that everything after it sees one kind of
- * clause. */
-static int resolve_chain(struct fhir_view *v, struct fhir_query *q, struct fhir_clause *c)
+/* Where a chain leads: "id" and type of each. */
+struct ends {
+    struct fhir_query *q;
+    struct fhir_alt *v;
+    size_t n, cap;
+};
+
+static int add_end(struct ends *e, const char *id, const char *type)
 {
-    struct fhir_query inner = {
-        .arena = q->arena, .store = q->store, .type = c->chain_type, .clauses = c->chain, .n = 1};
+    if (e->n == QUERY_CHAIN_MAX)
+        return err_set(GRASP_EINVAL, "a chain leads to more than %d resources: narrow it",
+                       QUERY_CHAIN_MAX);
+    if (e->n == e->cap) {
+        size_t cap = e->cap ? 2 * e->cap : 64;
+        struct fhir_alt *v = fhir_arena_alloc(&e->q->arena, cap * sizeof(*v));
+        if (!v)
+            return GRASP_ENOMEM;
+        if (e->n)
+            memcpy(v, e->v, e->n * sizeof(*v));
+        e->v = v;
+        e->cap = cap;
+    }
+    const char *own = fhir_arena_ndup(&e->q->arena, id, strlen(id));
+    if (!own)
+        return GRASP_ENOMEM;
+    e->v[e->n++] = (struct fhir_alt){.raw = own, .code = own, .system = type};
+    return 0;
+}
+
+/* What this record of a reverse chain refers to, as far as it is of the type that is searched. */
+static int add_referred(struct ends *e, const struct fhir_chain *way, const struct fhir_record *r)
+{
+    struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
+    int rc = 0;
+    while (rc == 0 && fhir_values_next_of(&it, way->back.numbers, way->back.n, 0)) {
+        const char *id = (const char *)it.bytes, *type = id + strlen(id) + 1;
+        if (strcmp(type, e->q->type->name) == 0)
+            rc = add_end(e, id, NULL);
+    }
+    return rc;
+}
+
+static int follow(struct fhir_view *v, struct ends *e, struct fhir_chain *way)
+{
+    struct fhir_query *q = e->q, inner = {.arena = q->arena, .store = q->store, .type = way->type};
     struct fhir_matches found = {0};
+    inner.clauses = way->clause;
+    inner.n = 1;
     int rc = fhir_search_run(v, &inner, &found);
     q->arena = inner.arena;
-    if (rc == 0 && found.n > QUERY_CHAIN_MAX)
-        rc = err_set(GRASP_EINVAL, "'%s.%s' leads to more than %d resources: narrow it",
-                     c->param->name, c->chain->param->name, QUERY_CHAIN_MAX);
-    if (rc < 0)
-        goto out;
-    c->alts = fhir_arena_alloc(&q->arena, (found.n + 1) * sizeof(*c->alts));
-    c->n = found.n;
-    c->chain = NULL;
-    if (!c->alts)
-        rc = GRASP_ENOMEM;
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
         struct fhir_record r;
         if ((rc = fhir_search_fetch(v, found.v[i], &r)) < 0)
             break;
-        c->alts[i].code = fhir_arena_ndup(&q->arena, r.id, strlen(r.id));
-        c->alts[i].system = c->chain_type->name;
-        rc = c->alts[i].code ? 0 : GRASP_ENOMEM;
+        rc = way->back.param ? add_referred(e, way, &r) : add_end(e, r.id, way->type->name);
     }
-out:
     fhir_matches_release(&found);
     return rc;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct fhir_alt *x = a, *y = b;
+    return strcmp(x->raw, y->raw);
+}
+
+/* Replaces patient.identifier=X by patient=A,B,..., and _has by _id=A,B,..., so that everything
+ * after it sees one kind of clause. */
+static int resolve_chain(struct fhir_view *v, struct fhir_query *q, struct fhir_clause *c)
+{
+    struct ends e = {.q = q};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->n_chains; i++)
+        rc = follow(v, &e, &c->chains[i]);
+    if (rc < 0)
+        return rc;
+    if (e.n)
+        qsort(e.v, e.n, sizeof(*e.v), by_id);
+    c->alts = e.v;
+    c->n = e.n;
+    c->sorted = e.n > 0;
+    c->n_chains = 0;
+    return 0;
 }
 
 int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *out)
@@ -362,7 +427,7 @@ int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_match
     struct search_plan p = {.v = v, .q = q};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < q->n; i++)
-        if (q->clauses[i].chain)
+        if (q->clauses[i].n_chains)
             rc = resolve_chain(v, q, &q->clauses[i]);
     if (rc < 0)
         return rc;
@@ -379,16 +444,14 @@ int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_match
 }
 
 int fhir_search_referring(struct fhir_view *v, const struct fhir_resource_type *source,
-                          uint16_t number, const char *type, const char *id,
+                          const struct fhir_param_ref *by, const char *type, const char *id,
                           struct fhir_matches *out)
 {
-    struct fhir_alt a = {.code = id, .system = type};
-    struct fhir_clause c = {.number = number, .alts = &a, .n = 1};
+    struct fhir_alt a = {.code = id, .raw = id, .system = type};
+    struct fhir_clause c = {.param = by->param, .n_numbers = by->n, .alts = &a, .n = 1};
     struct fhir_query q = {.store = v->store, .type = source, .clauses = &c, .n = 1};
-    for (size_t i = 0; i < source->n; i++)
-        if (fhir_param_slot_number(source, PARAM_SLOT_OWN + (unsigned)i) == number)
-            c.param = &source->params[i];
-    int rc = c.param ? fhir_search_run(v, &q, out) : 0;
+    memcpy(c.numbers, by->numbers, sizeof(c.numbers));
+    int rc = by->n ? fhir_search_run(v, &q, out) : 0;
     fhir_query_release(&q);
     return rc;
 }

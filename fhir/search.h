@@ -31,7 +31,7 @@ int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_match
 int fhir_search_fetch(struct fhir_view *v, uint64_t seq, struct fhir_record *out);
 /* Resources of q's kind that refer to type/id by a parameter: for _revinclude. */
 int fhir_search_referring(struct fhir_view *v, const struct fhir_resource_type *source,
-                          uint16_t number, const char *type, const char *id,
+                          const struct fhir_param_ref *by, const char *type, const char *id,
                           struct fhir_matches *out);
 
 #endif
