@@ -48,7 +48,8 @@ const struct fhir_resource_type *fhir_conditional_reference(const char *s, size_
 struct resolver {
     struct fhir_view *v;
     char target[FHIR_ID_MAX + 64]; /* the last replacement */
-    size_t found;
+    size_t found, unresolved;
+    bool keep; /* what is not resolved */
     int rc;
 };
 
@@ -88,14 +89,22 @@ static const char *resolve(const char *s, size_t len, void *arg)
                         type->name);
     snprintf(r->target, sizeof(r->target), "%s/%s", type->name, d.id);
     json_decref(plain);
-    return r->rc < 0 ? NULL : r->target;
+    bool failed = r->rc < 0;
+    if (r->keep &&
+        (r->rc == GRASP_ENOTFOUND || r->rc == GRASP_ECONFLICT || r->rc == GRASP_EINVAL)) {
+        r->unresolved++;
+        r->rc = 0;
+    }
+    return failed ? NULL : r->target;
 }
 
 int fhir_decide_references(struct fhir_view *v, const char *text, size_t len, struct buf *out,
-                           size_t *found)
+                           size_t *found, size_t *unresolved)
 {
-    struct resolver r = {.v = v};
+    struct resolver r = {.v = v, .keep = unresolved != NULL};
     fhir_jsontext_replace_references(out, text, len, resolve, &r);
     *found = r.found;
+    if (unresolved)
+        *unresolved = r.unresolved;
     return r.rc < 0 ? r.rc : buf_check(out);
 }

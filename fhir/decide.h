@@ -24,8 +24,9 @@ int fhir_decide(struct fhir_view *v, const struct fhir_resource_type *type, cons
 /* Is this value of a "reference" a search, "Type?parameters"? The type, else NULL. */
 const struct fhir_resource_type *fhir_conditional_reference(const char *s, size_t len);
 /* Appends the resource's text with each conditional reference replaced by its one match.
- * GRASP_ENOTFOUND: one has no match; GRASP_ECONFLICT: several. *found: how many there were. */
+ * GRASP_ENOTFOUND: one has no match; GRASP_ECONFLICT: several. With `unresolved` such references
+ * stay as they are and are counted instead. *found: how many conditional references there were. */
 int fhir_decide_references(struct fhir_view *v, const char *text, size_t len, struct buf *out,
-                           size_t *found);
+                           size_t *found, size_t *unresolved);
 
 #endif

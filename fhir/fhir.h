@@ -99,11 +99,16 @@ uint64_t fhir_count(struct fhir_store *store, const char *type);
 
 struct fhir_load_report {
     uint64_t loaded, bad; /* resources; lines or entries that were skipped */
-    bool strict;          /* in: stop at the first bad one */
+    uint64_t unresolved; /* references that are searches ("Type?identifier=...") and find not one */
+    bool strict;         /* in: stop at the first bad one */
 };
-/* Loads NDJSON, a Bundle or a single resource, gzip or not; streamed, so that memory does not grow
- * with the file. What is bad is logged with file and line, skipped and counted. "-": standard
- * input. */
+/* Loads NDJSON, Bundles and single resources, gzip or not; streamed, so that memory does not grow
+ * with the files. A path that is a folder stands for the JSON files in it, "-" for standard input.
+ * What is bad is logged with file and line, skipped and counted. Of several versions of a resource
+ * the newest stays. */
+int fhir_load(struct fhir_store *store, const char *const *paths, size_t n,
+              struct fhir_load_report *report);
+/* The same with one path. */
 int fhir_load_file(struct fhir_store *store, const char *path, struct fhir_load_report *report);
 /* Copies a running server's resources by following search pages (types NULL: those of its
  * CapabilityStatement). GRASP_EOUTAGE when it does not answer. */

@@ -187,14 +187,15 @@ static int take_page(struct fhir_importer *im, const char *url, uint64_t *items,
         struct fhir_loader loader;
         struct fhir_split split;
         struct page page = {.loader = &loader, .im = im};
-        if ((rc = fhir_loader_init(&loader, im->store, url, im->report)) < 0)
+        if ((rc = fhir_loader_init(&loader, im->store, im->report)) < 0)
             return rc;
+        fhir_loader_start(&loader, url);
         fhir_split_init(&split, &(struct fhir_sink){page_item, page_bad, page_end, &page});
         struct page_reply a = {.split = &split, .text = BUF_INIT};
         rc = get_once(im, url, &a, &again);
         if (rc == 0 && (rc = fhir_split_end(&split)) == 0 && !page.complete)
             rc = err_set(GRASP_EINVAL, "%s does not answer with a Bundle", url);
-        rc = fhir_loader_end(&loader, rc);
+        rc = fhir_loader_end(&loader, fhir_loader_finish(&loader, rc));
         fhir_split_release(&split);
         buf_release(&a.text);
         *items = page.items;

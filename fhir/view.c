@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "fhir/index.h"
+#include "fhir/jsontext.h"
 #include "fhir/overlay.h"
 #include "fhir/pending.h"
 #include "runtime/base/err.h"
+#include "runtime/base/text.h"
 
 /* A record in the store begins with this; type, id (both with NUL), values and text follow. */
 struct record_head {
@@ -188,6 +190,26 @@ static int remove_record(struct fhir_view *v, uint64_t seq)
     return rc;
 }
 
+/* Does the store hold a later version than this one, by what both say of themselves? A history
+ * Bundle has several of one resource, the newest first or last. */
+static bool is_older_copy(struct fhir_view *v, uint64_t seq, const struct fhir_prepared *p,
+                          int64_t updated_us)
+{
+    struct fhir_record old;
+    const char *meta, *version;
+    size_t len;
+    int64_t number;
+    char text[24];
+    if (!p->version || fhir_view_at(v, seq, &old) < 0 ||
+        !fhir_jsontext_find(old.text, old.text_len, "meta", &meta, &len) ||
+        !fhir_jsontext_find(meta, len, "versionId", &version, &len) || len < 3 ||
+        len >= sizeof(text))
+        return false;
+    snprintf(text, sizeof(text), "%.*s", (int)len - 2, version + 1);
+    return str_to_i64(text, 1, UINT32_MAX, &number) && number > p->version &&
+           !(p->updated_given && updated_us > old.updated_us);
+}
+
 int fhir_view_put(struct fhir_view *v, const struct fhir_prepared *p, uint32_t version,
                   int64_t updated_us)
 {
@@ -215,6 +237,8 @@ int fhir_view_put(struct fhir_view *v, const struct fhir_prepared *p, uint32_t v
     if (rc < 0 && rc != GRASP_ENOTFOUND)
         return rc;
     bool fresh = rc == GRASP_ENOTFOUND;
+    if (!fresh && !version && is_older_copy(v, entry.seq, p, updated_us))
+        return 0;
     if (!fresh && (rc = remove_record(v, entry.seq)) < 0)
         return rc;
     r.seq = fresh ? v->next_seq++ : entry.seq;

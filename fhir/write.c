@@ -127,7 +127,7 @@ static int write_put(struct fhir_view *v, const struct put_request *put, struct 
     if ((rc = check_match(put->if_match, !*created, &entry)) < 0)
         return rc;
     uint32_t version = entry.version + 1;
-    if ((rc = fhir_decide_references(v, put->text, put->len, &resolved, &found)) < 0)
+    if ((rc = fhir_decide_references(v, put->text, put->len, &resolved, &found, NULL)) < 0)
         goto out;
     if (found) {
         own.text = resolved.ptr;
