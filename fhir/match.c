@@ -192,9 +192,13 @@ static bool any_value_matches(const struct fhir_clause *c, const uint16_t *numbe
 
 static bool has_value(const uint16_t *numbers, size_t n, const uint8_t *values, size_t len)
 {
-    struct fhir_value_iter a = {.p = values, .end = values + len}, b = a;
-    return fhir_values_next_of(&a, numbers, n, 0) ||
-           fhir_values_next_of(&b, numbers, n, PARAM_EXTRA_BIT);
+    static const uint16_t bits[] = {0, PARAM_EXTRA_BIT, PARAM_TEXT_BIT};
+    for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++) {
+        struct fhir_value_iter it = {.p = values, .end = values + len};
+        if (fhir_values_next_of(&it, numbers, n, bits[i]))
+            return true;
+    }
+    return false;
 }
 
 /* ---- in the text ---- */

@@ -108,8 +108,17 @@ static void walk_choices(const struct walk *w, const json_t *v, const char *name
             walk(w, value, rest, end);
 }
 
-static const json_t *cast_member(const json_t *v, const char *name, size_t len, const char *type,
-                                 size_t type_len)
+/* A type stands for those derived from it, too. */
+static const struct {
+    const char *type, *derived;
+} derived_types[] = {
+    {"uri", "canonical"},     {"uri", "url"},           {"uri", "uuid"},        {"uri", "oid"},
+    {"string", "code"},       {"string", "id"},         {"string", "markdown"}, {"Quantity", "Age"},
+    {"Quantity", "Duration"}, {"Quantity", "Distance"}, {"Quantity", "Count"},
+};
+
+static const json_t *typed_member(const json_t *v, const char *name, size_t len, const char *type,
+                                  size_t type_len)
 {
     char key[KEY_MAX];
     if (len + type_len >= sizeof(key))
@@ -118,6 +127,18 @@ static const json_t *cast_member(const json_t *v, const char *name, size_t len, 
     memcpy(key + len, type, type_len);
     key[len] = (char)(key[len] >= 'a' && key[len] <= 'z' ? key[len] - 'a' + 'A' : key[len]);
     return json_object_getn(v, key, len + type_len);
+}
+
+static const json_t *cast_member(const json_t *v, const char *name, size_t len, const char *type,
+                                 size_t type_len)
+{
+    const json_t *found = typed_member(v, name, len, type, type_len);
+    for (size_t i = 0; !found && i < sizeof(derived_types) / sizeof(*derived_types); i++)
+        if (strlen(derived_types[i].type) == type_len &&
+            memcmp(derived_types[i].type, type, type_len) == 0)
+            found = typed_member(v, name, len, derived_types[i].derived,
+                                 strlen(derived_types[i].derived));
+    return found;
 }
 
 static void walk_member(const struct walk *w, const json_t *v, const char *p, const char *stop,

@@ -535,8 +535,6 @@ static int find_param(struct parse *p, struct fhir_clause *c, const struct fhir_
         rc = p->source->custom(p->source->view, type, name, len, &p->q->arena, &c->param);
     }
     p->known = rc == 0 && c->param;
-    if (p->known && p->source->common_only && *name != '_')
-        p->known = false;
     c->base_url = p->q->store->base_url;
     return rc;
 }
