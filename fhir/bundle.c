@@ -473,7 +473,12 @@ static int read_frame(struct fhir_exchange *x, struct frame *f)
             f->end = value;
         else if (x->everything && strcmp(name, "_since") == 0)
             f->since = value;
-        else {
+        else if (!x->type && *name != '_' && !x->lenient)
+            rc = err_set(GRASP_EINVAL,
+                         "unknown search parameter '%.80s': over several types only those that all "
+                         "of them have are known, like _id and _lastUpdated",
+                         name);
+        else if (x->type || *name == '_') {
             buf_addf(&f->rest, "%s", f->rest.len ? "&" : "");
             buf_add_url(&f->rest, name, strlen(name));
             buf_addch(&f->rest, '=');
@@ -560,7 +565,7 @@ static int run_search(struct searchset *a, const struct frame *f)
     struct fhir_exchange *x = a->x;
     bool several = !x->type || x->compartment;
     struct fhir_query_source source = {
-        .view = a->v, .custom = fhir_custom_param, .lenient = x->lenient, .common_only = !x->type};
+        .view = a->v, .custom = fhir_custom_param, .lenient = x->lenient};
     size_t n = 0;
     int rc = 0;
     for (size_t i = 0; i < fhir_resource_type_count; i++)

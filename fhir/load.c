@@ -34,6 +34,7 @@ void fhir_loader_start(struct fhir_loader *l, const char *name)
 {
     l->name = name;
     l->bad = l->unresolved = 0;
+    snprintf(l->last, sizeof(l->last), "%s", name);
 }
 
 int fhir_loader_bad(size_t line, const char *why, void *loader)
@@ -300,7 +301,7 @@ int fhir_loader_end(struct fhir_loader *l, int rc)
         rc = put_searching(l);
     int flushed = fhir_batch_flush(l->batch, &committed);
     if (flushed < 0) {
-        rc = err_prefix(flushed, "loading into '%s'", l->store->dir);
+        rc = err_prefix(flushed, "loading %s into '%s'", l->last, l->store->dir);
         l->report->loaded = l->before + committed;
     }
     fhir_batch_abort(l->batch);

@@ -31,6 +31,7 @@ struct fhir_loader {
     struct fhir_load_report *report; /* borrowed */
     struct fhir_store *store;        /* borrowed */
     const char *name;                /* of the file or page, for messages; borrowed */
+    char last[200];                  /* the last of them, for what goes wrong at the end */
     struct fhir_batch *batch;
     struct fhir_urn_map urns;
     FILE *later;     /* entries whose references by urn are not known yet */

@@ -131,8 +131,7 @@ typedef int (*fhir_param_source)(struct fhir_view *v, const struct fhir_resource
 struct fhir_query_source {
     struct fhir_view *view;
     fhir_param_source custom;
-    bool lenient;     /* unknown parameters are skipped */
-    bool common_only; /* over several types: what only some of them know is unknown */
+    bool lenient; /* unknown parameters are skipped */
 };
 
 /* Reads the parameters of a search over `type`. GRASP_EINVAL with a message for the client. Release
