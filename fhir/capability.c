@@ -47,22 +47,26 @@ static void add_search(struct buf *out, const struct fhir_resource_type *t)
     buf_addch(out, ']');
 }
 
-static void add_resource(struct buf *out, const struct fhir_resource_type *t, bool read_only)
+static void add_resource(struct buf *out, const struct fhir_resource_type *t,
+                         const struct fhir_store *store)
 {
+    bool read_only = store->read_only, history = store->keep_versions;
     const char *writes = read_only ? "false" : "true";
     buf_addf(out,
              "{\"type\":\"%s\",\"interaction\":[" INTERACTION("read") "," INTERACTION(
                  "vread") "," INTERACTION("search-type"),
              t->name);
     if (!read_only)
-        buf_adds(out,
-                 "," INTERACTION("create") "," INTERACTION("update") "," INTERACTION("delete"));
+        buf_adds(out, "," INTERACTION("create") "," INTERACTION("update") "," INTERACTION(
+                          "patch") "," INTERACTION("delete"));
+    if (history)
+        buf_adds(out, "," INTERACTION("history-instance"));
     buf_addf(out,
-             "],\"versioning\":\"%s\",\"readHistory\":false,\"updateCreate\":%s,"
+             "],\"versioning\":\"%s\",\"readHistory\":%s,\"updateCreate\":%s,"
              "\"conditionalCreate\":%s,\"conditionalRead\":\"not-match\","
              "\"conditionalUpdate\":%s,\"conditionalDelete\":\"%s\"",
-             read_only ? "versioned" : "versioned-update", writes, writes, writes,
-             read_only ? "not-supported" : "single");
+             read_only ? "versioned" : "versioned-update", history ? "true" : "false", writes,
+             writes, writes, read_only ? "not-supported" : "single");
     add_search(out, t);
     buf_addch(out, '}');
 }
@@ -90,9 +94,9 @@ int fhir_rest_metadata(struct fhir_exchange *x)
     for (size_t i = 0; i < fhir_resource_type_count; i++) {
         if (i)
             buf_addch(out, ',');
-        add_resource(out, &fhir_resource_types[i], x->store->read_only);
+        add_resource(out, &fhir_resource_types[i], x->store);
     }
-    buf_adds(out, "],\"interaction\":[" INTERACTION("batch"));
+    buf_adds(out, "],\"interaction\":[" INTERACTION("search-system") "," INTERACTION("batch"));
     if (!x->store->read_only)
         buf_adds(out, "," INTERACTION("transaction"));
     buf_adds(out, "]}]}");

@@ -44,6 +44,9 @@ struct fhir_options {
     bool ignore_unknown_params; /* lenient reading: unknown search parameters are skipped */
     bool read_only;             /* create, update and delete answer 405 */
     bool no_sync;               /* no fsync per commit: for throw-away stores */
+    bool keep_versions;         /* versions that were replaced or deleted stay readable: _history */
+    const char *cors;           /* origins that browsers may call the HTTP front from, separated by
+                                   blanks; "*": any; NULL: none */
 };
 
 /* Opens or creates the store in directory `dir`; NULL: a temporary one, removed by fhir_close.
@@ -61,6 +64,7 @@ struct fhir_request {
     const char *if_match;     /* header values, NULL where absent */
     const char *if_none_match;
     const char *if_none_exist;    /* create only when this search finds nothing */
+    const char *prefer;           /* handling=strict|lenient, return=minimal|representation|... */
     struct fhir_overlay *overlay; /* NULL, or where this request's writes go and reads look first */
     bool agent_url; /* the target is what an agent wrote, with "&_format=json" appended by the
                        harness: an extra "&..." at the end of a path is taken as its query */

@@ -76,8 +76,30 @@ static void add_header(struct MHD_Response *r, const char *name, const char *val
         MHD_add_response_header(r, name, value);
 }
 
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Lets a browser's page of a named origin read the answer (Fetch, CORS protocol). */
+static void add_cors(const struct fhir_server *s, struct MHD_Connection *connection,
+                     struct MHD_Response *r)
+{
+    const char *origin = header(connection, "Origin"), *cors = s->store->cors;
+    if (!cors || !origin)
+        return;
+    bool any = fhir_listed(cors, ' ', "*", 1);
+    if (!any && !fhir_listed(cors, ' ', origin, strlen(origin)))
+        return;
+    add_header(r, "Access-Control-Allow-Origin", any ? "*" : origin);
+    add_header(r, "Vary", "Origin");
+    add_header(r, "Access-Control-Expose-Headers",
+               "Location, Content-Location, ETag, Last-Modified");
+}
+
 /* Sends the response and empties it. */
-static enum MHD_Result send_response(struct MHD_Connection *connection, struct fhir_response *rs)
+static enum MHD_Result send_response(const struct fhir_server *s, struct MHD_Connection *connection,
+                                     struct fhir_response *rs)
 {
     size_t len = rs->body.len;
     char *body = buf_detach(&rs->body);
@@ -93,14 +115,15 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct f
     add_header(r, MHD_HTTP_HEADER_ETAG, rs->etag);
     add_header(r, MHD_HTTP_HEADER_LAST_MODIFIED, rs->last_modified);
     add_header(r, MHD_HTTP_HEADER_LOCATION, rs->location);
+    add_cors(s, connection, r);
     enum MHD_Result sent = MHD_queue_response(connection, (unsigned)rs->status, r);
     MHD_destroy_response(r);
     return sent;
 }
 
 /* A problem that is the front's, not the store's. */
-static enum MHD_Result send_problem(struct MHD_Connection *connection, int status, const char *code,
-                                    const char *diagnostics)
+static enum MHD_Result send_problem(const struct fhir_server *s, struct MHD_Connection *connection,
+                                    int status, const char *code, const char *diagnostics)
 {
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     rs.status = status;
@@ -110,14 +133,30 @@ static enum MHD_Result send_problem(struct MHD_Connection *connection, int statu
              code);
     buf_add_json(&rs.body, diagnostics, strlen(diagnostics), false);
     buf_adds(&rs.body, "\"\n    }\n  ]\n}\n");
-    enum MHD_Result sent = send_response(connection, &rs);
+    enum MHD_Result sent = send_response(s, connection, &rs);
     fhir_response_release(&rs);
     return sent;
 }
 
-static const char *header(struct MHD_Connection *connection, const char *name)
+/* OPTIONS: what may be done here; for a browser, whether a page may do it (preflight). */
+static enum MHD_Result send_options(const struct fhir_server *s, struct MHD_Connection *connection)
 {
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    static const char methods[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    if (!r)
+        return MHD_NO;
+    add_header(r, "Allow", methods);
+    add_cors(s, connection, r);
+    if (MHD_get_response_header(r, "Access-Control-Allow-Origin")) {
+        const char *wanted = header(connection, "Access-Control-Request-Headers");
+        add_header(r, "Access-Control-Allow-Methods", methods);
+        add_header(r, "Access-Control-Allow-Headers",
+                   wanted ? wanted : "Accept, Content-Type, If-Match, If-None-Exist, Prefer");
+        add_header(r, "Access-Control-Max-Age", "86400");
+    }
+    enum MHD_Result sent = MHD_queue_response(connection, MHD_HTTP_NO_CONTENT, r);
+    MHD_destroy_response(r);
+    return sent;
 }
 
 /* The part of the target behind the base path, or NULL when it lies elsewhere. */
@@ -138,9 +177,11 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
 {
     char text[256];
     const char *target = below_base(s, c->target);
+    if (strcmp(method, "OPTIONS") == 0)
+        return send_options(s, connection);
     if (!target) {
         snprintf(text, sizeof(text), "nothing is here; the FHIR base is '%.180s'", s->base_path);
-        return send_problem(connection, MHD_HTTP_NOT_FOUND, "not-found", text);
+        return send_problem(s, connection, MHD_HTTP_NOT_FOUND, "not-found", text);
     }
     struct fhir_request rq = {
         .method =
@@ -153,6 +194,7 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
         .if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH),
         .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
         .if_none_exist = header(connection, "If-None-Exist"),
+        .prefer = header(connection, "Prefer"),
     };
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (fhir_handle(s->store, &rq, &rs) < 0) {
@@ -160,7 +202,7 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
         if (rs.status == 0)
             rs.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     }
-    enum MHD_Result sent = send_response(connection, &rs);
+    enum MHD_Result sent = send_response(s, connection, &rs);
     fhir_response_release(&rs);
     return sent;
 }
@@ -170,6 +212,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
                                   const char *method, const char *version, const char *data,
                                   size_t *data_len, void **context)
 {
+    struct fhir_server *s = server;
     (void)url;
     (void)version;
     struct http_exchange *c = *context;
@@ -181,7 +224,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
         const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
         const char *encoding = header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING);
         if (encoding && !str_caseeq(encoding, "identity"))
-            return send_problem(connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "not-supported",
+            return send_problem(s, connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "not-supported",
                                 "send the body without Content-Encoding");
         c->too_large = length && !str_to_i64(length, 0, BODY_LIMIT, &announced);
         if (!c->too_large)
@@ -198,9 +241,9 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
         char text[80];
         snprintf(text, sizeof(text), "the body is larger than %zu bytes; send it in parts",
                  BODY_LIMIT);
-        return send_problem(connection, MHD_HTTP_CONTENT_TOO_LARGE, "too-long", text);
+        return send_problem(s, connection, MHD_HTTP_CONTENT_TOO_LARGE, "too-long", text);
     }
-    return answer(server, connection, method, c);
+    return answer(s, connection, method, c);
 }
 
 static void on_message(void *server, const char *fmt, va_list ap)

@@ -23,6 +23,7 @@ enum fhir_shape {
     AT_SEARCH, /* Type/_search, _search, Patient/1/Condition/_search */
     AT_INSTANCE,
     AT_VERSION,
+    AT_HISTORY, /* Type/id/_history */
     AT_COMPARTMENT,
     AT_EVERYTHING,
     AT_OPERATION, /* a $name or _history that this server does not have */
@@ -67,6 +68,8 @@ static int rest_read(struct fhir_exchange *x)
     int rc = read_params(x);
     if (rc < 0)
         return rc;
+    if (x->version)
+        return fhir_rest_version(x);
     if (!v && (rc = fhir_view_open(v = &own, x->store, x->rq->overlay)) < 0)
         return rc;
     rc = fhir_view_get(v, x->type->name, x->id, &r, &entry);
@@ -75,23 +78,12 @@ static int rest_read(struct fhir_exchange *x)
     } else if (rc == 0) {
         char etag[32];
         snprintf(etag, sizeof(etag), "\"%u\"", r.version);
-        if (x->version && strcmp(x->version, "") != 0) {
-            char current[16];
-            snprintf(current, sizeof(current), "%u", r.version);
-            if (strcmp(current, x->version) != 0) {
-                rc = fhir_outcome_reply(
-                    x->rs, 404, "version '%.40s' of %s/%s is not kept: the current one is %u",
-                    x->version, r.type, r.id, r.version);
-                goto out;
-            }
-        }
         fhir_rest_reply_resource(x, 200, &r);
         if (x->rq->if_none_match && strstr(x->rq->if_none_match, etag)) {
             x->rs->status = 304;
             buf_reset(&x->rs->body);
         }
     }
-out:
     fhir_view_close(&own);
     return rc;
 }
@@ -130,6 +122,7 @@ static const struct {
     {"GET", AT_METADATA, fhir_rest_metadata, false, false},
     {"GET", AT_INSTANCE, rest_read, false, false},
     {"GET", AT_VERSION, rest_read, false, false},
+    {"GET", AT_HISTORY, fhir_rest_history, false, false},
     {"GET", AT_TYPE, fhir_rest_search, false, false},
     {"GET", AT_SEARCH, fhir_rest_search, false, false},
     {"GET", AT_SYSTEM, fhir_rest_search, false, false},
@@ -139,6 +132,8 @@ static const struct {
     {"POST", AT_TYPE, fhir_rest_create, true, true},
     {"PUT", AT_INSTANCE, fhir_rest_update, true, true},
     {"PUT", AT_TYPE, fhir_rest_update, true, true},
+    {"PATCH", AT_INSTANCE, fhir_rest_patch, true, true},
+    {"PATCH", AT_TYPE, fhir_rest_patch, true, true},
     {"DELETE", AT_INSTANCE, fhir_rest_delete, true, false},
     {"DELETE", AT_TYPE, fhir_rest_delete, true, false},
     {"POST", AT_SYSTEM, fhir_rest_bundle, false, true},
@@ -194,7 +189,9 @@ static void read_parts(struct fhir_exchange *x, const char *const *parts, size_t
         x->compartment = x->type;
         x->type = NULL;
         *shape = AT_EVERYTHING;
-    } else if (*last == '$' || strcmp(last, "_history") == 0)
+    } else if (n == 3 && x->id && strcmp(last, "_history") == 0)
+        *shape = AT_HISTORY;
+    else if (*last == '$' || strcmp(last, "_history") == 0)
         *shape = AT_OPERATION;
     else if (n == 1)
         *shape = AT_TYPE;
@@ -287,13 +284,37 @@ static int no_interaction(struct fhir_exchange *x, enum fhir_shape shape)
                               method, target);
 }
 
+/* Prefer: handling=lenient; return=minimal (RFC 7240; R4, http). */
+static void read_prefer(struct fhir_exchange *x)
+{
+    const char *p = x->rq->prefer;
+    x->lenient = x->store->ignore_unknown_params;
+    if (p && str_casestr(p, "handling=strict"))
+        x->lenient = false;
+    else if (p && str_casestr(p, "handling=lenient"))
+        x->lenient = true;
+}
+
+/* What a write answers with, by the client's preference. */
+static void apply_return(struct fhir_exchange *x)
+{
+    const char *p = x->rq->prefer;
+    int status = x->rs->status;
+    if (!p || status >= 300 || x->rs->body.len == 0)
+        return;
+    if (str_casestr(p, "return=minimal"))
+        buf_reset(&x->rs->body);
+    else if (str_casestr(p, "return=OperationOutcome"))
+        fhir_outcome_reply(x->rs, status, "%s", status == 201 ? "created" : "done");
+}
+
 static int rest_dispatch(struct fhir_exchange *x)
 {
     enum fhir_shape shape = AT_OTHER;
     bool json = true;
     size_t i, n = sizeof(interactions) / sizeof(*interactions);
     int rc = read_target(x, &shape);
-    x->lenient = x->store->ignore_unknown_params;
+    read_prefer(x);
     if (rc < 0 || (rc = check_format(x, &json)) < 0)
         return rc;
     if (!json)
@@ -324,7 +345,10 @@ static int rest_dispatch(struct fhir_exchange *x)
     if (interactions[i].body && type && *type && !means_json(type))
         return fhir_outcome_reply(x->rs, 415,
                                   "this server reads application/fhir+json, not '%.80s'", type);
-    return interactions[i].run(x);
+    rc = interactions[i].run(x);
+    if (rc == 0 && interactions[i].writes)
+        apply_return(x);
+    return rc;
 }
 
 static void finish_body(struct fhir_exchange *x)
@@ -355,7 +379,7 @@ int fhir_handle(struct fhir_store *store, const struct fhir_request *request,
     uint64_t generation = atomic_load(&store->generation);
     enum fhir_cache_kind kind = request->agent_url ? CACHE_BODY_AGENT : CACHE_BODY;
     bool cached = request->method && strcmp(request->method, "GET") == 0 && request->target &&
-                  plain_view(request->overlay) && accepts_json(request);
+                  plain_view(request->overlay) && accepts_json(request) && !request->prefer;
     response->content_type = "application/fhir+json;charset=UTF-8";
     if (cached &&
         fhir_cache_get(store->cache, kind, request->target, generation, &response->body, NULL)) {

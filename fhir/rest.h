@@ -46,6 +46,10 @@ int fhir_rest_metadata(struct fhir_exchange *x);
 int fhir_rest_create(struct fhir_exchange *x);
 int fhir_rest_update(struct fhir_exchange *x);
 int fhir_rest_delete(struct fhir_exchange *x);
+int fhir_rest_patch(struct fhir_exchange *x);
+/* history.c: one old version, all versions of a resource. */
+int fhir_rest_version(struct fhir_exchange *x);
+int fhir_rest_history(struct fhir_exchange *x);
 
 void fhir_exchange_release(struct fhir_exchange *x);
 

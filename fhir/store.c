@@ -90,6 +90,7 @@ static int open_tables(struct fhir_store *s)
         {"ids", offsetof(struct fhir_store, ids), 0},
         {"res", offsetof(struct fhir_store, res), MDB_INTEGERKEY},
         {"idx", offsetof(struct fhir_store, idx), MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP},
+        {"hist", offsetof(struct fhir_store, hist), 0},
     };
     for (size_t i = 0; rc == 0 && i < sizeof(dbs) / sizeof(*dbs); i++) {
         MDB_dbi *dbi = (MDB_dbi *)((char *)s + dbs[i].at);
@@ -155,13 +156,15 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
         return err_set(GRASP_ENOMEM, "out of memory");
     s->ignore_unknown_params = o->ignore_unknown_params;
     s->read_only = o->read_only;
+    s->keep_versions = o->keep_versions;
     s->temporary = !dir;
     rc = init_locks(s);
     if (rc < 0)
         goto out;
     s->base_url = str_dup(o->base_url ? o->base_url : FHIR_DEFAULT_BASE);
     s->dir = dir ? str_dup(dir) : fs_tempdir("grasp-fhir");
-    if (!s->base_url || !s->dir) {
+    s->cors = o->cors ? str_dup(o->cors) : NULL;
+    if (!s->base_url || !s->dir || (o->cors && !s->cors)) {
         rc = err_set(GRASP_EIO, "cannot make a directory for a temporary FHIR store");
         goto out;
     }
@@ -193,6 +196,7 @@ void fhir_close(struct fhir_store *s)
     pthread_rwlock_destroy(&s->map_lock);
     pthread_mutex_destroy(&s->write_lock);
     free(s->base_url);
+    free(s->cors);
     free(s->dir);
     free(s);
 }

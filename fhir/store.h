@@ -8,11 +8,13 @@
  *                                                             // bad, err_msg says why; go on
  *     rc = fhir_batch_commit(batch);                          // frees the batch, also on failure
  *
- * Four LMDB tables:
+ * Five LMDB tables:
  *   meta  format, fingerprint of the search parameters, next sequence number
  *   ids   "Type/id" -> struct fhir_id_entry (sequence number, version, deleted)
  *   res   sequence number -> record: head, type, id, packed index values, text as it came
  *   idx   index key (see index.h) -> sequence numbers (sorted duplicates)
+ *   hist  "Type/id", NUL, version (4 bytes) -> what that version was: a record, or one without
+ *         text for a deletion (only when versions are kept)
  * A sequence number is a resource's place in load order; an update keeps it.
  *
  * Readers (struct fhir_view) run side by side; there is one writer at a time. LMDB's map is grown only
@@ -36,10 +38,11 @@ struct fhir_cache;
 
 struct fhir_store {
     MDB_env *env;
-    MDB_dbi meta, ids, res, idx;
+    MDB_dbi meta, ids, res, idx, hist;
     char *dir;
     char *base_url;
-    bool temporary, ignore_unknown_params, read_only;
+    char *cors;
+    bool temporary, ignore_unknown_params, read_only, keep_versions;
     pthread_rwlock_t map_lock;   /* shared: a transaction is open; exclusive: the map grows */
     pthread_mutex_t write_lock;  /* one writer */
     _Atomic uint64_t generation; /* counts commits: what a cache is checked against */
@@ -109,6 +112,9 @@ int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out);
 int fhir_view_put(struct fhir_view *v, const struct fhir_prepared *p, uint32_t version,
                   int64_t updated_us);
 int fhir_view_delete(struct fhir_view *v, const char *type, const char *id);
+/* One version that is not the current one; a deletion has no text. GRASP_ENOTFOUND: not kept. */
+int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uint32_t version,
+                      struct fhir_record *out);
 /* An id for a created resource that nobody has had. *next: 0 at first, then where to go on for
  * another id in the same transaction. */
 int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,

@@ -105,6 +105,28 @@ static void bundle_release(struct bundle *b)
 
 /* ---- running ---- */
 
+/* The JSON Patch that a Binary holds (R4, http, transaction), decoded; NULL: it is none. */
+static char *patch_of(const json_t *entry, size_t *len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *data = json_str_at(entry, "resource.data", NULL);
+    if (!data || strcmp(json_str_at(entry, "resource.resourceType", ""), "Binary") != 0)
+        return NULL;
+    char *out = malloc(strlen(data) + 1);
+    uint32_t bits = 0;
+    int n = 0;
+    *len = 0;
+    for (; out && *data && *data != '='; data++) {
+        const char *d = strchr(digits, *data);
+        if (!d)
+            continue; /* line breaks */
+        bits = bits << 6 | (uint32_t)(d - digits);
+        if ((n += 6) >= 8)
+            out[(*len)++] = (char)(bits >> (n -= 8));
+    }
+    return out;
+}
+
 static int run_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *v)
 {
     struct fhir_request rq = {.method = s->method,
@@ -124,7 +146,18 @@ static int run_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *
                               .new_id = *s->id ? s->id : NULL,
                               .decided = s->decided ? &s->decision : NULL};
     buf_reset(&s->rs.body);
+    size_t len = 0;
+    char *patch =
+        strcmp(s->method, "PATCH") == 0
+            ? patch_of(json_array_get(json_object_get(b->tree, "entry"), (size_t)(s - b->steps)),
+                       &len)
+            : NULL;
+    if (patch) {
+        rq.body = patch;
+        rq.body_len = len;
+    }
     int rc = x.dispatch(&x);
+    free(patch);
     if (rc < 0)
         rc = fhir_outcome_of_error(&s->rs, rc);
     s->updated_us = x.updated_us;

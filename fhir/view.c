@@ -9,6 +9,7 @@
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
 #include "fhir/pending.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -145,26 +146,90 @@ static int put_id(struct fhir_view *v, const char *type, const char *id,
     return write_error(v, mdb_put(v->txn, v->store->ids, &k, &d, 0), "writing an id");
 }
 
-static int put_record(struct fhir_view *v, const struct fhir_record *r, bool append)
+static size_t record_size(const struct fhir_record *r)
+{
+    return sizeof(struct record_head) + strlen(r->type) + 1 + strlen(r->id) + 1 + r->values_len +
+           r->text_len;
+}
+
+/* A record as it is stored, into room of that size. */
+static void encode_record(char *p, const struct fhir_record *r)
 {
     struct record_head h = {.updated_us = r->updated_us,
                             .version = r->version,
                             .values_len = (uint32_t)r->values_len,
                             .type_len = (uint8_t)(strlen(r->type) + 1),
                             .id_len = (uint8_t)(strlen(r->id) + 1)};
-    uint64_t seq = r->seq;
-    MDB_val k = {sizeof(seq), &seq};
-    MDB_val d = {sizeof(h) + h.type_len + h.id_len + r->values_len + r->text_len, NULL};
-    int rc = mdb_put(v->txn, v->store->res, &k, &d, MDB_RESERVE | (append ? MDB_APPEND : 0));
-    if (rc != 0)
-        return write_error(v, rc, "writing a resource");
-    char *p = d.mv_data;
     p = mempcpy(p, &h, sizeof(h));
     p = mempcpy(p, r->type, h.type_len);
     p = mempcpy(p, r->id, h.id_len);
-    p = mempcpy(p, r->values, r->values_len);
-    memcpy(p, r->text, r->text_len);
+    if (r->values_len)
+        p = mempcpy(p, r->values, r->values_len);
+    if (r->text_len)
+        memcpy(p, r->text, r->text_len);
+}
+
+static int put_record(struct fhir_view *v, const struct fhir_record *r, bool append)
+{
+    uint64_t seq = r->seq;
+    MDB_val k = {sizeof(seq), &seq}, d = {record_size(r), NULL};
+    int rc = mdb_put(v->txn, v->store->res, &k, &d, MDB_RESERVE | (append ? MDB_APPEND : 0));
+    if (rc != 0)
+        return write_error(v, rc, "writing a resource");
+    encode_record(d.mv_data, r);
     return 0;
+}
+
+/* ---- versions that were ---- */
+
+static size_t version_key(char out[176], const char *type, const char *id, uint32_t version)
+{
+    size_t len = id_key(out, type, id) + 1; /* with its NUL */
+    uint32_t big = __builtin_bswap32(version);
+    memcpy(out + len, &big, sizeof(big));
+    return len + sizeof(big);
+}
+
+/* Keeps what a version was, without its index values. */
+static int keep_version(struct fhir_view *v, const struct fhir_record *r)
+{
+    char key[176];
+    struct fhir_record own = *r;
+    own.values_len = 0;
+    MDB_val k = {version_key(key, r->type, r->id, r->version), key};
+    MDB_val d = {record_size(&own), malloc(record_size(&own))};
+    if (!d.mv_data)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    /* not with MDB_RESERVE: the text lies in a page that this very write may move */
+    encode_record(d.mv_data, &own);
+    int rc = write_error(v, mdb_put(v->txn, v->store->hist, &k, &d, 0), "keeping a version");
+    free(d.mv_data);
+    return rc;
+}
+
+int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uint32_t version,
+                      struct fhir_record *out)
+{
+    char key[176];
+    if (strlen(type) + strlen(id) > 150)
+        return GRASP_ENOTFOUND;
+    MDB_val k = {version_key(key, type, id, version), key}, got;
+    for (size_t i = 0; v->overlay && i < v->overlay->n; i++) {
+        const struct fhir_overlay_entry *e = &v->overlay->v[i];
+        if (e->record.version == version && strcmp(e->record.type, type) == 0 &&
+            strcmp(e->record.id, id) == 0) {
+            *out = e->record;
+            return 0;
+        }
+    }
+    struct fhir_id_entry entry;
+    int rc = get_id(v, type, id, &entry);
+    if (rc == 0 && entry.version == version)
+        return fhir_view_at(v, entry.seq, out);
+    rc = mdb_get(v->txn, v->store->hist, &k, &got);
+    if (rc == MDB_NOTFOUND)
+        return GRASP_ENOTFOUND;
+    return rc ? fhir_store_error(rc, "reading a version") : record_decode(&got, 0, out);
 }
 
 /* Takes a stored record and its index entries out. */
@@ -177,6 +242,11 @@ static int remove_record(struct fhir_view *v, uint64_t seq)
         return rc;
     /* The old bytes lie in a page that this transaction may rewrite. */
     struct buf copy = BUF_INIT;
+    if (v->store->keep_versions && (rc = keep_version(v, &old)) < 0)
+        return rc;
+    if (v->store->keep_versions &&
+        (rc = fhir_view_at(v, seq, &old)) < 0) /* the page may be another */
+        return rc;
     buf_add(&copy, old.values, old.values_len);
     old.values = (const uint8_t *)copy.ptr;
     if ((rc = buf_check(&copy)) == 0) {
@@ -269,6 +339,14 @@ int fhir_view_delete(struct fhir_view *v, const char *type, const char *id)
         return rc;
     entry.version++;
     entry.deleted = 1;
+    if (v->store->keep_versions) {
+        struct fhir_record gone = {.version = entry.version,
+                                   .updated_us = clock_stamp() / 1000000 * 1000,
+                                   .type = type,
+                                   .id = id};
+        if ((rc = keep_version(v, &gone)) < 0)
+            return rc;
+    }
     return put_id(v, type, id, &entry);
 }
 

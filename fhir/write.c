@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "fhir/jsontext.h"
+#include "fhir/patch.h"
 #include "fhir/rest.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
@@ -253,6 +254,21 @@ static int choose_id(struct put_task *t, struct fhir_view *v, const char **id,
     return rc == GRASP_ENOTFOUND ? 0 : rc;
 }
 
+static int put_and_reply(struct fhir_exchange *x, struct fhir_view *v,
+                         const struct put_request *put, struct fhir_prepared *p)
+{
+    struct fhir_record r;
+    bool created;
+    int rc = write_put(v, put, p, &r, &created);
+    x->unmatched = rc == GRASP_ENOTFOUND;
+    if (rc < 0)
+        return rc;
+    fhir_rest_reply_resource(x, created ? 201 : 200, &r);
+    free(x->rs->location);
+    x->rs->location = NULL;
+    return created ? set_location(x, &r) : 0;
+}
+
 static int run_put(struct fhir_view *v, void *arg)
 {
     struct put_task *t = arg;
@@ -260,10 +276,9 @@ static int run_put(struct fhir_view *v, void *arg)
     struct put_request put = t->put;
     struct fhir_decision d;
     struct fhir_prepared p;
-    struct fhir_record r;
     char id[FHIR_ID_MAX + 1];
     uint64_t next = 0;
-    bool created, done;
+    bool done;
     int rc = 0;
     if (t->criteria && ((rc = choose_id(t, v, &put.id, &d, &done)) < 0 || done)) {
         x->unmatched = rc == GRASP_ENOTFOUND; /* another entry with this condition waits itself */
@@ -276,15 +291,7 @@ static int run_put(struct fhir_view *v, void *arg)
             return rc;
         put.id = id;
     }
-    rc = write_put(v, &put, &p, &r, &created);
-    x->unmatched = rc == GRASP_ENOTFOUND;
-    if (rc == 0) {
-        fhir_rest_reply_resource(x, created ? 201 : 200, &r);
-        free(x->rs->location);
-        x->rs->location = NULL;
-        if (created)
-            rc = set_location(x, &r);
-    }
+    rc = put_and_reply(x, v, &put, &p);
     fhir_prepared_release(&p);
     return rc;
 }
@@ -343,4 +350,64 @@ int fhir_rest_delete(struct fhir_exchange *x)
     if (rc == 0)
         x->rs->status = 204;
     return rc;
+}
+
+/* ---- patch ---- */
+
+/* One version of it, patched, is the next. */
+static int patch_record(struct fhir_exchange *x, struct fhir_view *v, const struct fhir_record *old)
+{
+    struct buf text = BUF_INIT;
+    struct fhir_prepared p = {.values = BUF_INIT};
+    char body_id[FHIR_ID_MAX + 1], id[FHIR_ID_MAX + 1];
+    snprintf(id, sizeof(id), "%s", old->id); /* the page it lies in may be written */
+    int rc = fhir_patch(&text, old->text, old->text_len, x->rq->body, x->rq->body_len);
+    if (rc == 0)
+        rc = check_body(text.ptr, text.len, x->type, body_id);
+    if (rc == 0)
+        rc = check_id(body_id, id);
+    if (rc == 0) {
+        struct put_request put = {.type = x->type,
+                                  .id = id,
+                                  .text = text.ptr,
+                                  .len = text.len,
+                                  .if_match = x->rq->if_match};
+        rc = put_and_reply(x, v, &put, &p);
+    }
+    fhir_prepared_release(&p);
+    buf_release(&text);
+    return rc;
+}
+
+static int run_patch(struct fhir_view *v, void *arg)
+{
+    struct fhir_exchange *x = arg;
+    struct fhir_decision d = {.n = 1};
+    struct fhir_record r;
+    struct fhir_id_entry entry = {0};
+    int rc = x->id ? 0 : decide(x, v, x->query, x->query_len, &d);
+    if (rc == 0 && d.n)
+        rc = fhir_view_get(v, x->type->name, x->id ? x->id : d.id, &r, &entry);
+    if (rc == GRASP_ENOTFOUND || (rc == 0 && !d.n))
+        return fhir_outcome_reply(x->rs, entry.deleted ? 410 : 404,
+                                  "there is no %s to patch at '%.80s'", x->type->name,
+                                  x->rq->target);
+    return rc < 0 ? rc : patch_record(x, v, &r);
+}
+
+int fhir_rest_patch(struct fhir_exchange *x)
+{
+    const char *type = x->rq->content_type;
+    json_error_t error;
+    if (type && *type && !str_casestr(type, "json-patch") && !x->nested)
+        return fhir_outcome_reply(
+            x->rs, 415, "PATCH takes application/json-patch+json (RFC 6902), not '%.80s'", type);
+    json_t *patch =
+        x->rq->body ? json_loadb(x->rq->body, x->rq->body_len, JSON_ALLOW_NUL, &error) : NULL;
+    if (!patch)
+        return err_set(GRASP_EPARSE, "the body is no JSON Patch%s%s",
+                       x->rq->body ? ": " : ": there is none", x->rq->body ? error.text : "");
+    json_decref(patch);
+    return x->view ? run_patch(x->view, x)
+                   : fhir_store_write(x->store, x->rq->overlay, run_patch, x);
 }

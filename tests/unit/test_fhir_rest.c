@@ -94,7 +94,7 @@ static void statuses(void **state)
         {400, {.method = "GET", .target = "Patient/a/b/c/d/e/f"}},
         {400, {.method = "GET", .target = "Patient/a?gender=male"}},
         {400, {.method = "GET", .target = ""}},
-        {405, {.method = "PATCH", .target = "Patient/a"}},
+        {400, {.method = "PATCH", .target = "Patient/a"}},
         {409, {.method = "PUT", .target = "Patient?identifier=1", .body = PATIENT}},
         {204, {.method = "DELETE", .target = "Patient?identifier=1"}},
         {200, {.method = "GET", .target = "Patient", .accept = "application/fhir+json"}},
