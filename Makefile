@@ -89,7 +89,7 @@ $(B)/grasp: $(B)/$(MAIN:.c=.o) $(ARCHIVES)
 define archive
 $(call lib,$(1)): $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 	@echo "AR   $$@"
-	@rm -f $$@ && ar rcs $$@ $$^
+	@rm -f $$@ && ar qcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive,$(f))))
 

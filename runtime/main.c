@@ -1,9 +1,7 @@
 /* main.c - finds the command and runs it. */
-#include <stdio.h>
-
-#include "runtime/command.h"
+#include "runtime/commands/table.h"
 
 int main(int argc, char **argv)
 {
-    return command_main(argc, argv);
+    return command_main(all_commands, argc, argv);
 }

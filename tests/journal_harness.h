@@ -17,7 +17,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
-#include "runtime/journal_private.h"
+#include "runtime/journal/journal_private.h"
 
 /* A model that answers on demand: "answer N to TEXT", N counting the calls that reached it. */
 struct fake {

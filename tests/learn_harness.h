@@ -27,7 +27,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn.h"
+#include "runtime/learn/learn.h"
 
 /* A rollout, as the model is asked for its only turn. */
 struct asking {
@@ -68,8 +68,7 @@ static inline struct lab *lab_of_env(struct env *e)
     return (struct lab *)((char *)e - offsetof(struct lab, env));
 }
 
-/* --- marks --------------------------------------------------------------------------------------
- */
+/* ---- marks ---- */
 
 static inline json_t *marks_of(const char *text)
 {
@@ -111,8 +110,7 @@ static inline json_t *edit_of(const char *action, const char *name, const char *
     return e;
 }
 
-/* --- the world: a reply is the name of an outcome ------------------------------------------------
- */
+/* ---- the world: a reply is the name of an outcome ---- */
 
 struct lab_episode {
     struct env_episode base;
@@ -176,8 +174,7 @@ static inline void lab_env_close(struct env *e)
     (void)e;
 }
 
-/* --- the model ----------------------------------------------------------------------------------
- */
+/* ---- the model ---- */
 
 static inline void lab_answer(void *arg)
 {
@@ -239,8 +236,7 @@ static inline void lab_model_close(struct model *m)
     lab->cap = 0;
 }
 
-/* --- opening and closing ------------------------------------------------------------------------
- */
+/* ---- opening and closing ---- */
 
 static inline void lab_write(struct lab *lab, const char *name, const json_t *v)
 {

@@ -37,8 +37,7 @@ static inline const char *slug_of(const char *name, char out[SKILL_NAME_MAX + 1]
     return out;
 }
 
-/* --- arms ---------------------------------------------------------------------------------------
- */
+/* ---- arms ---- */
 
 static inline json_t *marks_of_list(const json_t *library)
 {
@@ -84,8 +83,7 @@ static inline enum outcome outcome_in(const json_t *arm, const char *id)
     return listed(json_at(arm, "invalid"), id) ? OUTCOME_INVALID : OUTCOME_FAIL;
 }
 
-/* --- where the loop is --------------------------------------------------------------------------
- */
+/* ---- where the loop is ---- */
 
 static inline json_t *update_at(const struct replay *r, int epoch, int update)
 {
@@ -167,8 +165,7 @@ static inline void enter(struct replay *r)
     r->plans = plan_replies(r);
 }
 
-/* --- the executor -------------------------------------------------------------------------------
- */
+/* ---- the executor ---- */
 
 static inline enum outcome act_dev(struct replay *r, const struct asking *a)
 {
@@ -264,8 +261,7 @@ static inline enum outcome act(struct lab *lab, const struct asking *a)
     }
 }
 
-/* --- the writer ---------------------------------------------------------------------------------
- */
+/* ---- the writer ---- */
 
 static inline json_t *edit_in(const json_t *e)
 {

@@ -126,7 +126,7 @@ static inline json_t *sim_payload(const struct sim_result *s, size_t n)
     return NULL;
 }
 
-/* --- a server in memory: equality of a few parameters, pages of `page` entries */
+/* ---- a server in memory: equality of a few parameters, pages of `page` entries ---- */
 
 struct sim_memory {
     json_t *resources;

@@ -13,8 +13,8 @@
  * `ptr` is always a valid NUL-terminated string (the terminator is not counted in `len`), also of
  * an empty or failed buffer. After the first failed allocation, all additions do nothing.
  */
-#ifndef GRASP_BASE_BUF_H
-#define GRASP_BASE_BUF_H
+#ifndef GRASP_RUNTIME_BASE_BUF_H
+#define GRASP_RUNTIME_BASE_BUF_H
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  *     chat_take(&c, CHAT_AGENT, malloced, n);  // takes ownership
  *     chat_release(&c);
  */
-#ifndef GRASP_BASE_CHAT_H
-#define GRASP_BASE_CHAT_H
+#ifndef GRASP_RUNTIME_BASE_CHAT_H
+#define GRASP_RUNTIME_BASE_CHAT_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * clock.h - time. Instants are nanoseconds since 1970-01-01T00:00:00Z in int64_t (good for 1678 to
  * 2262); anything wider is days from civil dates.
  */
-#ifndef GRASP_BASE_CLOCK_H
-#define GRASP_BASE_CLOCK_H
+#ifndef GRASP_RUNTIME_BASE_CLOCK_H
+#define GRASP_RUNTIME_BASE_CLOCK_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -10,8 +10,8 @@
  * Callers hand the code on, and add context only when they have some (err_prefix). The message is
  * untouched on success. There is one slot per thread.
  */
-#ifndef GRASP_BASE_ERR_H
-#define GRASP_BASE_ERR_H
+#ifndef GRASP_RUNTIME_BASE_ERR_H
+#define GRASP_RUNTIME_BASE_ERR_H
 
 enum grasp_error {
     GRASP_OK = 0,

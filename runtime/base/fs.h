@@ -1,6 +1,6 @@
 /* fs.h - files, read whole and written whole. */
-#ifndef GRASP_BASE_FS_H
-#define GRASP_BASE_FS_H
+#ifndef GRASP_RUNTIME_BASE_FS_H
+#define GRASP_RUNTIME_BASE_FS_H
 
 #include <stdbool.h>
 #include <stddef.h>

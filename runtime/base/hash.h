@@ -1,7 +1,7 @@
 /* hash.h - SHA-256 (FIPS 180-4) over libcrypto, incremental and copyable: the hash of a
  * conversation grows with it, so that a later turn only pays for its new bytes. */
-#ifndef GRASP_BASE_HASH_H
-#define GRASP_BASE_HASH_H
+#ifndef GRASP_RUNTIME_BASE_HASH_H
+#define GRASP_RUNTIME_BASE_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>

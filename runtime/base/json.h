@@ -3,8 +3,8 @@
  *
  * Ownership follows jansson: json_at and friends borrow, the rest says what it returns.
  */
-#ifndef GRASP_BASE_JSON_H
-#define GRASP_BASE_JSON_H
+#ifndef GRASP_RUNTIME_BASE_JSON_H
+#define GRASP_RUNTIME_BASE_JSON_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * Registered secrets (API keys) are blanked out wherever they would appear, also inside err_msg
  * texts that are logged. Results go to stdout and never through here.
  */
-#ifndef GRASP_BASE_LOG_H
-#define GRASP_BASE_LOG_H
+#ifndef GRASP_RUNTIME_BASE_LOG_H
+#define GRASP_RUNTIME_BASE_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * Text from outside is bytes with a length until utf8_valid said otherwise. Character classes are
  * ASCII ones and never depend on the locale.
  */
-#ifndef GRASP_BASE_TEXT_H
-#define GRASP_BASE_TEXT_H
+#ifndef GRASP_RUNTIME_BASE_TEXT_H
+#define GRASP_RUNTIME_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -70,32 +70,6 @@ int model_init(struct model *m, const struct model_ops *ops, const struct model_
     return err_set(GRASP_ENOMEM, "out of memory");
 }
 
-static int open_unknown(struct model **m, struct loop *loop, const struct model_settings *s)
-{
-    (void)m;
-    (void)loop;
-    return err_set(GRASP_EINVAL, "model.kind '%s' is none of openai, responses, simulated, replay",
-                   s->kind);
-}
-
-int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
-{
-    static const struct {
-        const char *kind;
-        int (*open)(struct model **m, struct loop *loop, const struct model_settings *s);
-    } kinds[] = {
-        {"openai", model_open_openai},
-        {"responses", model_open_responses},
-        {"simulated", model_open_simulated},
-        {"replay", model_open_replay},
-    };
-    *m = NULL;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        if (strcmp(kinds[i].kind, settings->kind) == 0)
-            return kinds[i].open(m, loop, settings);
-    return open_unknown(m, loop, settings);
-}
-
 /* ---- the canonical request ----
  *
  * SHA-256 over parts, each with its length: a version, the model's identity, the parameters as

@@ -10,8 +10,8 @@
  * A backend gets nothing but the request. An answer is always delivered through the callback, never
  * from inside model_ask.
  */
-#ifndef GRASP_RUNTIME_MODEL_H
-#define GRASP_RUNTIME_MODEL_H
+#ifndef GRASP_RUNTIME_MODEL_MODEL_H
+#define GRASP_RUNTIME_MODEL_MODEL_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 
 #include "runtime/base/chat.h"
 #include "runtime/base/hash.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 
 /* What the call is for; only accounting looks at it, never a backend. */
 enum model_phase {

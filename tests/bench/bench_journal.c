@@ -16,7 +16,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
-#include "runtime/journal_private.h"
+#include "runtime/journal/journal_private.h"
 
 #define PER_TURN 64 /* calls answered in one turn of the loop */
 

@@ -15,7 +15,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 #include "runtime/model/model.h"
 
 struct talk {

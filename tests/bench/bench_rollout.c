@@ -23,7 +23,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 
 struct script {
     struct model base;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
-#include "runtime/exec_protocol.h"
+#include "runtime/env/exec_protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/model/serve_api.h"
+#include "runtime/simulator/serve_api.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -80,8 +80,7 @@ static void parse_rule(struct rule *r, char *text)
     }
 }
 
-/* --- bytes in and out --------------------------------------------------------------------------
- */
+/* ---- bytes in and out ---- */
 
 /* The next whole request, NULL when the peer went away. */
 static char *read_request(int fd, char **pending, size_t *have, size_t *len)
@@ -180,8 +179,7 @@ static bool send_completion(int fd, const char *text, size_t len)
     return ok;
 }
 
-/* --- rules -------------------------------------------------------------------------------------
- */
+/* ---- rules ---- */
 
 static struct rule *choose(struct server *s, const char *request, size_t len)
 {

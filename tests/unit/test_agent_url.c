@@ -1,7 +1,7 @@
 /* test_agent_url.c - what the agent can reach. */
 #include "test.h"
 
-#include "runtime/agent_url.h"
+#include "runtime/env/agent_url.h"
 
 static void only_the_base_is_reachable(void **state)
 {

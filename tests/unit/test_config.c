@@ -3,7 +3,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
-#include "runtime/config.h"
+#include "runtime/config/config.h"
 
 static char *dir;
 

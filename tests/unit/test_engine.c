@@ -4,7 +4,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
-#include "runtime/engine.h"
+#include "runtime/engine/engine.h"
 
 /* --- a world: the reply "go" steps on, "done X" finishes with X, "odd" is no action
  * --------------- */

@@ -9,11 +9,11 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
-#include "runtime/config.h"
-#include "runtime/env.h"
-#include "runtime/exec_protocol.h"
+#include "runtime/config/config.h"
+#include "runtime/env/env.h"
+#include "runtime/env/exec_protocol.h"
 
-/* --- requests */
+/* ---- requests ---- */
 
 static void requests_are_one_line_of_json(void **state)
 {
@@ -46,7 +46,7 @@ static void requests_are_one_line_of_json(void **state)
     json_decref(task);
 }
 
-/* --- answers */
+/* ---- answers ---- */
 
 static void answers_are_taken_or_refused(void **state)
 {
@@ -173,7 +173,7 @@ static void digests_do_not_see_the_order_of_keys(void **state)
     assert_true(d[0] != d[2]);
 }
 
-/* --- children. A world in shell: one episode at a time; "die" ends it, "echo X" is observed. */
+/* ---- children. A world in shell: one episode at a time; "die" ends it, "echo X" is observed. ---- */
 
 static const char world[] =
     "while read -r l; do i=${l#*:}; i=${i%%,*}; case $l in "

@@ -4,8 +4,8 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
-#include "runtime/decision.h"
-#include "runtime/history.h"
+#include "runtime/history/decision.h"
+#include "runtime/history/history.h"
 
 #define PARENT "1111111111111111111111111111111111111111"
 #define TREE   "2222222222222222222222222222222222222222"
@@ -313,8 +313,7 @@ static void probe_sets(void **state)
     drop(&x);
 }
 
-/* --- updates -----------------------------------------------------------------------------------
- */
+/* ---- updates ---- */
 
 /* Arms by their candidate's letters; k -1 is the accepted one. `want` as in claims. */
 struct arm_spec {
@@ -391,8 +390,7 @@ static void arms_share_their_baseline(void **state)
     drop(&b);
 }
 
-/* --- small parts -------------------------------------------------------------------------------
- */
+/* ---- small parts ---- */
 
 static void kinds_of_commits(void **state)
 {

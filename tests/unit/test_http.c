@@ -3,7 +3,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 #include "script_server.h"
 
 #define REPLY(status, headers, body, length)                                                       \

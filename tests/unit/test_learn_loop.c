@@ -210,8 +210,7 @@ static void expect_fate(const struct lab *lab, int epoch, size_t i, const char *
     json_decref(e);
 }
 
-/* --- failures and probes ------------------------------------------------------------------------
- */
+/* ---- failures and probes ---- */
 
 static enum outcome all_pass(const struct script *s, const struct lab *lab, const struct asking *a)
 {
@@ -343,8 +342,7 @@ static void without_labels_there_is_one_group(void **state)
     }
 }
 
-/* --- collapse recovery --------------------------------------------------------------------------
- */
+/* ---- collapse recovery ---- */
 
 /* Both skills repair all in epoch 0. Later "poison" breaks all but the first `limit` tasks. */
 static enum outcome poisoned(const struct script *s, const struct lab *lab, const struct asking *a)
@@ -414,8 +412,7 @@ static void a_collapse_takes_a_skill_out(void **state)
     }
 }
 
-/* --- outcomes that could not be measured ---------------------------------------------------------
- */
+/* ---- outcomes that could not be measured ---- */
 
 /* Without the skill everything fails, with it everything passes. */
 static enum outcome healed(const struct script *s, const struct lab *lab, const struct asking *a)
@@ -525,8 +522,7 @@ static void the_best_checkpoint_stays_chosen(void **state)
     end(&lab, &s);
 }
 
-/* --- the best checkpoint ------------------------------------------------------------------------
- */
+/* ---- the best checkpoint ---- */
 
 /* Each epoch takes a skill in; val is as the digits of `val` say. */
 static enum outcome by_digit(const struct script *s, const struct lab *lab, const struct asking *a)
@@ -588,8 +584,7 @@ static void best_is_strictly_better(void **state)
     }
 }
 
-/* --- unmeasured: the ablations ------------------------------------------------------------------
- */
+/* ---- unmeasured: the ablations ---- */
 
 static void no_gate_applies_all_in_order(void **state)
 {
@@ -649,8 +644,7 @@ static void blind_selection_takes_one(void **state)
     }
 }
 
-/* --- switches against noise ---------------------------------------------------------------------
- */
+/* ---- switches against noise ---- */
 
 /* "luck" helps on the first probe set alone, "good" on both. */
 static enum outcome lucky(const struct script *s, const struct lab *lab, const struct asking *a)

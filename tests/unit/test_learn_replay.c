@@ -10,8 +10,7 @@
  */
 #include "learn_replay.h"
 
-/* --- what the run left ---------------------------------------------------------------------------
- */
+/* ---- what the run left ---- */
 
 static bool same_edits(json_t *a, json_t *b, bool content)
 {
@@ -251,8 +250,7 @@ static void check_refused(struct replay *r)
                      (int)r->lab.l.refused[i], (int)r->refused[i]);
 }
 
-/* --- runs ---------------------------------------------------------------------------------------
- */
+/* ---- runs ---- */
 
 static json_t *settings_of(const struct replay *r, int concurrency, bool early)
 {

@@ -9,7 +9,7 @@
 #include "runtime/base/chat.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 #include "runtime/model/model.h"
 
 struct note {

@@ -1,7 +1,7 @@
 /* test_merge.c - which edit makes a skill part of a library. */
 #include "test.h"
 
-#include "runtime/merge.h"
+#include "runtime/transfer/merge.h"
 
 static struct skill a_skill(const char *name, const char *description, const char *body,
                             const char *tag, int version)

@@ -5,7 +5,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 #include "runtime/model/pool.h"
 #include "script_server.h"
 

@@ -9,10 +9,10 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 #include "runtime/model/hoist.h"
 #include "runtime/model/model.h"
-#include "runtime/model/serve_api.h"
+#include "runtime/simulator/serve_api.h"
 
 struct tally {
     int done, bad;

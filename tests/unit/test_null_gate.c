@@ -1,7 +1,7 @@
 /* test_null_gate.c - the arithmetic of the library against itself. */
 #include "test.h"
 
-#include "runtime/null_gate.h"
+#include "runtime/transfer/null_gate.h"
 
 #define P OUTCOME_PASS
 #define F OUTCOME_FAIL

@@ -1,7 +1,7 @@
 /* test_prefix.c - what of a prompt an earlier one began with. */
 #include "test.h"
 
-#include "runtime/prefix.h"
+#include "runtime/session/prefix.h"
 
 static void add(struct chat *c, enum chat_role role, const char *text, size_t len)
 {

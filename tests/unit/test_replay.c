@@ -4,7 +4,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
-#include "runtime/loop.h"
+#include "runtime/loop/loop.h"
 #include "runtime/model/model.h"
 
 struct got {

@@ -4,7 +4,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/model/sim_world.h"
+#include "runtime/simulator/world.h"
 
 #define TASKS 300
 

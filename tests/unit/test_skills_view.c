@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
-#include "runtime/skills_view.h"
+#include "runtime/engine/skills_view.h"
 
 static void add_skill(struct skill_set *set, int i)
 {

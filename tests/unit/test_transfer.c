@@ -3,10 +3,10 @@
 #include "test.h"
 
 #include "runtime/base/err.h"
-#include "runtime/decision.h"
-#include "runtime/transfer.h"
+#include "runtime/history/decision.h"
+#include "runtime/transfer/transfer.h"
 
-/* --- targets ---------------------------------------------------------------------------------- */
+/* ---- targets ---- */
 
 static void check_targets(void **state)
 {
@@ -46,7 +46,7 @@ static void check_targets(void **state)
         assert_int_equal(target_parse(&t, refused[i]), GRASP_EUSAGE);
 }
 
-/* --- contributions ---------------------------------------------------------------------------- */
+/* ---- contributions ---- */
 
 #define P OUTCOME_PASS
 #define F OUTCOME_FAIL
@@ -75,7 +75,7 @@ static void check_contribution(void **state)
     assert_int_equal(c.brings + c.causes, 0);
 }
 
-/* --- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 static struct score a_score(int correct1, int total1, int correct2, int total2)
 {
@@ -152,7 +152,7 @@ static void check_table(void **state)
     transfer_release(&t);
 }
 
-/* --- trailers --------------------------------------------------------------------------------- */
+/* ---- trailers ---- */
 
 static void check_trailers(void **state)
 {

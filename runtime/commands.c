@@ -1,5 +1,0 @@
-/* commands.c - the table of commands. */
-#include "runtime/commands.h"
-
-#define ENTRY(name) &cmd_##name,
-const struct command *const all_commands[] = {GRASP_COMMANDS(ENTRY) NULL};

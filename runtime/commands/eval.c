@@ -1,0 +1,141 @@
+/* eval.c - `grasp eval`: scores splits, with or without a library. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/commands/table.h"
+#include "runtime/engine/score.h"
+#include "runtime/commands/session_args.h"
+
+struct progress {
+    const char *split;
+    size_t done, correct;
+};
+
+static void rollout_ended(struct group *g, size_t index, void *arg)
+{
+    struct progress *p = arg;
+    char note[64];
+    p->done++;
+    p->correct += group_result(g, index)->correct;
+    snprintf(note, sizeof(note), "%.1f %% correct", 100.0 * (double)p->correct / (double)p->done);
+    progress_set(p->split, p->done, group_size(g), note);
+}
+
+/* Runs one split; partial results are written whatever stopped it. */
+static int eval_split(struct session *s, enum split split, struct skills_view *skills,
+                      const char *out_dir, struct score *score)
+{
+    const struct task_set *tasks;
+    struct progress p = {.split = split_name(split)};
+    int rc = session_split(s, split, &tasks);
+    if (rc < 0)
+        return rc;
+    struct group *g = engine_group(s->engine, PHASE_ROLLOUT_TEST);
+    group_on_end(g, rollout_ended, &p);
+    for (size_t i = 0; rc >= 0 && i < tasks->n; i++)
+        rc = group_add(g, &tasks->v[i], skills, 0);
+    if (rc >= 0)
+        rc = group_wait(g);
+    progress_clear();
+    int written = score_of(g, score);
+    if (written == 0 && out_dir) {
+        char *dir = fs_join(out_dir, split_name(split));
+        /* the message of what stopped it outlives the writing */
+        char *why = rc < 0 ? str_dup(err_msg()) : NULL;
+        written = score_write(dir, "test", g, score);
+        if (why)
+            rc = err_set(rc, "%s", why);
+        free(why);
+        free(dir);
+    }
+    group_free(g);
+    return rc < 0 ? rc : written;
+}
+
+static int print_scores(const struct session *s, const struct args *a, const enum split *splits,
+                        const struct score *scores, size_t n)
+{
+    const struct score *rows[SPLITS];
+    const char *names[SPLITS];
+    if (arg_flag(a, "json")) {
+        json_t *out = json_object();
+        for (size_t i = 0; i < n; i++)
+            json_object_set_new(out, split_name(splits[i]), score_to_json(&scores[i]));
+        json_object_set_new(out, "model", json_string(s->backend[0]->label));
+        json_dumpf(out, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(out);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = &scores[i];
+        names[i] = split_name(splits[i]);
+    }
+    printf("%s%s%s%s%s\n", s->backend[0]->label,
+           arg_str(a, "library") ? ", library " : ", no skills",
+           arg_str(a, "library") ? arg_str(a, "library") : "", arg_str(a, "at") ? " at " : "",
+           arg_str(a, "at") ? arg_str(a, "at") : "");
+    score_table(stdout, rows, names, n);
+    return 0;
+}
+
+static int run(const struct args *a)
+{
+    struct session s = {0};
+    struct session_options o = {.model_name = arg_str(a, "model")};
+    struct skills_view *skills = NULL;
+    struct score scores[SPLITS] = {0};
+    enum split splits[SPLITS];
+    size_t n = 0, done = 0;
+    int rc = splits_parse(arg_str(a, "split"), splits, &n);
+    if (rc == 0)
+        rc = session_options(a, &o);
+    /* what can be wrong with files is found before anything is spent */
+    for (size_t i = 0; i < n; i++)
+        o.splits |= 1u << splits[i];
+    if (rc == 0)
+        rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &skills);
+    if (rc == 0)
+        rc = session_open(&s, &o);
+    if (rc == 0 && arg_str(a, "out"))
+        rc = fs_mkdirs(arg_str(a, "out"));
+    while (rc == 0 && done < n) {
+        rc = eval_split(&s, splits[done], skills, arg_str(a, "out"), &scores[done]);
+        if (rc == 0)
+            rc = score_covered(&scores[done], s.config->gate.coverage_floor,
+                               split_name(splits[done]), s.engine);
+        done++;
+    }
+    if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED))
+        print_scores(&s, a, splits, scores, done);
+    for (size_t i = 0; i < SPLITS; i++)
+        score_release(&scores[i]);
+    session_close(&s);
+    skills_view_unref(skills);
+    free((void *)o.sets);
+    return rc;
+}
+
+const struct command cmd_eval = {
+    .name = "eval",
+    .summary = "score a split, with or without a library",
+    .operands = "CONFIG",
+    .min = 1,
+    .max = 1,
+    .options =
+        (const struct option_def[]){
+            {"split", 's', "NAME", "dev, val, id_test, test, full; several with commas; or all",
+             "val"},
+            {"library", 'l', "DIR", "skills from this library", NULL},
+            {"at", 0, "REV", "at this revision", NULL},
+            {"model", 'm', "NAME", "another model name than the configuration's", NULL},
+            {"out", 'o', "DIR", "write SPLIT/test_runs.jsonl and SPLIT/test_score.json here", NULL},
+            {"json", 0, NULL, "scores as JSON", NULL},
+            SESSION_OPTIONS,
+            {0}},
+    .run = run,
+};

@@ -1,0 +1,153 @@
+/* learn.c - `grasp learn`: the main job. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/commands/table.h"
+#include "runtime/commands/session_args.h"
+#include "runtime/learn/summary.h"
+
+static const char *status_of(int rc)
+{
+    return rc == 0                ? "done"
+           : rc == GRASP_ESTOPPED ? "stopped"
+           : rc == GRASP_EOUTAGE  ? "indecisive"
+                                  : "failed";
+}
+
+/* Where things are when the command line and the configuration do not say. */
+static char *default_path(const char *given, const char *configured, const char *run,
+                          const char *name)
+{
+    if (given || configured)
+        return str_dup(given ? given : configured);
+    return run ? fs_join(run, name) : str_dup(name);
+}
+
+static int learn(struct learn *l, struct session *s, const char *library, const char *run_dir)
+{
+    int rc = learn_open(l, s, library, run_dir);
+    if (rc < 0)
+        return rc;
+    log_info("%s run %s in %s, library %s", l->resumed ? "going on with" : "starting", l->run_id,
+             run_dir, library);
+    rc = learn_run(l);
+    progress_clear();
+    char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is written now */
+    if (rc == GRASP_ESTOPPED || rc == GRASP_EOUTAGE)
+        session_drain(s);
+    int written = record_summary(l, status_of(rc));
+    summary_print(l, stdout);
+    if (rc < 0)
+        rc = err_set(rc, "%s", why);
+    free(why);
+    return rc < 0 ? rc : written;
+}
+
+/* --model NAME is --set model.name='NAME': a run that goes on must notice another one. */
+static int set_model(struct session_options *o, const char *name, char **set)
+{
+    struct buf text = BUF_INIT;
+    if (!name)
+        return 0;
+    const char **sets = reallocarray((void *)o->sets, o->n_sets + 1, sizeof(*sets));
+    buf_adds(&text, "model.name='");
+    for (const char *p = name; *p; p++)
+        buf_adds(&text, *p == '\'' ? "''" : (char[]){*p, '\0'});
+    buf_addch(&text, '\'');
+    if (sets)
+        o->sets = sets;
+    *set = buf_detach(&text);
+    if (!sets || !*set)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    sets[o->n_sets++] = *set;
+    return 0;
+}
+
+static int run(const struct args *a)
+{
+    struct session s = {0};
+    struct session_options o = {0};
+    struct learn l = {0};
+    struct plan plan;
+    char *run_dir = NULL, *library = NULL, *journal = NULL;
+    struct config *c = NULL;
+    char *name = NULL;
+    int rc = session_options(a, &o);
+    if (rc == 0)
+        rc = set_model(&o, arg_str(a, "model"), &name);
+    if (rc == 0)
+        rc = config_load(&c, o.config, o.sets, o.n_sets);
+    if (rc < 0)
+        goto out;
+    run_dir = default_path(arg_str(a, "run"), c->run, NULL, "run");
+    library = default_path(arg_str(a, "library"), c->library, NULL, "library");
+    journal = default_path(o.journal, c->journal, run_dir, "journal");
+    if (!run_dir || !library || !journal) {
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+        goto out;
+    }
+    if (arg_flag(a, "dry-run")) {
+        o.journal_flags = 0;
+        o.no_env = true;
+    } else {
+        o.journal = journal;
+        o.no_journal = arg_flag(a, "no-journal");
+        rc = fs_mkdirs(run_dir);
+    }
+    o.splits = 1u << SPLIT_DEV | 1u << SPLIT_VAL | (c->data.id_test ? 1u << SPLIT_ID_TEST : 0) |
+               (c->data.test ? 1u << SPLIT_TEST : 0);
+    if (rc == 0)
+        rc = session_open(&s, &o);
+    if (rc < 0)
+        goto out;
+    plan_make(&s, &plan);
+    if (arg_flag(a, "dry-run") || !arg_flag(a, "quiet"))
+        plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
+    if (!arg_flag(a, "dry-run"))
+        rc = learn(&l, &s, library, run_dir);
+out:
+    for (int i = 0; i < 2; i++) { /* no callback may come into what is freed next */
+        model_close(s.model[i]);
+        model_close(s.metered[i]);
+        model_close(s.backend[i]);
+        s.model[i] = s.metered[i] = s.backend[i] = NULL;
+    }
+    learn_close(&l);
+    session_close(&s);
+    config_free(c);
+    free(run_dir);
+    free(library);
+    free(journal);
+    free((void *)o.sets);
+    free(name);
+    return rc;
+}
+
+const struct command cmd_learn = {
+    .name = "learn",
+    .summary = "the main job: learn a skill library; run it again to resume",
+    .operands = "CONFIG",
+    .min = 1,
+    .max = 1,
+    .options =
+        (const struct option_def[]){
+            {"library", 'l', "DIR",
+             "the library's git repository (default: the key library, or "
+             "./library)",
+             NULL},
+            {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
+            {"model", 'm', "NAME", "another model name than the configuration's", NULL},
+            {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            {"no-journal", 0, NULL, "keep no journal: every call is paid, a resume starts anew",
+             NULL},
+            SESSION_OPTIONS,
+            {0}},
+    .details =
+        "The journal is RUN/journal unless --journal or the key journal names another; several\n"
+        "runs may share one. Stopped by ctrl-C, a budget or an outage (exit 3), the same command\n"
+        "goes on where it was: what was paid for is in the journal.",
+    .run = run,
+};

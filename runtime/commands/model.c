@@ -1,0 +1,124 @@
+/* model.c - `grasp model serve`: the simulated model behind an OpenAI-compatible HTTP server.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/text.h"
+#include "runtime/commands/table.h"
+#include "runtime/model/model.h"
+
+static const struct {
+    const char *name;
+    unsigned fault;
+} faults[] = {{"429", SIM_429},
+              {"500", SIM_500},
+              {"cut", SIM_CUT},
+              {"empty", SIM_EMPTY},
+              {"truncated", SIM_TRUNCATED},
+              {"hang", SIM_HANG}};
+
+static int read_faults(const char *list, unsigned *out)
+{
+    *out = 0;
+    while (list && *list) {
+        size_t n = strcspn(list, ","), i = 0;
+        while (i < 6 && (strlen(faults[i].name) != n || strncmp(faults[i].name, list, n) != 0))
+            i++;
+        if (i == 6)
+            return err_set(GRASP_EUSAGE,
+                           "--faults: '%.*s' is none of 429, 500, cut, empty, truncated, hang",
+                           (int)n, list);
+        *out |= faults[i].fault;
+        list += n + (list[n] == ',');
+    }
+    return 0;
+}
+
+static int read_settings(const struct args *a, struct sim_settings *sim, int64_t *port)
+{
+    int64_t seed = 0;
+    int rc = arg_int(a, "port", 0, 65535, port);
+    if (rc == 0)
+        rc = arg_int(a, "seed", 0, INT64_MAX, &seed);
+    if (rc == 0)
+        rc = arg_double(a, "latency-ms", 0, 3600e3, &sim->latency_ms);
+    if (rc == 0)
+        rc = arg_double(a, "fail", 0, 1, &sim->fail);
+    if (rc == 0)
+        rc = arg_double(a, "noise", 0, 1, &sim->noise);
+    if (rc == 0)
+        rc = read_faults(arg_str(a, "faults"), &sim->faults);
+    sim->seed = (uint64_t)seed;
+    sim->profile = arg_str(a, "profile");
+    if (rc == 0 && strcmp(sim->profile, "default") != 0 && strcmp(sim->profile, "weak") != 0 &&
+        strcmp(sim->profile, "strong") != 0)
+        rc =
+            err_set(GRASP_EUSAGE, "--profile: '%s' is none of default, weak, strong", sim->profile);
+    return rc;
+}
+
+static int serve(const struct args *a)
+{
+    struct sim_settings sim = {0};
+    struct model_server *server = NULL;
+    struct loop *loop = NULL;
+    int64_t port = 0;
+    int rc = read_settings(a, &sim, &port);
+    if (rc == 0)
+        rc = loop_open(&loop);
+    if (rc == 0)
+        rc = loop_signals(loop);
+    if (rc == 0)
+        rc = model_serve(&server, &sim, arg_str(a, "host"), (int)port);
+    if (rc < 0)
+        goto out;
+    printf("listening on http://%s:%d/v1\n", arg_str(a, "host"), model_server_port(server));
+    fflush(stdout);
+    do
+        rc = loop_turn(loop, 3600 * NS_PER_SEC);
+    while (rc >= 0);
+    if (rc == GRASP_ESTOPPED) /* a signal is how a server ends */
+        rc = 0;
+    int64_t answered, failed;
+    model_server_counts(server, &answered, &failed);
+    printf("%" PRId64 " calls answered, %" PRId64 " failed\n", answered, failed);
+out:
+    model_server_stop(server);
+    loop_close(loop);
+    return rc;
+}
+
+static const struct command cmd_model_serve = {
+    .name = "serve",
+    .summary = "the simulated model over HTTP, with OpenAI's chat completions and responses",
+    .operands = "",
+    .options =
+        (const struct option_def[]){
+            {"port", 'p', "N", "port to listen on; 0 takes a free one", "8000"},
+            {"host", 0, "ADDRESS", "IPv4 address to listen on", "127.0.0.1"},
+            {"latency-ms", 'l', "MS", "time each answer takes", "0"},
+            {"profile", 0, "NAME", "how able it is: default, weak or strong", "default"},
+            {"noise", 0, "SHARE", "probability that a habit flips on one call", "0"},
+            {"seed", 0, "N", "seed of the noise", "0"},
+            {"fail", 0, "SHARE", "share of the calls that fail as an endpoint does", "0"},
+            {"faults", 0, "LIST", "how they fail: 429, 500, cut, empty, truncated, hang",
+             "429,500,cut,empty,truncated"},
+            {0}},
+    .details =
+        "A stand-in for a language model, to try and test things with: give its address as the\n"
+        "base URL of a model of kind openai or responses. Its numbers say nothing about language\n"
+        "models. The models simulated-weak and simulated-strong choose a profile by name. A call\n"
+        "that failed passes when it is repeated often enough. Ended by ctrl-C, it says how many\n"
+        "calls it answered.",
+    .run = serve,
+};
+
+const struct command cmd_model = {
+    .name = "model",
+    .summary = "the simulated model",
+    .operands = "",
+    .sub = (const struct command *const[]){&cmd_model_serve, NULL},
+};

@@ -1,0 +1,51 @@
+/* session_args.c - the options of all commands that run rollouts. */
+#include "runtime/commands/session_args.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+
+int splits_parse(const char *text, enum split out[SPLITS], size_t *n)
+{
+    *n = 0;
+    if (strcmp(text, "all") == 0) {
+        for (int i = SPLIT_DEV; i <= SPLIT_TEST; i++)
+            out[(*n)++] = (enum split)i;
+        return 0;
+    }
+    while (*text) {
+        char name[16];
+        size_t len = strcspn(text, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)(len < 15 ? len : 15), text);
+        int split = split_from_name(name);
+        if (split < 0)
+            return err_set(GRASP_EUSAGE,
+                           "--split: '%s' is none of dev, val, id_test, test, full, all", name);
+        bool twice = false;
+        for (size_t i = 0; i < *n; i++)
+            twice |= out[i] == (enum split)split;
+        if (!twice)
+            out[(*n)++] = (enum split)split;
+        text += len + (text[len] == ',');
+    }
+    return *n ? 0 : err_set(GRASP_EUSAGE, "--split: which one? dev, val, id_test, test, full, all");
+}
+
+int session_options(const struct args *a, struct session_options *o)
+{
+    size_t n = arg_count(a, "set");
+    const char **sets = calloc(n + 1, sizeof(*sets));
+    if (!sets)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        sets[i] = arg_nth(a, "set", i);
+    o->config = operand(a, 0);
+    o->sets = sets;
+    o->n_sets = n;
+    o->journal = arg_str(a, "journal");
+    o->journal_flags = (arg_flag(a, "replay-only") ? JOURNAL_REPLAY_ONLY : 0) |
+                       (arg_flag(a, "fresh") ? JOURNAL_FRESH : 0);
+    return 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * session_args.h - the options that every command which runs rollouts has, and what they say of the
+ * session to open.
+ *
+ *     .options = (const struct option_def[]){SESSION_OPTIONS, JSON_OPTION, {0}},
+ *     ...
+ *     struct session_options o = {0};
+ *     if ((rc = session_options(a, &o)) == 0) rc = session_open(&s, &o);
+ *     free((void *)o.sets);
+ */
+#ifndef GRASP_RUNTIME_COMMANDS_SESSION_ARGS_H
+#define GRASP_RUNTIME_COMMANDS_SESSION_ARGS_H
+
+#include "runtime/commands/command.h"
+#include "runtime/session/session.h"
+
+#define SESSION_OPTIONS                                                                            \
+    {"set", 0, "KEY=VALUE...", "override a configuration key", NULL},                              \
+        {"journal", 0, "DIR", "keep every model call and its answer here", NULL},                  \
+        {"replay-only", 0, NULL, "never call the model; answer from the journal alone", NULL},     \
+    {                                                                                              \
+        "fresh", 0, NULL, "ignore what the journal held before", NULL                              \
+    }
+
+/* Fills in the configuration's path, sets and journal from a command's options; `o->sets` is freed
+ * by the caller. */
+int session_options(const struct args *a, struct session_options *o);
+/* "dev,val" or "all" (the first four) into a list without repetitions; GRASP_EUSAGE names what is
+ * wrong. */
+int splits_parse(const char *text, enum split out[SPLITS], size_t *n);
+
+#endif

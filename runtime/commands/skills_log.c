@@ -1,0 +1,287 @@
+/* skills_log.c - `grasp skills log`, `rejected` and `evidence`: what was let in, what was not,
+ * and what the gate measured. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/commands/skills.h"
+
+/* ---- log ---- */
+
+static void log_head(void)
+{
+    printf("  %-10s  %5s  %7s  %7s  %6s  %-20s  %s\n", "commit", "score", "fixes", "regr.", "epoch",
+           "writer", "edit");
+}
+
+static void log_line(const struct step *s, char mark)
+{
+    char score[16], fixes[32], regressions[32], epoch[32] = "-";
+    struct buf edit = BUF_INIT;
+    const char *model = library_trailer(&s->info, "Writer-Model");
+    const char *stopped = library_trailer(&s->info, "Gate-Stopped");
+    score_text(s, score);
+    share_text(s->fixes, s->failing, fixes);
+    share_text(s->regressions, s->passing, regressions);
+    if (s->epoch >= 0)
+        snprintf(epoch, sizeof(epoch), "%d.%d", s->epoch, s->update);
+    step_edit(s, &edit);
+    printf("%c %.10s  %5s  %7s  %7s  %6s  %-20.20s  ", mark, s->info.commit.hex, score, fixes,
+           regressions, epoch, model ? model : "-");
+    print_text(edit.ptr, 0);
+    if (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT)
+        fputs(" (unmeasured)", stdout);
+    else if (s->kind == STEP_OTHER)
+        fputs(" (made by hand)", stdout);
+    if (stopped)
+        printf(" (stopped early: %s)", stopped);
+    putchar('\n');
+    buf_release(&edit);
+}
+
+/* The refused ones that were measured against this head, newest first. */
+static void log_refused(const struct history *refused, const struct oid *head, json_t *out)
+{
+    for (size_t i = refused->n; i-- > 0;) {
+        const struct step *s = &refused->v[i];
+        if (strcmp(s->info.parent.hex, head->hex) != 0)
+            continue;
+        if (out)
+            json_array_append_new(out, step_to_json(s));
+        else
+            log_line(s, 'x');
+    }
+}
+
+static int run_log(const struct args *a)
+{
+    struct library *lib;
+    struct history h = {0}, refused = {0};
+    json_t *out = arg_flag(a, "json") ? json_array() : NULL;
+    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    if (rc == 0)
+        rc = history_read(lib, rev_of(a), &h);
+    if (rc == 0 && arg_flag(a, "rejected"))
+        rc = history_candidates(lib, &refused);
+    if (rc == 0 && !out)
+        log_head();
+    for (size_t i = 0; rc == 0 && i < h.n; i++) {
+        log_refused(&refused, &h.v[i].info.commit, out);
+        if (out)
+            json_array_append_new(out, step_to_json(&h.v[i]));
+        else
+            log_line(&h.v[i], ' ');
+    }
+    if (rc == 0 && out) {
+        rc = print_json(out);
+        out = NULL;
+    }
+    json_decref(out);
+    history_release(&h);
+    history_release(&refused);
+    library_close(lib);
+    return rc;
+}
+
+const struct command skills_log = {
+    .name = "log",
+    .summary = "the edits that were let in, newest first",
+    .operands = "DIR",
+    .min = 1,
+    .max = 1,
+    .options =
+        (const struct option_def[]){
+            AT_OPTION,
+            {"rejected", 0, NULL, "also the candidates that were refused, marked x", NULL},
+            JSON_OPTION,
+            {0}},
+    .details =
+        "score is fixes less regressions, each beyond what the baseline did by itself; epoch 1.0 "
+        "is\n"
+        "epoch 1, update 0. The numbers are those of the commits' trailers; grasp skills verify\n"
+        "holds them against the evidence.",
+    .run = run_log,
+};
+
+/* ---- rejected ---- */
+
+static const char *fate_of(const json_t *evidence)
+{
+    return json_str_at(evidence, "fate", "no evidence");
+}
+
+static void rejected_line(const struct step *s, const json_t *evidence)
+{
+    struct buf edit = BUF_INIT;
+    char fixes[32], regressions[32], score[16];
+    step_edit(s, &edit);
+    score_text(s, score);
+    share_text(s->fixes, s->failing, fixes);
+    share_text(s->regressions, s->passing, regressions);
+    printf("%.10s  epoch %d.%d  ", s->info.commit.hex, s->epoch, s->update);
+    print_text(edit.ptr, 0);
+    printf("%s\n    ", json_bool_at(evidence, "revision", false) ? " (revised)" : "");
+    if (!library_trailer(&s->info, "Gate-Stopped"))
+        printf("score %s, ", score);
+    printf("fixes %s, regressions %s: ", fixes, regressions);
+    print_text(fate_words(fate_of(evidence)), 0);
+    if (library_trailer(&s->info, "Gate-Stopped"))
+        fputs(" (stopped early)", stdout);
+    putchar('\n');
+    buf_release(&edit);
+}
+
+static int rejected_one(struct library *lib, const struct step *s, json_t *out)
+{
+    json_t *evidence = NULL;
+    int rc = library_note_read(lib, &s->info.commit, &evidence);
+    if (rc == 0 || rc == GRASP_ENOTFOUND || rc == GRASP_EPARSE) {
+        rc = 0;
+        if (out) {
+            json_t *v = step_to_json(s);
+            json_object_set_new(v, "fate", json_string(fate_of(evidence)));
+            json_object_set_new(v, "why", json_string(fate_words(fate_of(evidence))));
+            if (evidence)
+                json_object_set(v, "proposed", json_object_get(evidence, "edit"));
+            json_array_append_new(out, v);
+        } else {
+            rejected_line(s, evidence);
+        }
+    }
+    json_decref(evidence);
+    return rc;
+}
+
+static int run_rejected(const struct args *a)
+{
+    struct library *lib;
+    struct history h = {0};
+    const char *run = arg_str(a, "run");
+    json_t *out = arg_flag(a, "json") ? json_array() : NULL;
+    size_t n = 0;
+    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    if (rc == 0)
+        rc = history_candidates(lib, &h);
+    for (size_t i = 0; rc == 0 && i < h.n; i++) {
+        const char *of = library_trailer(&h.v[i].info, "Run");
+        if (run && (!of || strcmp(of, run) != 0))
+            continue;
+        rc = rejected_one(lib, &h.v[i], out);
+        n++;
+    }
+    if (rc == 0 && out) {
+        rc = print_json(out);
+        out = NULL;
+    } else if (rc == 0) {
+        printf("%zu candidate%s refused\n", n, n == 1 ? "" : "s");
+    }
+    json_decref(out);
+    history_release(&h);
+    library_close(lib);
+    return rc;
+}
+
+const struct command skills_rejected = {
+    .name = "rejected",
+    .summary = "what was measured and refused, and why",
+    .operands = "DIR",
+    .min = 1,
+    .max = 1,
+    .options =
+        (const struct option_def[]){{"run", 0, "ID", "of this run only", NULL}, JSON_OPTION, {0}},
+    .details =
+        "From refs/grasp/candidates: each is a commit on the head it was measured against, so\n"
+        "git show and grasp skills evidence DIR COMMIT work on it.",
+    .run = run_rejected,
+};
+
+/* ---- evidence ---- */
+
+static void evidence_rows(const json_t *probes, bool all)
+{
+    size_t i, widest = 4, hidden = 0;
+    json_t *row;
+    json_array_foreach ((json_t *)probes, i, row) {
+        size_t len = strlen(json_str_at(row, "id", ""));
+        widest = len > widest && len <= 60 ? len : widest;
+    }
+    printf("  %-*s  %-7s  %-8s  %-8s\n", (int)widest, "task", "side", "before", "after");
+    json_array_foreach ((json_t *)probes, i, row) {
+        enum effect e = probe_effect(row);
+        if (e == EFFECT_NONE && !all) {
+            hidden++;
+            continue;
+        }
+        printf("  %-*s  %-7s  %-8s  %-8s%s%s\n", (int)widest, json_str_at(row, "id", "?"),
+               json_str_at(row, "side", "?"), json_str_at(row, "base", "?"),
+               json_str_at(row, "cand", "?"), e == EFFECT_NONE ? "" : "  ",
+               e == EFFECT_NONE      ? ""
+               : e == EFFECT_UNKNOWN ? "not compared"
+                                     : effect_name(e));
+    }
+    if (hidden)
+        printf("  and %zu that did not change (--all shows them)\n", hidden);
+}
+
+static void evidence_score(const char *what, const json_t *v)
+{
+    printf("%s: score %+lld (%lld fixes, %lld regressions; baseline %lld and %lld); %s; %s\n", what,
+           (long long)json_int_at(v, "score.score", 0), (long long)json_int_at(v, "score.fixes", 0),
+           (long long)json_int_at(v, "score.regressions", 0),
+           (long long)json_int_at(v, "score.base_fixes", 0),
+           (long long)json_int_at(v, "score.base_regressions", 0),
+           json_bool_at(v, "score.eligible", false) ? "eligible" : "not eligible",
+           strcmp(json_str_at(v, "stop", ""), "finished") == 0 ? "measured in full"
+                                                               : "stopped early");
+}
+
+static void evidence_text(const struct oid *commit, const json_t *v, bool all)
+{
+    const json_t *confirm = json_object_get(v, "confirm");
+    printf("%.10s  epoch %lld.%lld  ", commit->hex, (long long)json_int_at(v, "epoch", -1),
+           (long long)json_int_at(v, "update", -1));
+    print_text(fate_words(fate_of(v)), 0);
+    putchar('\n');
+    evidence_score("probes", v);
+    evidence_rows(json_object_get(v, "probes"), all);
+    if (confirm) {
+        evidence_score("second probe set", confirm);
+        evidence_rows(json_object_get(confirm, "probes"), all);
+    }
+}
+
+static int run_evidence(const struct args *a)
+{
+    struct library *lib;
+    struct oid commit;
+    json_t *v = NULL;
+    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    if (rc == 0)
+        rc = library_resolve(lib, operand(a, 1), &commit);
+    if (rc == 0)
+        rc = library_note_read(lib, &commit, &v);
+    if (rc == 0 && arg_flag(a, "json"))
+        rc = print_json(json_incref(v));
+    else if (rc == 0)
+        evidence_text(&commit, v, arg_flag(a, "all"));
+    json_decref(v);
+    library_close(lib);
+    return rc;
+}
+
+const struct command skills_evidence = {
+    .name = "evidence",
+    .summary = "what the gate measured for a commit, probe by probe",
+    .operands = "DIR REV",
+    .min = 2,
+    .max = 2,
+    .options =
+        (const struct option_def[]){
+            {"all", 0, NULL, "also the probes that did not change", NULL}, JSON_OPTION, {0}},
+    .details =
+        "side: what the task was when the probe set was drawn. before and after: what it was\n"
+        "with the library as it stood, and with the edit.",
+    .run = run_evidence,
+};

@@ -1,0 +1,296 @@
+/* skills_move.c - `grasp skills import` and `export`: libraries in and out of other forms. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/commands/skills.h"
+#include "skills/flat.h"
+
+/* ---- import ---- */
+
+/* One directory to import, and what it makes of the library. */
+struct source {
+    const char *dir;
+    struct skill_set set; /* what it holds */
+    struct strlist said;  /* what had to be changed */
+    struct strlist added, replaced, unchanged;
+};
+
+struct import {
+    const struct args *a;
+    struct source *v;
+    size_t n;
+    struct skill_set now; /* the library as it would be after the sources so far */
+    json_t *out;          /* NULL: words */
+};
+
+static void import_release(struct import *im)
+{
+    for (size_t i = 0; i < im->n; i++) {
+        skill_set_release(&im->v[i].set);
+        strlist_release(&im->v[i].said);
+        strlist_release(&im->v[i].added);
+        strlist_release(&im->v[i].replaced);
+        strlist_release(&im->v[i].unchanged);
+    }
+    free(im->v);
+    skill_set_release(&im->now);
+    json_decref(im->out);
+}
+
+/* Puts a source's skills into the set; what is there already is refused unless it is the same. */
+static int plan(struct import *im, struct source *s)
+{
+    int rc = flat_read_dir(s->dir, &s->set, &s->said);
+    for (size_t i = 0; rc == 0 && i < s->set.n; i++) {
+        const struct skill *new = &s->set.v[i], *old = skill_set_find(&im->now, new->name);
+        struct skill copy = {0};
+        struct strlist *list = !old                    ? &s->added
+                               : skill_equal(old, new) ? &s->unchanged
+                                                       : &s->replaced;
+        if (list == &s->replaced && !arg_flag(im->a, "replace"))
+            return err_set(GRASP_ECONFLICT,
+                           "%s: the library has another skill '%s' already; --replace takes this "
+                           "one in its place",
+                           s->dir, new->name);
+        rc = strlist_add(list, new->name);
+        if (rc < 0 || list == &s->unchanged)
+            continue;
+        rc = skill_copy(&copy, new);
+        if (rc == 0)
+            rc = skill_set_put(&im->now, &copy);
+        skill_release(&copy);
+    }
+    return rc;
+}
+
+static json_t *names_json(const struct strlist *l)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < l->n; i++)
+        json_array_append_new(out, json_string(l->v[i]));
+    return out;
+}
+
+static void names_text(const char *what, const struct strlist *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        printf("  %-9s  %s\n", what, l->v[i]);
+}
+
+static void report(struct import *im, const struct source *s, const struct oid *commit)
+{
+    if (im->out) {
+        json_t *v =
+            json_pack("{s:s, s:o, s:o, s:o, s:o}", "from", s->dir, "added", names_json(&s->added),
+                      "replaced", names_json(&s->replaced), "unchanged", names_json(&s->unchanged),
+                      "changes", names_json(&s->said));
+        if (*commit->hex)
+            json_object_set_new(v, "commit", json_string(commit->hex));
+        json_array_append_new(im->out, v);
+        return;
+    }
+    printf("%s%s%.10s\n", s->dir, *commit->hex ? ": commit " : "", commit->hex);
+    names_text("added", &s->added);
+    names_text("replaced", &s->replaced);
+    names_text("unchanged", &s->unchanged);
+    for (size_t i = 0; i < s->said.n; i++) {
+        fputs("  changed: ", stdout);
+        print_text(s->said.v[i], 0);
+        putchar('\n');
+    }
+}
+
+/* The last part of a path, without slashes at its end. */
+static char *base_of(const char *path)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    size_t at = len;
+    while (at && path[at - 1] != '/')
+        at--;
+    return str_ndup(path + at, len - at);
+}
+
+static void body_list(struct buf *body, const char *what, const struct strlist *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        buf_addf(body, "- %s %s\n", what, l->v[i]);
+}
+
+/* One commit for one source: its skills on top of what the library has. */
+static int commit_source(struct library *lib, const struct source *s, struct oid *commit)
+{
+    struct skill_set set = {0};
+    struct oid head, tree;
+    struct buf subject = BUF_INIT, body = BUF_INIT;
+    char *name = base_of(s->dir), count[2][24];
+    size_t n = s->added.n + s->replaced.n;
+    int rc = name ? library_head(lib, &head) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = library_read(lib, head.hex, &set);
+    for (size_t i = 0; rc == 0 && i < s->set.n; i++) {
+        struct skill copy = {0};
+        rc = skill_copy(&copy, &s->set.v[i]);
+        if (rc == 0 && !strlist_has(&s->unchanged, copy.name))
+            rc = skill_set_put(&set, &copy);
+        skill_release(&copy);
+    }
+    if (rc == 0)
+        rc = library_candidate(lib, &set, &head, &tree);
+    buf_addf(&subject, "IMPORT %zu skill%s from %s", n, n == 1 ? "" : "s", name ? name : "");
+    body_list(&body, "added", &s->added);
+    body_list(&body, "replaced", &s->replaced);
+    snprintf(count[0], sizeof(count[0]), "%zu", s->added.n);
+    snprintf(count[1], sizeof(count[1]), "%zu", s->replaced.n);
+    const struct trailer trailers[] = {{"Gate-Score", "unmeasured"},
+                                       {"Imported-From", name},
+                                       {"Skills-Added", count[0]},
+                                       {"Skills-Replaced", count[1]}};
+    const struct commit_text text = {
+        .subject = subject.ptr, .body = body.ptr, .trailers = trailers, .n = 4};
+    if (rc == 0 && (rc = buf_check(&subject)) == 0 && (rc = buf_check(&body)) == 0)
+        rc = library_commit(lib, &tree, &head, &text, commit);
+    if (rc == 0)
+        rc = library_accept(lib, &head, commit);
+    free(name);
+    buf_release(&subject);
+    buf_release(&body);
+    skill_set_release(&set);
+    return rc;
+}
+
+/* What is there before the import; a library that does not exist yet has nothing. */
+static int read_present(struct import *im, const char *dir)
+{
+    struct library *lib;
+    int rc = library_open(&lib, dir, LIBRARY_READ);
+    if (rc == GRASP_ENOTFOUND)
+        return 0;
+    if (rc == 0)
+        rc = library_read(lib, "HEAD", &im->now);
+    library_close(lib);
+    return rc;
+}
+
+/* All sources are read and checked before anything is written. */
+static int run_import(const struct args *a)
+{
+    struct import im = {.a = a, .n = operand_count(a) - 1};
+    struct library *lib = NULL;
+    bool dry = arg_flag(a, "dry-run");
+    int rc = 0;
+    im.v = calloc(im.n, sizeof(*im.v));
+    im.out = arg_flag(a, "json") ? json_array() : NULL;
+    if (!im.v)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = read_present(&im, operand(a, 0));
+    for (size_t i = 0; rc == 0 && i < im.n; i++) {
+        im.v[i].dir = operand(a, (size_t)i + 1);
+        rc = plan(&im, &im.v[i]);
+    }
+    if (rc == 0 && !dry)
+        rc = library_open(&lib, operand(a, 0), LIBRARY_WRITE | LIBRARY_CREATE);
+    for (size_t i = 0; rc == 0 && i < im.n; i++) {
+        struct oid commit = {""};
+        if (!dry && im.v[i].added.n + im.v[i].replaced.n)
+            rc = commit_source(lib, &im.v[i], &commit);
+        if (rc == 0)
+            report(&im, &im.v[i], &commit);
+    }
+    if (rc == 0 && im.out) {
+        rc = print_json(im.out);
+        im.out = NULL;
+    } else if (rc == 0 && dry) {
+        printf("nothing was written (--dry-run)\n");
+    }
+    library_close(lib);
+    if (!im.v)
+        im.n = 0;
+    import_release(&im);
+    return rc;
+}
+
+const struct command skills_import = {
+    .name = "import",
+    .summary = "skills from flat files or folders into a library, a commit each source",
+    .operands = "DIR FROM...",
+    .min = 2,
+    .max = -1,
+    .options =
+        (const struct option_def[]){
+            {"dry-run", 'n', NULL, "say what would be done", NULL},
+            {"replace", 0, NULL, "take skills in the place of others of the same name", NULL},
+            JSON_OPTION,
+            {0}},
+    .details =
+        "FROM is a folder of flat files (NAME.md, as GRASP's released libraries), of skills\n"
+        "(NAME/SKILL.md, also below skills/), or one with a single SKILL.md. DIR is made when it\n"
+        "does not exist. What had to be changed for the form of a SKILL.md is said; export --flat\n"
+        "gives it back. Imported skills are unmeasured, and the commits say so.",
+    .run = run_import,
+};
+
+/* ---- export ---- */
+
+static bool holds_nothing(const char *dir)
+{
+    DIR *d = opendir(dir);
+    bool nothing = true;
+    if (!d)
+        return true;
+    for (struct dirent *e; nothing && (e = readdir(d));)
+        nothing = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+    closedir(d);
+    return nothing;
+}
+
+static int run_export(const struct args *a)
+{
+    struct library *lib;
+    struct skill_set set = {0};
+    const char *out = operand(a, 1);
+    bool flat = arg_flag(a, "flat");
+    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    if (rc == 0)
+        rc = library_read(lib, rev_of(a), &set);
+    if (rc == 0)
+        rc = history_fill_gate(lib, rev_of(a), &set);
+    if (rc == 0 && !holds_nothing(out) && !arg_flag(a, "replace"))
+        rc =
+            err_set(GRASP_ECONFLICT,
+                    "'%s' is not empty; --replace writes into it (files of other names stay)", out);
+    if (rc == 0)
+        rc = flat ? flat_write_dir(out, &set) : flat_write_folders(out, &set);
+    if (rc == 0)
+        printf("%zu skill%s in %s\n", set.n, set.n == 1 ? "" : "s", out);
+    skill_set_release(&set);
+    library_close(lib);
+    return rc;
+}
+
+const struct command skills_export = {
+    .name = "export",
+    .summary = "a revision's skills as folders of SKILL.md or as flat files",
+    .operands = "DIR OUT",
+    .min = 2,
+    .max = 2,
+    .options =
+        (const struct option_def[]){
+            AT_OPTION,
+            {"flat", 0, NULL, "NAME.md files with tags, version and provenance on top", NULL},
+            {"replace", 0, NULL, "OUT may hold files already", NULL},
+            {0}},
+    .details =
+        "What the gate measured for each skill's last edit comes along: gate-score, gate-fixes,\n"
+        "gate-regressions and gate-tasks in the metadata, or probe_score, fixes, regressions and\n"
+        "triggering_sample_ids in a flat file's provenance.",
+    .run = run_export,
+};

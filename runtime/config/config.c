@@ -1,0 +1,592 @@
+/* config.c - reads, layers and checks a configuration against the key table. */
+#include "runtime/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/config/keys.h"
+#include "runtime/config/yaml.h"
+
+/* One source of values: a file, or --set. */
+struct layer {
+    json_t *tree, *lines;
+    char *what; /* file name for messages */
+};
+
+static void layer_release(struct layer *l)
+{
+    json_decref(l->tree);
+    json_decref(l->lines);
+    free(l->what);
+    *l = (struct layer){0};
+}
+
+static int layer_read(struct layer *l, const char *path)
+{
+    struct buf text = BUF_INIT;
+    int rc = fs_read(path, &text);
+    l->what = str_dup(path);
+    if (rc == 0)
+        rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
+    if (rc == 0 && !json_is_object(l->tree))
+        rc = err_set(GRASP_EPARSE, "%s: a mapping of keys is needed at the top", path);
+    buf_release(&text);
+    return rc;
+}
+
+static const struct config_key *find_key(const char *name)
+{
+    for (const struct config_key *k = config_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return k;
+    return NULL;
+}
+
+static bool is_section(const char *name)
+{
+    size_t n = strlen(name);
+    for (const struct config_key *k = config_keys; k->name; k++)
+        if (strncmp(k->name, name, n) == 0 && k->name[n] == '.')
+            return true;
+    return false;
+}
+
+static int unknown_key(const struct layer *l, const char *name)
+{
+    const char *last = strrchr(name, '.');
+    char best[64] = "", section[64], where[32] = "";
+    size_t least = 4;
+    int64_t line = json_integer_value(json_object_get(l->lines, name));
+    if (line)
+        snprintf(where, sizeof(where), ":%lld", (long long)line);
+    if (is_section(name))
+        return err_set(GRASP_EINVAL, "%s%s: '%s' holds keys of its own, not a value", l->what,
+                       where, name);
+    last = last ? last + 1 : name;
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        const char *tail = strrchr(k->name, '.');
+        size_t d = str_distance(name, k->name);
+        if (tail && strcmp(last, tail + 1) == 0 && d > 2)
+            d = 2; /* the right key in the wrong section */
+        if (d < least) {
+            least = d;
+            snprintf(best, sizeof(best), "%s", k->name);
+        }
+        snprintf(section, sizeof(section), "%.*s", (int)strcspn(k->name, "."), k->name);
+        if (str_distance(name, section) < least) {
+            least = str_distance(name, section);
+            snprintf(best, sizeof(best), "%s", section);
+        }
+    }
+    return err_set(GRASP_EINVAL, "%s%s: there is no key '%s'%s%s%s", l->what, where, name,
+                   *best ? "; did you mean '" : "", best, *best ? "'?" : "");
+}
+
+/* Every leaf of a layer must be a key of the table; moved to `flat` (name -> value). */
+static int flatten(const struct layer *l, const json_t *v, const char *prefix, json_t *flat,
+                   json_t *origin)
+{
+    const char *key;
+    json_t *item;
+    json_object_foreach ((json_t *)v, key, item) {
+        char name[160];
+        snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
+        const struct config_key *k = find_key(name);
+        int rc = 0;
+        if (!k && is_section(name) && (json_is_object(item) || json_is_null(item)))
+            rc = flatten(l, item, name, flat, origin);
+        else if (!k)
+            rc = unknown_key(l, name);
+        else if (json_object_set(flat, name, item) < 0 ||
+                 json_object_set_new(origin, name,
+                                     json_sprintf("%s:%lld", l->what,
+                                                  (long long)json_integer_value(
+                                                      json_object_get(l->lines, name)))) < 0)
+            rc = err_set(GRASP_ENOMEM, "out of memory");
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Agent presets name a model; other programs' spellings of the same keys are understood. */
+static const struct {
+    const char *theirs, *ours;
+} preset_names[] = {
+    {"url", "base_url"},    {"api_base", "base_url"}, {"model", "name"},
+    {"model_name", "name"}, {"key", "api_key"},       {"max_completion_tokens", "max_tokens"},
+    {"backend", "kind"},    {"type", "kind"},         {"deployment", "name"},
+};
+
+static int preset_into(const json_t *v, json_t *model)
+{
+    const char *key;
+    json_t *item;
+    json_object_foreach ((json_t *)v, key, item) {
+        if (json_is_object(item) && (strcmp(key, "parameters") == 0 || strcmp(key, "body") == 0)) {
+            preset_into(item, model);
+            continue;
+        }
+        const char *ours = key;
+        for (size_t i = 0; i < sizeof(preset_names) / sizeof(*preset_names); i++)
+            if (strcmp(key, preset_names[i].theirs) == 0)
+                ours = preset_names[i].ours;
+        char name[160];
+        snprintf(name, sizeof(name), "model.%s", ours);
+        if (find_key(name) || strcmp(ours, "price") == 0)
+            json_object_set(model, ours, item);
+        else
+            log_debug("agent preset: '%s' is not used", key);
+    }
+    return 0;
+}
+
+static int read_preset(const struct config *c, const char *name, struct layer *l)
+{
+    if (!name)
+        return 0;
+    char *file = NULL;
+    if (asprintf(&file, "%s/agents/%s.yaml", c->dir, name) < 0)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    int rc = layer_read(l, file);
+    if (rc == GRASP_ENOTFOUND)
+        rc = err_prefix(rc, "agent_preset '%s'", name);
+    if (rc == 0 && !json_object_get(l->tree, "model")) {
+        json_t *model = json_object(), *top = json_object();
+        preset_into(l->tree, model);
+        json_object_set_new(top, "model", model);
+        json_decref(l->tree);
+        l->tree = top;
+    } else if (rc == 0 && json_is_string(json_object_get(l->tree, "model"))) {
+        json_t *model = json_object(), *top = json_object();
+        preset_into(l->tree, model);
+        json_object_set_new(top, "model", model);
+        json_decref(l->tree);
+        l->tree = top;
+    }
+    free(file);
+    return rc;
+}
+
+/* "key=value": the value is YAML, so that lists work too. */
+static int add_set(const char *text, json_t *flat, json_t *origin)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq)
+        return err_set(GRASP_EUSAGE, "--set %s: needs key=value", text);
+    char *name = str_ndup(text, (size_t)(eq - text));
+    struct layer l = {.what = str_dup("--set")};
+    int rc = yaml_parse(eq + 1, strlen(eq + 1), "--set", &l.tree, &l.lines);
+    if (rc == 0 && !*(eq + 1)) {
+        json_decref(l.tree);
+        l.tree = json_null();
+    }
+    if (rc == 0 && !find_key(name))
+        rc = unknown_key(&l, name);
+    if (rc == 0) {
+        json_object_set(flat, name, l.tree);
+        json_object_set_new(origin, name, json_string("--set"));
+    }
+    layer_release(&l);
+    free(name);
+    return rc == GRASP_EINVAL ? GRASP_EUSAGE : rc;
+}
+
+/* ---- typed values ---- */
+
+static int wrong(const json_t *origin, const struct config_key *k, const char *needs)
+{
+    const char *from = json_string_value(json_object_get(origin, k->name));
+    return err_set(GRASP_EINVAL, "%s: %s must be %s", from ? from : "configuration", k->name,
+                   needs);
+}
+
+static int want_number(const json_t *origin, const struct config_key *k, const json_t *v,
+                       double *out)
+{
+    char needs[96];
+    *out = json_number_value(v);
+    bool whole = k->type == KEY_REAL || json_is_integer(v) || *out == (double)(int64_t)*out;
+    if (json_is_number(v) && whole && *out >= k->min && *out <= k->max)
+        return 0;
+    snprintf(needs, sizeof(needs), "%s from %g to %g",
+             k->type == KEY_INT ? "a whole number" : "a number", k->min, k->max);
+    return wrong(origin, k, needs);
+}
+
+static int want_choice(const json_t *origin, const struct config_key *k, const json_t *v, int *out)
+{
+    const char *s = json_is_false(v) ? "false" : json_string_value(v);
+    for (int i = 0; s && k->choices[i]; i++)
+        if (strcmp(s, k->choices[i]) == 0 && *s) {
+            *out = i;
+            return 0;
+        }
+    char needs[128] = "one of";
+    for (int i = 0; k->choices[i]; i++) {
+        size_t n = strlen(needs);
+        snprintf(needs + n, sizeof(needs) - n, " %s", k->choices[i]);
+    }
+    return wrong(origin, k, needs);
+}
+
+static json_t *absolute(const struct config *c, const json_t *v)
+{
+    char *p = fs_join(c->dir, json_string_value(v));
+    json_t *out = p ? json_string(p) : NULL;
+    free(p);
+    return out;
+}
+
+/* Scalars that YAML took for numbers are text again where text is wanted. */
+static json_t *as_text(const json_t *v)
+{
+    if (json_is_string(v))
+        return json_incref((json_t *)v);
+    if (json_is_integer(v))
+        return json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    if (json_is_real(v))
+        return json_sprintf("%.15g", json_real_value(v));
+    return NULL;
+}
+
+static json_t *absolute_list(const struct config *c, const json_t *v)
+{
+    json_t *out = json_array();
+    size_t i;
+    json_t *item;
+    if (json_is_string(v))
+        json_array_append_new(out, absolute(c, v));
+    json_array_foreach ((json_t *)v, i, item)
+        if (json_is_string(item))
+            json_array_append_new(out, absolute(c, item));
+    return out;
+}
+
+static void *field(struct config *c, const struct config_key *k)
+{
+    return (char *)c + k->offset;
+}
+
+/* Normalises one value, stores it in the struct, and returns what the resolved tree shows. */
+static int set_field(struct config *c, const struct config_key *k, const json_t *v,
+                     const json_t *origin, json_t **shown)
+{
+    void *at = field(c, k);
+    double d;
+    int rc = 0;
+    *shown = NULL;
+    switch (k->type) {
+    case KEY_STRING:
+    case KEY_PATH:
+        *shown = as_text(v);
+        if (*shown && k->type == KEY_PATH) {
+            json_t *p = absolute(c, *shown);
+            json_decref(*shown);
+            *shown = p;
+        }
+        if (!*shown)
+            return wrong(origin, k, "text");
+        *(const char **)at = json_string_value(*shown);
+        break;
+    case KEY_INT:
+        if ((rc = want_number(origin, k, v, &d)) == 0) {
+            *(int64_t *)at = (int64_t)d;
+            *shown = json_integer((json_int_t)d);
+        }
+        break;
+    case KEY_REAL:
+        if ((rc = want_number(origin, k, v, &d)) == 0) {
+            *(double *)at = d;
+            *shown = json_real(d);
+        }
+        break;
+    case KEY_BOOL:
+        if (!json_is_boolean(v))
+            return wrong(origin, k, "true or false");
+        *(bool *)at = json_is_true(v);
+        *shown = json_incref((json_t *)v);
+        break;
+    case KEY_ENUM:
+        if ((rc = want_choice(origin, k, v, at)) == 0)
+            *shown = json_string(k->choices[*(int *)at]);
+        break;
+    case KEY_OBJECT:
+        if (!json_is_object(v))
+            return wrong(origin, k, "a mapping");
+        *(json_t **)at = *shown = json_incref((json_t *)v);
+        break;
+    case KEY_LIST:
+    case KEY_PATHS:
+        if (!json_is_array(v) && !(k->type == KEY_PATHS && json_is_string(v)))
+            return wrong(origin, k, "a list");
+        *(json_t **)at = *shown =
+            k->type == KEY_PATHS ? absolute_list(c, v) : json_incref((json_t *)v);
+        break;
+    }
+    return rc;
+}
+
+static void show(json_t *resolved, const char *name, json_t *v)
+{
+    json_t *at = resolved;
+    char part[64];
+    for (const char *dot; (dot = strchr(name, '.')); name = dot + 1) {
+        snprintf(part, sizeof(part), "%.*s", (int)(dot - name), name);
+        if (!json_object_get(at, part))
+            json_object_set_new(at, part, json_object());
+        at = json_object_get(at, part);
+    }
+    json_object_set(at, name, v);
+}
+
+static int apply(struct config *c, const json_t *flat, const json_t *origin)
+{
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        json_t *v = json_incref(json_object_get(flat, k->name)), *shown = NULL, *lines = NULL;
+        int rc = 0;
+        if (!v && k->flags & KEY_ALIAS)
+            continue;
+        if (!v && strncmp(k->name, "writer.", 7) == 0) { /* the writer is the executor's model */
+            char name[64];
+            snprintf(name, sizeof(name), "model.%s", k->name + 7);
+            v = json_incref(json_object_get(flat, name));
+        }
+        if (!v && k->fallback)
+            rc = yaml_parse(k->fallback, strlen(k->fallback), k->name, &v, &lines);
+        json_decref(lines);
+        if (rc == 0 && v && !json_is_null(v))
+            rc = set_field(c, k, v, origin, &shown);
+        else if (rc == 0 && k->type == KEY_REAL)
+            *(double *)field(c, k) = -1;
+        json_decref(v);
+        if (rc < 0)
+            return rc;
+        if (shown) {
+            json_array_append(c->keep, shown);
+            if (!(k->flags & (KEY_SECRET | KEY_ALIAS)))
+                show(c->resolved, k->name, shown);
+            json_decref(shown);
+        }
+    }
+    return 0;
+}
+
+/* The kind may change while a run goes on (another server of the same model), the name may not: it
+ * is shown also where it is the default. */
+static void default_kind(struct config *c, struct model_config *m, const char *section, bool warn)
+{
+    char key[32];
+    bool endpoint = m->base_url || m->endpoints, simulated;
+    if (!m->kind)
+        m->kind = endpoint ? "openai" : "simulated";
+    else if (endpoint && strcmp(m->kind, "simulated") == 0 && warn)
+        log_warn("%s.kind is simulated: the endpoint that %s.%s names is not asked", section,
+                 section, m->base_url ? "base_url" : "endpoints");
+    simulated = strcmp(m->kind, "simulated") == 0;
+    if (!m->name)
+        m->name = simulated ? "simulated" : "default";
+    if (simulated && !str_starts(m->name, "simulated"))
+        m->name = "simulated"; /* what it does is never shown under another model's name */
+    snprintf(key, sizeof(key), "%s.name", section);
+    json_t *name = json_string(m->name);
+    show(c->resolved, key, name);
+    json_decref(name);
+}
+
+/* URLs are shown, logged and kept with a run: they hold no password. */
+static int check_url(const char *key, const char *url)
+{
+    const char *host = url ? strstr(url, "://") : NULL;
+    if (!host || !memchr(host + 3, '@', strcspn(host + 3, "/?#")))
+        return 0;
+    return err_set(GRASP_EINVAL,
+                   "%s: the URL holds a user name or password; a key goes into "
+                   "api_key, where it is kept out of logs and files",
+                   key);
+}
+
+static int check_urls(const struct config *c)
+{
+    const struct model_config *models[] = {&c->model, &c->writer};
+    static const char *const names[] = {"model", "writer"};
+    int rc = check_url("task.fhir_api_base", c->fhir_api_base);
+    for (size_t i = 0; i < 2; i++) {
+        char key[32];
+        size_t k;
+        json_t *e;
+        snprintf(key, sizeof(key), "%s.base_url", names[i]);
+        if (rc == 0)
+            rc = check_url(key, models[i]->base_url);
+        snprintf(key, sizeof(key), "%s.endpoints", names[i]);
+        json_array_foreach (models[i]->endpoints, k, e) {
+            if (rc == 0)
+                rc = check_url(key, json_is_string(e) ? json_string_value(e)
+                                                      : json_str_at(e, "base_url", NULL));
+        }
+    }
+    return rc;
+}
+
+/* Absolute, so that the same run is recognised from another working directory. */
+static char *absolute_dir(const char *path)
+{
+    char *dir = fs_dirname(path), *real = dir ? realpath(dir, NULL) : NULL;
+    if (!real)
+        return dir;
+    free(dir);
+    return real;
+}
+
+/* Another model than the file's: what the preset says goes on top, and of the file's model only how
+ * to sample stays. */
+static int replace_model(const struct layer *preset, json_t *flat, json_t *origin)
+{
+    static const char *const kept[] = {"model.temperature", "model.max_tokens"};
+    const char *name;
+    json_t *v;
+    void *next;
+    json_object_foreach_safe (flat, next, name, v) {
+        bool stays = !str_starts(name, "model.");
+        for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+            stays = stays || strcmp(name, kept[i]) == 0;
+        if (!stays)
+            json_object_del(flat, name);
+    }
+    return flatten(preset, preset->tree, "", flat, origin);
+}
+
+int config_load(struct config **out, const char *path, const char *const *sets, size_t n_sets)
+{
+    return config_load_preset(out, path, NULL, sets, n_sets);
+}
+
+int config_load_preset(struct config **out, const char *path, const char *as,
+                       const char *const *sets, size_t n_sets)
+{
+    struct config *c = calloc(1, sizeof(*c));
+    struct layer file = {0}, preset = {0};
+    json_t *flat = json_object(), *origin = json_object();
+    int rc = c && flat && origin ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    *out = NULL;
+    if (rc < 0)
+        goto out;
+    c->path = str_dup(path);
+    c->dir = absolute_dir(path);
+    c->resolved = json_object();
+    c->keep = json_array();
+    if ((rc = layer_read(&file, path)) < 0)
+        goto out;
+    if ((rc = read_preset(c, as ? as : json_str_at(file.tree, "agent_preset", NULL), &preset)) < 0)
+        goto out;
+    json_object_del(file.tree, "agent_preset");
+    json_t *backend = json_incref(json_object_get(file.tree, "backend"));
+    json_object_del(file.tree, "backend");
+    if (preset.tree && !as)
+        rc = flatten(&preset, preset.tree, "", flat, origin);
+    if (rc == 0 && backend)
+        json_object_set(flat, "model.kind", backend);
+    json_decref(backend);
+    if (rc == 0)
+        rc = flatten(&file, file.tree, "", flat, origin);
+    const char *env = getenv("GRASP_BACKEND");
+    if (rc == 0 && env && *env)
+        json_object_set_new(flat, "model.kind", json_string(env));
+    if (rc == 0 && as)
+        rc = replace_model(&preset, flat, origin);
+    for (size_t i = 0; rc == 0 && i < n_sets; i++)
+        rc = add_set(sets[i], flat, origin);
+    if (rc == 0)
+        rc = apply(c, flat, origin);
+    if (rc == 0)
+        rc = check_urls(c);
+    if (rc < 0)
+        goto out;
+    default_kind(c, &c->model, "model", true);
+    default_kind(c, &c->writer, "writer", false);
+    size_t n = strlen(c->fhir_api_base);
+    if (!n || c->fhir_api_base[n - 1] != '/') {
+        json_t *fixed = json_sprintf("%s/", c->fhir_api_base);
+        json_array_append_new(c->keep, fixed);
+        c->fhir_api_base = json_string_value(fixed);
+        show(c->resolved, "task.fhir_api_base", fixed);
+    }
+    log_secret(c->model.api_key);
+    log_secret(c->writer.api_key);
+out:
+    layer_release(&file);
+    layer_release(&preset);
+    json_decref(flat);
+    json_decref(origin);
+    if (rc < 0)
+        config_free(c);
+    else
+        *out = c;
+    return rc;
+}
+
+void config_free(struct config *c)
+{
+    if (!c)
+        return;
+    json_decref(c->resolved);
+    json_decref(c->keep);
+    free(c->path);
+    free(c->dir);
+    free(c);
+}
+
+void config_render(const struct config *c, struct buf *out)
+{
+    yaml_render(c->resolved, out);
+}
+
+void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE])
+{
+    struct buf text = BUF_INIT;
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        json_t *v = k->flags & (KEY_HARMLESS | KEY_SECRET | KEY_ALIAS)
+                        ? NULL
+                        : json_at(c->resolved, k->name);
+        if (!v)
+            continue;
+        buf_addf(&text, "%s ", k->name);
+        buf_add_json_canonical(&text, v);
+        buf_addch(&text, '\n');
+    }
+    hash_once(text.ptr, text.len, out);
+    buf_release(&text);
+}
+
+int config_same_run(const struct config *c, const char *earlier_path)
+{
+    struct layer old = {0};
+    struct buf diff = BUF_INIT;
+    int rc = layer_read(&old, earlier_path);
+    for (const struct config_key *k = config_keys; rc == 0 && k->name; k++) {
+        if (k->flags & (KEY_HARMLESS | KEY_SECRET | KEY_ALIAS))
+            continue;
+        json_t *was = json_at(old.tree, k->name), *is = json_at(c->resolved, k->name);
+        bool same = was == is || json_equal(was, is) ||
+                    (json_is_number(was) && json_is_number(is) &&
+                     json_number_value(was) == json_number_value(is));
+        if (same)
+            continue;
+        buf_addf(&diff, "\n  %s: ", k->name);
+        was ? buf_add_json_value(&diff, was) : buf_adds(&diff, "(not set)");
+        buf_adds(&diff, " -> ");
+        is ? buf_add_json_value(&diff, is) : buf_adds(&diff, "(not set)");
+    }
+    if (rc == 0 && diff.len)
+        rc = err_set(GRASP_EREFUSED,
+                     "the run was started with another configuration (%s):%s\nuse another run "
+                     "directory, or the old values",
+                     earlier_path, diff.ptr);
+    buf_release(&diff);
+    layer_release(&old);
+    return rc;
+}

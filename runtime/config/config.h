@@ -1,0 +1,126 @@
+/*
+ * config.h - a run's configuration: YAML with the reference's keys, checked against one table
+ * (config_keys.c), expanded, with --set on top.
+ *
+ *     struct config *c = NULL;
+ *     if (config_load(&c, "grasp.yaml", sets, n_sets) < 0) ...   // message: file, line, key
+ *     c->cycle.epochs ...
+ *     config_free(c);
+ *
+ * Precedence: --set, then GRASP_BACKEND (model.kind), then the file, then its agent_preset
+ * (agents/NAME.yaml beside it), then defaults. Relative paths are relative to the file.
+ */
+#ifndef GRASP_RUNTIME_CONFIG_CONFIG_H
+#define GRASP_RUNTIME_CONFIG_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gate/gate.h"
+#include "probes/grader.h"
+#include "probes/probe_set.h"
+#include "runtime/base/hash.h"
+#include "runtime/engine/engine.h"
+#include "runtime/model/model.h"
+
+enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
+enum env_kind { ENV_FHIR, ENV_EXEC };
+enum fhir_writes { FHIR_WRITES_ACCEPT, FHIR_WRITES_APPLY };
+enum probe_heldout { HELDOUT_PAPER, HELDOUT_STRICT };
+
+/* Keys of `model:` and, where they differ, of `writer:`. Strings belong to the configuration. */
+struct model_config {
+    const char *kind, *name, *base_url, *api_key, *api_key_header, *query, *replay_file;
+    json_t *endpoints; /* array of URLs or {base_url, api_key}; NULL: base_url alone */
+    json_t *extra;
+    double temperature; /* -1: not sent */
+    double timeout;     /* seconds per attempt */
+    double backoff;     /* seconds before the second, doubled from then on */
+    int64_t max_tokens, attempts, concurrency, outage_limit;
+    double price_prompt, price_completion, price_cached; /* USD per million tokens */
+};
+
+struct config {
+    char *path, *dir;
+    json_t *resolved; /* nested, every key, without secrets */
+    json_t *keep;     /* owns the strings and values below */
+
+    struct model_config model, writer;
+    struct sim_settings sim;
+    struct {
+        int64_t epochs, update_every, batch_concurrency, grpo_k, grpo_eval_n, max_learned_skills;
+        int64_t max_proposals, seed, max_rounds;
+        double proposal_temperature; /* -1: the executor's */
+        bool run_baseline, no_gate, regression_gate, fixes_only, append_only, cluster_failures;
+        int blind_select; /* enum */
+    } cycle;
+    struct {
+        int64_t invalid_action_penalty, regression_budget, repeats, rejected_memory;
+        double coverage_floor;
+        bool early_stop, confirm, leak_guard;
+        int probe_strata, probe_heldout; /* enums */
+    } gate;
+    struct {
+        const char *dev, *val, *id_test, *test, *full, *funcs;
+    } data;
+    const char *fhir_api_base;
+    struct {
+        json_t *load;       /* array of files for a throw-away store, NULL: none */
+        const char *store;  /* a store directory; both absent: fhir_api_base over HTTP */
+        int writes;         /* enum */
+        int unknown_params; /* 0: an error, as HAPI; 1: ignored */
+        bool error_detail;
+        double timeout;
+    } fhir;
+    struct {
+        int version; /* enum benchmark */
+        const char *today;
+        bool lenient;
+    } benchmark;
+    struct {
+        int order; /* enum prompt_order */
+        const char *dir;
+    } prompt;
+    struct {
+        int inject; /* enum inject_mode */
+        int64_t top_k;
+    } skills;
+    struct {
+        int64_t calls, tokens;
+        double usd, seconds; /* 0: no limit, all four */
+    } budget;
+    struct {
+        int kind; /* enum env_kind */
+        json_t *command;
+        double timeout;
+        int64_t processes, line_limit;
+    } env;
+    const char *library, *run, *journal;
+};
+
+/* sets: "key=value" texts. GRASP_ENOTFOUND, GRASP_EPARSE, GRASP_EINVAL. */
+int config_load(struct config **c, const char *path, const char *const *sets, size_t n_sets);
+/* The same with another model: agents/PRESET.yaml stands in for the file's whole section `model`
+ * (only temperature and max_tokens stay where the preset says nothing) and for GRASP_BACKEND. */
+int config_load_preset(struct config **c, const char *path, const char *preset,
+                       const char *const *sets, size_t n_sets);
+void config_free(struct config *c);
+/* The resolved configuration as YAML, secrets left out. */
+void config_render(const struct config *c, struct buf *out);
+/* Compares with a rendered configuration of an earlier run. 0 when only harmless keys differ;
+ * GRASP_EREFUSED with the differences in the message. */
+int config_same_run(const struct config *c, const char *earlier_path);
+/* A hash of every key that a run's decisions depend on: the keys that config_same_run compares. */
+void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
+/* The parts other modules take. */
+void config_gate_rules(const struct config *c, struct gate_rules *out);
+void config_grader(const struct config *c, struct grader_settings *out);
+void config_engine(const struct config *c, struct engine_settings *out);
+/* Opens the executor's (or the writer's) model; name_override (may be NULL) replaces the name. */
+int config_model(const struct config *c, bool writer, const char *name_override, struct loop *loop,
+                 struct model **m);
+/* True when the writer is configured apart from the executor. */
+bool config_has_writer(const struct config *c);
+
+#endif

@@ -1,0 +1,53 @@
+/* use.c - what other modules take from a configuration. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/config/config.h"
+
+void config_gate_rules(const struct config *c, struct gate_rules *out)
+{
+    *out = (struct gate_rules){
+        .invalid_action_penalty = (int)c->gate.invalid_action_penalty,
+        .regression_budget = (int)c->gate.regression_budget,
+        .regression_gate = c->cycle.regression_gate,
+        .fixes_only = c->cycle.fixes_only,
+        .early_stop = c->gate.early_stop,
+        .coverage_floor = c->gate.coverage_floor,
+        .repeats = (int)c->gate.repeats,
+    };
+}
+
+void config_grader(const struct config *c, struct grader_settings *out)
+{
+    *out = (struct grader_settings){
+        .benchmark = (enum benchmark)c->benchmark.version,
+        .base = c->fhir_api_base,
+        .today = c->benchmark.today,
+        .lenient = c->benchmark.lenient,
+    };
+}
+
+void config_engine(const struct config *c, struct engine_settings *out)
+{
+    *out = (struct engine_settings){
+        .concurrency = (size_t)c->cycle.batch_concurrency,
+        .max_rounds = (int)c->cycle.max_rounds,
+        .inject = (enum inject_mode)c->skills.inject,
+        .top_k = (int)c->skills.top_k,
+        .order = (enum prompt_order)c->prompt.order,
+        .temperature = c->model.temperature,
+        .max_tokens = (int)c->model.max_tokens,
+    };
+}
+
+bool config_has_writer(const struct config *c)
+{
+    const struct model_config *m = &c->model, *w = &c->writer;
+    return strcmp(m->kind, w->kind) != 0 || strcmp(m->name, w->name) != 0 ||
+           !!m->base_url != !!w->base_url ||
+           (m->base_url && strcmp(m->base_url, w->base_url) != 0) ||
+           !json_equal(m->extra ? m->extra : json_null(), w->extra ? w->extra : json_null());
+}

@@ -1,0 +1,46 @@
+/*
+ * arms.h - measures the arms of a gate on a probe set: the baseline, then the candidates in waves.
+ *
+ *     struct arms a = {.engine = e, .probes = &probes, .repeats = 1, .wave = 64, .draw = 1000};
+ *     struct group *g = arms_start(&a, library_view);      // the baseline, in the background
+ *     arms_wait(&a, g, gate.base);
+ *     arms_measure(&a, &gate, views);                      // one view a candidate
+ *
+ * Candidates are measured in waves: up to `wave` rollouts over all of them, and only when a wave is
+ * over is anything stopped. So what is measured depends on outcomes and on the size of the wave,
+ * never on which answer happened to come first.
+ */
+#ifndef GRASP_RUNTIME_ENGINE_ARMS_H
+#define GRASP_RUNTIME_ENGINE_ARMS_H
+
+#include "gate/gate.h"
+#include "probes/probe_set.h"
+#include "runtime/engine/engine.h"
+
+#define ARM_BASE SIZE_MAX
+
+struct arms {
+    struct engine *engine;
+    const struct probe_set *probes;
+    int repeats; /* 1..99 */
+    size_t wave; /* rollouts in flight at once over all candidates */
+    int draw;    /* number of the first repeat's sample: the arms share theirs, so that they are
+                    compared on common random numbers */
+    /* Sees each probe's outcome (arm: the candidate's index, or ARM_BASE) and says what counts. May
+     * be NULL. */
+    enum outcome (*measured)(void *arg, size_t arm, const struct probe *p, enum outcome o);
+    void *arg;
+};
+
+/* Starts the baseline's rollouts; NULL when out of memory. Freed with group_free. */
+struct group *arms_start(const struct arms *a, struct skills_view *view);
+/* Waits for them and fills outcomes[probes->n]. */
+int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes);
+/* Measures all candidates against g->base as far as the gate wants them. An arm that is not running
+ * any more is left as it is. */
+int arms_measure(const struct arms *a, struct gate *g, struct skills_view *const *views);
+/* Makes a gate of the probe set's sides with `candidates` arms; `base` (may be NULL) is copied. */
+int arms_gate(struct gate *g, const struct gate_rules *rules, const struct probe_set *probes,
+              const enum outcome *base, size_t candidates);
+
+#endif

@@ -1,0 +1,548 @@
+/*
+ * engine.c - the rollout state machine and the groups.
+ *
+ * A slot is one rollout on its way: waiting in the engine's FIFO, then asking the model and
+ * stepping the environment in turn until it ends, then graded. Every continuation arrives from the
+ * loop; the model never answers from inside model_ask, so the machine does not recurse.
+ */
+#include "runtime/engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/engine/first_message.h"
+#include "runtime/engine/rollout.h"
+#include "runtime/engine/skills_view.h"
+
+/* A thousand rollouts that may start are started a few a turn: the first calls are on their way
+ * while the next are prepared. */
+#define STARTS_PER_TURN 16
+
+struct slot {
+    struct group *group;
+    size_t index;
+    struct rollout r;
+    struct skills_view *skills;
+    struct env_episode *episode;
+    struct hash *hash;       /* of r.chat, grows with it */
+    struct chat shown;       /* top_k: borrowed messages with the block among them */
+    struct buf block;        /* the block, until the call is answered */
+    struct slot *next;       /* in the engine's queue */
+    bool waiting, cancelled; /* waiting: for a callback of model or environment */
+};
+
+struct group {
+    struct engine *engine;
+    enum model_phase phase;
+    bool background;
+    struct slot **v;
+    size_t n, cap, ended;
+    void (*on_end)(struct group *, size_t, void *);
+    void *on_end_arg;
+    bool freed; /* the last callback frees it */
+    size_t in_flight;
+    struct group *prev, *next; /* all groups of the engine */
+};
+
+struct engine {
+    struct loop *loop;
+    struct model *model;
+    struct env *env;
+    struct engine_settings settings;
+    struct queue {
+        struct slot *first, **last; /* FIFO */
+    } queue[2];                     /* foreground, background */
+    size_t running;
+    uint64_t pump; /* timer of the next start of rollouts, 0: none */
+    int stop_code;
+    char *stop_message;
+    char *outage; /* why the first unscored rollout is so */
+    struct group *groups;
+    struct hash **spare; /* hashes for reuse: making one costs more than using it */
+    size_t n_spare;
+    struct skills_view *none; /* for rollouts without skills */
+};
+
+static void ask(struct slot *s);
+static void pump(void *arg);
+static void group_destroy(struct group *g);
+
+int engine_open(struct engine **out, struct loop *loop, struct model *model, struct env *env,
+                const struct engine_settings *settings)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    *out = e;
+    if (!e)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    *e = (struct engine){.loop = loop, .model = model, .env = env, .settings = *settings};
+    for (int i = 0; i < 2; i++)
+        e->queue[i].last = &e->queue[i].first;
+    e->spare = calloc(settings->concurrency, sizeof(*e->spare));
+    e->none = skills_view_new(NULL);
+    if (!e->spare || !e->none) {
+        engine_close(e);
+        *out = NULL;
+        return err_set(GRASP_ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    loop_timer_cancel(e->loop, e->pump);
+    while (e->groups) /* their callbacks will not come any more */
+        group_destroy(e->groups);
+    for (size_t i = 0; i < e->n_spare; i++)
+        hash_free(e->spare[i]);
+    free(e->spare);
+    skills_view_unref(e->none);
+    free(e->stop_message);
+    free(e->outage);
+    free(e);
+}
+
+void engine_stop(struct engine *e, int code, const char *message)
+{
+    if (e->stop_code)
+        return;
+    e->stop_code = code;
+    e->stop_message = str_dup(message);
+}
+
+const char *engine_outage(const struct engine *e)
+{
+    return e->outage ? e->outage : "";
+}
+
+static void schedule(struct engine *e)
+{
+    bool waiting = e->queue[0].first || e->queue[1].first;
+    if (!e->pump && waiting && e->running < e->settings.concurrency)
+        e->pump = loop_timer(e->loop, 0, pump, e);
+}
+
+static void slot_free(struct slot *s)
+{
+    if (s->episode)
+        s->episode->env->ops->end(s->episode);
+    rollout_release(&s->r);
+    buf_release(&s->block);
+    free(s->shown.v); /* the texts are borrowed */
+    skills_view_unref(s->skills);
+    hash_free(s->hash);
+    free(s);
+}
+
+static void group_destroy(struct group *g)
+{
+    *(g->prev ? &g->prev->next : &g->engine->groups) = g->next;
+    if (g->next)
+        g->next->prev = g->prev;
+    for (size_t i = 0; i < g->n; i++)
+        slot_free(g->v[i]);
+    free(g->v);
+    free(g);
+}
+
+/* The rollout is over: status and verdict are in place. */
+static void finish(struct slot *s)
+{
+    struct group *g = s->group;
+    struct engine *e = g->engine;
+    if (s->episode)
+        s->episode->env->ops->end(s->episode);
+    s->episode = NULL;
+    if (s->hash && e->n_spare < e->settings.concurrency) {
+        hash_restart(s->hash);
+        e->spare[e->n_spare++] = s->hash;
+        s->hash = NULL;
+    }
+    buf_release(&s->block);
+    free(s->shown.v);
+    s->shown = (struct chat){0};
+    e->running--;
+    g->in_flight--;
+    g->ended++;
+    schedule(e);
+    if (g->freed) {
+        if (!g->in_flight)
+            group_destroy(g);
+    } else if (g->on_end && !s->cancelled) {
+        g->on_end(g, s->index, g->on_end_arg);
+    }
+}
+
+static void end_with(struct slot *s, enum rollout_status status, const char *error)
+{
+    struct engine *e = s->group->engine;
+    s->r.status = status;
+    if (error && !s->r.error)
+        s->r.error = str_dup(error);
+    if (error && status == ROLLOUT_UNSCORED && !s->cancelled && !e->outage)
+        e->outage = str_dup(error);
+}
+
+static void graded(const struct verdict *verdict, const struct strlist *tags, bool scored,
+                   void *arg)
+{
+    struct slot *s = arg;
+    s->waiting = false;
+    if (verdict)
+        s->r.verdict = *verdict;
+    if (!scored)
+        end_with(s, ROLLOUT_UNSCORED, verdict ? verdict->reason : "could not be graded");
+    s->r.correct = scored && s->r.status == ROLLOUT_COMPLETED && verdict && verdict->correct;
+    for (size_t i = 0; tags && i < tags->n; i++)
+        strlist_add(&s->r.tags, tags->v[i]);
+    finish(s);
+}
+
+/* The episode has ended with a status; the verdict is still missing. */
+static void conclude(struct slot *s)
+{
+    if (s->cancelled || s->r.status == ROLLOUT_UNSCORED || s->r.status == ROLLOUT_TASK_ERROR ||
+        !s->episode) {
+        snprintf(s->r.verdict.reason, sizeof(s->r.verdict.reason), "%s",
+                 rollout_status_name(s->r.status));
+        finish(s);
+        return;
+    }
+    struct trace trace = {&s->r.chat, s->r.result};
+    s->waiting = true;
+    s->episode->env->ops->grade(s->episode, &trace, s->r.status, graded, s);
+}
+
+static int say(struct slot *s, enum chat_role role, const char *text, size_t len)
+{
+    int rc = chat_add(&s->r.chat, role, text, len);
+    if (rc == 0 && s->hash)
+        chat_hash_message(s->hash, &s->r.chat.v[s->r.chat.n - 1]);
+    return rc;
+}
+
+static void stepped(const struct env_step *step, void *arg)
+{
+    struct slot *s = arg;
+    struct engine *e = s->group->engine;
+    int rc = 0;
+    s->waiting = false;
+    if (step->action && *step->action)
+        strlist_add(&s->r.actions, step->action);
+    end_with(s, step->status, step->error);
+    if (step->status == ROLLOUT_RUNNING)
+        rc = say(s, CHAT_USER, step->text, step->len);
+    else if (step->text)
+        s->r.result = str_ndup(step->text, step->len);
+    if (rc < 0)
+        end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+    else if (s->r.status == ROLLOUT_RUNNING && s->r.calls >= e->settings.max_rounds)
+        end_with(s, ROLLOUT_TASK_LIMIT, NULL);
+    if (s->r.status == ROLLOUT_RUNNING && !s->cancelled)
+        ask(s);
+    else
+        conclude(s);
+}
+
+static void fail_call(struct slot *s, const struct model_reply *reply)
+{
+    struct engine *e = s->group->engine;
+    if (reply->result == MODEL_CONTEXT_LIMIT) {
+        end_with(s, ROLLOUT_CONTEXT_LIMIT, reply->error);
+    } else {
+        end_with(s, ROLLOUT_UNSCORED, reply->error);
+        if (reply->result == MODEL_FATAL)
+            engine_stop(e, GRASP_EINVAL, reply->error);
+    }
+    conclude(s);
+}
+
+static void replied(const struct model_reply *reply, void *arg)
+{
+    struct slot *s = arg;
+    s->waiting = false;
+    s->r.calls++;
+    s->r.usage.prompt_tokens += reply->usage.prompt_tokens;
+    s->r.usage.completion_tokens += reply->usage.completion_tokens;
+    s->r.usage.cached_tokens += reply->usage.cached_tokens;
+    if (s->cancelled) {
+        end_with(s, ROLLOUT_UNSCORED, "cancelled");
+        conclude(s);
+        return;
+    }
+    if (reply->result != MODEL_OK) {
+        fail_call(s, reply);
+        return;
+    }
+    if (say(s, CHAT_AGENT, reply->text, reply->len) < 0) {
+        end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+        conclude(s);
+        return;
+    }
+    s->waiting = true;
+    const struct message *m = &s->r.chat.v[s->r.chat.n - 1];
+    s->episode->env->ops->step(s->episode, m->text, m->len, stepped, s);
+}
+
+/* top_k: the chosen skills go before the last user message while the agent has not acted yet, after
+ * it from then on (spec: "Injection"). The trace does not hold them. */
+static int inject_top(struct slot *s)
+{
+    const struct chat *c = &s->r.chat;
+    struct buf *block = &s->block;
+    buf_reset(block);
+    int rc = skills_view_top(s->skills, c, s->group->engine->settings.top_k, block);
+    if (rc < 0 || !block->len)
+        return rc;
+    struct message *v = reallocarray(s->shown.v, c->n + 1, sizeof(*v));
+    if (!v)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    bool acted = c->n > 1;
+    size_t at = acted ? c->n : c->n - 1;
+    memcpy(v, c->v, at * sizeof(*v));
+    v[at] = (struct message){CHAT_USER, block->ptr, block->len};
+    memcpy(v + at + 1, c->v + at, (c->n - at) * sizeof(*v));
+    s->shown = (struct chat){.v = v, .n = c->n + 1, .cap = c->n + 1};
+    return 0;
+}
+
+static void ask(struct slot *s)
+{
+    struct engine *e = s->group->engine;
+    const struct engine_settings *o = &e->settings;
+    struct model_request rq = {
+        .chat = &s->r.chat,
+        .temperature = o->temperature,
+        .max_tokens = o->max_tokens,
+        .draw = o->temperature == 0 ? 0 : s->r.draw,
+        .phase = s->group->phase,
+        .prefix = s->hash,
+    };
+    int rc = e->stop_code;
+    if (rc < 0) {
+        end_with(s, ROLLOUT_UNSCORED, e->stop_message);
+        conclude(s);
+        return;
+    }
+    if (o->inject == INJECT_TOP_K) {
+        rc = inject_top(s);
+        if (rc == 0 && s->block.len) {
+            rq.chat = &s->shown;
+            rq.prefix = NULL;
+        }
+    }
+    s->waiting = true;
+    if (rc == 0)
+        rc = model_ask(e->model, &rq, replied, s);
+    if (rc < 0) {
+        s->waiting = false;
+        end_with(s, ROLLOUT_UNSCORED, err_msg());
+        conclude(s);
+    }
+}
+
+static struct hash *take_hash(struct engine *e)
+{
+    return e->n_spare ? e->spare[--e->n_spare] : hash_new();
+}
+
+static void prompted(enum rollout_status status, const json_t *parts, const char *error, void *arg)
+{
+    struct slot *s = arg;
+    const struct engine_settings *o = &s->group->engine->settings;
+    struct buf text = BUF_INIT;
+    int rc = 0;
+    s->waiting = false;
+    if (s->cancelled)
+        end_with(s, ROLLOUT_UNSCORED, "cancelled");
+    else
+        end_with(s, status, error);
+    if (s->r.status == ROLLOUT_RUNNING) {
+        rc = first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
+        if (rc == 0)
+            rc = say(s, CHAT_USER, text.ptr, text.len);
+        if (rc < 0)
+            end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+    }
+    buf_release(&text);
+    if (s->r.status == ROLLOUT_RUNNING)
+        ask(s);
+    else
+        conclude(s);
+}
+
+static void start(struct slot *s)
+{
+    struct engine *e = s->group->engine;
+    e->running++;
+    s->group->in_flight++;
+    s->hash = take_hash(e);
+    int rc = e->env->ops->start(e->env, s->r.task, &s->episode);
+    if (rc < 0) {
+        end_with(s, rc == GRASP_EOUTAGE ? ROLLOUT_UNSCORED : ROLLOUT_TASK_ERROR, err_msg());
+        conclude(s);
+    } else {
+        s->waiting = true;
+        e->env->ops->prompt(s->episode, prompted, s);
+    }
+}
+
+static void pump(void *arg)
+{
+    struct engine *e = arg;
+    e->pump = 0;
+    for (int n = 0; n < STARTS_PER_TURN && e->running < e->settings.concurrency; n++) {
+        struct queue *q = &e->queue[e->queue[0].first ? 0 : 1];
+        struct slot *s = q->first;
+        if (!s)
+            break;
+        q->first = s->next;
+        if (!q->first)
+            q->last = &q->first;
+        s->next = NULL;
+        start(s);
+    }
+    schedule(e);
+}
+
+struct group *engine_group(struct engine *e, enum model_phase phase)
+{
+    struct group *g = calloc(1, sizeof(*g));
+    if (g) {
+        g->engine = e;
+        g->phase = phase;
+        g->next = e->groups;
+        if (g->next)
+            g->next->prev = g;
+        e->groups = g;
+    }
+    return g;
+}
+
+void group_background(struct group *g)
+{
+    g->background = true;
+}
+
+int group_add(struct group *g, const struct task *task, struct skills_view *skills, int draw)
+{
+    struct engine *e = g->engine;
+    if (g->n == g->cap) {
+        size_t cap = g->cap ? g->cap * 2 : 16;
+        struct slot **v = reallocarray(g->v, cap, sizeof(*v));
+        if (!v)
+            return err_set(GRASP_ENOMEM, "out of memory");
+        g->v = v;
+        g->cap = cap;
+    }
+    struct slot *s = calloc(1, sizeof(*s));
+    if (!s)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    buf_init(&s->block);
+    s->group = g;
+    s->index = g->n;
+    s->r.task = task;
+    s->r.draw = draw;
+    s->skills = skills_view_ref(skills ? skills : e->none);
+    g->v[g->n++] = s;
+    struct queue *q = &e->queue[g->background];
+    *q->last = s;
+    q->last = &s->next;
+    schedule(e);
+    return (int)s->index;
+}
+
+void group_on_end(struct group *g, void (*fn)(struct group *, size_t, void *), void *arg)
+{
+    g->on_end = fn;
+    g->on_end_arg = arg;
+}
+
+static int stopped(const struct engine *e)
+{
+    if (!e->stop_code)
+        return 0;
+    return err_set(e->stop_code, "%s", e->stop_message ? e->stop_message : "stopped");
+}
+
+int engine_turn(struct engine *e)
+{
+    int rc = stopped(e);
+    if (rc == 0)
+        rc = loop_turn(e->loop, -1);
+    return rc < 0 ? rc : 0;
+}
+
+int group_wait(struct group *g)
+{
+    while (!group_done(g)) {
+        int rc = engine_turn(g->engine);
+        if (rc < 0)
+            return rc;
+    }
+    return stopped(g->engine);
+}
+
+bool group_done(const struct group *g)
+{
+    return g->ended == g->n;
+}
+
+size_t group_size(const struct group *g)
+{
+    return g->n;
+}
+
+const struct rollout *group_result(const struct group *g, size_t index)
+{
+    return index < g->n ? &g->v[index]->r : NULL;
+}
+
+void group_unscore(struct group *g, size_t index, const char *why)
+{
+    g->v[index]->r.correct = false;
+    end_with(g->v[index], ROLLOUT_UNSCORED, why);
+}
+
+/* Takes the group's rollouts that have not started out of the queue. */
+static void unqueue(struct group *g)
+{
+    struct queue *q = &g->engine->queue[g->background];
+    struct slot **p = &q->first;
+    q->last = p;
+    while (*p) {
+        struct slot *s = *p;
+        if (s->group == g) {
+            *p = s->next;
+            s->next = NULL;
+            s->cancelled = true;
+            end_with(s, ROLLOUT_UNSCORED, "cancelled");
+            g->ended++;
+        } else {
+            p = &s->next;
+            q->last = p;
+        }
+    }
+}
+
+void group_cancel(struct group *g)
+{
+    unqueue(g);
+    for (size_t i = 0; i < g->n; i++)
+        if (g->v[i]->r.status == ROLLOUT_RUNNING)
+            g->v[i]->cancelled = true;
+}
+
+void group_free(struct group *g)
+{
+    if (!g)
+        return;
+    group_cancel(g);
+    g->freed = true;
+    if (!g->in_flight)
+        group_destroy(g);
+}

@@ -1,0 +1,93 @@
+/*
+ * engine.h - runs rollouts, any number in flight on one loop (DESIGN.md D3).
+ *
+ *     struct group *g = engine_group(engine, PHASE_ROLLOUT_VAL);
+ *     for (...) group_add(g, task, skills, 0);
+ *     group_wait(g);                             // turns the loop; other groups advance too
+ *     group_result(g, i)->correct ...
+ *     group_free(g);
+ *
+ * Results are in the order of group_add whatever the order of completion. Rollouts start in FIFO
+ * order over all groups, at most `concurrency` at a time.
+ */
+#ifndef GRASP_RUNTIME_ENGINE_ENGINE_H
+#define GRASP_RUNTIME_ENGINE_ENGINE_H
+
+#include "gate/gate.h"
+#include "runtime/env/env.h"
+#include "runtime/model/model.h"
+#include "skills/inject.h"
+
+/* A library revision made ready for rollouts; counted references, so that rollouts may outlive the
+ * caller's. */
+struct skills_view;
+struct skills_view *skills_view_new(const struct skill_set *set); /* copies; NULL set: no skills */
+struct skills_view *skills_view_ref(struct skills_view *v);
+void skills_view_unref(struct skills_view *v);
+
+enum inject_mode { INJECT_ALL, INJECT_TOP_K };
+enum prompt_order { PROMPT_SHARED_FIRST, PROMPT_PAPER };
+struct engine_settings {
+    size_t concurrency; /* rollouts in flight, 1..4096 */
+    int max_rounds;
+    enum inject_mode inject;
+    int top_k;
+    enum prompt_order order;
+    double temperature;
+    int max_tokens;
+};
+
+struct rollout {
+    const struct task *task;
+    int draw;
+    enum rollout_status status;
+    bool correct;
+    struct verdict verdict;
+    struct strlist tags, actions;
+    struct chat chat;
+    char *result; /* answer text, NULL when none */
+    char *error;  /* for task errors and unscored ones */
+    struct model_usage usage;
+    int calls; /* model calls asked for, journaled or not */
+};
+enum outcome rollout_outcome(const struct rollout *r);
+/* The line of *_runs.jsonl: {task_id, index, status, correct, reason, result, tags, actions, usage,
+ * messages}. New reference. */
+json_t *rollout_to_json(const struct rollout *r);
+/* Appends that line and its newline. */
+void rollout_write_line(const struct rollout *r, struct buf *out);
+
+struct engine;
+struct group;
+int engine_open(struct engine **e, struct loop *loop, struct model *model, struct env *env,
+                const struct engine_settings *settings);
+/* Frees what still stands of its groups; close the model first, so that no callback comes any more.
+ */
+void engine_close(struct engine *e);
+struct group *engine_group(struct engine *e, enum model_phase phase);
+/* Call before the first group_add: its rollouts start only while no other group's are waiting. */
+void group_background(struct group *g);
+/* Adds a rollout; its index in the group, or negative. `task` is borrowed until group_free. */
+int group_add(struct group *g, const struct task *task, struct skills_view *skills, int draw);
+/* Called (from the loop) whenever a rollout of the group ends; it may add further ones. */
+void group_on_end(struct group *g, void (*fn)(struct group *g, size_t index, void *arg), void *arg);
+/* Turns the loop until all added rollouts ended. GRASP_ESTOPPED on a signal or a spent budget. */
+int group_wait(struct group *g);
+/* One turn of the loop for waits of the caller's own; GRASP_ESTOPPED and the like as group_wait. */
+int engine_turn(struct engine *e);
+bool group_done(const struct group *g);
+size_t group_size(const struct group *g);
+/* Valid until group_free; status ROLLOUT_RUNNING while it has not ended. */
+const struct rollout *group_result(const struct group *g, size_t index);
+/* Takes a result back: from here on the rollout, which has ended, is unscored. */
+void group_unscore(struct group *g, size_t index, const char *why);
+/* Drops rollouts that have not started; those in flight are ended and their results thrown away. */
+void group_cancel(struct group *g);
+void group_free(struct group *g);
+/* What the first rollout that could not be measured met; "" when there was none. */
+const char *engine_outage(const struct engine *e);
+/* Asks engine_turn-like waits to stop: budgets and fatal model errors set this; group_wait returns
+ * `code` with the message from then on. */
+void engine_stop(struct engine *e, int code, const char *message);
+
+#endif

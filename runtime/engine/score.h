@@ -1,0 +1,32 @@
+/* score.h - accuracy by family, tables, and the result files of a split (DESIGN.md section 8). */
+#ifndef GRASP_RUNTIME_ENGINE_SCORE_H
+#define GRASP_RUNTIME_ENGINE_SCORE_H
+
+#include <stdio.h>
+
+#include "runtime/engine/engine.h"
+
+struct family_score {
+    char *family;
+    int correct, total, unscored;
+};
+struct score {
+    struct family_score *v; /* by natural order of name: task2 before task10 */
+    size_t n;
+    int correct, total, unscored; /* total: scored ones */
+};
+int score_of(const struct group *g, struct score *s);
+void score_release(struct score *s);
+/* GRASP_EOUTAGE when fewer than this share of the rollouts could be scored (DESIGN.md D10). */
+int score_covered(const struct score *s, double floor, const char *what, const struct engine *e);
+double score_share(int correct, int total); /* 0 for nothing */
+/* One table: a row per family, a column per score; names are the columns' headings. */
+void score_table(FILE *out, const struct score *const *scores, const char *const *names, size_t n);
+/* {score, n_correct, n_total, unscored, by_family}. New reference. */
+json_t *score_to_json(const struct score *s);
+/* DIR/NAME_runs.jsonl and DIR/NAME_score.json. Rollouts that have not ended are left out. */
+int score_write(const char *dir, const char *name, const struct group *g, const struct score *s);
+/* "NAME_runs.jsonl" alone. */
+int score_write_runs(const char *dir, const char *name, const struct group *g);
+
+#endif

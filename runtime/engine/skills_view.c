@@ -1,0 +1,90 @@
+/* skills_view.c - a library revision made ready for rollouts: rendered once, ranked fast. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/engine/skills_view.h"
+
+struct skills_view *skills_view_new(const struct skill_set *set)
+{
+    struct skills_view *v = calloc(1, sizeof(*v));
+    if (!v)
+        return NULL;
+    v->refs = 1;
+    v->block = (struct buf)BUF_INIT;
+    v->prefix = (struct buf)BUF_INIT;
+    for (size_t i = 0; i < BLOCKS_KEPT; i++)
+        buf_init(&v->chosen[i].text);
+    if (set && skill_set_copy(&v->set, set) < 0)
+        goto fail;
+    inject_render(&v->set, NULL, v->set.n, &v->block);
+    v->ranker = ranker_new(&v->set);
+    if (v->block.failed || !v->ranker)
+        goto fail;
+    return v;
+fail:
+    skills_view_unref(v);
+    return NULL;
+}
+
+struct skills_view *skills_view_ref(struct skills_view *v)
+{
+    v->refs++;
+    return v;
+}
+
+void skills_view_unref(struct skills_view *v)
+{
+    if (!v || --v->refs)
+        return;
+    skill_set_release(&v->set);
+    ranker_free(v->ranker);
+    for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+        free(v->chosen[i].pick);
+        buf_release(&v->chosen[i].text);
+    }
+    buf_release(&v->block);
+    buf_release(&v->prefix);
+    free(v);
+}
+
+/* The block of these skills, rendered when it was not among the last ones. */
+static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct buf *out)
+{
+    struct chosen_block *b = v->chosen, *end;
+    for (end = b + (v->n_chosen < BLOCKS_KEPT ? v->n_chosen : BLOCKS_KEPT); b < end; b++)
+        if (b->n == n && memcmp(b->pick, pick, n * sizeof(*pick)) == 0)
+            break;
+    if (b == end) {
+        b = &v->chosen[v->n_chosen % BLOCKS_KEPT];
+        size_t *copy = reallocarray(b->pick, n, sizeof(*copy));
+        if (!copy)
+            return err_set(GRASP_ENOMEM, "out of memory");
+        memcpy(copy, pick, n * sizeof(*copy));
+        b->pick = copy;
+        b->n = 0; /* until its text is there */
+        buf_release(&b->text);
+        inject_render(&v->set, pick, n, &b->text);
+        if (b->text.failed)
+            return buf_check(&b->text);
+        b->n = n;
+        v->n_chosen++;
+    }
+    buf_add(out, b->text.ptr, b->text.len);
+    return buf_check(out);
+}
+
+/* The block of the k best skills for a conversation; nothing when no skills are there. */
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out)
+{
+    size_t n = v->set.n;
+    if (!n || k <= 0)
+        return 0;
+    size_t *order = calloc(n, sizeof(*order));
+    int rc =
+        order ? ranker_rank(v->ranker, chat, order, NULL) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = add_block(v, order, n < (size_t)k ? n : (size_t)k, out);
+    free(order);
+    return rc;
+}

@@ -1,0 +1,248 @@
+/* decision.c - commits, trailers and evidence notes of judged candidates. */
+#include "runtime/history/decision.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+
+void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
+{
+    va_list ap;
+    if (t->n == MAX_TRAILERS)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(t->text[t->n], TRAILER_TEXT, fmt, ap);
+    va_end(ap);
+    for (char *p = t->text[t->n]; *p; p++)
+        if ((unsigned char)*p < ' ')
+            *p = ' ';
+    t->v[t->n] = (struct trailer){key, t->text[t->n]};
+    t->n++;
+}
+
+/* ---- message ---- */
+
+static void plural(struct buf *b, int n, const char *one, const char *many)
+{
+    buf_addf(b, "%d %s", n, n == 1 ? one : many);
+}
+
+void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out)
+{
+    const struct gate_score *s = &arm->score;
+    proposal_describe(p, out);
+    if (arm->stop == GATE_FINISHED)
+        buf_addf(out, ": %+d (", s->score);
+    else
+        buf_addf(out, ": stopped after %d probes (", s->failing + s->passing);
+    plural(out, s->fixes, "fix", "fixes");
+    buf_adds(out, ", ");
+    plural(out, s->regressions, "regression", "regressions");
+    buf_addch(out, ')');
+}
+
+/* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
+static void body_of(const char *reason, struct buf *out)
+{
+    enum { MOST = 600, WIDTH = 72 };
+    size_t len = reason ? utf8_cut(reason, strlen(reason), MOST) : 0, column = 0;
+    for (size_t i = 0; i < len;) {
+        while (i < len && (unsigned char)reason[i] <= ' ')
+            i++;
+        size_t n = 0;
+        while (i + n < len && (unsigned char)reason[i + n] > ' ')
+            n++;
+        if (!n)
+            break;
+        if (column)
+            buf_addch(out, column + 1 + n > WIDTH ? '\n' : ' ');
+        column = column && column + 1 + n <= WIDTH ? column + 1 + n : n;
+        buf_add(out, reason + i, n);
+        i += n;
+    }
+}
+
+static void gate_trailers(const struct gate_arm *arm, struct trailers *t)
+{
+    const struct gate_score *s = &arm->score;
+    trailers_add(t, "Gate-Score", "%d", s->score);
+    trailers_add(t, "Gate-Fixes", "%d/%d", s->fixes, s->failing);
+    trailers_add(t, "Gate-Regressions", "%d/%d", s->regressions, s->passing);
+    trailers_add(t, "Gate-Baseline", "%d %s, %d %s", s->base_fixes,
+                 s->base_fixes == 1 ? "fix" : "fixes", s->base_regressions,
+                 s->base_regressions == 1 ? "regression" : "regressions");
+    if (arm->stop != GATE_FINISHED)
+        trailers_add(t, "Gate-Stopped", "%s", gate_stop_name(arm->stop));
+}
+
+/* `arm` NULL: unmeasured. */
+static int commit_judged(const struct decision *d, struct judged *j, const struct gate_arm *arm)
+{
+    struct buf subject = BUF_INIT, body = BUF_INIT;
+    struct trailers t = {.n = 0};
+    if (arm) {
+        decision_subject(j->proposal, arm, &subject);
+        gate_trailers(arm, &t);
+    } else {
+        proposal_describe(j->proposal, &subject);
+        buf_adds(&subject, ": unmeasured");
+        trailers_add(&t, "Gate-Score", "unmeasured");
+    }
+    body_of(j->reason, &body);
+    trailers_add(&t, "Run", "%s", d->run);
+    trailers_add(&t, "Epoch", "%d", d->epoch);
+    trailers_add(&t, "Update", "%d", d->update);
+    trailers_add(&t, "Writer-Model", "%s", d->writer);
+    trailers_add(&t, "Executor-Model", "%s", d->executor);
+    for (size_t i = 0; i < d->n_more; i++)
+        trailers_add(&t, d->more[i].key, "%s", d->more[i].value);
+    if (*d->blob.hex)
+        trailers_add(&t, "Probe-Set", "%s", d->blob.hex);
+    struct commit_text text = {.subject = subject.ptr,
+                               .body = body.len ? body.ptr : NULL,
+                               .trailers = t.v,
+                               .n = t.n,
+                               .when = d->when};
+    int rc = buf_check(&subject);
+    if (rc == 0)
+        rc = library_commit(d->lib, j->tree, d->head, &text, &j->commit);
+    buf_release(&subject);
+    buf_release(&body);
+    return rc;
+}
+
+/* ---- evidence ---- */
+
+/* The probe set as a blob: one line a probe, its side and id. */
+static int probe_blob(struct decision *d)
+{
+    struct buf text = BUF_INIT;
+    for (size_t i = 0; i < d->probes->n; i++)
+        buf_addf(&text, "%s %s\n", d->probes->v[i].failing ? "failing" : "passing",
+                 d->probes->v[i].task->id);
+    int rc = buf_check(&text);
+    if (rc == 0)
+        rc = library_blob(d->lib, text.ptr, text.len, &d->blob);
+    buf_release(&text);
+    return rc;
+}
+
+int decision_begin(struct decision *d)
+{
+    d->blob = (struct oid){""};
+    d->ids = calloc(d->probes->n + 1, sizeof(*d->ids));
+    if (!d->ids)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < d->probes->n; i++)
+        d->ids[i] = d->probes->v[i].task->id;
+    return probe_blob(d);
+}
+
+void decision_release(struct decision *d)
+{
+    free((void *)d->ids);
+    d->ids = NULL;
+}
+
+struct earlier {
+    struct library *lib;
+    const char *run;
+    int update;
+    int64_t when;
+};
+
+static int find_earlier(const char *note, const struct oid *commit, void *arg)
+{
+    struct earlier *e = arg;
+    struct library_commit_info info;
+    int64_t update;
+    (void)note;
+    if (library_commit_read(e->lib, commit, &info) < 0) {
+        err_clear(); /* a note on something else is not ours */
+        return 0;
+    }
+    const char *run = library_trailer(&info, "Run"), *n = library_trailer(&info, "Update");
+    bool same = run && n && strcmp(run, e->run) == 0 && str_to_i64(n, 0, INT_MAX, &update) &&
+                update == e->update;
+    if (same)
+        e->when = info.when;
+    library_commit_release(&info);
+    return same;
+}
+
+int decision_when(struct library *lib, const char *run, int update, int64_t *when)
+{
+    struct earlier e = {lib, run, update, 0};
+    int rc = library_notes(lib, find_earlier, &e);
+    *when = e.when ? e.when : clock_stamp() / NS_PER_SEC * NS_PER_SEC;
+    return rc < 0 ? rc : 0;
+}
+
+const char *decision_fate(const struct judged *j, const struct gate_arm *arm, bool accepted)
+{
+    if (accepted)
+        return "accepted";
+    if (j->fate)
+        return j->fate;
+    if (arm->stop != GATE_FINISHED)
+        return gate_stop_name(arm->stop);
+    return arm->score.eligible ? "beaten" : arm->score.score > 0 ? "regressions" : "score";
+}
+
+/* Up to ten tasks that the edit repaired: what it is good for, in the words of the probe set. */
+static json_t *triggering(const struct decision *d, size_t arm)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < d->probes->n && json_array_size(out) < 10; i++)
+        if (d->probes->v[i].failing && d->gate->arm[arm].outcomes[i] == OUTCOME_PASS)
+            json_array_append_new(out, json_string(d->ids[i]));
+    return out;
+}
+
+static json_t *evidence_of(const struct decision *d, size_t arm, const struct judged *j,
+                           bool accepted)
+{
+    json_t *v = gate_evidence(d->gate, arm, d->ids);
+    json_t *more = json_pack(
+        "{s:s, s:i, s:i, s:i, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "run", d->run, "epoch",
+        d->epoch, "update", d->update, "proposal", j->k, "revision", (int)j->revision, "fate",
+        decision_fate(j, &d->gate->arm[arm], accepted), "edit", proposal_to_json(j->proposal),
+        "parent", d->head->hex, "tree", j->tree->hex, "writer_model", d->writer, "executor_model",
+        d->executor, "triggering_tasks", triggering(d, arm));
+    if (!v || !more || json_object_update_new(v, more) < 0) {
+        json_decref(v);
+        return NULL;
+    }
+    if (j->confirm)
+        json_object_set(v, "confirm", (json_t *)j->confirm);
+    return v;
+}
+
+int decision_record(const struct decision *d, size_t arm, struct judged *j, bool accepted,
+                    json_t **out)
+{
+    int rc = commit_judged(d, j, &d->gate->arm[arm]);
+    json_t *evidence = rc == 0 ? evidence_of(d, arm, j, accepted) : NULL;
+    if (rc == 0 && !evidence)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = library_note(d->lib, &j->commit, evidence, d->when);
+    if (rc == 0 && !accepted)
+        rc = library_keep(d->lib, &j->commit, d->run, d->number, (int)arm);
+    if (rc == 0 && out) {
+        json_object_set_new(evidence, "commit", json_string(j->commit.hex));
+        *out = json_incref(evidence);
+    }
+    json_decref(evidence);
+    return rc;
+}
+
+int decision_unmeasured(const struct decision *d, struct judged *j)
+{
+    return commit_judged(d, j, NULL);
+}

@@ -1,0 +1,80 @@
+/*
+ * decision.h - what a decision of the gate leaves in a library (DESIGN.md D2): every candidate a
+ * commit with trailers on the head it was measured against, its evidence a note on it, and the
+ * refused ones kept under refs/grasp/candidates.
+ *
+ *     struct decision d = {.lib = lib, .head = &head, .run = "...", .gate = &gate,
+ *                          .probes = &probes, .when = now, ...};
+ *     decision_begin(&d);                                        // stores the probe set
+ *     for (k = 0; k < n; k++)
+ *         decision_record(&d, k, &judged[k], (int)k == winner, &evidence);
+ *     if (winner >= 0) library_accept(lib, &head, &judged[winner].commit);
+ *     decision_release(&d);
+ *
+ * Doing it again with the same values makes the same objects, finds them there, and changes
+ * nothing.
+ */
+#ifndef GRASP_RUNTIME_HISTORY_DECISION_H
+#define GRASP_RUNTIME_HISTORY_DECISION_H
+
+#include "gate/gate.h"
+#include "probes/probe_set.h"
+#include "skills/edit.h"
+#include "skills/library.h"
+
+struct decision {
+    struct library *lib;
+    const struct oid *head; /* what all of it was measured against */
+    const char *run;
+    int epoch, update;
+    int number; /* of the update over the whole run, for the refs of candidates */
+    const char *writer, *executor;
+    const struct probe_set *probes; /* NULL: unmeasured */
+    const struct gate *gate;        /* likewise */
+    int64_t when;
+    const struct trailer *more; /* further trailers, before Probe-Set */
+    size_t n_more;
+    /* filled in by decision_begin */
+    struct oid blob;
+    const char **ids;
+};
+
+/* A candidate that was judged. Everything is borrowed. */
+struct judged {
+    const struct proposal *proposal;
+    const struct oid *tree;
+    const char *reason;    /* the diagnosis behind it: the commit's body; may be NULL */
+    const char *fate;      /* why it was refused, where the gate's numbers do not say; or NULL */
+    const json_t *confirm; /* evidence on a second probe set; or NULL */
+    int k;                 /* number of the proposal call */
+    bool revision;
+    struct oid commit; /* filled in */
+};
+
+/* The time of a decision that this run made before, from what it left in the library; else now. For
+ * work that keeps no state of its own: done again, it makes the same objects. */
+int decision_when(struct library *lib, const char *run, int update, int64_t *when);
+int decision_begin(struct decision *d);
+void decision_release(struct decision *d);
+/* Commits candidate number `arm` of the gate, writes its note, and keeps it unless it was accepted.
+ * `evidence` (may be NULL): the note with the key "commit", a new reference. */
+int decision_record(const struct decision *d, size_t arm, struct judged *j, bool accepted,
+                    json_t **evidence);
+/* A commit of a candidate that nothing was measured of; no note. */
+int decision_unmeasured(const struct decision *d, struct judged *j);
+/* "ADD x: +5 (6 fixes, 0 regressions)" */
+void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out);
+/* "accepted", "beaten", "score", "regressions", ... */
+const char *decision_fate(const struct judged *j, const struct gate_arm *arm, bool accepted);
+
+/* Trailers of a commit message: one line each, at most 95 bytes. */
+enum { MAX_TRAILERS = 24, TRAILER_TEXT = 96 };
+struct trailers {
+    struct trailer v[MAX_TRAILERS];
+    char text[MAX_TRAILERS][TRAILER_TEXT];
+    size_t n;
+};
+void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

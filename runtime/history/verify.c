@@ -1,0 +1,407 @@
+/* verify.c - walks all branches, tags and candidates of a library and holds every commit
+ * against its evidence. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/history/history.h"
+
+struct verify {
+    struct library *lib;
+    struct findings *f;
+    struct verify_counts *counts;
+    json_t *seen;                          /* commit -> true, on branches, tags and as candidates */
+    struct history steps, refused;         /* on branches and tags; candidates */
+    json_t **evidence, **refused_evidence; /* by index; NULL: none or unreadable */
+};
+
+#define BAD(s, ...) finding_add(v->f, &(s)->info.commit, true, __VA_ARGS__)
+
+/* ---- what there is ---- */
+
+static int walk_from(const char *ref, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    struct oid at = *commit;
+    int rc = 0;
+    (void)ref;
+    while (rc == 0 && *at.hex && !json_object_get(v->seen, at.hex)) {
+        rc = history_add(&v->steps, v->lib, &at, NULL);
+        if (rc == 0 && json_object_set_new(v->seen, at.hex, json_true()) < 0)
+            rc = err_set(GRASP_ENOMEM, "out of memory");
+        if (rc == 0)
+            at = v->steps.v[v->steps.n - 1].info.parent;
+    }
+    return rc;
+}
+
+static int collect(struct verify *v)
+{
+    struct oid head;
+    int rc = library_resolve(v->lib, "HEAD", &head);
+    if (rc == 0)
+        rc = walk_from("HEAD", &head, v);
+    if (rc == 0)
+        rc = library_refs(v->lib, "refs/heads/", walk_from, v);
+    if (rc == 0)
+        rc = library_refs(v->lib, "refs/tags/", walk_from, v);
+    if (rc == 0)
+        rc = history_candidates(v->lib, &v->refused);
+    v->evidence = calloc(v->steps.n + 1, sizeof(*v->evidence));
+    v->refused_evidence = calloc(v->refused.n + 1, sizeof(*v->refused_evidence));
+    if (rc == 0 && (!v->evidence || !v->refused_evidence))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    return rc;
+}
+
+/* ---- one commit ---- */
+
+/* The tree that a set of skills makes on top of the parent: nothing else may differ. */
+static int tree_is(struct verify *v, const struct step *s, const struct skill_set *set, bool *same)
+{
+    struct oid tree;
+    int rc = library_candidate(v->lib, set, &s->info.parent, &tree);
+    *same = rc == 0 && strcmp(tree.hex, s->info.tree.hex) == 0;
+    return rc;
+}
+
+/* GRASP_EPARSE and the like become findings; what the machine could not do ends the check. */
+static bool fatal(int rc)
+{
+    return rc == GRASP_ENOMEM || rc == GRASP_EIO;
+}
+
+/* The edit, applied to the parent's skills, gives exactly this commit's tree. */
+static int check_edit(struct verify *v, const struct step *s, const json_t *evidence)
+{
+    struct skill_set before = {0}, after = {0};
+    struct proposal p = {0};
+    const struct provenance from = {json_str_at(evidence, "writer_model", NULL),
+                                    (int)json_int_at(evidence, "epoch", 0),
+                                    (int)json_int_at(evidence, "update", 0)};
+    bool known = json_object_get(evidence, "epoch"), same = false;
+    int rc = proposal_from_json(&p, json_object_get(evidence, "edit"));
+    if (rc == 0)
+        rc = library_read(v->lib, s->info.parent.hex, &before);
+    if (rc == 0)
+        rc = proposal_apply(&before, &p, known ? &from : NULL, &after);
+    if (rc == 0)
+        rc = tree_is(v, s, &after, &same);
+    if (rc < 0 && !fatal(rc)) {
+        BAD(s, "the edit of its evidence does not apply to its parent: %s", err_msg());
+        rc = 0;
+    } else if (rc == 0 && !same) {
+        BAD(s, "the edit of its evidence, applied to its parent, does not give its tree");
+    }
+    proposal_release(&p);
+    skill_set_release(&before);
+    skill_set_release(&after);
+    return rc;
+}
+
+static int check_probes(struct verify *v, const struct step *s, const json_t *evidence)
+{
+    const char *id = library_trailer(&s->info, "Probe-Set");
+    struct oid blob = {""};
+    struct buf text = BUF_INIT;
+    if (!id || strlen(id) != 40) {
+        BAD(s, "it has no trailer Probe-Set");
+        return 0;
+    }
+    memcpy(blob.hex, id, 40);
+    int rc = library_blob_read(v->lib, &blob, &text);
+    if (rc == 0)
+        check_probe_text(s, evidence, text.ptr, text.len, v->f);
+    else if (!fatal(rc)) {
+        BAD(s, "its Probe-Set cannot be read: %s", err_msg());
+        rc = 0;
+    }
+    buf_release(&text);
+    return rc;
+}
+
+/* Its note; *out NULL with a finding when there is none. */
+static int read_note(struct verify *v, const struct step *s, json_t **out)
+{
+    int rc = library_note_read(v->lib, &s->info.commit, out);
+    if (rc == GRASP_ENOTFOUND)
+        BAD(s, "it has no evidence");
+    else if (rc < 0 && !fatal(rc))
+        BAD(s, "its evidence cannot be read: %s", err_msg());
+    return fatal(rc) ? rc : 0;
+}
+
+static int check_measured(struct verify *v, const struct step *s, bool accepted, json_t **out)
+{
+    struct gate_score score;
+    int rc = read_note(v, s, out);
+    if (rc < 0 || !*out)
+        return rc;
+    check_claims(s, *out, accepted, v->f, &score);
+    rc = check_probes(v, s, *out);
+    return rc < 0 ? rc : check_edit(v, s, *out);
+}
+
+/* Whether the changed skills are those of the subject: "REMOVE a + ADD b: unmeasured". */
+static bool subject_fits(const struct step *s, const struct skill_changes *c)
+{
+    struct buf edit = BUF_INIT, one = BUF_INIT;
+    size_t parts = 1;
+    bool fits = true;
+    step_edit(s, &edit);
+    buf_adds(&edit, " + ");
+    for (const char *p = strstr(edit.ptr, " + "); p && p[3]; p = strstr(p + 3, " + "))
+        parts++;
+    for (size_t i = 0; fits && i < c->n; i++) {
+        buf_reset(&one);
+        buf_addf(&one, "%s %s + ", edit_action_name(c->v[i].action), c->v[i].name);
+        const char *at = strstr(edit.ptr, one.ptr);
+        fits = at && (at == edit.ptr || at[-1] == ' ');
+    }
+    fits = fits && parts == c->n && !edit.failed && !one.failed;
+    buf_release(&edit);
+    buf_release(&one);
+    return fits;
+}
+
+/* An edit without a gate, or an import: only skills change, and those that it says. */
+static int check_unmeasured(struct verify *v, const struct step *s)
+{
+    struct skill_set before = {0}, after = {0};
+    struct skill_changes changes = {0};
+    bool same = false;
+    int rc = library_read(v->lib, s->info.parent.hex, &before);
+    if (rc == 0)
+        rc = library_read(v->lib, s->info.commit.hex, &after);
+    if (rc == 0)
+        rc = skill_changes(&before, &after, &changes);
+    if (rc == 0)
+        rc = tree_is(v, s, &after, &same);
+    if (rc < 0 && !fatal(rc)) {
+        BAD(s, "%s", err_msg());
+        rc = 0;
+    } else if (rc == 0) {
+        if (!same)
+            BAD(s, "it changes more than the skills");
+        if (s->kind == STEP_UNMEASURED && !subject_fits(s, &changes))
+            BAD(s, "it changes other skills than its subject says");
+        finding_add(v->f, &s->info.commit, false,
+                    s->kind == STEP_IMPORT ? "imported, not measured"
+                                           : "unmeasured: no gate let it in");
+    }
+    free(changes.v);
+    skill_set_release(&before);
+    skill_set_release(&after);
+    return rc;
+}
+
+/* The library becomes what it was at a commit of its own history. */
+static int check_restore(struct verify *v, const struct step *s)
+{
+    const char *id = library_trailer(&s->info, "Restores");
+    struct oid from = {""}, tree;
+    if (strlen(id) == 40)
+        memcpy(from.hex, id, 41);
+    int contains = *from.hex ? library_contains(v->lib, &s->info.parent, &from) : 0;
+    if (contains != 1) {
+        BAD(s, "it restores '%.40s', which is no commit of its history", id);
+        return 0;
+    }
+    int rc = library_tree_of(v->lib, &from, &tree);
+    if (rc == 0 && strcmp(tree.hex, s->info.tree.hex) != 0)
+        BAD(s, "its tree is not that of %.10s, which it says it restores", from.hex);
+    return rc;
+}
+
+static int check_root(struct verify *v, const struct step *s)
+{
+    struct skill_set set = {0};
+    int rc = library_read(v->lib, s->info.commit.hex, &set);
+    if (rc < 0 && !fatal(rc)) {
+        BAD(s, "%s", err_msg());
+        rc = 0;
+    } else if (rc == 0 && set.n) {
+        BAD(s, "the library begins with %zu skills that nothing let in", set.n);
+    }
+    skill_set_release(&set);
+    return rc;
+}
+
+static int check_step(struct verify *v, size_t i)
+{
+    const struct step *s = &v->steps.v[i];
+    if (s->info.parents > 1)
+        BAD(s, "a merge: a gate lets edits in one after the other");
+    switch (s->kind) {
+    case STEP_ROOT:
+        return check_root(v, s);
+    case STEP_EDIT:
+        v->counts->measured++;
+        return check_measured(v, s, true, &v->evidence[i]);
+    case STEP_UNMEASURED:
+        v->counts->unmeasured++;
+        return check_unmeasured(v, s);
+    case STEP_IMPORT:
+        v->counts->imported++;
+        return check_unmeasured(v, s);
+    case STEP_RESTORE:
+        v->counts->restored++;
+        return check_restore(v, s);
+    case STEP_OTHER:
+        break;
+    }
+    v->counts->by_hand++;
+    BAD(s, "made by hand: nothing says what let it in");
+    return 0;
+}
+
+static int check_candidate(struct verify *v, size_t i)
+{
+    const struct step *s = &v->refused.v[i];
+    const json_t *known = json_object_get(v->seen, s->info.commit.hex);
+    char run[128];
+    int update, k;
+    v->counts->candidates++;
+    if (json_is_string(known))
+        BAD(s, "it is kept twice, as %s and %s", json_string_value(known), s->ref);
+    else if (known)
+        BAD(s, "it is kept as refused (%s), and is in the library", s->ref);
+    json_object_set_new(v->seen, s->info.commit.hex, json_string(s->ref));
+    if (!candidate_ref_parse(s->ref, run, sizeof(run), &update, &k)) {
+        BAD(s, "%s is no candidate's name", s->ref);
+        return 0;
+    }
+    const char *of = library_trailer(&s->info, "Run");
+    if (s->kind != STEP_EDIT)
+        BAD(s, "%s is no measured candidate", s->ref);
+    else if (!of || strcmp(of, run) != 0)
+        BAD(s, "%s is a commit of another run", s->ref);
+    return s->kind == STEP_EDIT ? check_measured(v, s, false, &v->refused_evidence[i]) : 0;
+}
+
+/* ---- updates ---- */
+
+static bool same_text(const struct step *a, const struct step *b, const char *key)
+{
+    const char *x = library_trailer(&a->info, key), *y = library_trailer(&b->info, key);
+    return x && y && strcmp(x, y) == 0;
+}
+
+static bool same_update(const struct step *a, const struct step *b)
+{
+    return a->kind == STEP_EDIT && b->kind == STEP_EDIT && same_text(a, b, "Run") &&
+           same_text(a, b, "Epoch") && same_text(a, b, "Update");
+}
+
+/* The candidates from `first` to `end` are one update's; the accepted one joins them. */
+static int check_group(struct verify *v, size_t first, size_t end)
+{
+    struct update_arm *arms = calloc(end - first + v->steps.n, sizeof(*arms));
+    char run[128];
+    size_t n = 0, accepted = 0;
+    int update;
+    if (!arms)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = first; i < end; i++) {
+        arms[n] = (struct update_arm){&v->refused.v[i], v->refused_evidence[i], 0};
+        candidate_ref_parse(v->refused.v[i].ref, run, sizeof(run), &update, &arms[n++].k);
+    }
+    for (size_t i = 0; i < v->steps.n; i++)
+        if (same_update(&v->steps.v[i], &v->refused.v[first]) && !accepted++)
+            arms[n++] = (struct update_arm){&v->steps.v[i], v->evidence[i], -1};
+    check_update(arms, n, v->f);
+    free(arms);
+    return 0;
+}
+
+static int check_groups(struct verify *v)
+{
+    int rc = 0;
+    for (size_t i = 0, end; rc == 0 && i < v->refused.n; i = end) {
+        char run[128], other[128];
+        int update, next, k;
+        bool good = candidate_ref_parse(v->refused.v[i].ref, run, sizeof(run), &update, &k);
+        for (end = i + 1; good && end < v->refused.n; end++)
+            if (!candidate_ref_parse(v->refused.v[end].ref, other, sizeof(other), &next, &k) ||
+                next != update || strcmp(run, other) != 0)
+                break;
+        if (good)
+            rc = check_group(v, i, end);
+    }
+    /* one update lets one edit in */
+    for (size_t i = 0; i < v->steps.n; i++)
+        for (size_t k = i + 1; k < v->steps.n; k++)
+            if (same_update(&v->steps.v[i], &v->steps.v[k]))
+                BAD(&v->steps.v[i], "%.10s is of the same update; a gate lets one edit in",
+                    v->steps.v[k].info.commit.hex);
+    return rc;
+}
+
+/* ---- notes ---- */
+
+static int note_known(const char *blob, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    (void)blob;
+    v->counts->notes++;
+    if (!json_object_get(v->seen, commit->hex))
+        finding_add(v->f, commit, true,
+                    "evidence for a commit that no branch, tag or candidate leads to");
+    for (size_t i = 0; i < v->steps.n; i++)
+        if (v->steps.v[i].kind != STEP_EDIT &&
+            strcmp(v->steps.v[i].info.commit.hex, commit->hex) == 0)
+            BAD(&v->steps.v[i], "it has evidence, but no trailer Gate-Score");
+    return 0;
+}
+
+static int note_changed(const char *by, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    finding_add(v->f, commit, true, "its evidence was altered after it was written (by %.10s)", by);
+    return 0;
+}
+
+/* Frozen tags lead to what their manifests say. */
+static int check_frozen(const char *ref, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    int rc = manifest_check(v->lib, ref + strlen("refs/tags/"));
+    if (rc == 0 || rc == GRASP_ENOTFOUND) /* the latter: a tag like any other */
+        return 0;
+    if (fatal(rc))
+        return rc;
+    finding_add(v->f, commit, true, "%s", err_msg());
+    return 0;
+}
+
+int history_verify(struct library *lib, struct findings *f, struct verify_counts *counts)
+{
+    struct verify v = {.lib = lib, .f = f, .counts = counts, .seen = json_object()};
+    *counts = (struct verify_counts){0};
+    int rc = v.seen ? collect(&v) : err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < v.steps.n; i++)
+        rc = check_step(&v, i);
+    for (size_t i = 0; rc == 0 && i < v.refused.n; i++)
+        rc = check_candidate(&v, i);
+    if (rc == 0)
+        rc = check_groups(&v);
+    if (rc == 0)
+        rc = library_notes(lib, note_known, &v);
+    if (rc == 0)
+        rc = library_note_changes(lib, note_changed, &v);
+    if (rc == 0)
+        rc = library_refs(lib, "refs/tags/", check_frozen, &v);
+    if (rc == 0 && f->failed)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; v.evidence && i < v.steps.n; i++)
+        json_decref(v.evidence[i]);
+    for (size_t i = 0; v.refused_evidence && i < v.refused.n; i++)
+        json_decref(v.refused_evidence[i]);
+    free(v.evidence);
+    free(v.refused_evidence);
+    history_release(&v.steps);
+    history_release(&v.refused);
+    json_decref(v.seen);
+    return rc;
+}

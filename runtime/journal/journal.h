@@ -1,0 +1,95 @@
+/*
+ * journal.h - every model call made, and its answer (DESIGN.md D1): LMDB, by hash of the canonical
+ * request. It is a model in front of a model: a request that is known is answered from it, one that
+ * is in flight is joined, everything else is made, and written before its answer is delivered.
+ *
+ *     journal_open(&j, "run/journal", 0);
+ *     journal_model(&m, j, loop, backend);     // use m instead of backend
+ *     ...
+ *     journal_sync(j);                         // durable: before a decision uses the answers
+ *     ...
+ *     model_close(m); model_close(backend); journal_close(j);     // in this order
+ *
+ * What is on disk when: all answers that came in one turn of the loop are appended together, by one
+ * write, to DIR/tail before any of them is delivered, so a killed process loses no answer that it
+ * used. journal_sync moves the tail into LMDB in one durable transaction; so do closing, opening
+ * for writing, and a tail of 8 MiB. Power failure may lose what came after the last journal_sync,
+ * and damages nothing. An answer that could not be written (full disk) is delivered as MODEL_FATAL,
+ * and no further call is made.
+ *
+ * Only MODEL_OK and MODEL_CONTEXT_LIMIT are kept; an outage never is. Several processes may use one
+ * journal at a time; when two of them pay for the same request, both get the answer that was
+ * written first. A process opens a journal once (a rule of LMDB) and does not use it after fork.
+ */
+#ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_H
+#define GRASP_RUNTIME_JOURNAL_JOURNAL_H
+
+#include "runtime/base/text.h"
+#include "runtime/model/model.h"
+
+struct journal;
+enum { JOURNAL_READ_ONLY = 1, JOURNAL_REPLAY_ONLY = 2, JOURNAL_FRESH = 4 };
+
+/* Opens or creates (JOURNAL_READ_ONLY: GRASP_ENOTFOUND when it is not there). GRASP_EREFUSED:
+ * foreign, damaged or of another version. JOURNAL_REPLAY_ONLY never calls out (MODEL_MISSING);
+ * JOURNAL_FRESH ignores what was there before this open. */
+int journal_open(struct journal **j, const char *dir, int flags);
+void journal_close(struct journal *j);
+/* A model that answers from `j` and asks `inner` for what is missing. Does not own `inner`. Several
+ * models may share one journal (executor and writer). */
+int journal_model(struct model **m, struct journal *j, struct loop *loop, struct model *inner);
+/* Makes every answer that was delivered durable. Cheap when nothing was written since the last one.
+ */
+int journal_sync(struct journal *j);
+
+struct journal_counts {
+    int64_t asked;                     /* calls of this process, the sum of the next four */
+    int64_t made;                      /* started: paid for, or in flight, or failed */
+    int64_t replayed, joined, missing; /* from the journal; with one in flight; replay-only */
+    int64_t failed;                    /* of those made: outage, fatal */
+    struct model_usage paid, saved;
+};
+/* Per phase and in all (phase MODEL_PHASES). */
+void journal_counts(const struct journal *j, enum model_phase phase, struct journal_counts *out);
+
+/* Calls made and not yet answered. */
+size_t journal_in_flight(const struct journal *j);
+/* Entries that were damaged, or another request's (a hash collision), and treated as missing. */
+int64_t journal_damaged(const struct journal *j);
+/* What replay-only did not find, one line each ("KEY propose, draw 0, 5 messages"), at most 1000.
+ */
+const struct strlist *journal_missing(const struct journal *j);
+
+struct journal_entry {
+    uint8_t key[HASH_SIZE];
+    enum model_result result; /* MODEL_OK, or MODEL_CONTEXT_LIMIT: then text is the reason */
+    const char *model, *text; /* borrowed for the callback's time */
+    size_t len;
+    size_t stored;        /* bytes on disk */
+    uint64_t request_len; /* bytes of the request's messages */
+    enum model_phase phase;
+    struct model_usage usage;
+    int64_t latency_ns, when; /* when: wall clock of the call */
+    int draw;
+};
+typedef int (*journal_fn)(const struct journal_entry *e, void *arg);
+/* In the order in which they were written. Stops at the first non-zero return. The callback does
+ * not use the journal. */
+int journal_walk(struct journal *j, journal_fn fn, void *arg);
+/* GRASP_ENOTFOUND; hex: a unique prefix of the key. */
+int journal_find(struct journal *j, const char *hex, journal_fn fn, void *arg);
+
+struct journal_info {
+    int64_t entries, file_bytes, used_bytes;
+};
+int journal_info(struct journal *j, struct journal_info *out);
+
+/* Drops damaged entries and those of calls made before `before` (nanoseconds, 0: none), then makes
+ * the file as small as it can be, unless another process has it open (*compacted says which). */
+struct journal_gc_report {
+    int64_t kept, dropped, damaged, bytes_before, bytes_after;
+    bool compacted;
+};
+int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report);
+
+#endif

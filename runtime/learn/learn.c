@@ -1,0 +1,211 @@
+/* learn.c - epochs, batches, checkpoints, collapse recovery (spec/method.md, "The loop"). */
+#include "runtime/learn/learn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+
+/* ---- how skills fare on dev ---- */
+
+static struct skill_record *record_for(struct learn *l, const struct skill *s)
+{
+    struct skill_record *r = NULL;
+    for (size_t i = 0; i < l->n_records && !r; i++)
+        if (strcmp(l->records[i].name, s->name) == 0)
+            r = &l->records[i];
+    if (!r) {
+        r = reallocarray(l->records, l->n_records + 1, sizeof(*r));
+        if (!r)
+            return NULL;
+        l->records = r;
+        r = &l->records[l->n_records++];
+        *r = (struct skill_record){.name = str_dup(s->name), .version = s->version};
+    }
+    if (r->version != s->version) { /* the count starts anew; the old one is remembered */
+        int net = r->fixes - r->regressions;
+        if (!r->best_version || net > r->best_net) {
+            r->best_version = r->version;
+            r->best_net = net;
+        }
+        r->version = s->version;
+        r->fixes = r->regressions = 0;
+    }
+    return r;
+}
+
+/* Every skill of the library was there when these tasks changed since the last epoch. */
+static void count_changes(struct learn *l, const struct batch *b)
+{
+    int fixes = 0, regressions = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        enum outcome was = l->before[b->v[i]], is = l->now[b->v[i]];
+        if (was == OUTCOME_PENDING || was == OUTCOME_UNSCORED || is == OUTCOME_UNSCORED)
+            continue;
+        fixes += was != OUTCOME_PASS && is == OUTCOME_PASS;
+        regressions += was == OUTCOME_PASS && is != OUTCOME_PASS;
+    }
+    for (size_t i = 0; i < l->set.n; i++) {
+        struct skill_record *r = record_for(l, &l->set.v[i]);
+        if (r) {
+            r->fixes += fixes;
+            r->regressions += regressions;
+        }
+    }
+}
+
+/* ---- batches ---- */
+
+struct shown {
+    const struct learn *l;
+    size_t done, correct;
+};
+
+static void dev_ended(struct group *g, size_t index, void *arg)
+{
+    struct shown *p = arg;
+    char label[64], note[64];
+    p->done++;
+    p->correct += group_result(g, index)->correct;
+    snprintf(label, sizeof(label), "epoch %d update %d: dev", p->l->epoch, p->l->update);
+    snprintf(note, sizeof(note), "%zu correct, %zu skills", p->correct, p->l->set.n);
+    progress_set(label, p->done, group_size(g), note);
+}
+
+static int roll_out(struct learn *l, struct batch *b, struct shown *shown)
+{
+    b->group = engine_group(l->s->engine, PHASE_ROLLOUT_DEV);
+    int rc = b->group ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    *shown = (struct shown){.l = l};
+    if (rc == 0)
+        group_on_end(b->group, dev_ended, shown);
+    for (size_t i = 0; rc >= 0 && i < b->n; i++)
+        rc = group_add(b->group, &l->dev->v[b->v[i]], l->view, draw_dev(l));
+    return rc < 0 ? rc : 0;
+}
+
+static int take_outcomes(struct learn *l, const struct batch *b, size_t *failures)
+{
+    size_t unscored = 0;
+    *failures = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
+                                        rollout_outcome(group_result(b->group, i)));
+        l->now[b->v[i]] = o;
+        unscored += o == OUTCOME_UNSCORED;
+        *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
+    }
+    if ((double)(b->n - unscored) < l->c->gate.coverage_floor * (double)b->n)
+        return err_set(
+            GRASP_EOUTAGE,
+            "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
+            "changed, the same command goes on later",
+            l->epoch, l->update, unscored, b->n, engine_outage(l->s->engine));
+    return 0;
+}
+
+/* One batch and its update. The baseline's probes run beside the batch when their set is known
+ * before it (sources 1 and 2), else beside the writer's calls. */
+static int one_batch(struct learn *l, struct batch *b)
+{
+    struct probe_set probes = {0};
+    struct group *base = NULL;
+    struct shown shown;
+    bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
+    bool early = l->update > 0 || l->any_before;
+    size_t failures = 0;
+    int rc = roll_out(l, b, &shown);
+    if (rc == 0 && measured && early)
+        rc = learn_probe_set(l, b, &probes);
+    if (rc == 0 && probes.n)
+        base = measure_start(l, &probes, l->view, false);
+    if (rc == 0)
+        rc = group_wait(b->group);
+    progress_clear();
+    if (rc == 0)
+        rc = take_outcomes(l, b, &failures);
+    if (rc == 0)
+        count_changes(l, b);
+    if (rc == 0 && measured && !early) {
+        rc = learn_probe_set(l, b, &probes);
+        if (rc == 0 && probes.n && failures)
+            base = measure_start(l, &probes, l->view, false);
+    }
+    if (rc == 0 && failures && (probes.n || !measured))
+        rc = learn_update(l, b, &probes, base);
+    else if (rc == 0)
+        log_info("epoch %d update %d: %s, nothing to learn from", l->epoch, l->update,
+                 failures ? "no probes" : "no failures");
+    group_free(base);
+    probe_set_release(&probes);
+    return rc;
+}
+
+static double dev_accuracy(const struct learn *l)
+{
+    int correct = 0, total = 0;
+    for (size_t i = 0; i < l->dev->n; i++) {
+        correct += l->now[i] == OUTCOME_PASS;
+        total += l->now[i] != OUTCOME_PENDING && l->now[i] != OUTCOME_UNSCORED;
+    }
+    return score_share(correct, total);
+}
+
+static int one_epoch(struct learn *l)
+{
+    size_t every = (size_t)l->c->cycle.update_every;
+    size_t n = (l->dev->n + every - 1) / every;
+    struct batch *batches = calloc(n + 1, sizeof(*batches));
+    int rc = batches ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    probe_epoch_order((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, l->dev->n, l->order);
+    for (size_t i = 0; i < l->dev->n; i++)
+        l->now[i] = OUTCOME_PENDING;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct batch *b = &batches[i];
+        l->update = (int)i;
+        b->v = l->order + i * every;
+        b->n = i + 1 < n ? every : l->dev->n - i * every;
+        rc = one_batch(l, b);
+        if (rc == 0)
+            rc = record_progress(l);
+        l->updates++;
+    }
+    double dev = dev_accuracy(l);
+    if (rc == 0)
+        rc = record_epoch(l, batches, n);
+    if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->set.n && !l->c->cycle.no_gate) {
+        l->update = (int)n; /* numbered after the epoch's batches */
+        rc = learn_recover(l);
+        if (rc == 0)
+            rc = record_progress(l);
+        l->updates++;
+    }
+    if (rc == 0)
+        rc = learn_checkpoint(l, l->epoch, true, dev);
+    for (size_t i = 0; batches && i < n; i++)
+        group_free(batches[i].group);
+    free(batches);
+    return rc;
+}
+
+int learn_run(struct learn *l)
+{
+    int rc = 0;
+    if (l->c->cycle.run_baseline)
+        rc = learn_checkpoint(l, -1, false, 0);
+    for (l->epoch = 0; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
+        json_array_clear(l->taxonomy);
+        json_array_clear(l->log);
+        if (l->epoch + 1 == l->c->cycle.epochs)
+            rc = learn_final_start(l);
+        if (rc == 0)
+            rc = one_epoch(l);
+        memcpy(l->before, l->now, l->dev->n * sizeof(*l->now));
+        l->any_before = true;
+    }
+    if (rc == 0)
+        rc = learn_final(l);
+    return rc;
+}

@@ -1,0 +1,412 @@
+/*
+ * record.c - what a run leaves: commits, evidence notes, refs (DESIGN.md D2) and the files of
+ * its directory (section 8).
+ *
+ * Everything here can be done twice: a run that is started again makes the same objects from the
+ * same state (run.json keeps the run's id, its start, its identity and the time of each decision),
+ * finds them there, and goes on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/history/decision.h"
+#include "runtime/learn/learn.h"
+
+static int write_state(struct learn *l)
+{
+    char *path = fs_join(l->run_dir, "run.json");
+    int rc = path ? json_write_file(l->state, path) : err_set(GRASP_ENOMEM, "out of memory");
+    free(path);
+    return rc;
+}
+
+/* The time of a decision: chosen and kept before its first object is made. */
+static int decided_at(struct learn *l, const char *key, int64_t *when)
+{
+    json_t *times = json_object_get(l->state, "decided");
+    const json_t *known = json_object_get(times, key);
+    if (known) {
+        *when = json_integer_value(known);
+        return 0;
+    }
+    *when = clock_stamp() / NS_PER_SEC * NS_PER_SEC;
+    json_object_set_new(times, key, json_integer(*when));
+    return write_state(l);
+}
+
+static int decision_time(struct learn *l, int64_t *when)
+{
+    char key[48];
+    snprintf(key, sizeof(key), "epoch %d update %d", l->epoch, l->update);
+    return decided_at(l, key, when);
+}
+
+enum outcome record_outcome(struct learn *l, const char *arm, const struct task *task,
+                            enum outcome o)
+{
+    char key[256];
+    snprintf(key, sizeof(key), "epoch %d update %d %.40s %s", l->epoch, l->update, arm, task->id);
+    json_t *unscored = json_object_get(l->state, "unscored");
+    if (json_object_get(unscored, key))
+        return OUTCOME_UNSCORED;
+    if (o == OUTCOME_UNSCORED) {
+        l->rollouts_unscored++;
+        json_object_set_new(unscored, key, json_true());
+    }
+    return o;
+}
+
+/* ---- opening ---- */
+
+static int new_state(struct learn *l)
+{
+    char stamp[CLOCK_TEXT];
+    uint8_t digest[HASH_SIZE];
+    struct buf config = BUF_INIT;
+    clock_format(clock_stamp(), 0, stamp);
+    for (char *p = stamp; *p; p++)
+        if (*p == ':')
+            *p = '-';
+    /* What decides is in the name; where the model answers from, and the budget, are not. */
+    config_fingerprint(l->c, digest);
+    buf_add(&config, digest, sizeof(digest));
+    buf_adds(&config, l->head.hex);
+    hash_once(config.ptr, config.len, digest);
+    buf_release(&config);
+    size_t wave = (size_t)l->c->cycle.batch_concurrency;
+    l->state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}}", "run",
+                         json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
+                         l->head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
+                         library_email(l->lib), "decided", "unscored");
+    return l->state ? write_state(l) : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+static int resume_state(struct learn *l, const char *state_path, const char *config_path)
+{
+    int rc = config_same_run(l->c, config_path);
+    if (rc == 0)
+        rc = json_read_file(&l->state, state_path);
+    const char *start = json_str_at(l->state, "start", "");
+    if (rc == 0 && strlen(start) != 40)
+        rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);
+    if (rc < 0)
+        return rc;
+    struct oid from;
+    memcpy(from.hex, start, 41);
+    int contains = library_contains(l->lib, &l->head, &from);
+    if (contains < 0)
+        return err_prefix(contains, "the library is not the one this run began with");
+    if (!contains)
+        return err_set(
+            GRASP_ECONFLICT,
+            "the library %s has diverged: the run in %s began at %.12s, which its branch "
+            "does not contain; use another run directory, or reset the branch",
+            library_dir(l->lib), l->run_dir, start);
+    l->head = from;
+    return library_identity_set(l->lib, json_str_at(l->state, "author", "grasp"),
+                                json_str_at(l->state, "email", "grasp@localhost"));
+}
+
+/* The kernel drops the lock when its holder ends, however that happens. */
+static int lock_run(struct learn *l, const char *run_dir)
+{
+    int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(GRASP_EIO, "cannot open '%s'", run_dir);
+    l->run_lock = fd; /* closed by record_close */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_set_errno(GRASP_EIO, "cannot lock '%s'", run_dir);
+    return err_set(GRASP_ECONFLICT,
+                   "the run in '%s' is being made by another process: wait for it or stop it",
+                   run_dir);
+}
+
+int record_open(struct learn *l, const char *library, const char *run_dir)
+{
+    char *state = fs_join(run_dir, "run.json"), *config = fs_join(run_dir, "config.yaml");
+    char *log = fs_join(run_dir, "run.log");
+    struct buf text = BUF_INIT;
+    int rc = state && config && log ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    l->run_dir = str_dup(run_dir);
+    if (rc == 0)
+        rc = fs_mkdirs(run_dir);
+    if (rc == 0)
+        rc = lock_run(l, run_dir);
+    if (rc == 0)
+        rc = log_open(log);
+    if (rc == 0)
+        rc = library_open(&l->lib, library, LIBRARY_WRITE | LIBRARY_CREATE);
+    if (rc == 0)
+        rc = library_head(l->lib, &l->head);
+    bool again = rc == 0 && fs_exists(state);
+    if (rc == 0)
+        fs_remove_temporary(run_dir); /* the library's lock is ours: nobody writes here */
+    if (again)
+        rc = resume_state(l, state, config);
+    else if (rc == 0) {
+        config_render(l->c, &text);
+        rc = buf_check(&text);
+        if (rc == 0)
+            rc = fs_write(config, text.ptr, text.len);
+        if (rc == 0)
+            rc = new_state(l);
+    }
+    if (rc == 0) {
+        snprintf(l->run_id, sizeof(l->run_id), "%s", json_str_at(l->state, "run", "run"));
+        l->wave = (size_t)json_int_at(l->state, "wave", 5);
+        l->start = l->head;
+        l->resumed = again;
+        struct oid head = l->head;
+        rc = learn_move(l, &head);
+    }
+    buf_release(&text);
+    free(state);
+    free(config);
+    free(log);
+    return rc;
+}
+
+void record_close(struct learn *l)
+{
+    library_close(l->lib);
+    json_decref(l->state);
+    if (l->run_lock > 0)
+        close(l->run_lock);
+    free(l->run_dir);
+}
+
+/* ---- commits ---- */
+
+static struct decision decision_of(struct learn *l, const struct probe_set *p, const struct gate *g)
+{
+    return (struct decision){.lib = l->lib,
+                             .head = &l->head,
+                             .run = l->run_id,
+                             .epoch = l->epoch,
+                             .update = l->update,
+                             .number = l->updates,
+                             .writer = session_model(l->s, true)->name,
+                             .executor = session_model(l->s, false)->name,
+                             .probes = p,
+                             .gate = g};
+}
+
+static struct judged judged_of(const struct candidate *c)
+{
+    return (struct judged){.proposal = &c->proposal,
+                           .tree = &c->tree,
+                           .reason = c->reason,
+                           .fate = c->fate,
+                           .confirm = c->confirm,
+                           .k = c->k,
+                           .revision = c->revision};
+}
+
+/* Shown to the writer when `rejected_memory` is on. */
+static void remember_rejected(struct learn *l, const struct candidate *c, const char *fate)
+{
+    struct buf edit = BUF_INIT;
+    proposal_describe(&c->proposal, &edit);
+    if (c->proposal.v[0].description)
+        buf_addf(&edit, ": %s", c->proposal.v[0].description);
+    json_array_insert_new(l->rejected, 0,
+                          json_pack("{s:s, s:s}", "edit", edit.ptr, "reason", fate));
+    if (json_array_size(l->rejected) > 100)
+        json_array_remove(l->rejected, 100);
+    buf_release(&edit);
+}
+
+static int record_one(struct learn *l, const struct decision *d, size_t arm, struct candidate *c,
+                      bool accepted)
+{
+    const struct gate_arm *measured = &d->gate->arm[arm];
+    struct judged j = judged_of(c);
+    json_t *evidence = NULL;
+    int rc = decision_record(d, arm, &j, accepted, &evidence);
+    if (rc < 0)
+        return rc;
+    c->commit = j.commit;
+    json_array_append_new(l->log, evidence);
+    if (!accepted)
+        remember_rejected(l, c, decision_fate(&j, measured, false));
+    struct buf line = BUF_INIT;
+    decision_subject(&c->proposal, measured, &line);
+    log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
+             accepted ? "accepted" : "refused");
+    buf_release(&line);
+    return 0;
+}
+
+int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
+                  struct candidate *const *candidates, size_t n, int winner)
+{
+    struct decision d = decision_of(l, p, g);
+    int rc = l->s->journal ? journal_sync(l->s->journal) : 0; /* it stands on durable answers */
+    if (rc == 0)
+        rc = decision_time(l, &d.when);
+    if (rc == 0)
+        rc = decision_begin(&d);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = record_one(l, &d, i, candidates[i], (int)i == winner);
+    l->judged += (int64_t)n;
+    if (rc == 0 && winner >= 0) {
+        const struct oid *commit = &candidates[winner]->commit;
+        rc = library_accept(l->lib, &l->head, commit);
+        if (rc == 0)
+            rc = learn_move(l, commit);
+        l->accepted++;
+    }
+    decision_release(&d);
+    return rc;
+}
+
+int record_unmeasured(struct learn *l, struct candidate *c)
+{
+    struct decision d = decision_of(l, NULL, NULL);
+    struct judged j = judged_of(c);
+    int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
+    if (rc == 0)
+        rc = decision_time(l, &d.when);
+    if (rc == 0)
+        rc = decision_unmeasured(&d, &j);
+    c->commit = j.commit;
+    if (rc == 0)
+        rc = library_accept(l->lib, &l->head, &c->commit);
+    if (rc == 0)
+        rc = learn_move(l, &c->commit);
+    if (rc == 0) {
+        l->accepted++;
+        json_array_append_new(
+            l->log, json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "run", l->run_id, "epoch",
+                              l->epoch, "update", l->update, "proposal", c->k, "fate", "unmeasured",
+                              "edit", proposal_to_json(&c->proposal), "commit", c->commit.hex));
+        struct buf line = BUF_INIT;
+        proposal_describe(&c->proposal, &line);
+        log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);
+        buf_release(&line);
+    }
+    return rc;
+}
+
+int record_best(struct learn *l, const struct checkpoint *best)
+{
+    struct oid tree, now_tree, commit = best->commit, tag;
+    struct buf message = BUF_INIT, subject = BUF_INIT;
+    double share = score_share(best->score.correct, best->score.total);
+    int64_t when;
+    int rc = decided_at(l, "best", &when);
+    buf_addf(&message,
+             "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d)\n\nLearned by %s.\n",
+             l->run_id, best->epoch, 100 * share, best->score.correct, best->score.total,
+             session_model(l->s, false)->name);
+    if (rc == 0)
+        rc = library_tag(l->lib, "best", &commit, message.ptr, true, when, &tag);
+    if (rc == 0)
+        rc = library_tree_of(l->lib, &commit, &tree);
+    if (rc == 0)
+        rc = library_tree_of(l->lib, &l->head, &now_tree);
+    if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
+        struct trailers t = {.n = 0};
+        buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
+                 100 * share);
+        trailers_add(&t, "Run", "%s", l->run_id); /* this is no edit of an update */
+        trailers_add(&t, "Restores", "%s", commit.hex);
+        struct commit_text text = {.subject = subject.ptr,
+                                   .body = "The best checkpoint on val becomes the library again.",
+                                   .trailers = t.v,
+                                   .n = t.n,
+                                   .when = when};
+        struct oid restored;
+        rc = library_commit(l->lib, &tree, &l->head, &text, &restored);
+        if (rc == 0)
+            rc = library_accept(l->lib, &l->head, &restored);
+        if (rc == 0)
+            rc = learn_move(l, &restored);
+    }
+    buf_release(&message);
+    buf_release(&subject);
+    return rc;
+}
+
+/* ---- files of the run ---- */
+
+static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "epoch_%d", l->epoch);
+    char *dir = fs_join(l->run_dir, path), *file = dir ? fs_join(dir, name) : NULL;
+    int rc = file ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = json_write_file(v, file);
+    free(file);
+    free(dir);
+    return rc;
+}
+
+int record_progress(struct learn *l)
+{
+    int rc = write_in_epoch(l, "skill_updates.json", l->log);
+    json_t *v = json_pack("{s:O, s:O}", "labels", l->labels, "updates", l->taxonomy);
+    if (rc == 0)
+        rc = write_in_epoch(l, "failure_taxonomy.json", v);
+    json_decref(v);
+    return rc;
+}
+
+int record_epoch(struct learn *l, const struct batch *batches, size_t n)
+{
+    struct buf line = BUF_INIT;
+    struct fs_out file;
+    char name[32];
+    snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
+    char *path = fs_join(l->run_dir, name);
+    int rc = path ? fs_out_open(&file, path) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0)
+        goto out;
+    for (size_t b = 0; b < n; b++)
+        for (size_t i = 0; rc == 0 && i < batches[b].n; i++) {
+            buf_reset(&line);
+            rollout_write_line(group_result(batches[b].group, i), &line);
+            rc = buf_check(&line);
+            if (rc == 0)
+                rc = fs_out_add(&file, line.ptr, line.len);
+        }
+    rc = fs_out_close(&file, rc);
+out:
+    free(path);
+    buf_release(&line);
+    return rc;
+}
+
+int record_val_scores(struct learn *l)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < l->n_checks; i++) {
+        const struct checkpoint *c = &l->checks[i];
+        if (!c->scored)
+            continue;
+        json_array_append_new(
+            out,
+            json_pack("{s:o, s:f, s:i, s:i, s:o, s:s}", "epoch",
+                      c->epoch < 0 ? json_string("baseline") : json_integer(c->epoch), "score",
+                      score_share(c->score.correct, c->score.total), "n_correct", c->score.correct,
+                      "n_total", c->score.total, "dev_score",
+                      c->has_dev ? json_real(c->dev_score) : json_null(), "commit", c->commit.hex));
+    }
+    char *path = fs_join(l->run_dir, "val_scores.json");
+    int rc = path ? json_write_file(out, path) : err_set(GRASP_ENOMEM, "out of memory");
+    free(path);
+    json_decref(out);
+    return rc;
+}

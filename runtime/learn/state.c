@@ -1,0 +1,23 @@
+/* state.c - what a run knows between updates: the library's head and its skills. */
+#include "runtime/learn/learn.h"
+
+#include "runtime/base/err.h"
+
+int learn_move(struct learn *l, const struct oid *commit)
+{
+    struct skill_set set = {0};
+    struct skills_view *view = NULL;
+    int rc = library_read(l->lib, commit->hex, &set);
+    if (rc == 0 && !(view = skills_view_new(&set)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0) {
+        skill_set_release(&set);
+        return rc;
+    }
+    skill_set_release(&l->set);
+    skills_view_unref(l->view);
+    l->set = set;
+    l->view = view;
+    l->head = *commit;
+    return 0;
+}

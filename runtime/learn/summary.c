@@ -1,0 +1,224 @@
+/* summary.c - the plan before a run and the account after it (DESIGN.md D11). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/learn/summary.h"
+
+int64_t plan_calls(const struct plan *p, size_t phase)
+{
+    return p->rollouts[phase] * p->max_rounds + p->writer[phase];
+}
+
+static int64_t split_size(struct session *s, enum split split, const char *file)
+{
+    const struct task_set *set;
+    if (!file || session_split(s, split, &set) < 0)
+        return 0;
+    return (int64_t)set->n;
+}
+
+void plan_make(struct session *s, struct plan *p)
+{
+    const struct config *c = s->config;
+    int64_t dev = split_size(s, SPLIT_DEV, c->data.dev),
+            val = split_size(s, SPLIT_VAL, c->data.val);
+    int64_t tests =
+        split_size(s, SPLIT_ID_TEST, c->data.id_test) + split_size(s, SPLIT_TEST, c->data.test);
+    int64_t per_epoch = (dev + c->cycle.update_every - 1) / c->cycle.update_every;
+    int64_t updates = per_epoch * c->cycle.epochs, k = c->cycle.grpo_k;
+    int64_t arms = 1 + k + 1 + (c->gate.confirm ? 2 : 0); /* baseline, candidates, revision */
+    bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
+    *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
+    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev;
+    p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
+    p->rollouts[PHASE_ROLLOUT_PROBE] =
+        measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
+    p->rollouts[PHASE_ROLLOUT_TEST] = 2 * tests;
+    p->writer[PHASE_CLASSIFY] = 2 * updates;
+    p->writer[PHASE_DIAGNOSE] = updates;
+    p->writer[PHASE_PROPOSE] = k * updates;
+    p->writer[PHASE_REVISE] = measured ? updates : 0;
+    p->writer[PHASE_OTHER] = c->cycle.blind_select == BLIND_PROPOSER ? updates : 0;
+}
+
+void plan_print(const struct session *s, const struct plan *p, FILE *out)
+{
+    int64_t all = 0;
+    fprintf(out, "plan: %lld epochs, %lld updates, %s\n", (long long)s->config->cycle.epochs,
+            (long long)p->updates, s->backend[0]->label);
+    fprintf(out, "  %-14s %9s %14s\n", "phase", "rollouts", "calls at most");
+    for (size_t i = 0; i < MODEL_PHASES; i++) {
+        int64_t calls = plan_calls(p, i);
+        all += calls;
+        if (calls)
+            fprintf(out, "  %-14s %9lld %14lld\n", model_phase_name((enum model_phase)i),
+                    (long long)p->rollouts[i], (long long)calls);
+    }
+    fprintf(out, "  %-14s %9s %14lld\n", "all", "", (long long)all);
+    const struct config *c = s->config;
+    if (c->budget.calls || c->budget.tokens || c->budget.usd > 0 || c->budget.seconds > 0)
+        fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD, %.0f s (0: no limit)\n",
+                (long long)c->budget.calls, (long long)c->budget.tokens, c->budget.usd,
+                c->budget.seconds);
+}
+
+static json_t *phase_counts(const struct session *s, enum model_phase phase)
+{
+    struct account_counts a;
+    struct journal_counts j = {0};
+    accounts_counts(s->accounts, phase, &a);
+    if (s->journal)
+        journal_counts(s->journal, phase, &j);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
+                     (json_int_t)a.calls, "calls_failed", (json_int_t)a.failed, "calls_replayed",
+                     (json_int_t)j.replayed, "calls_joined", (json_int_t)j.joined, "prompt_tokens",
+                     (json_int_t)a.usage.prompt_tokens, "completion_tokens",
+                     (json_int_t)a.usage.completion_tokens, "cached_tokens",
+                     (json_int_t)a.usage.cached_tokens, "prompt_chars", (json_int_t)a.prompt_chars,
+                     "prompt_chars_fresh", (json_int_t)a.fresh_chars, "completion_chars",
+                     (json_int_t)a.completion_chars, "usd", a.usd);
+}
+
+static json_t *refusals(const struct learn *l)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < EDIT_REFUSALS; i++)
+        if (l->refused[i])
+            json_object_set_new(out, edit_refusal_name((enum edit_refusal)i),
+                                json_integer(l->refused[i]));
+    return out;
+}
+
+/* How the endpoints behaved, executor's and writer's together. */
+static struct model_health health_of(const struct session *s)
+{
+    struct model_health h = {0};
+    for (int i = 0; i < 2; i++)
+        if (s->backend[i]) {
+            const struct model_health *m = &s->backend[i]->health;
+            h.attempts += m->attempts;
+            h.retries += m->retries;
+            h.limited += m->limited;
+            h.server_errors += m->server_errors;
+            h.cut += m->cut;
+            h.timeouts += m->timeouts;
+            h.garbled += m->garbled;
+            h.outages += m->outages;
+            h.lowered += m->lowered;
+        }
+    return h;
+}
+
+static json_t *health_json(const struct session *s)
+{
+    struct model_health h = health_of(s);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "requests",
+                     (json_int_t)h.attempts, "retries", (json_int_t)h.retries, "limited",
+                     (json_int_t)h.limited, "server_errors", (json_int_t)h.server_errors, "cut",
+                     (json_int_t)h.cut, "timeouts", (json_int_t)h.timeouts, "garbled",
+                     (json_int_t)h.garbled, "outages", (json_int_t)h.outages, "concurrency_lowered",
+                     (json_int_t)h.lowered);
+}
+
+static void print_health(const struct session *s, FILE *out)
+{
+    struct model_health h = health_of(s);
+    if (!h.retries && !h.outages)
+        return;
+    fprintf(out,
+            "endpoint: %lld requests, %lld of them again (%lld rate limits, %lld server errors, "
+            "%lld cut off, %lld without an answer in time, %lld garbled); %lld calls given up; "
+            "fewer at once %lld times\n",
+            (long long)h.attempts, (long long)h.retries, (long long)h.limited,
+            (long long)h.server_errors, (long long)h.cut, (long long)h.timeouts,
+            (long long)h.garbled, (long long)h.outages, (long long)h.lowered);
+}
+
+int record_summary(struct learn *l, const char *status)
+{
+    struct session *s = l->s;
+    json_t *phases = json_object();
+    for (size_t i = 0; i <= MODEL_PHASES; i++)
+        json_object_set_new(phases, model_phase_name((enum model_phase)i),
+                            phase_counts(s, (enum model_phase)i));
+    json_t *v = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
+        l->run_id, "status", status, "executor", s->backend[0]->label, "writer",
+        session_model(s, true)->label, "head", l->head.hex, "updates", l->updates,
+        "candidates_judged", (json_int_t)l->judged, "candidates_accepted", (json_int_t)l->accepted,
+        "rollouts_saved_by_early_stop", (json_int_t)l->probes_saved, "rollouts_unscored",
+        (json_int_t)l->rollouts_unscored, "edits_refused", refusals(l), "calls", phases, "endpoint",
+        health_json(s), "seconds", (double)(clock_mono() - l->began) / 1e9, "cpu_seconds",
+        (double)clock_cpu() / 1e9);
+    char *path = fs_join(l->run_dir, "run_summary.json");
+    int rc = v && path ? json_write_file(v, path) : err_set(GRASP_ENOMEM, "out of memory");
+    free(path);
+    json_decref(v);
+    return rc;
+}
+
+/* The learning curve, a row per checkpoint. */
+static void print_curve(const struct learn *l, FILE *out)
+{
+    enum { WIDTH = 40 };
+    for (size_t i = 0; i < l->n_checks; i++) {
+        const struct checkpoint *c = &l->checks[i];
+        if (!c->scored)
+            continue;
+        double share = score_share(c->score.correct, c->score.total);
+        char name[24];
+        snprintf(name, sizeof(name), c->epoch < 0 ? "no skills" : "epoch %d", c->epoch);
+        fprintf(out, "  val %-10s %5.1f %%  ", name, 100 * share);
+        for (int k = 0; k < (int)(share * WIDTH + 0.5); k++)
+            fputc('#', out);
+        fputc('\n', out);
+    }
+}
+
+static void print_tests(const struct learn *l, FILE *out)
+{
+    const char *split;
+    json_t *v;
+    json_object_foreach (l->test_scores, split, v) {
+        fprintf(out, "  %-8s without skills %5.1f %%, with the best library %5.1f %%\n", split,
+                100 * json_num_at(v, "baseline.score", 0), 100 * json_num_at(v, "best.score", 0));
+    }
+}
+
+void summary_print(const struct learn *l, FILE *out)
+{
+    struct account_counts a;
+    struct journal_counts j = {0};
+    accounts_counts(l->s->accounts, MODEL_PHASES, &a);
+    if (l->s->journal)
+        journal_counts(l->s->journal, MODEL_PHASES, &j);
+    fprintf(out, "\nlearning curve (%s)\n", l->s->backend[0]->label);
+    print_curve(l, out);
+    print_tests(l, out);
+    fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
+            library_dir(l->lib), l->set.n, (long long)l->accepted, (long long)l->judged);
+    for (size_t i = 0; i < l->set.n; i++)
+        fprintf(out, "  %-34s %.90s\n", l->set.v[i].name, l->set.v[i].description);
+    fprintf(out,
+            "calls made %lld; saved: %lld by the journal, %lld rollouts by early stopping; "
+            "unscored rollouts %lld\n",
+            (long long)a.calls, (long long)(j.replayed + j.joined), (long long)l->probes_saved,
+            (long long)l->rollouts_unscored);
+    print_health(l->s, out);
+    if (a.usage.prompt_tokens)
+        fprintf(out, "tokens: %lld prompt (%lld cached), %lld completion",
+                (long long)a.usage.prompt_tokens, (long long)a.usage.cached_tokens,
+                (long long)a.usage.completion_tokens);
+    if (a.usage.prompt_tokens && a.prompt_chars)
+        fprintf(out, "; %.0f %% of the prompts new to a prefix cache",
+                100.0 * (double)a.fresh_chars / (double)a.prompt_chars);
+    if (a.usd > 0)
+        fprintf(out, "; %.2f USD", a.usd);
+    if (a.usage.prompt_tokens)
+        fputc('\n', out);
+    fprintf(out, "run %s in %.1f s\n", l->run_dir, (double)(clock_mono() - l->began) / 1e9);
+}

@@ -1,0 +1,35 @@
+/* update.h - shared by the files of an update: update.c (failures to the writer's replies),
+ * candidates.c (replies to candidates) and gate.c (candidates to a decision). */
+#ifndef GRASP_RUNTIME_LEARN_UPDATE_H
+#define GRASP_RUNTIME_LEARN_UPDATE_H
+
+#include "runtime/learn/learn.h"
+
+/* What an update knows while it runs. */
+struct update {
+    struct learn *l;
+    const struct batch *batch;
+    json_t *labels, *notes; /* id -> text, of this batch's failures */
+    struct fail_group {
+        const char *label;
+        size_t *v, n; /* indices into the batch's group */
+    } * groups;
+    size_t n_groups;
+    struct candidate_list list;
+    const char *reason; /* of the proposal call being parsed */
+    int k;
+};
+
+void update_release(struct update *u);
+/* What an edit may be in this update: room, number of edits, what it must not quote. */
+struct edit_rules update_rules(struct learn *l);
+/* Counts an edit that was refused and says why in the log; `arg` is the struct update. */
+void update_refused(void *arg, enum edit_refusal why, const char *detail);
+/* Takes a valid proposal as a candidate unless an earlier one is the same. */
+int update_add_candidate(struct update *u, struct proposal *p, bool revision);
+/* Takes the valid edits of a writer's reply as candidates. */
+int update_take_reply(struct update *u, const struct buf *text, bool revision);
+/* Measures the candidates, revises and confirms the winner, records the decision. */
+int update_gate(struct update *u, const struct probe_set *p, const enum outcome *base);
+
+#endif

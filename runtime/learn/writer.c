@@ -1,0 +1,106 @@
+/* writer.c - calls of the writer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+#include "runtime/learn/learn.h"
+
+static void call_free(struct writer_call *w)
+{
+    *(w->prev ? &w->prev->next : &w->l->calls) = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    buf_release(&w->text);
+    chat_release(&w->chat);
+    free(w);
+}
+
+static void writer_answered(const struct model_reply *reply, void *arg)
+{
+    struct writer_call *w = arg;
+    w->done = true;
+    w->failed = reply->result != MODEL_OK && reply->result != MODEL_CONTEXT_LIMIT;
+    buf_reset(&w->text);
+    buf_add(&w->text, w->failed ? reply->error : reply->text,
+            w->failed ? strlen(reply->error) : reply->len);
+    if (reply->result == MODEL_CONTEXT_LIMIT)
+        log_warn("the writer's prompt is too long for its model: %s", reply->error);
+    if (reply->result == MODEL_FATAL)
+        engine_stop(w->l->s->engine, GRASP_EINVAL, reply->error);
+    if (w->left)
+        call_free(w);
+}
+
+static struct writer_call *call_new(struct learn *l)
+{
+    struct writer_call *w = calloc(1, sizeof(*w));
+    if (!w)
+        return NULL;
+    buf_init(&w->text);
+    w->l = l;
+    w->next = l->calls;
+    if (w->next)
+        w->next->prev = w;
+    l->calls = w;
+    return w;
+}
+
+int writer_start(struct learn *l, struct writer_call **out, enum model_phase phase,
+                 const char *prompt, const json_t *data, int draw)
+{
+    double t =
+        phase == PHASE_PROPOSE || phase == PHASE_REVISE ? l->c->cycle.proposal_temperature : -1;
+    if (t < 0)
+        t = l->c->writer.temperature;
+    struct buf text = BUF_INIT;
+    struct writer_call *w = *out = call_new(l);
+    int rc = w ? prompts_render(l->prompts, prompt, data, &text)
+               : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);
+    buf_release(&text);
+    if (rc < 0)
+        goto out;
+    struct model_request rq = {.chat = &w->chat,
+                               .temperature = t,
+                               .max_tokens = (int)l->c->writer.max_tokens,
+                               .draw = t == 0 ? 0 : draw,
+                               .phase = phase};
+    rc = model_ask(session_model(l->s, true), &rq, writer_answered, w);
+out:
+    if (rc < 0 && w)
+        w->done = true; /* nothing comes any more */
+    return rc;
+}
+
+int writer_wait(struct learn *l, struct writer_call *const *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        while (!w[i]->done) {
+            int rc = engine_turn(l->s->engine);
+            if (rc < 0)
+                return rc;
+        }
+    for (size_t i = 0; i < n; i++)
+        if (w[i]->failed)
+            return err_set(GRASP_EOUTAGE,
+                           "the writer could not be reached: %s; nothing was changed, the same "
+                           "command goes on later",
+                           w[i]->text.ptr);
+    return 0;
+}
+
+void writer_release(struct writer_call *w)
+{
+    if (w && w->done)
+        call_free(w);
+    else if (w)
+        w->left = true;
+}
+
+void writer_close(struct learn *l)
+{
+    while (l->calls)
+        call_free(l->calls);
+}

@@ -1,0 +1,34 @@
+/*
+ * accounts.h - counts what is paid and stops at a budget (DESIGN.md D11). A model in front of a
+ * backend, behind the journal: what reaches it costs money.
+ */
+#ifndef GRASP_RUNTIME_SESSION_ACCOUNTS_H
+#define GRASP_RUNTIME_SESSION_ACCOUNTS_H
+
+#include "runtime/config/config.h"
+
+struct accounts;
+/* Reached budgets call `stop` once (GRASP_ESTOPPED and a message); every later call is answered as
+ * an outage without being made. */
+typedef void (*accounts_stop_fn)(void *arg, int code, const char *message);
+struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop, void *arg);
+void accounts_free(struct accounts *a);
+/* `writer` chooses the price table. Does not own `inner`. */
+int accounts_model(struct model **m, struct accounts *a, bool writer, struct loop *loop,
+                   struct model *inner);
+
+struct account_counts {
+    int64_t calls, failed; /* answered; ended as outage or fatal */
+    struct model_usage usage;
+    int64_t prompt_chars, completion_chars;
+    int64_t fresh_chars; /* of the prompts', not the beginning of an earlier one (prefix.h) */
+    int64_t latency_ns;  /* sum */
+    double usd;
+};
+/* Per phase, or in all (phase MODEL_PHASES). */
+void accounts_counts(const struct accounts *a, enum model_phase phase, struct account_counts *out);
+/* Goes on counting where earlier accounts of the same command ended (MODEL_PHASES' counts, the
+ * monotonic time of the first one's start), so that a budget holds for all of them. */
+void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started);
+
+#endif

@@ -1,0 +1,73 @@
+/* open_model.c - opens the model that a configuration names. */
+#include "runtime/session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/model/backend.h"
+
+static int open_unknown(struct model **m, struct loop *loop, const struct model_settings *s)
+{
+    (void)m;
+    (void)loop;
+    return err_set(GRASP_EINVAL, "model.kind '%s' is none of openai, responses, simulated, replay",
+                   s->kind);
+}
+
+int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
+{
+    static const struct {
+        const char *kind;
+        int (*open)(struct model **m, struct loop *loop, const struct model_settings *s);
+    } kinds[] = {
+        {"openai", model_open_openai},
+        {"responses", model_open_responses},
+        {"simulated", model_open_simulated},
+        {"replay", model_open_replay},
+    };
+    *m = NULL;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcmp(kinds[i].kind, settings->kind) == 0)
+            return kinds[i].open(m, loop, settings);
+    return open_unknown(m, loop, settings);
+}
+
+int config_model(const struct config *c, bool writer, const char *name_override, struct loop *loop,
+                 struct model **m)
+{
+    const struct model_config *mc = writer ? &c->writer : &c->model;
+    size_t n = json_array_size(mc->endpoints);
+    struct model_endpoint *ends = calloc(n + 1, sizeof(*ends));
+    if (!ends)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (!n && mc->base_url)
+        ends[n++] = (struct model_endpoint){mc->base_url, mc->api_key};
+    for (size_t i = 0; i < json_array_size(mc->endpoints); i++) {
+        const json_t *e = json_array_get(mc->endpoints, i);
+        ends[i].base_url =
+            json_is_string(e) ? json_string_value(e) : json_str_at(e, "base_url", NULL);
+        ends[i].api_key = json_str_at(e, "api_key", mc->api_key);
+        log_secret(ends[i].api_key);
+    }
+    struct model_settings s = {
+        .kind = mc->kind,
+        .model = name_override ? name_override : mc->name,
+        .endpoints = ends,
+        .n_endpoints = n,
+        .api_key_header = mc->api_key_header,
+        .query = mc->query,
+        .extra = mc->extra,
+        .timeout_s = mc->timeout,
+        .attempts = (int)mc->attempts,
+        .backoff_s = mc->backoff,
+        .concurrency = (size_t)mc->concurrency,
+        .outage_limit = (int)mc->outage_limit,
+        .sim = c->sim,
+        .replay_file = mc->replay_file,
+    };
+    int rc = model_open(m, loop, &s);
+    free(ends);
+    return rc;
+}

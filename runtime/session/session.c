@@ -1,0 +1,202 @@
+/* session.c - opens and closes what commands that run rollouts need. */
+#include "runtime/session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+
+static const char *const split_names[] = {"dev", "val", "id_test", "test", "full"};
+
+const char *split_name(enum split s)
+{
+    return split_names[s];
+}
+
+int split_from_name(const char *name)
+{
+    for (int i = 0; i < SPLITS; i++)
+        if (strcmp(name, split_names[i]) == 0)
+            return i;
+    return -1;
+}
+
+static void over_budget(void *arg, int code, const char *message)
+{
+    struct session *s = arg;
+    if (s->engine)
+        engine_stop(s->engine, code, message);
+}
+
+static int open_model(struct session *s, bool writer, const char *name)
+{
+    int i = writer;
+    int rc = config_model(s->config, writer, writer ? NULL : name, s->loop, &s->backend[i]);
+    if (rc == 0)
+        rc = accounts_model(&s->metered[i], s->accounts, writer, s->loop, s->backend[i]);
+    if (rc == 0 && s->journal)
+        rc = journal_model(&s->model[i], s->journal, s->loop, s->metered[i]);
+    return rc;
+}
+
+struct model *session_model(struct session *s, bool writer)
+{
+    int i = writer && s->backend[1];
+    return s->model[i] ? s->model[i] : s->metered[i];
+}
+
+int session_open(struct session *s, const struct session_options *o)
+{
+    struct engine_settings es;
+    *s = (struct session){0};
+    int rc = config_load_preset(&s->config, o->config, o->preset, o->sets, o->n_sets);
+    const char *dir = o->journal ? o->journal : rc == 0 ? s->config->journal : NULL;
+    if (rc == 0)
+        rc = loop_open(&s->loop);
+    if (rc == 0)
+        rc = loop_signals(s->loop);
+    if (o->no_journal)
+        dir = NULL;
+    if (rc == 0 && o->journal_flags && !dir)
+        rc = err_set(GRASP_EUSAGE, "--replay-only and --fresh need a journal: --journal DIR");
+    if (rc == 0 && dir)
+        rc = journal_open(&s->journal, dir, o->journal_flags);
+    if (rc == 0 && !(s->accounts = accounts_new(s->config, over_budget, s)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = open_model(s, false, o->model_name);
+    if (rc == 0 && config_has_writer(s->config))
+        rc = open_model(s, true, NULL);
+    const struct task_set *tasks;
+    for (int i = 0; rc == 0 && i < SPLITS; i++)
+        if (o->splits & 1u << i)
+            rc = session_split(s, (enum split)i, &tasks);
+    if (rc == 0 && !o->no_env)
+        rc = env_open(&s->env, s->loop, s->config);
+    if (rc == 0) {
+        config_engine(s->config, &es);
+        rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
+    }
+    return rc;
+}
+
+void session_drain(struct session *s)
+{
+    int64_t until = clock_mono() + 60 * NS_PER_SEC, now;
+    size_t n = s->journal ? journal_in_flight(s->journal) : 0;
+    if (!n || !s->engine)
+        return;
+    engine_stop(s->engine, GRASP_ESTOPPED, "stopped");
+    loop_signals_clear(s->loop);
+    if (s->model[0] && s->backend[0]->health.attempts) /* one that is asked over the network */
+        log_info("waiting for the answers of %zu calls in flight; ctrl-C does not", n);
+    while (journal_in_flight(s->journal) && (now = clock_mono()) < until)
+        if (loop_turn(s->loop, until - now) < 0)
+            break;
+}
+
+void session_close(struct session *s)
+{
+    for (int i = 0; i < 2; i++) {
+        model_close(s->model[i]);
+        model_close(s->metered[i]);
+        model_close(s->backend[i]);
+    }
+    engine_close(s->engine);
+    env_close(s->env);
+    accounts_free(s->accounts);
+    journal_close(s->journal);
+    loop_close(s->loop);
+    for (int i = 0; i < SPLITS; i++)
+        task_set_release(&s->splits[i]);
+    config_free(s->config);
+    *s = (struct session){0};
+}
+
+/* A task that nobody can grade is found before a rollout is paid for it. */
+static int check_task(const struct config *c, const char *path, const struct task *task)
+{
+    struct grader_settings grader;
+    struct strlist queries = {0};
+    if (c->env.kind != ENV_FHIR)
+        return 0;
+    config_grader(c, &grader);
+    int rc = grader_searches(task, &grader, &queries);
+    strlist_release(&queries);
+    return rc < 0 ? err_prefix(rc, "%s", path) : 0;
+}
+
+int session_split(struct session *s, enum split split, const struct task_set **out)
+{
+    const struct config *c = s->config;
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
+                                       c->data.full};
+    *out = &s->splits[split];
+    if (s->splits[split].v)
+        return 0;
+    if (!files[split])
+        return err_set(GRASP_EINVAL, "%s: data.%s names no task file", c->path, split_name(split));
+    int rc = task_set_load(&s->splits[split], files[split], c->env.kind == ENV_FHIR);
+    if (rc == 0 && !s->splits[split].n)
+        rc = err_set(GRASP_EINVAL, "%s: no tasks in it", files[split]);
+    for (size_t i = 0; rc == 0 && split != SPLIT_FULL && i < s->splits[split].n; i++)
+        rc = check_task(c, files[split], &s->splits[split].v[i]);
+    return rc < 0 ? err_prefix(rc, "data.%s", split_name(split)) : 0;
+}
+
+int session_leak_guard(struct session *s, struct leak_guard **out)
+{
+    const struct config *c = s->config;
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
+    const struct task_set *sets[SPLITS] = {0};
+    int rc = 0;
+    *out = NULL;
+    for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
+        if (files[i])
+            rc = session_split(s, (enum split)i, &sets[i]);
+    if (rc == 0 && c->gate.leak_guard && !(*out = leak_guard_new(sets, SPLITS)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    return rc;
+}
+
+int session_task(struct session *s, const char *id, const struct task **out)
+{
+    static const enum split order[] = {SPLIT_FULL, SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST};
+    const struct config *c = s->config;
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
+                                       c->data.full};
+    for (size_t i = 0; i < SPLITS; i++) {
+        const struct task_set *set;
+        if (!files[order[i]])
+            continue;
+        int rc = session_split(s, order[i], &set);
+        if (rc < 0)
+            return rc;
+        if ((*out = task_set_find(set, id)))
+            return 0;
+    }
+    return err_set(GRASP_ENOTFOUND, "there is no task '%s' in the files that %s names", id,
+                   c->path);
+}
+
+int session_skills(const char *dir, const char *rev, struct skills_view **out)
+{
+    struct library *lib = NULL;
+    struct skill_set set = {0};
+    *out = NULL;
+    if (!dir && rev)
+        return err_set(GRASP_EUSAGE, "--at %s: a revision of which library? Add --library DIR",
+                       rev);
+    if (!dir)
+        return 0;
+    int rc = library_open(&lib, dir, LIBRARY_READ);
+    if (rc == 0)
+        rc = library_read(lib, rev ? rev : "HEAD", &set);
+    if (rc == 0 && !(*out = skills_view_new(&set)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    skill_set_release(&set);
+    library_close(lib);
+    return rc;
+}

@@ -1,0 +1,68 @@
+/*
+ * session.h - what every command that runs rollouts opens and closes in the same way: loop,
+ * journal, models with their accounts, environment, engine.
+ *
+ *     struct session s;
+ *     struct session_options o = {.config = path, .sets = sets, .n_sets = n};
+ *     if ((rc = session_open(&s, &o)) < 0) goto out;
+ *     ...
+ * out:
+ *     session_close(&s);
+ */
+#ifndef GRASP_RUNTIME_SESSION_SESSION_H
+#define GRASP_RUNTIME_SESSION_SESSION_H
+
+#include "probes/leak.h"
+#include "runtime/session/accounts.h"
+#include "runtime/config/config.h"
+#include "runtime/engine/engine.h"
+#include "runtime/journal/journal.h"
+#include "skills/library.h"
+
+/* The splits, in the order they are shown. */
+enum split { SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST, SPLIT_FULL, SPLITS };
+const char *split_name(enum split s);
+int split_from_name(const char *name); /* -1 when it is none */
+
+struct session {
+    struct config *config;
+    struct loop *loop;
+    struct journal *journal; /* NULL: none */
+    struct accounts *accounts;
+    struct model *backend[2], *metered[2], *model[2]; /* executor, writer (NULL: the executor's) */
+    struct env *env;
+    struct engine *engine;
+    struct task_set splits[SPLITS]; /* loaded by session_split */
+};
+
+struct session_options {
+    const char *config;
+    const char *const *sets;
+    size_t n_sets;
+    const char *model_name; /* replaces model.name; NULL: as configured */
+    const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
+    const char *journal;    /* directory; NULL: the configuration's, or none */
+    int journal_flags;
+    bool no_journal; /* whatever the configuration says */
+    bool no_env;     /* grade needs no model, doctor no rollouts */
+    unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
+};
+
+int session_open(struct session *s, const struct session_options *o);
+void session_close(struct session *s);
+/* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
+ * still taken into the journal. Waits for a minute at most; ctrl-C ends it. */
+void session_drain(struct session *s);
+/* The executor's and the writer's model (journaled and counted). */
+struct model *session_model(struct session *s, bool writer);
+/* Loads a split once. GRASP_EINVAL when the configuration names no file for it. */
+int session_split(struct session *s, enum split split, const struct task_set **out);
+/* What no skill may quote (dev, val and the tests); *out NULL when gate.leak_guard is off. The
+ * splits that the configuration names are loaded either way. */
+int session_leak_guard(struct session *s, struct leak_guard **out);
+/* A task by id, from `full` or any split. */
+int session_task(struct session *s, const char *id, const struct task **out);
+/* The skills of a library's revision as a view; dir NULL: no skills (*out = NULL). */
+int session_skills(const char *dir, const char *rev, struct skills_view **out);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * words.c - the words the simulated model looks for in skills. A word may stand in several
+ * sets; what is not here says nothing to it. Sorted by meaning, looked up by a small hash table
+ * that sim_skills.c makes for each call.
+ */
+#include "runtime/simulator/words.h"
+
+/* clang-format off */
+#define WHAT(b)       BIT(b), 0, 0
+#define HOW(b)        0, BIT(b), 0
+#define TOPIC(b)      0, 0, BIT(b)
+
+const struct sim_word sim_words[] = {
+    /* time and order of entries */
+    {"latest", BIT(W_LATEST), 0, BIT(T_LAB)}, {"newest", WHAT(W_LATEST)},
+    {"recent", BIT(W_LATEST), 0, BIT(T_LAB)}, {"descending", WHAT(W_LATEST)},
+    {"effectivedatetime", BIT(W_EFFECTIVE), 0, 0}, {"_sort", WHAT(W_SORT)},
+    {"_count", WHAT(W_COUNT)}, {"next", WHAT(W_NEXT)},
+    {"page", WHAT(W_PAGE)}, {"pages", WHAT(W_PAGE)}, {"paging", WHAT(W_PAGE)},
+    {"pagination", WHAT(W_PAGE)}, {"link", WHAT(W_PAGE)}, {"links", WHAT(W_PAGE)},
+    {"24", WHAT(W_24)}, {"24h", BIT(W_24) | BIT(W_HOUR), 0, 0}, {"6", WHAT(W_24)},
+    {"12", WHAT(W_24)}, {"6h", BIT(W_24) | BIT(W_HOUR), 0, 0},
+    {"hour", WHAT(W_HOUR)}, {"hours", WHAT(W_HOUR)},
+    {"window", WHAT(W_WINDOW)}, {"windows", WHAT(W_WINDOW)}, {"within", WHAT(W_WINDOW)},
+    {"filter", WHAT(W_WINDOW)}, {"filtered", WHAT(W_WINDOW)}, {"timeframe", WHAT(W_WINDOW)},
+    {"threshold", WHAT(W_THRESHOLD)}, {"thresholds", WHAT(W_THRESHOLD)},
+    {"date", WHAT(W_DATE)}, {"dates", WHAT(W_DATE)}, {"datetime", WHAT(W_DATE)},
+    {"timestamp", BIT(W_DATE) | BIT(W_ISO), 0, 0}, {"timestamps", BIT(W_DATE) | BIT(W_ISO), 0, 0},
+    {"iso", WHAT(W_ISO)}, {"8601", WHAT(W_ISO)}, {"offset", WHAT(W_ISO)},
+    {"year", WHAT(W_OLD)}, {"years", WHAT(W_OLD)}, {"365", WHAT(W_OLD)}, {"months", WHAT(W_OLD)},
+    {"days", WHAT(W_OLD)}, {"old", WHAT(W_OLD)}, {"older", BIT(W_OLD) | BIT(W_WINDOW), 0, 0},
+    {"stale", BIT(W_OLD) | BIT(W_WINDOW), 0, 0}, {"outdated", WHAT(W_OLD)},
+    {"now", WHAT(W_NOW)}, {"current", WHAT(W_NOW)}, {"today", WHAT(W_NOW)},
+    /* values and answers */
+    {"missing", WHAT(W_MISSING)}, {"empty", BIT(W_MISSING), 0, 0},
+    {"unavailable", WHAT(W_MISSING)}, {"available", WHAT(W_MISSING)}, {"absent", WHAT(W_MISSING)},
+    {"none", WHAT(W_MISSING)}, {"nothing", WHAT(W_MISSING)}, {"found", WHAT(W_MISSING)},
+    {"total", WHAT(W_MISSING)}, {"sentinel", WHAT(W_MISSING)}, {"zero", WHAT(W_MISSING)},
+    {"valuequantity", BIT(W_VALUEQ), 0, 0}, {"number", WHAT(W_NUMBER)},
+    {"numbers", WHAT(W_NUMBER)}, {"numeric", WHAT(W_NUMBER)}, {"integer", WHAT(W_NUMBER)},
+    {"unit", WHAT(W_UNIT)}, {"units", WHAT(W_UNIT)}, {"string", WHAT(W_STRING)},
+    {"strings", WHAT(W_STRING)}, {"plain", WHAT(W_STRING)}, {"bare", WHAT(W_STRING)},
+    {"sentence", WHAT(W_SENTENCE)}, {"sentences", WHAT(W_SENTENCE)},
+    {"narrative", WHAT(W_SENTENCE)}, {"explanation", WHAT(W_SENTENCE)},
+    {"explanations", WHAT(W_SENTENCE)}, {"explanatory", WHAT(W_SENTENCE)},
+    {"conversational", WHAT(W_SENTENCE)}, {"descriptive", WHAT(W_SENTENCE)},
+    {"prose", WHAT(W_SENTENCE)}, {"filler", WHAT(W_SENTENCE)}, {"words", WHAT(W_SENTENCE)},
+    {"array", WHAT(W_ARRAY)}, {"list", WHAT(W_ARRAY)}, {"json", WHAT(W_ARRAY)},
+    {"format", WHAT(W_ARRAY)}, {"structured", WHAT(W_ARRAY)}, {"value", TOPIC(T_LAB)},
+    {"finish", BIT(W_FINISH), 0, 0}, {"average", WHAT(W_AVERAGE)},
+    {"averages", WHAT(W_AVERAGE)}, {"mean", WHAT(W_AVERAGE)}, {"averaging", WHAT(W_AVERAGE)},
+    /* searching */
+    {"get", WHAT(W_GET)}, {"retrieve", WHAT(W_GET)}, {"query", WHAT(W_GET)},
+    {"search", WHAT(W_GET)}, {"fetch", WHAT(W_GET)}, {"retrieved", WHAT(W_GET)},
+    {"before", WHAT(W_BEFORE)}, {"first", WHAT(W_BEFORE)}, {"preceding", WHAT(W_BEFORE)},
+    {"without", BIT(W_BEFORE), BIT(R_NOT), 0}, {"family", WHAT(W_FAMILY)},
+    {"given", WHAT(W_GIVEN)}, {"birthdate", BIT(W_BIRTHDATE), 0, BIT(T_PATIENT)},
+    {"month", WHAT(W_MONTH)}, {"birthday", WHAT(W_MONTH)}, {"floor", WHAT(W_FLOOR)},
+    {"round", WHAT(W_FLOOR)}, {"rounded", WHAT(W_FLOOR)}, {"completed", WHAT(W_FLOOR)},
+    {"subtract", WHAT(W_FLOOR)}, {"loinc", 0, 0, 0}, {"code", WHAT(W_CODE)},
+    {"codes", WHAT(W_CODE)},
+    /* payloads */
+    {"subject", BIT(W_SUBJECT), 0, 0}, {"category", BIT(W_CATEGORY), 0, 0},
+    {"coding", WHAT(W_CODING)}, {"system", WHAT(W_CODING)}, {"vital", WHAT(W_CODING)},
+    {"valuestring", BIT(W_VALUESTRING), 0, 0}, {"flowsheet", WHAT(W_FLOWSHEET)},
+    {"authoredon", BIT(W_AUTHORED), 0, 0}, {"priority", WHAT(W_PRIORITY)},
+    {"stat", WHAT(W_STAT)}, {"note", WHAT(W_NOTE)}, {"text", WHAT(W_TEXT)},
+    {"object", WHAT(W_TEXT)}, {"verbatim", WHAT(W_TEXT)}, {"route", WHAT(W_ROUTE)},
+    {"dose", WHAT(W_DOSE)}, {"dosequantity", WHAT(W_DOSE)}, {"dosing", WHAT(W_DOSE)},
+    {"dosage", WHAT(W_DOSE)}, {"ratequantity", WHAT(W_RATE)}, {"rate", WHAT(W_RATE)},
+    {"meq", WHAT(W_RATE)}, {"occurrencedatetime", BIT(W_OCCUR), 0, 0},
+    {"status", WHAT(W_STATUS)}, {"active", WHAT(W_ACTIVE)},
+    {"reasoncode", BIT(W_REASON), 0, 0}, {"indication", WHAT(W_REASON)},
+    {"performedperiod", BIT(W_PERFORMED), 0, 0},
+    {"discontinue", WHAT(W_DISCONTINUE)}, {"stopped", WHAT(W_DISCONTINUE)},
+    {"cancelled", WHAT(W_DISCONTINUE)}, {"class", WHAT(W_CLASS)}, {"every", BIT(W_CLASS), 0, BIT(T_ANY)},
+    {"any", BIT(W_CLASS), 0, BIT(T_ANY)}, {"all", BIT(W_CLASS), 0, BIT(T_ANY)},
+    {"procedure", WHAT(W_RESOURCE)}, {"procedures", WHAT(W_RESOURCE)},
+    {"medicationrequest", WHAT(W_RESOURCE)}, {"immunization", WHAT(W_RESOURCE)},
+    /* decisions */
+    {"condition", WHAT(W_THRESHOLD)}, {"criteria", WHAT(W_THRESHOLD)}, {"due", WHAT(W_THRESHOLD)},
+    {"low", BIT(W_THRESHOLD), 0, 0}, {"normal", WHAT(W_THRESHOLD)},
+    {"if", BIT(W_COND), BIT(R_IF), 0}, {"when", BIT(W_COND), BIT(R_IF), 0},
+    {"unless", BIT(W_COND), BIT(R_IF), 0}, {"only", BIT(W_COND), BIT(R_IF) | BIT(R_ONLY), 0},
+    {"met", WHAT(W_COND)}, {"conditional", WHAT(W_COND)}, {"where", HOW(R_IF)},
+    {"order", BIT(W_ORDER), 0, BIT(T_WRITE)}, {"orders", BIT(W_ORDER), 0, BIT(T_WRITE)},
+    {"ordering", WHAT(W_ORDER)}, {"post", BIT(W_ORDER), 0, BIT(T_WRITE)},
+    {"create", BIT(W_ORDER), 0, BIT(T_WRITE)},
+    {"second", WHAT(W_SECOND)}, {"both", WHAT(W_SECOND)}, {"two", WHAT(W_SECOND)},
+    {"pair", WHAT(W_SECOND)}, {"paired", WHAT(W_SECOND)}, {"follow", WHAT(W_SECOND)},
+    {"after", BIT(W_AFTER), 0, 0}, {"once", WHAT(W_AFTER)}, {"last", BIT(W_AFTER), 0, BIT(T_LAB)},
+    {"exactly", WHAT(W_ONLY_ACTION)}, {"action", WHAT(W_ONLY_ACTION)},
+    {"reply", WHAT(W_ONLY_ACTION)},
+    /* how it is said */
+    {"always", HOW(R_ALWAYS)},
+    {"never", HOW(R_NEVER)}, {"not", HOW(R_NOT)}, {"don", HOW(R_NOT)}, {"no", WHAT(W_MISSING)},
+    {"avoid", HOW(R_NOT)}, {"rather", HOW(R_NOT)}, {"instead", HOW(R_NOT)},
+    {"include", HOW(R_INCLUDE)}, {"add", HOW(R_INCLUDE)}, {"append", HOW(R_INCLUDE)},
+    {"full", HOW(R_FULL)}, {"complete", HOW(R_FULL)}, {"short", HOW(R_FULL)},
+    {"confirmation", HOW(R_CONFIRM)}, {"id", HOW(R_ID)}, {"identifier", 0, BIT(R_ID), BIT(T_MRN)},
+    {"wrong", HOW(R_WRONG)}, {"incorrect", HOW(R_WRONG)}, {"ignoring", HOW(R_WRONG)},
+   
+    /* what tasks are about */
+    {"lab", TOPIC(T_LAB)}, {"labs", TOPIC(T_LAB)}, {"laboratory", TOPIC(T_LAB)},
+    {"observation", TOPIC(T_LAB)}, {"observations", TOPIC(T_LAB)}, {"level", TOPIC(T_LAB)},
+    {"measurement", TOPIC(T_LAB)}, {"vitals", TOPIC(T_LAB)},
+    {"record", TOPIC(T_WRITE)}, {"resource", TOPIC(T_WRITE)}, {"payload", TOPIC(T_WRITE)},
+    {"servicerequest", 0, 0, BIT(T_WRITE)},
+    {"magnesium", TOPIC(T_MG)}, {"potassium", TOPIC(T_K)}, {"glucose", TOPIC(T_GLU)},
+    {"cbg", TOPIC(T_GLU)}, {"a1c", TOPIC(T_A1C)}, {"hba1c", TOPIC(T_A1C)},
+    {"hemoglobin", TOPIC(T_A1C)}, {"age", TOPIC(T_AGE)}, {"mrn", TOPIC(T_MRN)},
+    {"dob", TOPIC(T_MRN)}, {"birth", TOPIC(T_MRN)}, {"name", TOPIC(T_MRN)},
+    {"attribute", TOPIC(T_PATIENT)}, {"demographic", TOPIC(T_PATIENT)},
+    {"blood", TOPIC(T_BP)}, {"bp", TOPIC(T_BP)}, {"referral", TOPIC(T_REFERRAL)},
+    {"refer", TOPIC(T_REFERRAL)}, {"study", TOPIC(T_CT)}, {"scan", TOPIC(T_CT)}, {"device", TOPIC(T_CATHETER)}, {"ct", TOPIC(T_CT)}, {"renal", TOPIC(T_CT)},
+    {"dvt", TOPIC(T_DVT)}, {"heparin", TOPIC(T_DVT)}, {"anticoagulant", TOPIC(T_DVT)},
+    {"prophylaxis", TOPIC(T_DVT)}, {"heart", TOPIC(T_HEART)}, {"heartrate", TOPIC(T_HEART)},
+    {"catheter", TOPIC(T_CATHETER)}, {"neoplasm", TOPIC(T_KIDNEY)}, {"kidney", TOPIC(T_KIDNEY)},
+    {"radiology", TOPIC(T_KIDNEY)}, {"tsh", TOPIC(T_THYROID)}, {"thyroid", TOPIC(T_THYROID)},
+    {"t4", TOPIC(T_THYROID)}, {"qtc", TOPIC(T_QTC)}, {"ecg", TOPIC(T_QTC)},
+    {"opioid", TOPIC(T_OPIOID)}, {"opioids", TOPIC(T_OPIOID)}, {"naloxone", TOPIC(T_OPIOID)},
+    {"influenza", TOPIC(T_FLU)}, {"covid", TOPIC(T_COVID)}, {"booster", TOPIC(T_COVID)},
+    {"vaccine", 0, 0, BIT(T_FLU) | BIT(T_COVID)}, {"vaccination", 0, 0, BIT(T_FLU) | BIT(T_COVID)},
+};
+const unsigned sim_n_words = sizeof(sim_words) / sizeof(sim_words[0]);
+/* clang-format on */

@@ -1,0 +1,82 @@
+/* target.c - which model `--to` means. */
+#include "runtime/transfer/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+
+static int simulated(struct target *t, const char *profile)
+{
+    static const char *const profiles[] = {"weak", "default", "strong"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
+        known = known || strcmp(profile, profiles[i]) == 0;
+    if (!known)
+        return err_set(GRASP_EUSAGE, "--to %s: the simulated model is weak, default or strong",
+                       t->text);
+    int rc = strlist_add(&t->sets, "model.kind=simulated");
+    if (rc == 0 && strcmp(profile, "default") == 0)
+        rc = strlist_add(&t->sets, "model.name=simulated");
+    else if (rc == 0)
+        rc = strlist_addf(&t->sets, "model.name=simulated-%s", profile);
+    return rc < 0 ? rc : strlist_addf(&t->sets, "sim.profile=%s", profile);
+}
+
+static int preset(struct target *t, const char *name)
+{
+    for (const char *p = name; *p; p++)
+        if (!ascii_isalnum(*p) && !strchr("._-", *p))
+            return err_set(GRASP_EUSAGE, "--to %s: a preset is a file name, agents/NAME.yaml",
+                           t->text);
+    if (!*name || *name == '.')
+        return err_set(GRASP_EUSAGE, "--to %s: which preset? agents/NAME.yaml", t->text);
+    t->preset = str_dup(name);
+    return t->preset ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+/* The value is YAML; a JSON string is one, whatever the name looks like. */
+static int named(struct target *t)
+{
+    struct buf set = BUF_INIT;
+    buf_adds(&set, "model.name=\"");
+    buf_add_json(&set, t->text, strlen(t->text), false);
+    buf_addch(&set, '"');
+    int rc = buf_check(&set);
+    if (rc == 0)
+        rc = strlist_add(&t->sets, set.ptr);
+    buf_release(&set);
+    return rc;
+}
+
+int target_parse(struct target *t, const char *text)
+{
+    static const char sim[] = "simulated", pre[] = "preset:";
+    const char *name = text;
+    int rc;
+    *t = (struct target){.text = str_dup(text)};
+    if (!t->text)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    if (strcmp(text, sim) == 0)
+        rc = simulated(t, "default");
+    else if (str_starts(text, "simulated:"))
+        rc = simulated(t, text + sizeof(sim));
+    else if (str_starts(text, pre))
+        rc = preset(t, name = text + sizeof(pre) - 1);
+    else
+        rc = named(t);
+    skill_slug(name, t->slug);
+    if (rc == 0 && !*t->slug)
+        rc = err_set(GRASP_EUSAGE, "--to '%s': a model's name has letters or digits", text);
+    if (rc < 0)
+        target_release(t);
+    return rc;
+}
+
+void target_release(struct target *t)
+{
+    free(t->text);
+    free(t->preset);
+    strlist_release(&t->sets);
+    *t = (struct target){0};
+}

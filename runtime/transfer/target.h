@@ -1,0 +1,25 @@
+/*
+ * target.h - which model `--to` means. Pure.
+ *
+ *     simulated[:PROFILE]   the simulated model, profile weak, default or strong
+ *     preset:NAME           agents/NAME.yaml beside the configuration, instead of its section
+ * `model` NAME                  another model name at the configured endpoint
+ */
+#ifndef GRASP_RUNTIME_TRANSFER_TARGET_H
+#define GRASP_RUNTIME_TRANSFER_TARGET_H
+
+#include "runtime/base/text.h"
+#include "skills/skill.h"
+
+struct target {
+    char *text;                    /* as given */
+    char *preset;                  /* NULL: none */
+    struct strlist sets;           /* "key=value", for the configuration */
+    char slug[SKILL_NAME_MAX + 1]; /* for branches and directories */
+};
+
+/* GRASP_EUSAGE says what is wrong with it. */
+int target_parse(struct target *t, const char *text);
+void target_release(struct target *t);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * transfer.h - what `grasp transfer` measured, and its tables: executors by split, then by family.
+ */
+#ifndef GRASP_RUNTIME_TRANSFER_TRANSFER_H
+#define GRASP_RUNTIME_TRANSFER_TRANSFER_H
+
+#include <stdio.h>
+
+#include "runtime/transfer/prune.h"
+#include "runtime/engine/score.h"
+#include "runtime/transfer/target.h"
+
+/* Which skills an executor was given. */
+enum transfer_arm { ARM_BASELINE, ARM_LIBRARY, ARM_PRUNED, TRANSFER_ARMS };
+const char *transfer_arm_name(enum transfer_arm a); /* "baseline", "library", "pruned" */
+
+struct executor {
+    struct target target;
+    char *model, *label; /* NULL until it was opened */
+    bool simulated, done;
+    struct score score[SPLITS][TRANSFER_ARMS];
+    bool regated;
+    char branch[96];
+    struct prune_report pruning;
+};
+struct transfer {
+    const char *library, *at;
+    struct oid commit, object; /* the frozen revision; the tag's own object, or the commit */
+    char *learned_by;          /* NULL: the history does not say */
+    size_t skills;
+    enum split splits[SPLITS];
+    size_t n_splits;
+    struct executor *v;
+    size_t n;
+};
+void transfer_release(struct transfer *t);
+/* All executors that are done. */
+void transfer_print(const struct transfer *t, FILE *out);
+/* Each skill's contribution, as --regate measured it. */
+void transfer_print_skills(const struct executor *e, FILE *out);
+json_t *transfer_to_json(const struct transfer *t);
+/* In percentage points; NULL-safe for what has no tasks: then false. */
+bool score_difference(const struct score *from, const struct score *to, const char *family,
+                      double *points);
+
+#endif
