@@ -49,7 +49,8 @@ struct fhir_options {
                                    blanks; "*": any; NULL: none */
 };
 
-/* Opens or creates the store in directory `dir`; NULL: a temporary one, removed by fhir_close.
+/* Opens or creates the store in directory `dir`; NULL: a temporary one, removed by fhir_close. One
+ * whose files may not be written is opened read-only; one whose making was interrupted is made anew.
  * GRASP_EIO, GRASP_EREFUSED (the directory holds something else or another version). */
 int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_options *options);
 void fhir_close(struct fhir_store *store); /* NULL is fine */

@@ -27,7 +27,11 @@ static const char *decode(struct fhir_arena *arena, const char *s, size_t len)
         } else if (s[i] == '%') {
             int hi = i + 2 < len ? hex(s[i + 1]) : -1;
             int lo = i + 2 < len ? hex(s[i + 2]) : -1;
-            if (hi < 0 || lo < 0 || hi + lo == 0) {
+            if (hi == 0 && lo == 0) {
+                err_set(GRASP_EINVAL, "a percent-encoded NUL (%%00) in the URL is no text");
+                return NULL;
+            }
+            if (hi < 0 || lo < 0) {
                 err_set(GRASP_EINVAL,
                         "malformed percent-encoding in the URL at '%.20s': write %%25 for a "
                         "percent sign",

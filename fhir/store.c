@@ -3,8 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fhir/cache.h"
 #include "fhir/index.h"
@@ -33,6 +36,31 @@ int fhir_store_error(int rc, const char *what)
                    full ? "; is the disk full?" : "");
 }
 
+/* A data file whose making was interrupted: LMDB writes its two first pages at once, and what is
+ * shorter, or all zero, holds nothing. Such a store is made anew. */
+static int drop_unmade(const char *dir, const char *data)
+{
+    char head[64] = {0};
+    static const char zero[sizeof(head)];
+    struct stat st;
+    int rc = 0;
+    FILE *f = fopen(data, "rbe");
+    if (!f)
+        return 0; /* opening it says why */
+    if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
+        (st.st_size == 0 ||
+         (fread(head, 1, sizeof(head), f) > 0 && memcmp(head, zero, sizeof(head)) == 0))) {
+        char *lock = fs_join(dir, "lock.mdb");
+        if (!lock || (unlink(data) < 0 && errno != ENOENT))
+            rc = err_set_errno(GRASP_EIO, "cannot make the FHIR store '%s' anew", dir);
+        else
+            unlink(lock);
+        free(lock);
+    }
+    fclose(f);
+    return rc;
+}
+
 /* Refuses a directory that is not empty and not ours. */
 static int check_dir(const char *dir)
 {
@@ -40,11 +68,14 @@ static int check_dir(const char *dir)
     int rc = 0;
     if (!data)
         return err_set(GRASP_ENOMEM, "out of memory");
-    if (fs_is_dir(dir) && !fs_exists(data)) {
+    if (fs_exists(data)) {
+        rc = drop_unmade(dir, data);
+    } else if (fs_is_dir(dir)) {
         DIR *d = opendir(dir);
         struct dirent *e;
         while (d && rc == 0 && (e = readdir(d)))
-            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+                strcmp(e->d_name, "lock.mdb") != 0) /* all that an interrupted making left */
                 rc = err_set(GRASP_EREFUSED,
                              "'%s' is no FHIR store and not empty (it holds '%s'): choose another "
                              "directory",
@@ -54,6 +85,17 @@ static int check_dir(const char *dir)
     }
     free(data);
     return rc;
+}
+
+/* A store that this user may read and not write is one to read. *lock: its lock file can be used. */
+static bool may_write(const char *dir, bool *lock)
+{
+    char *data = fs_join(dir, "data.mdb"), *file = fs_join(dir, "lock.mdb");
+    bool writable = !data || access(data, F_OK) < 0 || access(data, W_OK) == 0;
+    *lock = file && (access(file, F_OK) == 0 ? access(file, W_OK) == 0 : access(dir, W_OK) == 0);
+    free(data);
+    free(file);
+    return writable;
 }
 
 static int check_value(struct fhir_store *s, MDB_txn *txn, const char *key, const char *value,
@@ -78,7 +120,9 @@ static int open_tables(struct fhir_store *s)
     MDB_txn *txn = NULL;
     MDB_stat stat;
     char tables[32];
-    int rc = fhir_store_error(mdb_txn_begin(s->env, NULL, 0, &txn), "first transaction");
+    unsigned create = s->unwritable ? 0 : MDB_CREATE;
+    int rc = fhir_store_error(mdb_txn_begin(s->env, NULL, s->unwritable ? MDB_RDONLY : 0, &txn),
+                              "first transaction");
     if (rc < 0)
         return rc;
     static const struct {
@@ -94,7 +138,7 @@ static int open_tables(struct fhir_store *s)
     };
     for (size_t i = 0; rc == 0 && i < sizeof(dbs) / sizeof(*dbs); i++) {
         MDB_dbi *dbi = (MDB_dbi *)((char *)s + dbs[i].at);
-        rc = fhir_store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | MDB_CREATE, dbi),
+        rc = fhir_store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | create, dbi),
                               "opening its tables");
     }
     if (rc == 0)
@@ -113,8 +157,14 @@ static int open_tables(struct fhir_store *s)
 static int open_env(struct fhir_store *s, bool no_sync)
 {
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+    bool lock = true;
     if (no_sync || s->temporary)
         flags |= MDB_NOSYNC;
+    s->unwritable = !s->temporary && !may_write(s->dir, &lock);
+    if (s->unwritable) {
+        s->read_only = true;
+        flags |= MDB_RDONLY | (lock ? 0 : MDB_NOLOCK);
+    }
     static const uint64_t sizes[] = {MAP_START, MAP_FALLBACK};
     int rc = 0;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -282,7 +332,7 @@ static int grow(struct fhir_store *s)
     return fhir_store_error(rc, "growing");
 }
 
-static int write_once(struct fhir_view *v, write_fn fn, void *arg, bool *full)
+static int write_once(struct fhir_view *v, fhir_write_fn fn, void *arg, bool *full)
 {
     int mdb, rc = begin(v, 0);
     if (rc < 0)
@@ -307,10 +357,13 @@ static int write_once(struct fhir_view *v, write_fn fn, void *arg, bool *full)
     return rc;
 }
 
-int fhir_store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn, void *arg)
+int fhir_store_write(struct fhir_store *s, struct fhir_overlay *overlay, fhir_write_fn fn,
+                     void *arg)
 {
     struct fhir_view v = {.store = s, .overlay = overlay};
     int rc;
+    if (s->unwritable && !overlay)
+        return err_set(GRASP_EREFUSED, "the files of FHIR store '%s' may not be written", s->dir);
     if (overlay) {
         size_t mark = overlay->n;
         if ((rc = fhir_view_open(&v, s, overlay)) < 0)

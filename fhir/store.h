@@ -43,6 +43,7 @@ struct fhir_store {
     char *base_url;
     char *cors;
     bool temporary, ignore_unknown_params, read_only, keep_versions;
+    bool unwritable;             /* its files are: they are opened to be read */
     pthread_rwlock_t map_lock;   /* shared: a transaction is open; exclusive: the map grows */
     pthread_mutex_t write_lock;  /* one writer */
     _Atomic uint64_t generation; /* counts commits: what a cache is checked against */
@@ -125,8 +126,8 @@ int fhir_store_error(int mdb_rc, const char *what);
 
 /* Runs fn with a view that may write; its changes are kept when it returns 0 and undone otherwise.
  * With an overlay they go there. fn may be run again (after the map grew): it must start over. */
-typedef int (*write_fn)(struct fhir_view *v, void *arg);
-int fhir_store_write(struct fhir_store *store, struct fhir_overlay *overlay, write_fn fn,
+typedef int (*fhir_write_fn)(struct fhir_view *v, void *arg);
+int fhir_store_write(struct fhir_store *store, struct fhir_overlay *overlay, fhir_write_fn fn,
                      void *arg);
 
 /* Loading many: gathers resources and commits them by the thousand. Not for two threads at once. */

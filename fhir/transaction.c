@@ -9,6 +9,8 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
+#define ENTRIES_MAX 20000 /* of a Bundle that is processed */
+
 struct bundle_entry {
     const char *method, *url, *full_url, *if_match, *if_none_match, *if_none_exist;
     const char *text; /* the resource, NULL: none */
@@ -75,6 +77,9 @@ static int read_bundle(struct bundle *b, bool *transaction)
     const json_t *entries = json_object_get(b->tree, "entry");
     if (entries && !json_is_array(entries))
         return err_set(GRASP_EINVAL, "Bundle.entry is no array");
+    if (json_array_size(entries) > ENTRIES_MAX)
+        return err_set(GRASP_ELIMIT, "a Bundle of more than %d entries: send it in parts",
+                       ENTRIES_MAX);
     b->steps = calloc(json_array_size(entries) + 1, sizeof(*b->steps));
     if (!b->steps)
         return err_set(GRASP_ENOMEM, "out of memory");
