@@ -67,8 +67,8 @@ struct fhir_request {
     const char *if_none_exist;    /* create only when this search finds nothing */
     const char *prefer;           /* handling=strict|lenient, return=minimal|representation|... */
     struct fhir_overlay *overlay; /* NULL, or where this request's writes go and reads look first */
-    bool agent_url; /* the target is what an agent wrote, with "&_format=json" appended by the
-                       harness: an extra "&..." at the end of a path is taken as its query */
+    bool agent_url; /* the target is what an agent wrote: a fragment ("#...") is cut off, as an HTTP
+                       client does */
 };
 
 struct fhir_response {

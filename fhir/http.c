@@ -261,7 +261,7 @@ static const char *below_base(const struct fhir_server *s, const char *target)
         return target + n;
     /* the base itself without its last slash */
     if (strncmp(target, s->base_path, n - 1) == 0 &&
-        (target[n - 1] == '\0' || target[n - 1] == '?'))
+        (target[n - 1] == '\0' || target[n - 1] == '?' || target[n - 1] == '&'))
         return target + n - 1;
     return NULL;
 }

@@ -203,8 +203,8 @@ static void read_parts(struct fhir_exchange *x, const char *const *parts, size_t
         *shape = AT_OTHER;
 }
 
-/* Takes the target apart. An agent's URL has had "&_format=json" appended to it, also where it has
- * no query: then the first '&' begins the query. */
+/* Takes the target apart. No path of FHIR has an '&': harnesses of agents append "&_format=json" to
+ * whatever the agent wrote, also where it has no query, and the first '&' then begins the query. */
 static int read_target(struct fhir_exchange *x, enum fhir_shape *shape)
 {
     const char *target = x->rq->target ? x->rq->target : "";
@@ -214,7 +214,7 @@ static int read_target(struct fhir_exchange *x, enum fhir_shape *shape)
     while (len > 0 && *target == '/')
         target++, len--;
     size_t path = 0;
-    while (path < len && target[path] != '?' && !(x->rq->agent_url && target[path] == '&'))
+    while (path < len && target[path] != '?' && target[path] != '&')
         path++;
     x->query = path < len ? target + path + 1 : "";
     x->query_len = path < len ? len - path - 1 : 0;

@@ -126,6 +126,65 @@ static void strict_about_requests(void **state)
     buf_release(&answer);
 }
 
+/* What an agent asks is answered alike in process and over HTTP, with "&_format=json" behind it as
+ * the environments send it. */
+static void in_process_and_over_http_alike(void **state)
+{
+    static const char *const asked[] = {
+        "",
+        "/",
+        "/Patient",
+        "/Patient/a",
+        "/Patient/none",
+        "/metadata",
+        "/Patient?name=x",
+        "/Patient?nonsense=1",
+        "/Patient/a/Observation",
+        "/?_type=Patient",
+        "/Nothing",
+        "/Patient/a?x=1",
+        "/Observation?patient=Foo/S1",
+        "/Observation?date=ge2023-11-12T10:15:00+00:00",
+        "/Patient/a/$x",
+        "/Patient/_search?gender=male",
+        "/Patient/a/_history/1",
+        "/Patient//a",
+        "/Patient/a/",
+    };
+    struct fixture *f = *state;
+    struct buf answer = BUF_INIT, request = BUF_INIT;
+    static const char patient[] = "{\"resourceType\":\"Patient\",\"id\":\"a\"}";
+    struct fhir_request put = {
+        .method = "PUT", .target = "Patient/a", .body = patient, .body_len = sizeof(patient) - 1};
+    struct fhir_response made = FHIR_RESPONSE_INIT;
+    int failed = 0;
+    assert_int_equal(fhir_handle(f->store, &put, &made), 0);
+    fhir_response_release(&made);
+    for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+        struct fhir_response rs = FHIR_RESPONSE_INIT;
+        buf_reset(&request);
+        buf_addf(&request, "%s&_format=json", *asked[i] == '/' ? asked[i] + 1 : asked[i]);
+        struct fhir_request rq = {.method = "GET", .target = request.ptr, .agent_url = true};
+        assert_int_equal(fhir_handle(f->store, &rq, &rs), 0);
+        int fd = dial(f->port);
+        buf_reset(&request);
+        buf_addf(&request, GET("/fhir%s&_format=json", HOST), asked[i]);
+        say(fd, request.ptr, request.len);
+        hear(fd, &answer);
+        close(fd);
+        const char *body = strstr(answer.ptr, "\r\n\r\n");
+        if (status_of(&answer) != rs.status || !body || strcmp(body + 4, rs.body.ptr) != 0) {
+            print_message("'%s': %d %s\nover HTTP: %s\n", asked[i], rs.status, rs.body.ptr,
+                          answer.ptr);
+            failed++;
+        }
+        fhir_response_release(&rs);
+    }
+    assert_int_equal(failed, 0);
+    buf_release(&answer);
+    buf_release(&request);
+}
+
 static void many_parameters_are_refused_at_once(void **state)
 {
     static const size_t counts[] = {300, 900, 1200, 5000, 9000};
@@ -186,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(strict_about_requests),
+        TEST(in_process_and_over_http_alike),
         TEST(many_parameters_are_refused_at_once),
         TEST(idle_connections_make_room),
     };
