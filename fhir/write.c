@@ -24,7 +24,9 @@ static int check_body(const char *text, size_t len, const struct fhir_resource_t
                       char id[FHIR_ID_MAX + 1])
 {
     json_error_t error;
-    json_t *tree = text ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
+    /* of two members with one name somebody else would read the other */
+    json_t *tree =
+        text ? json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error) : NULL;
     int rc = 0;
     *id = '\0';
     if (!text || len == 0)

