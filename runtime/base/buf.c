@@ -233,5 +233,5 @@ char *buf_detach(struct buf *b)
 
 int buf_check(const struct buf *b)
 {
-    return b->failed ? err_set(GRASP_ENOMEM, "out of memory") : 0;
+    return b->failed ? err_oom() : 0;
 }

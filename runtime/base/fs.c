@@ -66,7 +66,7 @@ int fs_out_open(struct fs_out *o, const char *path)
     if (asprintf(&o->tmp, "%s.tmp.XXXXXX", path) < 0)
         o->tmp = NULL;
     if (!o->path || !o->tmp)
-        return fs_out_close(o, err_set(GRASP_ENOMEM, "out of memory"));
+        return fs_out_close(o, err_oom());
     o->fd = mkostemp(o->tmp, O_CLOEXEC);
     if (o->fd < 0)
         return fs_out_close(o, err_set_errno(GRASP_EIO, "cannot create '%s'", path));
@@ -121,7 +121,7 @@ int fs_mkdirs(const char *path)
 {
     char *copy = str_dup(path);
     if (!copy)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = 0;
     for (char *p = copy + (*copy == '/'); rc == 0; p++) {
         if (*p && *p != '/')

@@ -8,6 +8,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -253,6 +254,26 @@ static void hashes_grow(void **state)
     hash_free(g);
 }
 
+static void arrays_grow_at_their_end(void **state)
+{
+    (void)state;
+    int *v = NULL;
+    size_t cap = 0;
+    for (size_t n = 0; n < 1000; n++) {
+        assert_int_equal(grow(&v, &cap, n + 1), 0);
+        v[n] = (int)n;
+    }
+    assert_int_equal(v[999], 999);
+    assert_true(cap >= 1000 && cap < 2000);
+    int *before = v;
+    size_t had = cap;
+    assert_int_equal(grow(&v, &cap, SIZE_MAX / 2), GRASP_ENOMEM);
+    assert_string_equal(err_msg(), "out of memory");
+    assert_ptr_equal(v, before);
+    assert_int_equal(cap, had);
+    free(v);
+}
+
 static void chats_round_trip(void **state)
 {
     (void)state;
@@ -300,6 +321,7 @@ int main(void)
         cmocka_unit_test(json_paths),
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(hashes_grow),
+        cmocka_unit_test(arrays_grow_at_their_end),
         cmocka_unit_test(chats_round_trip),
         cmocka_unit_test(secrets_are_blanked),
     };
