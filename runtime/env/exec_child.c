@@ -364,7 +364,7 @@ int exec_child_open(struct exec_child **out, struct loop *loop, struct exec_comm
     struct exec_child *c = calloc(1, sizeof(*c));
     *out = NULL;
     if (!c)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *c = (struct exec_child){.loop = loop,
                              .command = command,
                              .line = line,

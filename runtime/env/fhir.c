@@ -32,7 +32,7 @@ struct env_fhir {
 };
 enum { LOST_MOST = 3 }; /* then no further rollout is started and paid for */
 
-struct episode {
+struct fhir_episode {
     struct env_episode base;
     struct env_fhir *env;
     const struct task *task;
@@ -47,9 +47,9 @@ struct episode {
     struct grade_job *job;
 };
 
-static struct episode *episode_of(struct env_episode *ep)
+static struct fhir_episode *episode_of(struct env_episode *ep)
 {
-    return (struct episode *)ep;
+    return (struct fhir_episode *)ep;
 }
 
 /* ---- the world as the prompt shows it ---- */
@@ -64,7 +64,7 @@ static const char response_format_text[] = "Reply with exactly one action and no
 
 static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 {
-    const struct episode *ep = episode_of(base);
+    const struct fhir_episode *ep = episode_of(base);
     const struct env_fhir *e = ep->env;
     const struct task *task = ep->task;
     char now[64];
@@ -82,10 +82,10 @@ static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 static int fhir_start(struct env *base, const struct task *task, struct env_episode **out)
 {
     struct env_fhir *e = (struct env_fhir *)base;
-    struct episode *ep = calloc(1, sizeof(*ep));
+    struct fhir_episode *ep = calloc(1, sizeof(*ep));
     *out = ep ? &ep->base : NULL;
     if (!ep)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (e->lost >= LOST_MOST) {
         free(ep);
         *out = NULL;
@@ -104,7 +104,7 @@ static int fhir_start(struct env *base, const struct task *task, struct env_epis
 
 static void fhir_end(struct env_episode *base)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     if (ep->http)
         http_cancel(ep->env->loop, ep->http);
     if (ep->timer)
@@ -118,14 +118,15 @@ static void fhir_end(struct env_episode *base)
 
 /* ---- actions ---- */
 
-static void observe(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void observe(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                    void *arg)
 {
     struct env_step step = {ROLLOUT_RUNNING, text, len, ep->action.ptr, NULL};
     fn(&step, arg);
 }
 
 /* As the published environment words it: status and URL only, unless details are switched on. */
-static void observe_failure(struct episode *ep, int status, const char *body, size_t len,
+static void observe_failure(struct fhir_episode *ep, int status, const char *body, size_t len,
                             env_step_fn fn, void *arg)
 {
     struct buf text = BUF_INIT;
@@ -142,7 +143,7 @@ static void observe_failure(struct episode *ep, int status, const char *body, si
     buf_release(&text);
 }
 
-static void observe_answer(struct episode *ep, int status, const char *body, size_t len,
+static void observe_answer(struct fhir_episode *ep, int status, const char *body, size_t len,
                            env_step_fn fn, void *arg)
 {
     if (status < 200 || status > 299) {
@@ -162,7 +163,7 @@ static void get_again(void *arg);
 static void get_answered(const struct http_reply *reply, void *arg)
 {
     enum { ATTEMPTS = 5 };
-    struct episode *ep = arg;
+    struct fhir_episode *ep = arg;
     int s = reply->status;
     ep->http = 0;
     if (reply->result == HTTP_OK && s != 429 && s != 502 && s != 503 && s != 504) {
@@ -185,7 +186,7 @@ static void get_answered(const struct http_reply *reply, void *arg)
 
 static void get_again(void *arg)
 {
-    struct episode *ep = arg;
+    struct fhir_episode *ep = arg;
     ep->timer = 0;
     ep->http = fhir_remote_get(ep->env->loop, ep->env->config, ep->url.ptr + ep->target, true,
                                get_answered, ep);
@@ -195,7 +196,7 @@ static void get_again(void *arg)
     }
 }
 
-static void get(struct episode *ep, const char *target, env_step_fn fn, void *arg)
+static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, void *arg)
 {
     struct env_fhir *e = ep->env;
     struct buf whole = BUF_INIT;
@@ -222,7 +223,8 @@ static void get(struct episode *ep, const char *target, env_step_fn fn, void *ar
     buf_release(&whole);
 }
 
-static void act_get(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                    void *arg)
 {
     const char *target;
     while (len && ascii_isspace(*text))
@@ -242,7 +244,8 @@ static void act_get(struct episode *ep, const char *text, size_t len, env_step_f
     get(ep, ep->url.ptr + (target - text), fn, arg);
 }
 
-static void act_post(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void act_post(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                     void *arg)
 {
     static const char accepted[] = "POST request accepted and recorded. Call FINISH once "
                                    "everything that was asked for is done.";
@@ -292,7 +295,8 @@ static void act_post(struct episode *ep, const char *text, size_t len, env_step_
     observe(ep, accepted, sizeof(accepted) - 1, fn, arg);
 }
 
-static void act_finish(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void act_finish(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                       void *arg)
 {
     /* Between the first '(' and the last character, whatever that is (spec: "Rollout"). */
     static const size_t head = sizeof("FINISH(") - 1;
@@ -324,7 +328,7 @@ static void strip_fences(const char *reply, size_t len, struct buf *out)
 static void fhir_step(struct env_episode *base, const char *reply, size_t len, env_step_fn fn,
                       void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     struct buf clean = BUF_INIT;
     strip_fences(reply, len, &clean);
     const char *text = clean.ptr;
@@ -352,7 +356,7 @@ static void fhir_step(struct env_episode *base, const char *reply, size_t len, e
 static void fhir_grade(struct env_episode *base, const struct trace *trace,
                        enum rollout_status status, env_grade_fn fn, void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     struct env_fhir *e = ep->env;
     ep->job = grade_job_new(e->loop, e->config, e->store, e->found, &e->grader, ep->task, trace,
                             status, fn, arg);
@@ -451,7 +455,7 @@ int env_open_fhir(struct env **out, struct loop *loop, const struct config *conf
     struct env_fhir *e = calloc(1, sizeof(*e));
     *out = NULL;
     if (!e)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     e->base.ops = &fhir_ops;
     e->loop = loop;
     e->config = config;

@@ -95,7 +95,7 @@ struct grade_job *grade_job_new(struct loop *loop, const struct config *config,
 {
     struct grade_job *j = calloc(1, sizeof(*j));
     if (!j) {
-        err_set(GRASP_ENOMEM, "out of memory");
+        err_oom();
         return NULL;
     }
     *j = (struct grade_job){.loop = loop,
