@@ -159,7 +159,8 @@ static void observe_answer(struct fhir_episode *ep, int status, const char *body
 static void get_again(void *arg);
 
 /* A server that is out of reach is asked again, a little later each time; then the rollout is
- * unscored (DESIGN.md D10). Any other status is an answer. */
+ * unscored (DESIGN.md D10). Any other status is an answer, and so is one that is too long to read:
+ * an agent that could make its rollout unscored could dodge a verdict. */
 static void get_answered(const struct http_reply *reply, void *arg)
 {
     enum { ATTEMPTS = 5 };
@@ -169,6 +170,13 @@ static void get_answered(const struct http_reply *reply, void *arg)
     if (reply->result == HTTP_OK && s != 429 && s != 502 && s != 503 && s != 504) {
         ep->env->lost = 0;
         observe_answer(ep, s, reply->body, reply->body_len, ep->fn, ep->arg);
+        return;
+    }
+    if (reply->result == HTTP_TOO_LARGE) {
+        static const char large[] =
+            "Error in sending the GET request: the answer is too large, ask for less";
+        ep->env->lost = 0;
+        observe(ep, large, sizeof(large) - 1, ep->fn, ep->arg);
         return;
     }
     if (++ep->attempts < ATTEMPTS)
@@ -209,7 +217,7 @@ static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, voi
         get_again(ep);
         return;
     }
-    buf_addf(&whole, "%s&_format=json", target); /* as over HTTP: links show it */
+    buf_addf(&whole, "%s" AGENT_SUFFIX, target); /* as over HTTP: links show it */
     struct fhir_request rq = {
         .method = "GET", .target = whole.ptr, .overlay = ep->overlay, .agent_url = true};
     struct fhir_response rs = FHIR_RESPONSE_INIT;
@@ -223,6 +231,19 @@ static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, voi
     buf_release(&whole);
 }
 
+/* The same refusals whether the URL is sent somewhere or answered in process. */
+static const char *check_url(const struct config *c, const char *url, size_t len,
+                             const char *suffix, const char **target)
+{
+    struct buf sent = BUF_INIT;
+    const char *refused = agent_url_target(c->fhir_api_base, url, len, target);
+    if (!refused)
+        refused =
+            agent_url_make(c->fhir_api_base, *target, (size_t)(url + len - *target), suffix, &sent);
+    buf_release(&sent);
+    return refused;
+}
+
 static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
                     void *arg)
 {
@@ -232,7 +253,7 @@ static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_s
     buf_reset(&ep->url);
     buf_add(&ep->url, text, len);
     buf_addf(&ep->action, "GET %s", ep->url.ptr);
-    const char *refused = agent_url_check(ep->env->config->fhir_api_base, text, len, &target);
+    const char *refused = check_url(ep->env->config, text, len, AGENT_SUFFIX, &target);
     if (refused || ep->url.failed || strlen(ep->url.ptr) != len) {
         struct buf say = BUF_INIT;
         buf_addf(&say, "Error in sending the GET request: %s (%s...)",
@@ -268,8 +289,7 @@ static void act_post(struct fhir_episode *ep, const char *text, size_t len, env_
     const char *target;
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (ep->overlay) {
-        const char *refused =
-            agent_url_check(ep->env->config->fhir_api_base, url, url_len, &target);
+        const char *refused = check_url(ep->env->config, url, url_len, "", &target);
         char *type = refused ? NULL : str_ndup(target, (size_t)(url + url_len - target));
         struct fhir_request rq = {.method = "POST",
                                   .target = type,
