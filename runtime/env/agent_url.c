@@ -2,7 +2,6 @@
 #include "runtime/env/agent_url.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "runtime/base/text.h"
@@ -12,43 +11,58 @@ static int hex(char c)
     return ascii_isdigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that stands at *p and is moved past, as a server sees it that decodes until there is
- * nothing left to decode: %2e, %252e and %25252e are all a dot. */
-static char decoded(const char **p, const char *end)
+/* Percent-decodes once, in place. True when a byte that ends or climbs a path came out of it. */
+static bool decode(struct buf *path, bool *changed)
 {
-    char c = *(*p)++;
-    while (c == '%' && end - *p >= 2) {
-        int high = hex(ascii_lower((*p)[0])), low = hex(ascii_lower((*p)[1]));
-        if (high < 0 || low < 0)
-            break;
-        c = (char)(high << 4 | low);
-        *p += 2;
+    size_t to = 0;
+    bool bad = false;
+    *changed = false;
+    for (size_t i = 0; i < path->len; i++) {
+        char c = path->ptr[i];
+        int high = c == '%' && path->len - i > 2 ? hex(ascii_lower(path->ptr[i + 1])) : -1;
+        int low = high >= 0 ? hex(ascii_lower(path->ptr[i + 2])) : -1;
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
+            i += 2;
+            *changed = true;
+            bad = bad || c == '/' || c == '\\';
+        }
+        path->ptr[to++] = c;
     }
-    return c;
+    buf_truncate(path, to);
+    return bad;
 }
 
-/* A segment of dots alone is one too many for "here" and "above"; what follows a ';' is a parameter
- * of the segment, which some servers drop before they look at it. */
-static bool leaves(const char *path, const char *end)
+/* A segment of dots alone is "here", "above" or a server's own idea. What follows a ';' is a
+ * parameter, which some servers drop before they look at the segment. */
+static bool has_dots(const struct buf *path)
 {
-    bool dots = true;
-    size_t n = 0;
-    for (const char *p = path; p < end;) {
-        const char *at = p;
-        char c = decoded(&p, end);
-        if (c == '\\' || (c == '/' && *at == '%'))
+    const char *p = path->ptr, *end = p + path->len;
+    for (;;) {
+        const char *slash = memchr(p, '/', (size_t)(end - p));
+        const char *stop = slash ? slash : end, *q = p;
+        while (q < stop && *q == '.')
+            q++;
+        if (q > p && (q == stop || *q == ';'))
             return true;
-        if (c == '/' || c == ';') {
-            if (dots && n > 0)
-                return true;
-            dots = c == '/';
-            n = 0;
-        } else {
-            dots = dots && c == '.';
-            n++;
-        }
+        if (!slash)
+            return false;
+        p = slash + 1;
     }
-    return dots && n > 0;
+}
+
+/* Also for a server that decodes again what it has decoded, until nothing is left to decode. */
+static bool leaves(const char *target, size_t len)
+{
+    enum { ROUNDS = 8 };
+    struct buf path = BUF_INIT;
+    bool bad, changed = true;
+    buf_add(&path, target, len);
+    bad = path.failed || memchr(target, '\\', len);
+    for (int i = 0; !bad && changed; i++)
+        bad = i == ROUNDS || has_dots(&path) || decode(&path, &changed);
+    buf_release(&path);
+    return bad;
 }
 
 const char *agent_url_target(const char *base, const char *url, size_t len, const char **target)
@@ -70,7 +84,9 @@ const char *agent_url_make(const char *base, const char *target, size_t len, con
     size_t path = 0, start = out->len;
     while (path < len && target[path] != '?' && target[path] != '#')
         path++;
-    if (leaves(target, target + path))
+    if (path > AGENT_URL_MAX)
+        return "the URL is too long";
+    if (leaves(target, path))
         return "the path of the URL is not allowed";
     buf_adds(out, base);
     for (size_t i = 0; i < len && out->len - start <= AGENT_URL_MAX; i++) {

@@ -35,6 +35,7 @@ static void only_the_base_is_reachable(void **state)
         {"http://localhost:8080/fhir/.%2E/admin", NULL},
         {"http://localhost:8080/fhir/%252e%25252E/admin", NULL},
         {"http://localhost:8080/fhir/./admin", NULL},
+        {"http://localhost:8080/fhir/a%5%2563b", NULL}, /* %5%63, then %5c, then a backslash */
         {"http://localhost:8080/fhir/..;/admin", NULL},
         {"http://localhost:8080/fhir/..;x=/admin", NULL},
         {"http://localhost:8080/fhir/..", NULL},
