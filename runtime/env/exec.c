@@ -2,6 +2,7 @@
  * calls, and what it is told (exec_pool.h, exec_protocol.h). */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -200,9 +201,9 @@ static void exec_close(struct env *base)
     while ((ep = TAILQ_FIRST(&e->all)))
         exec_end(&ep->base);
     exec_pool_close(e);
-    exec_guard_close(&e->command.guard);
     free(e->workers);
     free(e->command.argv);
+    strlist_release(&e->variables);
     free(e->broken);
     json_decref(e->shared);
     buf_release(&e->out);
@@ -239,6 +240,50 @@ static int read_command(struct exec *e)
     return 0;
 }
 
+/* True for what nearly every program wants to know, and what is no secret. */
+static bool passes(const char *variable)
+{
+    static const char *const names[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL",
+                                        "LANG", "LC_",  "TZ",   "TMPDIR"};
+    size_t len = strcspn(variable, "=");
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(variable, names[i], n) == 0 && (len == n || names[i][n - 1] == '_'))
+            return true;
+    }
+    return false;
+}
+
+/* The environment of the children: not the keys of model endpoints that are in ours. */
+static int read_environment(struct exec *e)
+{
+    const struct config *c = e->config;
+    json_t *name;
+    size_t i;
+    int rc = 0;
+    for (char **v = environ; *v && rc == 0; v++)
+        if (passes(*v))
+            rc = strlist_add(&e->variables, *v);
+    json_array_foreach (c->env.pass, i, name) {
+        const char *key = json_string_value(name), *value = key ? getenv(key) : NULL;
+        if (!key || !*key || strchr(key, '='))
+            return err_set(GRASP_EINVAL, "%s: env.pass: entry %zu is no variable's name", c->path,
+                           i + 1);
+        if (!value)
+            return err_set(GRASP_EINVAL, "%s: env.pass: %s is not set in the environment", c->path,
+                           key);
+        if (rc == 0 && !passes(key))
+            rc = strlist_addf(&e->variables, "%s=%s", key, value);
+    }
+    if (rc == 0)
+        rc = grow(&e->variables.v, &e->variables.cap, e->variables.n + 1);
+    if (rc == 0) {
+        e->variables.v[e->variables.n] = NULL;
+        e->command.env = e->variables.v;
+    }
+    return rc;
+}
+
 int env_open_exec(struct env **out, struct loop *loop, const struct config *config)
 {
     struct exec *e = calloc(1, sizeof(*e));
@@ -256,6 +301,8 @@ int env_open_exec(struct env **out, struct loop *loop, const struct config *conf
     TAILQ_INIT(&e->waiting);
     e->shared = json_object();
     int rc = read_command(e);
+    if (rc == 0)
+        rc = read_environment(e);
     if (rc == 0) {
         e->workers = calloc((size_t)config->env.processes, sizeof(*e->workers));
         e->n_workers = e->workers ? (size_t)config->env.processes : 0;
@@ -265,8 +312,6 @@ int env_open_exec(struct env **out, struct loop *loop, const struct config *conf
         e->workers[i].env = e;
         TAILQ_INIT(&e->workers[i].line);
     }
-    if (rc == 0)
-        rc = exec_guard_open(&e->command.guard);
     if (rc == 0)
         rc = exec_pool_open(e);
     if (rc < 0)

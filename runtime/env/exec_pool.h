@@ -72,6 +72,7 @@ struct exec {
     struct loop *loop;
     const struct config *config;
     struct exec_command command;
+    struct strlist variables; /* of its environment */
     int64_t timeout;
     struct exec_worker *workers;
     size_t n_workers;
