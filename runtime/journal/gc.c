@@ -270,7 +270,7 @@ static int compact(struct journal *j)
         goto out;
     }
     unlink(copy);
-    fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         rc = err_set_errno(GRASP_EIO, "cannot create '%s'", copy);
         goto out;

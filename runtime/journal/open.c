@@ -140,7 +140,7 @@ static int tail_open(struct journal *j)
     char *path = fs_join(j->dir, "tail");
     if (!path)
         return err_oom();
-    j->tail.fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0644);
+    j->tail.fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0666);
     free(path);
     if (j->tail.fd < 0)
         return read_only && errno == ENOENT ? 0 : tail_error(j, "cannot open its tail");
@@ -159,7 +159,7 @@ static int open_env(struct journal *j, size_t map_size)
         rc = mdb_env_set_mapsize(j->env, map_size);
     if (rc == 0)
         rc = mdb_env_open(j->env, j->dir, flags | (j->flags & JOURNAL_READ_ONLY ? MDB_RDONLY : 0),
-                          0644);
+                          0666);
     if (rc)
         return journal_error(j, rc, "cannot open");
     mdb_reader_check(j->env, &dead); /* slots of killed processes */
