@@ -28,7 +28,7 @@ static int open_named(const struct args *a, struct journal **j)
 {
     char *dir = journal_dir(operand(a, 0));
     *j = NULL;
-    int rc = dir ? journal_open(j, dir, JOURNAL_READ_ONLY) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir ? journal_open(j, dir, JOURNAL_READ_ONLY) : err_oom();
     free(dir);
     return rc;
 }
@@ -53,7 +53,7 @@ static int put_json(json_t *v)
 {
     struct buf line = BUF_INIT;
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     buf_add_json_value(&line, v);
     buf_adds(&line, "\n");
     int rc = buf_check(&line);
@@ -220,7 +220,7 @@ static int run_gc(const struct args *a)
         before = clock_wall() - (int64_t)(days * (double)DAY_NS);
     }
     char *dir = journal_dir(operand(a, 0));
-    int rc = dir ? journal_gc(dir, before, &r) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir ? journal_gc(dir, before, &r) : err_oom();
     free(dir);
     if (rc < 0)
         return rc;

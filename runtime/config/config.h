@@ -101,7 +101,7 @@ struct config {
     } budget;
     struct {
         int kind; /* enum env_kind */
-        json_t *command;
+        json_t *command, *pass;
         double timeout;
         int64_t processes, line_limit;
     } env;

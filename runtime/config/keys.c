@@ -126,6 +126,7 @@ const struct config_key config_keys[] = {
 
     {"env.kind", KEY_ENUM, AT(env.kind), "fhir", 0, 0, env_choices, 0},
     {"env.command", KEY_LIST, AT(env.command), NULL, 0, 0, NULL, 0},
+    {"env.pass", KEY_LIST, AT(env.pass), NULL, 0, 0, NULL, 0},
     {"env.timeout", KEY_REAL, AT(env.timeout), "60", 0.001, 86400, NULL, KEY_HARMLESS},
     {"env.line_limit", KEY_INT, AT(env.line_limit), "1048576", 1024, 67108864, NULL, KEY_HARMLESS},
     {"env.processes", KEY_INT, AT(env.processes), "4", 1, 256, NULL, KEY_HARMLESS},

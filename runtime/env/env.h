@@ -24,7 +24,6 @@ enum rollout_status {
     ROLLOUT_UNSCORED
 };
 const char *rollout_status_name(enum rollout_status s); /* "agent invalid action", ... */
-int rollout_status_from_name(const char *name);         /* -1 when it is none */
 
 struct env;
 struct env_episode; /* one rollout's state in the world (overlay, child session) */

@@ -33,7 +33,7 @@ struct env_fhir {
 };
 enum { LOST_MOST = 3 }; /* then no further rollout is started and paid for */
 
-struct episode {
+struct fhir_episode {
     struct env_episode base;
     struct env_fhir *env;
     const struct task *task;
@@ -48,9 +48,9 @@ struct episode {
     struct grade_job *job;
 };
 
-static struct episode *episode_of(struct env_episode *ep)
+static struct fhir_episode *episode_of(struct env_episode *ep)
 {
-    return (struct episode *)ep;
+    return (struct fhir_episode *)ep;
 }
 
 /* ---- the world as the prompt shows it ---- */
@@ -65,7 +65,7 @@ static const char response_format_text[] = "Reply with exactly one action and no
 
 static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 {
-    const struct episode *ep = episode_of(base);
+    const struct fhir_episode *ep = episode_of(base);
     const struct env_fhir *e = ep->env;
     const struct task *task = ep->task;
     char now[64];
@@ -83,10 +83,10 @@ static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 static int fhir_start(struct env *base, const struct task *task, struct env_episode **out)
 {
     struct env_fhir *e = (struct env_fhir *)base;
-    struct episode *ep = calloc(1, sizeof(*ep));
+    struct fhir_episode *ep = calloc(1, sizeof(*ep));
     *out = ep ? &ep->base : NULL;
     if (!ep)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (e->lost >= LOST_MOST) {
         free(ep);
         *out = NULL;
@@ -105,7 +105,7 @@ static int fhir_start(struct env *base, const struct task *task, struct env_epis
 
 static void fhir_end(struct env_episode *base)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     if (ep->http)
         http_cancel(ep->env->loop, ep->http);
     if (ep->timer)
@@ -119,14 +119,15 @@ static void fhir_end(struct env_episode *base)
 
 /* ---- actions ---- */
 
-static void observe(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void observe(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                    void *arg)
 {
     struct env_step step = {ROLLOUT_RUNNING, text, len, ep->action.ptr, NULL};
     fn(&step, arg);
 }
 
 /* As the published environment words it: status and URL only, unless details are switched on. */
-static void observe_failure(struct episode *ep, int status, const char *body, size_t len,
+static void observe_failure(struct fhir_episode *ep, int status, const char *body, size_t len,
                             env_step_fn fn, void *arg)
 {
     struct buf text = BUF_INIT;
@@ -143,7 +144,7 @@ static void observe_failure(struct episode *ep, int status, const char *body, si
     buf_release(&text);
 }
 
-static void observe_answer(struct episode *ep, int status, const char *body, size_t len,
+static void observe_answer(struct fhir_episode *ep, int status, const char *body, size_t len,
                            env_step_fn fn, void *arg)
 {
     if (status < 200 || status > 299) {
@@ -159,16 +160,24 @@ static void observe_answer(struct episode *ep, int status, const char *body, siz
 static void get_again(void *arg);
 
 /* A server that is out of reach is asked again, a little later each time; then the rollout is
- * unscored (DESIGN.md D10). Any other status is an answer. */
+ * unscored (DESIGN.md D10). Any other status is an answer, and so is one that is too long to read:
+ * an agent that could make its rollout unscored could dodge a verdict. */
 static void get_answered(const struct http_reply *reply, void *arg)
 {
     enum { ATTEMPTS = 5 };
-    struct episode *ep = arg;
+    struct fhir_episode *ep = arg;
     int s = reply->status;
     ep->http = 0;
     if (reply->result == HTTP_OK && s != 429 && s != 502 && s != 503 && s != 504) {
         ep->env->lost = 0;
         observe_answer(ep, s, reply->body, reply->body_len, ep->fn, ep->arg);
+        return;
+    }
+    if (reply->result == HTTP_TOO_LARGE) {
+        static const char large[] =
+            "Error in sending the GET request: the answer is too large, ask for less";
+        ep->env->lost = 0;
+        observe(ep, large, sizeof(large) - 1, ep->fn, ep->arg);
         return;
     }
     if (++ep->attempts < ATTEMPTS)
@@ -186,7 +195,7 @@ static void get_answered(const struct http_reply *reply, void *arg)
 
 static void get_again(void *arg)
 {
-    struct episode *ep = arg;
+    struct fhir_episode *ep = arg;
     ep->timer = 0;
     ep->http = fhir_remote_get(ep->env->loop, ep->env->config, ep->url.ptr + ep->target, true,
                                get_answered, ep);
@@ -196,7 +205,7 @@ static void get_again(void *arg)
     }
 }
 
-static void get(struct episode *ep, const char *target, env_step_fn fn, void *arg)
+static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, void *arg)
 {
     struct env_fhir *e = ep->env;
     struct buf whole = BUF_INIT;
@@ -209,7 +218,7 @@ static void get(struct episode *ep, const char *target, env_step_fn fn, void *ar
         get_again(ep);
         return;
     }
-    buf_addf(&whole, "%s&_format=json", target); /* as over HTTP: links show it */
+    buf_addf(&whole, "%s" AGENT_SUFFIX, target); /* as over HTTP: links show it */
     struct fhir_request rq = {
         .method = "GET", .target = whole.ptr, .overlay = ep->overlay, .agent_url = true};
     struct fhir_response rs = FHIR_RESPONSE_INIT;
@@ -223,13 +232,27 @@ static void get(struct episode *ep, const char *target, env_step_fn fn, void *ar
     buf_release(&whole);
 }
 
-static void act_get(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+/* The same refusals whether the URL is sent somewhere or answered in process. */
+static const char *check_url(const struct config *c, const char *url, size_t len,
+                             const char *suffix, const char **target)
+{
+    struct buf sent = BUF_INIT;
+    const char *refused = agent_url_target(c->fhir_api_base, url, len, target);
+    if (!refused)
+        refused =
+            agent_url_make(c->fhir_api_base, *target, (size_t)(url + len - *target), suffix, &sent);
+    buf_release(&sent);
+    return refused;
+}
+
+static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                    void *arg)
 {
     const char *target;
     buf_reset(&ep->url);
     buf_add(&ep->url, text, len);
     buf_addf(&ep->action, "GET %s", ep->url.ptr);
-    const char *refused = agent_url_check(ep->env->config->fhir_api_base, text, len, &target);
+    const char *refused = check_url(ep->env->config, text, len, AGENT_SUFFIX, &target);
     if (refused || ep->url.failed || strlen(ep->url.ptr) != len) {
         struct buf say = BUF_INIT;
         buf_addf(&say, "Error in sending the GET request: %s (%s...)",
@@ -241,7 +264,8 @@ static void act_get(struct episode *ep, const char *text, size_t len, env_step_f
     get(ep, ep->url.ptr + (target - text), fn, arg);
 }
 
-static void act_post(struct episode *ep, const struct agent_action *a, env_step_fn fn, void *arg)
+static void act_post(struct fhir_episode *ep, const struct agent_action *a, env_step_fn fn,
+                     void *arg)
 {
     static const char accepted[] = "POST request accepted and recorded. Call FINISH once "
                                    "everything that was asked for is done.";
@@ -258,8 +282,7 @@ static void act_post(struct episode *ep, const struct agent_action *a, env_step_
     const char *target;
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (ep->overlay) {
-        const char *refused =
-            agent_url_check(ep->env->config->fhir_api_base, url, url_len, &target);
+        const char *refused = check_url(ep->env->config, url, url_len, "", &target);
         char *type = refused ? NULL : str_ndup(target, (size_t)(url + url_len - target));
         struct fhir_request rq = {.method = "POST",
                                   .target = type,
@@ -288,7 +311,7 @@ static void act_post(struct episode *ep, const struct agent_action *a, env_step_
 static void fhir_step(struct env_episode *base, const char *reply, size_t len, env_step_fn fn,
                       void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     struct buf clean = BUF_INIT;
     struct agent_action a;
     agent_action_read(&a, reply, len, &clean);
@@ -320,7 +343,7 @@ static void fhir_step(struct env_episode *base, const char *reply, size_t len, e
 static void fhir_grade(struct env_episode *base, const struct trace *trace,
                        enum rollout_status status, env_grade_fn fn, void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     struct env_fhir *e = ep->env;
     ep->job = grade_job_new(e->loop, e->config, e->store, e->found, &e->grader, ep->task, trace,
                             status, fn, arg);
@@ -419,7 +442,7 @@ int env_open_fhir(struct env **out, struct loop *loop, const struct config *conf
     struct env_fhir *e = calloc(1, sizeof(*e));
     *out = NULL;
     if (!e)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     e->base.ops = &fhir_ops;
     e->loop = loop;
     e->config = config;

@@ -259,6 +259,7 @@ static void on_http(const struct http_reply *reply, void *arg)
     buf_release(&c->body);
     wire_reply_init(&r);
     enum judgement j = judge_reply(a->wire, reply, a->pool.v[i].proven, &r);
+    log_redact_data(r.text.ptr, r.text.len); /* it may repeat the key that it was sent */
     count(&a->m.health, reply);
     pool_end(&a->pool, i, event_of(j, reply), c->started, now, retry_after);
     a->m.health.lowered = 0;
