@@ -11,7 +11,7 @@
 #include "runtime/base/chat.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
 
 #define SIM_BASE   "http://localhost:8080/fhir/"
 #define SIM_ROUNDS 8
@@ -60,12 +60,10 @@ static inline void sim_first_message(const struct sim_world *w, const char *inst
 
 /* One reply, with the block injected as the engine does it: before the last user message while
  * nothing was done, after it from then on. */
-static inline void sim_ask(const struct sim_world *w, const struct chat *chat, int draw,
+static inline void sim_ask(const struct sim_world *w, const struct chat *chat, int64_t draw,
                            struct buf *out)
 {
     struct chat shown = {0};
-    uint8_t salt[HASH_SIZE];
-    struct hash *h = hash_new();
     for (size_t i = 0; i < chat->n; i++) {
         if (w->inject && chat->n == 1)
             chat_add(&shown, CHAT_USER, w->skills, strlen(w->skills));
@@ -73,17 +71,13 @@ static inline void sim_ask(const struct sim_world *w, const struct chat *chat, i
     }
     if (w->inject && chat->n > 1)
         chat_add(&shown, CHAT_USER, w->skills, strlen(w->skills));
-    for (size_t i = 0; i < shown.n; i++)
-        hash_add_part(h, shown.v[i].text, shown.v[i].len);
-    hash_add_part(h, &draw, sizeof(draw));
-    hash_peek(h, salt);
-    hash_free(h);
-    assert_int_equal(sim_reply(&w->settings, &shown, draw, salt, out), 0);
+    assert_int_equal(sim_reply(&w->settings, &shown, draw, out), 0);
     chat_release(&shown);
 }
 
 static inline void sim_rollout(const struct sim_world *w, const char *instruction,
-                               const char *context, const char *now, int draw, struct sim_result *s)
+                               const char *context, const char *now, int64_t draw,
+                               struct sim_result *s)
 {
     *s = (struct sim_result){0};
     sim_first_message(w, instruction, context, now, &s->chat);

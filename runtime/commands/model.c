@@ -8,7 +8,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/table.h"
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
 
 static const struct {
     const char *name;
@@ -63,7 +63,7 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
 static int serve(const struct args *a)
 {
     struct sim_settings sim = {0};
-    struct model_server *server = NULL;
+    struct sim_server *server = NULL;
     struct loop *loop = NULL;
     int64_t port = 0;
     int rc = read_settings(a, &sim, &port);
@@ -72,10 +72,10 @@ static int serve(const struct args *a)
     if (rc == 0)
         rc = loop_signals(loop);
     if (rc == 0)
-        rc = model_serve(&server, &sim, arg_str(a, "host"), (int)port);
+        rc = sim_serve(&server, &sim, arg_str(a, "host"), (int)port);
     if (rc < 0)
         goto out;
-    printf("listening on http://%s:%d/v1\n", arg_str(a, "host"), model_server_port(server));
+    printf("listening on http://%s:%d/v1\n", arg_str(a, "host"), sim_server_port(server));
     fflush(stdout);
     do
         rc = loop_turn(loop, 3600 * NS_PER_SEC);
@@ -83,10 +83,10 @@ static int serve(const struct args *a)
     if (rc == GRASP_ESTOPPED) /* a signal is how a server ends */
         rc = 0;
     int64_t answered, failed;
-    model_server_counts(server, &answered, &failed);
+    sim_server_counts(server, &answered, &failed);
     printf("%" PRId64 " calls answered, %" PRId64 " failed\n", answered, failed);
 out:
-    model_server_stop(server);
+    sim_server_stop(server);
     loop_close(loop);
     return rc;
 }

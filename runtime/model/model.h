@@ -122,7 +122,7 @@ struct sim_settings {
     uint64_t seed;
     double latency_ms;
     const char *profile; /* "weak", "strong", "default" */
-    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only model_serve plays them */
+    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */
 };
 struct model_settings {
     const char *kind;  /* "openai", "responses", "simulated", "replay" */
@@ -147,20 +147,5 @@ int model_open(struct model **m, struct loop *loop, const struct model_settings 
  * same with and without `prefix`. */
 void chat_hash_message(struct hash *h, const struct message *m);
 void model_request_hash(const struct model_request *rq, const char *model, uint8_t out[HASH_SIZE]);
-
-/* The pure heart of the simulated model: text in, text out (spec/simulated-model.md). Appends the
- * reply. `salt` is the request's hash. */
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-              const uint8_t salt[HASH_SIZE], struct buf *out);
-
-/* grasp model serve: the simulated model over HTTP (/v1/chat/completions, /v1/models,
- * /v1/responses), on its own threads. */
-struct model_server;
-int model_serve(struct model_server **server, const struct sim_settings *sim, const char *host,
-                int port);
-int model_server_port(const struct model_server *server);
-/* Calls of the model so far: those answered, and those that failed because `sim->fail` says so. */
-void model_server_counts(const struct model_server *server, int64_t *answered, int64_t *failed);
-void model_server_stop(struct model_server *server);
 
 #endif

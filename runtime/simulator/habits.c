@@ -1,11 +1,8 @@
 /*
- * habits.c - the habits of the simulated model: how common each is in each family, and which
- * words of a skill switch it off. Data; the shares are set so that the model solves about 40 % of
+ * habits.c - the habits of the simulated model: how common each is in each family, what
+ * guidance makes of them. The shares are set so that the model solves about 40 % of
  * MedAgentBench without skills and about 90 % with good ones (tests/unit/test_sim_bands.c).
  */
-#include <string.h>
-#include <xxhash.h>
-
 #include "runtime/simulator/sim.h"
 #include "runtime/simulator/rules.h"
 #include "runtime/simulator/words.h"
@@ -98,7 +95,7 @@ enum { SALT_HABIT = 1, SALT_BACK, SALT_HARM, SALT_NOISE, SALT_DISTRACTED };
 void sim_set_habits(struct sim_run *r)
 {
     enum sim_profile profile = sim_profile(r->settings);
-    uint64_t mine = 0, base = 0, call;
+    uint64_t mine = 0, base = 0;
     for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
         if (shares[i].family != r->family)
             continue;
@@ -122,10 +119,9 @@ void sim_set_habits(struct sim_run *r)
     if (profile == PROFILE_STRONG && g->obsolete &&
         sim_chance(r->key, SALT_DISTRACTED, 0) < DISTRACTION * (double)g->obsolete)
         on |= HABIT(HAB_SENTENCE) | HABIT(HAB_PROSE);
-    memcpy(&call, r->salt, sizeof(call));
     for (enum sim_habit h = 0; r->settings->noise > 0 && h < HABITS; h++)
         if ((mine & ~NOT_NOISY & HABIT(h)) &&
-            sim_chance(call, SALT_NOISE + ((uint64_t)r->draw << 8), h) < r->settings->noise)
+            sim_chance(r->key, SALT_NOISE + ((uint64_t)r->draw << 8), h) < r->settings->noise)
             on ^= HABIT(h);
     r->habits = on;
 }

@@ -353,9 +353,9 @@ static bool read_task(struct sim_run *r, struct sim_text first)
 }
 
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
-                  int draw, const uint8_t *salt, struct buf *out)
+                  int64_t draw, struct buf *out)
 {
-    *r = (struct sim_run){.settings = settings, .draw = draw, .salt = salt, .out = out};
+    *r = (struct sim_run){.settings = settings, .draw = draw, .out = out};
     bool found = false;
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];

@@ -437,19 +437,17 @@ static void other_requests_get_an_answer(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct chat chat = {0};
         struct buf out = BUF_INIT;
-        uint8_t salt[HASH_SIZE] = {0};
         struct sim_settings s = {0};
         chat_add(&chat, CHAT_USER, texts[i], strlen(texts[i]));
-        assert_int_equal(sim_reply(&s, &chat, 0, salt, &out), 0);
+        assert_int_equal(sim_reply(&s, &chat, 0, &out), 0);
         assert_true(out.len > 0);
         buf_release(&out);
         chat_release(&chat);
     }
     struct chat none = {0};
     struct buf out = BUF_INIT;
-    uint8_t salt[HASH_SIZE] = {0};
     struct sim_settings s = {0};
-    assert_int_equal(sim_reply(&s, &none, 0, salt, &out), 0);
+    assert_int_equal(sim_reply(&s, &none, 0, &out), 0);
     buf_release(&out);
 }
 
