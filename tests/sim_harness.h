@@ -25,6 +25,7 @@ struct sim_world {
     void *arg;
     const char *skills; /* rendered block; "" for none */
     bool inject;        /* as a message of its own instead of a field */
+    int64_t *fresh;     /* not NULL: each turn is a draw of its own, as over HTTP */
 };
 struct sim_result {
     struct chat chat;
@@ -83,7 +84,7 @@ static inline void sim_rollout(const struct sim_world *w, const char *instructio
     sim_first_message(w, instruction, context, now, &s->chat);
     for (int round = 0; round < SIM_ROUNDS; round++) {
         struct buf reply = BUF_INIT, answer = BUF_INIT;
-        sim_ask(w, &s->chat, draw, &reply);
+        sim_ask(w, &s->chat, w->fresh ? (*w->fresh)++ : draw, &reply);
         chat_add(&s->chat, CHAT_AGENT, reply.ptr, reply.len);
         bool over = true;
         if (str_starts(reply.ptr, "GET " SIM_BASE)) {

@@ -48,10 +48,11 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
     if (rc == 0)
         rc = arg_double(a, "fail", 0, 1, &sim->fail);
     if (rc == 0)
-        rc = arg_double(a, "noise", 0, 1, &sim->noise);
+        rc = arg_double(a, "noise", 0, 0.5, &sim->noise);
     if (rc == 0)
         rc = read_faults(arg_str(a, "faults"), &sim->faults);
     sim->seed = (uint64_t)seed;
+    sim->fixed = arg_flag(a, "fixed");
     sim->profile = arg_str(a, "profile");
     if (rc == 0 && strcmp(sim->profile, "default") != 0 && strcmp(sim->profile, "weak") != 0 &&
         strcmp(sim->profile, "strong") != 0)
@@ -101,8 +102,9 @@ static const struct command cmd_model_serve = {
             {"host", 0, "ADDRESS", "IPv4 address to listen on", "127.0.0.1"},
             {"latency-ms", 'l', "MS", "time each answer takes", "0"},
             {"profile", 0, "NAME", "how able it is: default, weak or strong", "default"},
-            {"noise", 0, "SHARE", "probability that a habit flips on one call", "0"},
-            {"seed", 0, "N", "seed of the noise", "0"},
+            {"noise", 0, "SHARE", "mean share of episodes whose outcome flips, up to 0.5", "0"},
+            {"seed", 0, "N", "seed of what is drawn: noise and proposals", "0"},
+            {"fixed", 0, NULL, "the same request gets the same answer, noise or not", NULL},
             {"fail", 0, "SHARE", "share of the calls that fail as an endpoint does", "0"},
             {"faults", 0, "LIST", "how they fail: 429, 500, cut, empty, truncated, hang",
              "429,500,cut,empty,truncated"},
@@ -110,9 +112,13 @@ static const struct command cmd_model_serve = {
     .details =
         "A stand-in for a language model, to try and test things with: give its address as the\n"
         "base URL of a model of kind openai or responses. Its numbers say nothing about language\n"
-        "models. The models simulated-weak and simulated-strong choose a profile by name. A call\n"
-        "that failed passes when it is repeated often enough. Ended by ctrl-C, it says how many\n"
-        "calls it answered.",
+        "models. At a temperature, and with --noise at any, each request is a draw of its own, "
+        "unless\n"
+        "it names one in X-Grasp-Draw; an episode is flipped as a whole. The models "
+        "simulated-weak\n"
+        "and simulated-strong choose a profile by name. A call that failed passes when it is "
+        "repeated\n"
+        "often enough. Ended by ctrl-C, it says how many calls it answered.",
     .run = serve,
 };
 

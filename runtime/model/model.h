@@ -83,10 +83,9 @@ struct model_health {
 /* Backends implement this; each `struct model` begins with it. */
 struct model {
     const struct model_ops *ops;
-    char *name;  /* the model's name as configured, for trailers and reports */
-    char *label; /* "simulated model" or the name: what tables show */
-    char
-        *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
+    char *name;     /* the model's name as configured, for trailers and reports */
+    char *label;    /* "simulated model" or the name: what tables show */
+    char *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
                       decides the answer (extra parameters, the simulator's seed); NULL: the name */
     struct model_health health;
 };
@@ -118,8 +117,12 @@ enum sim_fault {
 };
 #define SIM_FAULTS_DEFAULT (SIM_429 | SIM_500 | SIM_CUT | SIM_EMPTY | SIM_TRUNCATED)
 struct sim_settings {
-    double noise, fail;
-    uint64_t seed;
+    double noise;  /* mean share of episodes whose outcome flips, 0 to 0.5 */
+    double fail;   /* share of calls that fail as an endpoint does */
+    uint64_t seed; /* of what is drawn: noise and the writer's proposals; never of the habits */
+    uint64_t
+        person; /* another one has the same habits at other tasks; only tests look at several */
+    bool fixed; /* sim_serve: a request that names no draw has draw 0, not one of its own */
     double latency_ms;
     const char *profile; /* "weak", "strong", "default" */
     unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */

@@ -29,6 +29,7 @@
 #define MOST_CONNECTIONS  16000u
 #define HANG_NS           (600 * NS_PER_SEC)
 #define ATTEMPT_SLOTS     65536u
+#define FIRST_FRESH       (INT64_C(1) << 62) /* clients number theirs from 0 */
 
 struct sim_call {
     TAILQ_ENTRY(sim_call) link;
@@ -59,6 +60,7 @@ struct sim_server {
         uint64_t key;
         int n;
     } * attempts;
+    int64_t asked;                    /* requests so far, for draws that nobody names */
     _Atomic int64_t answered, failed; /* calls of the model */
 };
 
@@ -208,11 +210,12 @@ static enum MHD_Result respond(struct sim_call *c)
     return send_buf(c->connection, c->status, &c->reply);
 }
 
+/* The draw that a request names; negative: none. */
 static int64_t draw_of(struct MHD_Connection *con)
 {
     const char *h = MHD_lookup_connection_value(con, MHD_HEADER_KIND, "X-Grasp-Draw");
-    int64_t draw = 0;
-    return h && str_to_i64(h, 0, INT64_MAX, &draw) ? draw : 0;
+    int64_t draw;
+    return h && str_to_i64(h, 0, INT64_MAX, &draw) ? draw : -1;
 }
 
 static void answer(struct sim_server *s, struct sim_call *c, const char *url, const char *method)
@@ -240,7 +243,7 @@ static void answer(struct sim_server *s, struct sim_call *c, const char *url, co
     else
         c->status =
             sim_serve_answer(&s->sim, i == 0 ? SIM_CHAT : SIM_RESPONSES, draw_of(c->connection),
-                             c->body.ptr, c->body.len, &c->reply, salt);
+                             FIRST_FRESH + s->asked++, c->body.ptr, c->body.len, &c->reply, salt);
     buf_release(&c->body);
     c->fault = fault_of(s, salt);
     if (c->status == 200 && i < 2)

@@ -130,7 +130,8 @@ static int whole_number(const json_t *root, const char *a, const char *b)
 }
 
 int sim_serve_answer(const struct sim_settings *sim, enum sim_route route, int64_t draw,
-                     const char *body, size_t len, struct buf *out, uint8_t salt[HASH_SIZE])
+                     int64_t fresh, const char *body, size_t len, struct buf *out,
+                     uint8_t salt[HASH_SIZE])
 {
     struct chat chat = {0};
     struct buf text = BUF_INIT;
@@ -158,9 +159,11 @@ int sim_serve_answer(const struct sim_settings *sim, enum sim_route route, int64
         .temperature = json_num_at(root, "temperature", -1),
         .max_tokens = route == SIM_CHAT ? whole_number(root, "max_tokens", "max_completion_tokens")
                                         : whole_number(root, "max_output_tokens", NULL),
-        .draw = draw,
+        .draw = draw > 0 ? draw : 0,
     };
     sim_salt(&rq, salt);
+    if (draw < 0)
+        draw = !sim->fixed && (sim->noise > 0 || rq.temperature != 0) ? fresh : 0;
     rc = sim_reply(&used, &chat, draw, &text);
     if (rc == 0)
         rc = buf_check(&text);

@@ -9,6 +9,7 @@
  *                 rules.c
  *   habits.c      the wrong ways of doing a step, how common they are; what guidance makes of them
  *   v1.c, v2.c    one solver per family: the next action
+ *   noise.c       outcomes that flip
  *   sim.c         the forms of a reply
  *   world.c       worlds other than the clinic (world.h)
  *   writer.c, mechanism.c, propose.c, advice.c   the writer (writer.h)
@@ -112,6 +113,7 @@ struct sim_guidance {
 
 struct sim_turn {
     enum { TURN_GET, TURN_POST, TURN_OTHER } kind;
+    struct sim_text text;   /* the action, whole */
     struct sim_text url;    /* after the verb, to the end of the line */
     struct sim_text answer; /* the next message; empty when there is none yet */
 };
@@ -141,7 +143,7 @@ struct sim_run {
     uint64_t key; /* hash of the task's text: what habits hang on */
     struct sim_turn turns[SIM_TURNS];
     size_t n_turns, n_posts;
-    uint64_t habits; /* on for this call */
+    uint64_t habits; /* that are on */
     struct sim_guidance guidance;
     json_t *bundles[SIM_TURNS]; /* parsed on demand */
     struct buf *out;
@@ -158,6 +160,8 @@ void sim_quoted(const char *s, size_t n, char *out, size_t size);
  * a LOINC code (4548-4) or a SNOMED code (at least 9 digits). */
 enum sim_code { CODE_NDC, CODE_LOINC, CODE_SNOMED };
 void sim_code(const char *s, enum sim_code kind, char *out, size_t size);
+/* The bundle that a turn's answer holds; borrowed, NULL when it holds none. */
+json_t *sim_bundle(struct sim_run *r, size_t i);
 /* An instant in a resource; date-only and zoneless texts are UTC. False: none. */
 bool sim_time(const char *s, int64_t *ns);
 
@@ -187,14 +191,25 @@ json_t *sim_medication(const struct sim_run *r, const char *ndc,
 /* skills.c. Reads the injected skills with the habits of this family in mind. */
 void sim_read_skills(const struct sim_run *r, uint64_t wanted, struct sim_guidance *g);
 
-/* habits.c. Decides the habits of this call (after the guidance). */
+/* habits.c. Decides the run's habits (after the guidance); the same in every turn. */
 void sim_set_habits(struct sim_run *r);
+uint64_t sim_family_habits(enum sim_family family);
 enum sim_profile { PROFILE_WEAK, PROFILE_DEFAULT, PROFILE_STRONG };
 enum sim_profile sim_profile(const struct sim_settings *s);
 /* A number in [0, 1) from a key and two numbers. */
 double sim_chance(uint64_t key, uint64_t a, uint64_t b);
 
-/* v1.c, v2.c. The next action. */
+/* speaker.c. Appends the next action, by the run's habits. */
+void sim_act(struct sim_run *r);
+
+/* noise.c. The next action of a run that may be flipped; `r->habits` are those without noise. */
+void sim_act_noisy(struct sim_run *r);
+/* The share of a task's episodes that are flipped, for a mean over tasks. */
+double sim_flip_rate(double mean, uint64_t key);
+/* Whether the episode of a task (by its key) with this draw is flipped. */
+bool sim_flips(const struct sim_settings *settings, uint64_t key, int64_t draw);
+
+/* v1.c, v2.c. The next action of a family. */
 void sim_solve_v1(struct sim_run *r);
 void sim_solve_v2(struct sim_run *r);
 

@@ -117,11 +117,11 @@ static void read_skills(const char *text, size_t len, unsigned *off, unsigned *o
     }
 }
 
-static void set_habits(struct sim_world_run *w, const struct chat *chat, int64_t draw)
+static void set_habits(struct sim_world_run *w, const struct chat *chat)
 {
     static const double factor[] = {
         [PROFILE_WEAK] = 1.35, [PROFILE_DEFAULT] = 1, [PROFILE_STRONG] = 0.45};
-    enum { SALT_HABIT = 40, SALT_HARM, SALT_NOISE };
+    enum { SALT_HABIT = 40, SALT_HARM };
     unsigned off = 0, on = 0;
     const char *skills = json_string_value(json_object_get(w->first, "behavioral_skills"));
     if (skills)
@@ -137,9 +137,6 @@ static void set_habits(struct sim_world_run *w, const struct chat *chat, int64_t
             w->on |= bit;
         if ((on & bit) && sim_chance(w->key, SALT_HARM, h) < 0.9)
             w->on |= bit;
-        if (w->settings->noise > 0 &&
-            sim_chance(w->key, SALT_NOISE + ((uint64_t)draw << 8), h) < w->settings->noise)
-            w->on ^= bit;
     }
 }
 
@@ -303,6 +300,40 @@ static void solve(struct sim_world_run *w)
     json_decref(record);
 }
 
+static void solve_as(struct sim_world_run *w, unsigned on, struct buf *out)
+{
+    buf_reset(out);
+    w->on = on;
+    w->out = out;
+    solve(w);
+}
+
+/* As noise.c has it, in two turns: the draw is taken where a flipped episode says something else, so
+ * that one which looks although its habits do not is known to be flipped. */
+static void solve_noisy(struct sim_world_run *w, int64_t draw)
+{
+    unsigned on = w->on, early = on & (1U << WORLD_SKIP | 1U << WORLD_PROSE);
+    struct buf *out = w->out, mine = BUF_INIT, clean = BUF_INIT;
+    solve_as(w, on, &mine);
+    solve_as(w, 0, &clean);
+    bool pass = mine.len == clean.len && memcmp(mine.ptr, clean.ptr, mine.len) == 0 && !early;
+    bool flips = w->seen && early   ? true
+                 : w->seen || early ? sim_flips(w->settings, w->key, draw)
+                                    : false;
+    if (flips && pass) { /* any habit that changes the answer */
+        unsigned from = (unsigned)(sim_chance(w->key, 60, (uint64_t)draw) * WORLD_ALL);
+        for (unsigned i = 0; i < WORLD_ALL; i++) {
+            solve_as(w, 1U << (from + i) % WORLD_ALL, &mine);
+            if (strcmp(mine.ptr, clean.ptr) != 0)
+                break;
+        }
+    }
+    const struct buf *said = flips && !pass ? &clean : &mine;
+    buf_add(out, said->ptr, said->len);
+    buf_release(&mine);
+    buf_release(&clean);
+}
+
 /* A rollout's first message that is not about a FHIR server. */
 static json_t *read_first(const struct chat *chat)
 {
@@ -327,12 +358,15 @@ bool sim_world_reply(const struct sim_settings *settings, const struct chat *cha
     sim_quoted(w.instruction, 0, w.thing, sizeof(w.thing));
     bool mine = w.look && w.answer && *w.thing;
     if (mine) {
-        w.key = XXH3_64bits_withSeed(w.instruction, strlen(w.instruction), settings->seed);
+        w.key = XXH3_64bits_withSeed(w.instruction, strlen(w.instruction), settings->person);
         for (size_t i = 1; i < chat->n; i++)
             if (chat->v[i].role != CHAT_AGENT && chat->v[i - 1].role == CHAT_AGENT)
                 w.seen = &chat->v[i];
-        set_habits(&w, chat, draw);
-        solve(&w);
+        set_habits(&w, chat);
+        if (settings->noise > 0)
+            solve_noisy(&w, draw);
+        else
+            solve(&w);
     }
     json_decref(w.first);
     return mine;

@@ -111,7 +111,7 @@ static void http_and_process_answer_alike(void **state)
     struct loop *loop;
     struct model *m;
     struct tally t = {0};
-    struct sim_settings sim = {.noise = 0.3, .seed = 11};
+    struct sim_settings sim = {.noise = 0.3, .seed = 11, .fixed = true};
     struct model_settings local = {.kind = "simulated", .model = "other name", .sim = sim};
     assert_int_equal(loop_open(&loop), 0);
     assert_int_equal(model_open(&m, loop, &local), 0);
@@ -235,8 +235,8 @@ static void requests_are_checked(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct buf out = BUF_INIT;
         uint8_t salt[HASH_SIZE];
-        int status = sim_serve_answer(&sim, cases[i].route, 0, cases[i].body, strlen(cases[i].body),
-                                      &out, salt);
+        int status = sim_serve_answer(&sim, cases[i].route, 0, 0, cases[i].body,
+                                      strlen(cases[i].body), &out, salt);
         json_t *v = NULL;
         assert_int_equal(status, cases[i].status);
         assert_non_null(strstr(out.ptr, cases[i].says));

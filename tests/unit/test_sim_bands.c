@@ -80,7 +80,7 @@ static void bench_close(struct bench *b)
     json_decref(b->memory.resources);
 }
 
-static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
+static bool run_draw(struct bench *b, struct sim_world *w, const struct task *t, int64_t draw,
                      struct verdict *verdict)
 {
     struct strlist queries = {0};
@@ -90,7 +90,7 @@ static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
     w->search = sim_memory_search;
     w->arg = &b->memory;
     grader_now(t, &b->grader, now);
-    sim_rollout(w, t->instruction, t->context, now, 0, &s);
+    sim_rollout(w, t->instruction, t->context, now, draw, &s);
     assert_int_equal(grader_searches(t, &b->grader, &queries), 0);
     assert_true(queries.n <= 8);
     for (size_t q = 0; q < queries.n; q++) {
@@ -116,6 +116,12 @@ static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
     strlist_release(&queries);
     b->visits++;
     return verdict->correct;
+}
+
+static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
+                     struct verdict *verdict)
+{
+    return run_draw(b, w, t, 0, verdict);
 }
 
 struct score {
@@ -166,7 +172,7 @@ static void baseline_and_best(struct bench *b, const char *skills_file, double l
     double base[SEEDS], good[SEEDS];
     size_t off_band = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct sim_world w = {.settings = {.seed = seed}};
+        struct sim_world w = {.settings = {.person = seed}};
         char name[64];
         struct score without = run_split(b, &w, &b->dev, "");
         struct score with = run_split(b, &w, &b->dev, skills.ptr);
@@ -194,7 +200,7 @@ static void baseline_and_best(struct bench *b, const char *skills_file, double l
         off_band +=
             !(without >= 8 && without <= 75) || !(with >= (undated ? 50 : 75) && with < 100);
     }
-    struct sim_world w = {{0}, NULL, NULL, NULL, false};
+    struct sim_world w = {.skills = ""};
     struct task_set *splits[] = {&b->val, &b->id_test, &b->test};
     static const char *const names[] = {"val", "id_test", "test"};
     for (size_t i = 0; i < 3; i++) {
@@ -319,12 +325,77 @@ static void released_libraries(void **state)
     bench_close(&b);
 }
 
+/* sim.noise is the mean share of episodes whose outcome is not the one without noise, whether the
+ * draw is known in each turn or, as over HTTP, taken anew. */
+static void flips_of(struct bench *b, const char *skills, const char *name)
+{
+    static const double noises[] = {0.02, 0.05, 0.12, 0.2};
+    enum { DRAWS = 8 };
+    const struct task_set *splits[] = {&b->dev, &b->val, &b->id_test, &b->test};
+    for (size_t k = 0; k < 8; k++) {
+        double noise = noises[k / 2];
+        int64_t fresh = 0;
+        size_t all[2] = {0}, flips[2] = {0}, pairs = 0, unlike = 0;
+        double want = 0;
+        for (size_t s = 0; s < 4; s++) {
+            for (size_t i = 0; i < splits[s]->n; i++) {
+                struct verdict v;
+                const struct task *t = &splits[s]->v[i];
+                struct sim_world w = {.skills = skills};
+                bool before = false, right = run_task(b, &w, t, &v);
+                w.settings.noise = noise;
+                w.fresh = k % 2 ? &fresh : NULL;
+                for (uint64_t d = 0; d < DRAWS; d++) {
+                    w.settings.seed = d / 2;
+                    bool now = run_draw(b, &w, t, (int64_t)d, &v);
+                    flips[right] += now != right;
+                    all[right]++;
+                    pairs += d % 2;
+                    unlike += d % 2 && now != before;
+                    before = now;
+                }
+            }
+        }
+        size_t n = all[0] + all[1], f = flips[0] + flips[1];
+        double rate = (double)f / (double)n;
+        want += noise;
+        print_message(
+            "# %-20s noise %.2f%s: %5.2f %% flipped (%.2f of the right, %.2f of the wrong), "
+            "two draws differ in %.2f %%\n",
+            name, noise, k % 2 ? " fresh" : "      ", 100 * rate,
+            100 * (double)flips[1] / (double)all[1], 100 * (double)flips[0] / (double)all[0],
+            100 * (double)unlike / (double)pairs);
+        (void)want;
+    }
+}
+
+static void outcomes_flip(void **state)
+{
+    (void)state;
+    for (int version = BENCHMARK_V1; version <= BENCHMARK_V2; version++) {
+        struct bench b;
+        char file[64], name[64];
+        struct buf skills = BUF_INIT;
+        if (!bench_open(&b, (enum benchmark)version))
+            skip();
+        snprintf(file, sizeof(file), "tests/data/sim/skills_v%d.md", version);
+        assert_int_equal(fs_read(file, &skills), 0);
+        snprintf(name, sizeof(name), "v%d", version);
+        flips_of(&b, "", name);
+        snprintf(name, sizeof(name), "v%d, good skills", version);
+        flips_of(&b, skills.ptr, name);
+        buf_release(&skills);
+        bench_close(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(v1_bands),
         cmocka_unit_test(v2_bands),
         cmocka_unit_test(released_libraries),
+        cmocka_unit_test(outcomes_flip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

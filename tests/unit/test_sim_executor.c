@@ -202,7 +202,7 @@ static size_t solved_seeds(const struct sim_world *base, const struct job *j)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct sim_world w = *base;
         struct sim_result s;
-        w.settings.seed = seed;
+        w.settings.person = seed;
         sim_rollout(&w, j->instruction, j->context, NOW, 0, &s);
         n += solved(j, &s);
         sim_result_release(&s);
@@ -416,7 +416,7 @@ static void bad_answers_are_survived(void **state)
             for (uint64_t seed = 0; seed < 20; seed++) {
                 struct sim_world w = {.search = endless, .arg = &kind, .skills = ""};
                 struct sim_result s;
-                w.settings.seed = seed;
+                w.settings.person = seed;
                 sim_rollout(&w, jobs[i].instruction, jobs[i].context, NOW, 0, &s);
                 assert_true(s.chat.n > 1);
                 assert_true(s.gets <= SIM_ROUNDS);
