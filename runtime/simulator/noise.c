@@ -9,10 +9,10 @@
  * share the last quarter evenly, m/4 over 1 - 5m/2 of the tasks:
  *
  *     mean   flaky tasks   rate of a steady task   two draws differ   as n p (1-p)
- *     0.02       5 %              0.5 %                 2.9 %            p = 0.015
- *     0.05      12.5 %            1.4 %                 7.2 %            p = 0.037
- *     0.12      30 %              4.3 %                16.9 %            p = 0.093
- *     0.20      50 %             10 %                  26.7 %            p = 0.16
+ *     0.02       5 %              0.5 %                 3.0 %            p = 0.015
+ *     0.05      12.5 %            1.4 %                 7.4 %            p = 0.038
+ *     0.12      30 %              4.3 %                17.5 %            p = 0.097
+ *     0.20      50 %             10 %                  28.7 %            p = 0.17
  *
  * (A coin's flips cancel in part: the variance of a count shows less than the mean.) Above 1/4 all
  * rates move towards 1/2.

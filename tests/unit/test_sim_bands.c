@@ -1,128 +1,15 @@
 /* test_sim_bands.c - how much of MedAgentBench the simulated model solves: without skills, with
  * good ones, with the libraries that were released with the paper, with too broad ones. Needs the
  * shared data; the figures are printed as a table. */
-#include "sim_harness.h"
+#include "sim_bench.h"
 
 #include <dirent.h>
 #include <math.h>
 
-#include "probes/grader.h"
 #include "runtime/base/fs.h"
 
 #define FAMILY_MAX 10
 #define SEEDS      5
-
-/* One benchmark's tasks and data, in memory. */
-struct bench {
-    struct grader_settings grader;
-    struct sim_memory memory;
-    struct task_set tasks, dev, val, id_test, test;
-    size_t visits; /* rollouts that were run */
-};
-
-static int add_resource(json_t *v, size_t line, void *arg)
-{
-    (void)line;
-    return json_array_append(arg, v);
-}
-
-static void load_data(struct bench *b, const char *const *files, size_t n)
-{
-    char path[512];
-    b->memory = (struct sim_memory){json_array(), 20};
-    for (size_t i = 0; i < n; i++)
-        assert_int_equal(
-            json_read_lines(shared_file(files[i], path), add_resource, b->memory.resources), 0);
-}
-
-static bool bench_open(struct bench *b, enum benchmark which)
-{
-    static const char *const v1_data[] = {
-        "medagentbench/recorded/fhir/Patient.ndjson",
-        "medagentbench/recorded/fhir/Observation.ndjson",
-        "medagentbench/rebuilt/Observation.ndjson",
-    };
-    static const char *const v2_data[] = {
-        "vectors/clinic_v2/Patient.ndjson",        "vectors/clinic_v2/Observation.ndjson",
-        "vectors/clinic_v2/Condition.ndjson",      "vectors/clinic_v2/MedicationRequest.ndjson",
-        "vectors/clinic_v2/ServiceRequest.ndjson", "vectors/clinic_v2/Procedure.ndjson",
-    };
-    char path[512];
-    bool v1 = which == BENCHMARK_V1;
-    *b = (struct bench){.grader = {which, SIM_BASE, "2026-01-15T00:00:00+00:00", false}};
-    if (!shared_file("medagentbench/v1/split_dev.json", path))
-        return false;
-    assert_int_equal(task_set_load(&b->tasks,
-                                   shared_file(v1 ? "medagentbench/v1/test_data_v2.json"
-                                                  : "medagentbench/v2/new_patient_tasks.json",
-                                               path),
-                                   true),
-                     0);
-    struct task_set *splits[] = {&b->dev, &b->val, &b->id_test, &b->test};
-    static const char *const names[] = {"dev", "val", "id_test", "test"};
-    for (size_t i = 0; i < 4; i++) {
-        char file[64];
-        snprintf(file, sizeof(file), "medagentbench/v%d/split_%s.json", which, names[i]);
-        assert_int_equal(task_set_load(splits[i], shared_file(file, path), true), 0);
-    }
-    if (v1)
-        load_data(b, v1_data, sizeof(v1_data) / sizeof(*v1_data));
-    else
-        load_data(b, v2_data, sizeof(v2_data) / sizeof(*v2_data));
-    return true;
-}
-
-static void bench_close(struct bench *b)
-{
-    struct task_set *sets[] = {&b->tasks, &b->dev, &b->val, &b->id_test, &b->test};
-    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
-        task_set_release(sets[i]);
-    json_decref(b->memory.resources);
-}
-
-static bool run_draw(struct bench *b, struct sim_world *w, const struct task *t, int64_t draw,
-                     struct verdict *verdict)
-{
-    struct strlist queries = {0};
-    struct sim_result s;
-    char now[64];
-    json_t *found[8] = {NULL};
-    w->search = sim_memory_search;
-    w->arg = &b->memory;
-    grader_now(t, &b->grader, now);
-    sim_rollout(w, t->instruction, t->context, now, draw, &s);
-    assert_int_equal(grader_searches(t, &b->grader, &queries), 0);
-    assert_true(queries.n <= 8);
-    for (size_t q = 0; q < queries.n; q++) {
-        size_t i, type = strcspn(queries.v[q], "?");
-        json_t *v;
-        found[q] = json_array();
-        json_array_foreach (b->memory.resources, i, v) {
-            const char *rt = json_str_at(v, "resourceType", "");
-            if (strlen(rt) == type && strncmp(rt, queries.v[q], type) == 0 &&
-                sim_matches(v, queries.v[q]))
-                json_array_append(found[q], v);
-        }
-    }
-    struct trace trace = {&s.chat, s.result};
-    grader_grade(t, &b->grader, &trace, found, verdict);
-    for (size_t q = 0; q < queries.n; q++)
-        json_decref(found[q]);
-    if (getenv("SIM_SHOW") && !verdict->correct && strstr(t->id, getenv("SIM_SHOW")))
-        for (size_t i = 1; i < s.chat.n; i++)
-            print_message("# %s %s %.300s [%s]\n", t->id, chat_role_name(s.chat.v[i].role),
-                          s.chat.v[i].text, verdict->reason);
-    sim_result_release(&s);
-    strlist_release(&queries);
-    b->visits++;
-    return verdict->correct;
-}
-
-static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
-                     struct verdict *verdict)
-{
-    return run_draw(b, w, t, 0, verdict);
-}
 
 struct score {
     size_t right, all, right_of[FAMILY_MAX + 1], all_of[FAMILY_MAX + 1];
@@ -142,7 +29,7 @@ static struct score run_split(struct bench *b, const struct sim_world *base,
         struct verdict v;
         w.skills = skills;
         int family = atoi(split->v[i].id + strlen("task"));
-        bool right = run_task(b, &w, &split->v[i], &v);
+        bool right = bench_run(b, &w, &split->v[i], 0, &v);
         s.all++;
         s.right += right;
         s.all_of[family]++;
@@ -325,77 +212,12 @@ static void released_libraries(void **state)
     bench_close(&b);
 }
 
-/* sim.noise is the mean share of episodes whose outcome is not the one without noise, whether the
- * draw is known in each turn or, as over HTTP, taken anew. */
-static void flips_of(struct bench *b, const char *skills, const char *name)
-{
-    static const double noises[] = {0.02, 0.05, 0.12, 0.2};
-    enum { DRAWS = 8 };
-    const struct task_set *splits[] = {&b->dev, &b->val, &b->id_test, &b->test};
-    for (size_t k = 0; k < 8; k++) {
-        double noise = noises[k / 2];
-        int64_t fresh = 0;
-        size_t all[2] = {0}, flips[2] = {0}, pairs = 0, unlike = 0;
-        double want = 0;
-        for (size_t s = 0; s < 4; s++) {
-            for (size_t i = 0; i < splits[s]->n; i++) {
-                struct verdict v;
-                const struct task *t = &splits[s]->v[i];
-                struct sim_world w = {.skills = skills};
-                bool before = false, right = run_task(b, &w, t, &v);
-                w.settings.noise = noise;
-                w.fresh = k % 2 ? &fresh : NULL;
-                for (uint64_t d = 0; d < DRAWS; d++) {
-                    w.settings.seed = d / 2;
-                    bool now = run_draw(b, &w, t, (int64_t)d, &v);
-                    flips[right] += now != right;
-                    all[right]++;
-                    pairs += d % 2;
-                    unlike += d % 2 && now != before;
-                    before = now;
-                }
-            }
-        }
-        size_t n = all[0] + all[1], f = flips[0] + flips[1];
-        double rate = (double)f / (double)n;
-        want += noise;
-        print_message(
-            "# %-20s noise %.2f%s: %5.2f %% flipped (%.2f of the right, %.2f of the wrong), "
-            "two draws differ in %.2f %%\n",
-            name, noise, k % 2 ? " fresh" : "      ", 100 * rate,
-            100 * (double)flips[1] / (double)all[1], 100 * (double)flips[0] / (double)all[0],
-            100 * (double)unlike / (double)pairs);
-        (void)want;
-    }
-}
-
-static void outcomes_flip(void **state)
-{
-    (void)state;
-    for (int version = BENCHMARK_V1; version <= BENCHMARK_V2; version++) {
-        struct bench b;
-        char file[64], name[64];
-        struct buf skills = BUF_INIT;
-        if (!bench_open(&b, (enum benchmark)version))
-            skip();
-        snprintf(file, sizeof(file), "tests/data/sim/skills_v%d.md", version);
-        assert_int_equal(fs_read(file, &skills), 0);
-        snprintf(name, sizeof(name), "v%d", version);
-        flips_of(&b, "", name);
-        snprintf(name, sizeof(name), "v%d, good skills", version);
-        flips_of(&b, skills.ptr, name);
-        buf_release(&skills);
-        bench_close(&b);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(v1_bands),
         cmocka_unit_test(v2_bands),
         cmocka_unit_test(released_libraries),
-        cmocka_unit_test(outcomes_flip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
