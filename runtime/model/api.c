@@ -309,10 +309,9 @@ static void start(struct call *c, int i)
     headers[n++] = "Accept: application/json";
     if (e->auth)
         headers[n++] = e->auth;
-    if (c->rq.draw > 0) { /* endpoints pass over it; grasp model serve draws by it */
-        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
-        headers[n++] = draw;
-    }
+    /* endpoints pass over it; grasp model serve draws by it */
+    snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
+    headers[n++] = draw;
     headers[n] = NULL;
     move(c, false, false);
     c->completion_tokens = a->params.completion_tokens;

@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/model/backend.h"
+#include "runtime/simulator/simulator.h"
 
 static int open_unknown(struct model **m, struct loop *loop, const struct model_settings *s)
 {
