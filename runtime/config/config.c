@@ -12,24 +12,26 @@
 #include "runtime/config/yaml.h"
 
 /* One source of values: a file, or --set. */
-struct layer {
+struct config_layer {
     json_t *tree, *lines;
     char *what; /* file name for messages */
 };
 
-static void layer_release(struct layer *l)
+static void layer_release(struct config_layer *l)
 {
     json_decref(l->tree);
     json_decref(l->lines);
     free(l->what);
-    *l = (struct layer){0};
+    *l = (struct config_layer){0};
 }
 
-static int layer_read(struct layer *l, const char *path)
+static int layer_read(struct config_layer *l, const char *path)
 {
     struct buf text = BUF_INIT;
     int rc = fs_read(path, &text);
     l->what = str_dup(path);
+    if (rc == 0 && !l->what)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
         rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
     if (rc == 0 && !json_is_object(l->tree))
@@ -55,7 +57,7 @@ static bool is_section(const char *name)
     return false;
 }
 
-static int unknown_key(const struct layer *l, const char *name)
+static int unknown_key(const struct config_layer *l, const char *name)
 {
     const char *last = strrchr(name, '.');
     char best[64] = "", section[64], where[32] = "";
@@ -87,7 +89,7 @@ static int unknown_key(const struct layer *l, const char *name)
 }
 
 /* Every leaf of a layer must be a key of the table; moved to `flat` (name -> value). */
-static int flatten(const struct layer *l, const json_t *v, const char *prefix, json_t *flat,
+static int flatten(const struct config_layer *l, const json_t *v, const char *prefix, json_t *flat,
                    json_t *origin)
 {
     const char *key;
@@ -122,7 +124,7 @@ static const struct {
     {"backend", "kind"},    {"type", "kind"},         {"deployment", "name"},
 };
 
-static int preset_into(const json_t *v, json_t *model)
+static void preset_into(const json_t *v, json_t *model)
 {
     const char *key;
     json_t *item;
@@ -142,10 +144,9 @@ static int preset_into(const json_t *v, json_t *model)
         else
             log_debug("agent preset: '%s' is not used", key);
     }
-    return 0;
 }
 
-static int read_preset(const struct config *c, const char *name, struct layer *l)
+static int read_preset(const struct config *c, const char *name, struct config_layer *l)
 {
     if (!name)
         return 0;
@@ -155,16 +156,12 @@ static int read_preset(const struct config *c, const char *name, struct layer *l
     int rc = layer_read(l, file);
     if (rc == GRASP_ENOTFOUND)
         rc = err_prefix(rc, "agent_preset '%s'", name);
-    if (rc == 0 && !json_object_get(l->tree, "model")) {
+    /* A preset is a section `model`, or the keys of one at the top. */
+    if (rc == 0 && !json_is_object(json_object_get(l->tree, "model"))) {
         json_t *model = json_object(), *top = json_object();
         preset_into(l->tree, model);
-        json_object_set_new(top, "model", model);
-        json_decref(l->tree);
-        l->tree = top;
-    } else if (rc == 0 && json_is_string(json_object_get(l->tree, "model"))) {
-        json_t *model = json_object(), *top = json_object();
-        preset_into(l->tree, model);
-        json_object_set_new(top, "model", model);
+        if (json_object_set_new(top, "model", model) < 0)
+            rc = err_set(GRASP_ENOMEM, "out of memory");
         json_decref(l->tree);
         l->tree = top;
     }
@@ -179,8 +176,10 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     if (!eq)
         return err_set(GRASP_EUSAGE, "--set %s: needs key=value", text);
     char *name = str_ndup(text, (size_t)(eq - text));
-    struct layer l = {.what = str_dup("--set")};
-    int rc = yaml_parse(eq + 1, strlen(eq + 1), "--set", &l.tree, &l.lines);
+    struct config_layer l = {.what = str_dup("--set")};
+    int rc = name && l.what ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = yaml_parse(eq + 1, strlen(eq + 1), "--set", &l.tree, &l.lines);
     if (rc == 0 && !*(eq + 1)) {
         json_decref(l.tree);
         l.tree = json_null();
@@ -188,8 +187,9 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     if (rc == 0 && !find_key(name))
         rc = unknown_key(&l, name);
     if (rc == 0) {
-        json_object_set(flat, name, l.tree);
-        json_object_set_new(origin, name, json_string("--set"));
+        if (json_object_set(flat, name, l.tree) < 0 ||
+            json_object_set_new(origin, name, json_string("--set")) < 0)
+            rc = err_set(GRASP_ENOMEM, "out of memory");
     }
     layer_release(&l);
     free(name);
@@ -367,11 +367,14 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
         if (rc < 0)
             return rc;
         if (shown) {
-            json_array_append(c->keep, shown);
+            if (json_array_append(c->keep, shown) < 0) /* it owns what the struct points to */
+                rc = err_set(GRASP_ENOMEM, "out of memory");
             if (!(k->flags & (KEY_SECRET | KEY_ALIAS)))
                 show(c->resolved, k->name, shown);
             json_decref(shown);
         }
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -444,7 +447,7 @@ static char *absolute_dir(const char *path)
 
 /* Another model than the file's: what the preset says goes on top, and of the file's model only how
  * to sample stays. */
-static int replace_model(const struct layer *preset, json_t *flat, json_t *origin)
+static int replace_model(const struct config_layer *preset, json_t *flat, json_t *origin)
 {
     static const char *const kept[] = {"model.temperature", "model.max_tokens"};
     const char *name;
@@ -469,7 +472,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
                        const char *const *sets, size_t n_sets)
 {
     struct config *c = calloc(1, sizeof(*c));
-    struct layer file = {0}, preset = {0};
+    struct config_layer file = {0}, preset = {0};
     json_t *flat = json_object(), *origin = json_object();
     int rc = c && flat && origin ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     *out = NULL;
@@ -479,7 +482,9 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     c->dir = absolute_dir(path);
     c->resolved = json_object();
     c->keep = json_array();
-    if ((rc = layer_read(&file, path)) < 0)
+    if (!c->path || !c->dir || !c->resolved || !c->keep)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0 || (rc = layer_read(&file, path)) < 0)
         goto out;
     if ((rc = read_preset(c, as ? as : json_str_at(file.tree, "agent_preset", NULL), &preset)) < 0)
         goto out;
@@ -564,7 +569,7 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE])
 
 int config_same_run(const struct config *c, const char *earlier_path)
 {
-    struct layer old = {0};
+    struct config_layer old = {0};
     struct buf diff = BUF_INIT;
     int rc = layer_read(&old, earlier_path);
     for (const struct config_key *k = config_keys; rc == 0 && k->name; k++) {

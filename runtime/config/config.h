@@ -1,6 +1,7 @@
 /*
  * config.h - a run's configuration: YAML with the reference's keys, checked against one table
- * (config_keys.c), expanded, with --set on top.
+ * (keys.c: name, type, bounds, default), expanded, with --set on top. yaml.h reads the text, use.c
+ * hands its parts to other modules; the models it names are opened by session/open_model.h.
  *
  *     struct config *c = NULL;
  *     if (config_load(&c, "grasp.yaml", sets, n_sets) < 0) ...   // message: file, line, key
@@ -117,9 +118,6 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
 void config_gate_rules(const struct config *c, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);
 void config_engine(const struct config *c, struct engine_settings *out);
-/* Opens the executor's (or the writer's) model; name_override (may be NULL) replaces the name. */
-int config_model(const struct config *c, bool writer, const char *name_override, struct loop *loop,
-                 struct model **m);
 /* True when the writer is configured apart from the executor. */
 bool config_has_writer(const struct config *c);
 

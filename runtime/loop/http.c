@@ -35,19 +35,19 @@
 #define SPARE_HANDLES 64
 #define OTHER_FILES   64 /* what the process needs besides the connections to a host */
 
-struct host {
+struct http_host {
     struct http *http;
-    SLIST_ENTRY(host) next;
-    bool known;              /* its name was resolved once */
-    struct transfer *leader; /* the one that resolves it now */
-    TAILQ_HEAD(, transfer) waiting;
+    SLIST_ENTRY(http_host) next;
+    bool known;                   /* its name was resolved once */
+    struct http_transfer *leader; /* the one that resolves it now */
+    TAILQ_HEAD(, http_transfer) waiting;
     uint64_t release;
     char name[]; /* host:port as in the URL */
 };
-struct transfer {
+struct http_transfer {
     struct http *http;
-    struct host *host; /* NULL: nothing to wait for */
-    TAILQ_ENTRY(transfer) link;
+    struct http_host *host; /* NULL: nothing to wait for */
+    TAILQ_ENTRY(http_transfer) link;
     bool waiting, doomed; /* in host->waiting, not yet curl's; about to be told so */
     CURL *easy;
     struct curl_slist *headers;
@@ -59,23 +59,23 @@ struct transfer {
     uint32_t slot;
     char error[CURL_ERROR_SIZE];
 };
-struct slot {
-    struct transfer *t;
+struct transfer_slot {
+    struct http_transfer *t;
     uint32_t generation, next_free;
 };
 struct http {
     struct loop *loop;
     CURLM *multi;
     uint64_t timer;
-    struct slot *slots;
+    struct transfer_slot *slots;
     uint32_t n_slots, cap, free_slot;
     CURL *spare[SPARE_HANDLES];
     size_t n_spare;
-    SLIST_HEAD(, host) hosts;
+    SLIST_HEAD(, http_host) hosts;
 };
 
 static void collect(struct http *h);
-static void leader_left(struct host *host);
+static void leader_left(struct http_host *host);
 static void release_waiting(void *host);
 
 /* ---- curl's sockets and timer on the loop ---- */
@@ -167,7 +167,7 @@ static struct http *http_of(struct loop *loop)
     return h;
 }
 
-static void transfer_free(struct transfer *t)
+static void transfer_free(struct http_transfer *t)
 {
     if (!t)
         return;
@@ -177,10 +177,10 @@ static void transfer_free(struct transfer *t)
 }
 
 /* Takes the transfer out of the client; its handle goes back to the spares. */
-static void detach(struct transfer *t)
+static void detach(struct http_transfer *t)
 {
     struct http *h = t->http;
-    struct slot *s = &h->slots[t->slot];
+    struct transfer_slot *s = &h->slots[t->slot];
     if (t->waiting)
         TAILQ_REMOVE(&t->host->waiting, t, link);
     else
@@ -202,7 +202,7 @@ static void detach(struct transfer *t)
 static void release(struct http *h)
 {
     for (uint32_t i = 0; i < h->n_slots; i++) {
-        struct transfer *t = h->slots[i].t;
+        struct http_transfer *t = h->slots[i].t;
         if (t) {
             detach(t);
             transfer_free(t);
@@ -211,7 +211,7 @@ static void release(struct http *h)
     while (h->n_spare)
         curl_easy_cleanup(h->spare[--h->n_spare]);
     curl_multi_cleanup(h->multi);
-    for (struct host *host; (host = SLIST_FIRST(&h->hosts));) {
+    for (struct http_host *host; (host = SLIST_FIRST(&h->hosts));) {
         SLIST_REMOVE_HEAD(&h->hosts, next);
         loop_timer_cancel(h->loop, host->release);
         free(host);
@@ -240,9 +240,9 @@ size_t http_limit(struct loop *loop, size_t per_host)
 
 /* The host of a URL that has to be looked up; NULL when there is none (or no memory: then curl does
  * it all the same). */
-static struct host *host_of(struct http *h, const char *url)
+static struct http_host *host_of(struct http *h, const char *url)
 {
-    struct host *host;
+    struct http_host *host;
     if (strncasecmp(url, "http://", 7) != 0)
         return NULL;
     url += 7;
@@ -262,13 +262,13 @@ static struct host *host_of(struct http *h, const char *url)
     return host;
 }
 
-static void release_soon(struct host *host)
+static void release_soon(struct http_host *host)
 {
     if (!host->release)
         host->release = loop_timer(host->http->loop, 0, release_waiting, host);
 }
 
-static void leader_left(struct host *host)
+static void leader_left(struct http_host *host)
 {
     host->leader = NULL;
     release_soon(host);
@@ -277,14 +277,14 @@ static void leader_left(struct host *host)
 /* Curl opens a socket for the leader: the name is known. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-    struct host *host = arg;
+    struct http_host *host = arg;
     (void)purpose;
     host->known = true;
     release_soon(host);
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-static void lead(struct host *host, struct transfer *t)
+static void lead(struct http_host *host, struct http_transfer *t)
 {
     host->leader = t;
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -294,8 +294,8 @@ static void lead(struct host *host, struct transfer *t)
 /* Lets the next one go ahead, or all of them once the name is known. */
 static void release_waiting(void *arg)
 {
-    struct host *host = arg;
-    struct transfer *t;
+    struct http_host *host = arg;
+    struct http_transfer *t;
     host->release = 0;
     while ((host->known || !host->leader) && (t = TAILQ_FIRST(&host->waiting))) {
         TAILQ_REMOVE(&host->waiting, t, link);
@@ -307,9 +307,9 @@ static void release_waiting(void *arg)
 }
 
 /* Those that waited for a name that does not resolve fail with the one that tried. */
-static void fail_waiting(struct host *host, const struct http_reply *reply)
+static void fail_waiting(struct http_host *host, const struct http_reply *reply)
 {
-    struct transfer *t;
+    struct http_transfer *t;
     TAILQ_FOREACH (t, &host->waiting, link)
         t->doomed = true;
     for (;;) {
@@ -328,7 +328,7 @@ static void fail_waiting(struct host *host, const struct http_reply *reply)
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
-    struct transfer *t = arg;
+    struct http_transfer *t = arg;
     n *= size;
     if (n > t->max_body - t->body.len) {
         t->too_large = true;
@@ -338,7 +338,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     return t->body.failed ? 0 : n;
 }
 
-static bool set_headers(struct transfer *t, const char *const *headers)
+static bool set_headers(struct http_transfer *t, const char *const *headers)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no round trip before bodies */
     for (; list && headers && *headers; headers++) {
@@ -366,7 +366,7 @@ static void set_method(CURL *e, const struct http_request *rq)
     }
 }
 
-static void set_options(struct transfer *t, const struct http_request *rq)
+static void set_options(struct http_transfer *t, const struct http_request *rq)
 {
     CURL *e = t->easy;
     int64_t connect =
@@ -404,18 +404,18 @@ static void set_options(struct transfer *t, const struct http_request *rq)
     set_method(e, rq);
 }
 
-static bool take_slot(struct http *h, struct transfer *t)
+static bool take_slot(struct http *h, struct http_transfer *t)
 {
     if (h->free_slot == UINT32_MAX) {
         if (h->n_slots == h->cap) {
             uint32_t cap = h->cap ? h->cap * 2 : 64;
-            struct slot *slots = reallocarray(h->slots, cap, sizeof(*slots));
+            struct transfer_slot *slots = reallocarray(h->slots, cap, sizeof(*slots));
             if (!slots)
                 return false;
             h->slots = slots;
             h->cap = cap;
         }
-        h->slots[h->n_slots] = (struct slot){NULL, 0, UINT32_MAX};
+        h->slots[h->n_slots] = (struct transfer_slot){NULL, 0, UINT32_MAX};
         h->free_slot = h->n_slots++;
     }
     t->slot = h->free_slot;
@@ -429,10 +429,10 @@ uint64_t http_start(struct loop *loop, const struct http_request *rq, http_fn fn
     struct http *h = http_of(loop);
     if (!h)
         return 0;
-    struct transfer *t = calloc(1, sizeof(*t));
+    struct http_transfer *t = calloc(1, sizeof(*t));
     if (!t)
         goto no_memory;
-    *t = (struct transfer){.http = h, .fn = fn, .arg = arg};
+    *t = (struct http_transfer){.http = h, .fn = fn, .arg = arg};
     buf_init(&t->body);
     t->max_body = rq->max_body ? rq->max_body : DEFAULT_MAX_BODY;
     t->easy = h->n_spare ? h->spare[--h->n_spare] : curl_easy_init();
@@ -473,7 +473,7 @@ void http_cancel(struct loop *loop, uint64_t id)
     if (!h || !id || slot >= h->n_slots || h->slots[slot].generation != (uint32_t)(id >> 32) ||
         !h->slots[slot].t)
         return;
-    struct transfer *t = h->slots[slot].t;
+    struct http_transfer *t = h->slots[slot].t;
     detach(t);
     transfer_free(t);
 }
@@ -527,7 +527,7 @@ static double retry_after(CURL *e)
     return v > 0 ? v : 0;
 }
 
-static void finish(struct transfer *t, CURLcode code)
+static void finish(struct http_transfer *t, CURLcode code)
 {
     long status = 0;
     char *type = NULL;
@@ -562,7 +562,7 @@ static void collect(struct http *h)
     CURLMsg *m;
     int left;
     while ((m = curl_multi_info_read(h->multi, &left))) {
-        struct transfer *t = NULL;
+        struct http_transfer *t = NULL;
         if (m->msg != CURLMSG_DONE)
             continue;
         CURLcode code = m->data.result;

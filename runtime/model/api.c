@@ -28,7 +28,7 @@
 #define LONGEST_ASKED_NS    (600 * NS_PER_SEC) /* a longer Retry-After is an outage */
 #define EMPTY_REPLIES       2                  /* asked again so often, then taken at its word */
 
-struct endpoint {
+struct api_endpoint {
     char *base, *url, *auth; /* auth: the whole header line, NULL: none */
 };
 struct api {
@@ -38,18 +38,18 @@ struct api {
     struct wire_params params;
     json_t *extra;
     char *model;
-    struct endpoint *endpoints;
+    struct api_endpoint *endpoints;
     struct pool pool;
     int64_t timeout_ns, backoff_ns;
     int attempts, outage_limit, outages_in_row;
     char *fatal; /* why it can never work */
     uint64_t pump_timer;
-    bool short_of_files;              /* not yet said that it limits the calls in flight */
-    TAILQ_HEAD(, call) queue, others; /* others: in flight or waiting for their timer */
+    bool short_of_files;                  /* not yet said that it limits the calls in flight */
+    TAILQ_HEAD(, api_call) queue, others; /* others: in flight or waiting for their timer */
 };
-struct call {
+struct api_call {
     struct api *api;
-    TAILQ_ENTRY(call) link;
+    TAILQ_ENTRY(api_call) link;
     bool queued;
     struct model_request rq;
     model_fn fn;
@@ -68,7 +68,7 @@ static void pump(struct api *a);
 
 /* ---- where a call is ---- */
 
-static void move(struct call *c, bool queued, bool first)
+static void move(struct api_call *c, bool queued, bool first)
 {
     struct api *a = c->api;
     if (c->queued)
@@ -84,7 +84,7 @@ static void move(struct call *c, bool queued, bool first)
         TAILQ_INSERT_TAIL(&a->queue, c, link);
 }
 
-static void drop(struct call *c)
+static void drop(struct api_call *c)
 {
     if (c->queued)
         TAILQ_REMOVE(&c->api->queue, c, link);
@@ -96,7 +96,7 @@ static void drop(struct call *c)
     free(c);
 }
 
-static void deliver(struct call *c, enum model_result result, const struct wire_reply *r)
+static void deliver(struct api_call *c, enum model_result result, const struct wire_reply *r)
 {
     struct api *a = c->api;
     struct model_reply reply = {
@@ -129,13 +129,13 @@ static void deliver(struct call *c, enum model_result result, const struct wire_
 
 static void on_end(void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
     c->timer = 0;
     deliver(c, c->end, NULL);
 }
 
 /* Ends a call from the next turn on. */
-static void end_later(struct call *c, enum model_result result)
+static void end_later(struct api_call *c, enum model_result result)
 {
     move(c, false, false);
     c->end = result;
@@ -143,7 +143,7 @@ static void end_later(struct call *c, enum model_result result)
 }
 
 /* Whether the whole model is beyond use; then c->why says so and *result how to end. */
-static bool hopeless(struct call *c, enum model_result *result)
+static bool hopeless(struct api_call *c, enum model_result *result)
 {
     struct api *a = c->api;
     *result = a->fatal ? MODEL_FATAL : MODEL_OUTAGE;
@@ -161,14 +161,14 @@ static bool hopeless(struct call *c, enum model_result *result)
 
 static void on_backoff(void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
     c->timer = 0;
     move(c, true, true);
     pump(c->api);
 }
 
 /* Half to all of the doubled delay; which part is the request's own and the same in every run. */
-static int64_t backoff(struct call *c, int doublings)
+static int64_t backoff(struct api_call *c, int doublings)
 {
     uint8_t hash[HASH_SIZE];
     int64_t ns = c->api->backoff_ns << (doublings < 10 ? doublings : 10);
@@ -186,7 +186,7 @@ static size_t alive(const struct api *a)
     return n ? n : 1;
 }
 
-static void try_again(struct call *c, bool limited, int64_t retry_after)
+static void try_again(struct api_call *c, bool limited, int64_t retry_after)
 {
     struct api *a = c->api;
     int usable = (int)alive(a), tries = a->attempts * usable;
@@ -209,7 +209,7 @@ static void try_again(struct call *c, bool limited, int64_t retry_after)
     c->timer = loop_timer(a->loop, delay, on_backoff, c);
 }
 
-static void endpoint_is_fatal(struct call *c, int i)
+static void endpoint_is_fatal(struct api_call *c, int i)
 {
     struct api *a = c->api;
     a->pool.v[i].dead = true;
@@ -243,7 +243,7 @@ static enum pool_event event_of(enum judgement j, const struct http_reply *r)
 
 static void on_http(const struct http_reply *reply, void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
     struct api *a = c->api;
     struct wire_reply r;
     int i = c->endpoint;
@@ -297,10 +297,10 @@ static void on_http(const struct http_reply *reply, void *arg)
 
 /* ---- starting calls ---- */
 
-static void start(struct call *c, int i)
+static void start(struct api_call *c, int i)
 {
     struct api *a = c->api;
-    const struct endpoint *e = &a->endpoints[i];
+    const struct api_endpoint *e = &a->endpoints[i];
     char draw[48];
     const char *headers[5];
     size_t n = 0;
@@ -348,7 +348,7 @@ static void on_pump(void *arg)
 
 static void pump(struct api *a)
 {
-    struct call *c;
+    struct api_call *c;
     while ((c = TAILQ_FIRST(&a->queue))) {
         int64_t when, now = clock_mono();
         enum model_result end;
@@ -376,10 +376,10 @@ static void pump(struct api *a)
 static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
 {
     struct api *a = (struct api *)m;
-    struct call *c = calloc(1, sizeof(*c));
+    struct api_call *c = calloc(1, sizeof(*c));
     if (!c)
         return err_set(GRASP_ENOMEM, "out of memory");
-    *c = (struct call){
+    *c = (struct api_call){
         .api = a, .rq = *rq, .fn = fn, .arg = arg, .endpoint = -1, .avoid = -1, .queued = true};
     buf_init(&c->body);
     TAILQ_INSERT_TAIL(&a->queue, c, link);
@@ -392,7 +392,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
 static void close_api(struct model *m)
 {
     struct api *a = (struct api *)m;
-    struct call *c;
+    struct api_call *c;
     while ((c = TAILQ_FIRST(&a->queue)) || (c = TAILQ_FIRST(&a->others)))
         drop(c);
     loop_timer_cancel(a->loop, a->pump_timer);
@@ -409,7 +409,7 @@ static void close_api(struct model *m)
     free(a);
 }
 
-static int set_url(struct endpoint *e, const struct model_settings *s, const char *path)
+static int set_url(struct api_endpoint *e, const struct model_settings *s, const char *path)
 {
     struct buf url = BUF_INIT;
     const char *base = e->base;
@@ -433,7 +433,7 @@ static int set_url(struct endpoint *e, const struct model_settings *s, const cha
     return e->url ? 0 : err_set(GRASP_ENOMEM, "out of memory");
 }
 
-static int set_auth(struct endpoint *e, const struct model_settings *s, const char *key)
+static int set_auth(struct api_endpoint *e, const struct model_settings *s, const char *key)
 {
     struct buf line = BUF_INIT;
     const char *name =
@@ -465,7 +465,7 @@ static int set_endpoints(struct api *a, const struct model_settings *s, size_t l
     if (rc >= 0 && !a->endpoints)
         rc = err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; rc >= 0 && i < s->n_endpoints; i++) {
-        struct endpoint *e = &a->endpoints[i];
+        struct api_endpoint *e = &a->endpoints[i];
         const char *base = s->endpoints[i].base_url;
         e->base = str_dup(base ? base : "");
         rc = e->base ? set_url(e, s, a->wire->path) : err_set(GRASP_ENOMEM, "out of memory");

@@ -1,14 +1,19 @@
 /*
- * model.h - chat models behind one interface: openai, responses, simulated, replay, and the
- * journal, which is a model in front of another.
+ * model.h - chat models behind one interface: those over HTTP, replay, the simulated one, and what
+ * stands in front of another (the journal, the accounts).
  *
  *     struct model *m = NULL;
- *     model_open(&m, loop, &settings);
+ *     model_open(&m, loop, &settings);       // session/open_model.h, which knows all kinds
  *     model_ask(m, &request, done, arg);     // done(...) comes later, from loop_turn
  *     model_close(m);
  *
  * A backend gets nothing but the request. An answer is always delivered through the callback, never
- * from inside model_ask.
+ * from inside model_ask. model_close drops what is in flight: no callback comes any more.
+ *
+ * A call over HTTP goes through four parts, from the pure to the acting: wire.h (a dialect: request
+ * to body, reply to text), judge.h (what a reply means for the call), pool.h (which endpoint, how
+ * many at once), api.c (attempts, back-off, failover). A new provider is a wire, a line in backend.h
+ * and one in session/open_model.c.
  */
 #ifndef GRASP_RUNTIME_MODEL_MODEL_H
 #define GRASP_RUNTIME_MODEL_MODEL_H
@@ -85,9 +90,9 @@ struct model {
     const struct model_ops *ops;
     char *name;  /* the model's name as configured, for trailers and reports */
     char *label; /* "simulated model" or the name: what tables show */
-    char
-        *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
-                      decides the answer (extra parameters, the simulator's seed); NULL: the name */
+    /* What the canonical hash calls it: the name, and whatever else of the settings decides the
+     * answer (extra parameters, the simulator's seed); NULL: the name. */
+    char *identity;
     struct model_health health;
 };
 struct model_ops {
@@ -100,6 +105,7 @@ struct model_ops {
 /* Fills in the base of a model that stands in front of `inner`: same name, label and identity. 0 or
  * GRASP_ENOMEM (model_close is safe then, too). */
 int model_wrap(struct model *m, const struct model_ops *ops, const struct model *inner);
+/* 0, or negative when the call could not be begun: then no callback comes. */
 int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg);
 void model_close(struct model *m); /* NULL is fine */
 
@@ -141,7 +147,6 @@ struct model_settings {
     struct sim_settings sim;
     const char *replay_file; /* recorded episodes */
 };
-int model_open(struct model **m, struct loop *loop, const struct model_settings *settings);
 
 /* Canonical request hash: model (its `identity`), parameters, messages, draw (DESIGN.md D1); the
  * same with and without `prefix`. */

@@ -57,8 +57,7 @@ static bool hex4(const char *s, size_t len, unsigned *v)
     return true;
 }
 
-/* Makes bytes parse that jansson refuses: invalid UTF-8, and \u escapes of half a surrogate pair.
- */
+/* Makes bytes parse that jansson refuses: invalid UTF-8, \u escapes of half a surrogate pair. */
 static void repair(const char *s, size_t len, struct buf *out)
 {
     for (size_t i = 0; i < len;) {

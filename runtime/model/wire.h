@@ -48,8 +48,7 @@ json_t *wire_parse(const char *body, size_t len, struct wire_reply *out);
 bool wire_read_error(const json_t *root, struct wire_reply *out);
 /* Sets why from outside text: one line, printable, secrets blanked. */
 void wire_why(struct wire_reply *out, const char *text);
-/* A content: a string, null, or an array of parts with a text each. Appends, up to WIRE_MAX_TEXT.
- */
+/* A content: a string, null, or an array of parts with a text each; appended up to WIRE_MAX_TEXT. */
 void wire_add_content(const json_t *content, struct buf *text);
 /* "text" as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void wire_add_string(struct buf *body, const char *text, size_t len);

@@ -20,19 +20,19 @@ struct accounts {
     struct prefix *prefix[2]; /* executor's and writer's requests */
 };
 
-LIST_HEAD(calls, call);
+LIST_HEAD(metered_calls, metered_call);
 
 struct metered {
     struct model base;
-    struct calls calls; /* not answered yet; what is left at the end is freed by close */
+    struct metered_calls calls; /* not answered yet; what is left at the end is freed by close */
     struct accounts *accounts;
     struct loop *loop;
     struct model *inner;
     bool writer;
 };
 
-struct call {
-    LIST_ENTRY(call) link;
+struct metered_call {
+    LIST_ENTRY(metered_call) link;
     struct metered *m;
     enum model_phase phase;
     int64_t chars, fresh;
@@ -47,7 +47,10 @@ struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop
         *a = (struct accounts){
             .config = config, .stop = stop, .stop_arg = arg, .started = clock_mono()};
     for (int i = 0; a && i < 2; i++)
-        a->prefix[i] = prefix_new();
+        if (!(a->prefix[i] = prefix_new())) {
+            accounts_free(a);
+            return NULL;
+        }
     return a;
 }
 
@@ -64,8 +67,8 @@ void accounts_free(struct accounts *a)
     free(a);
 }
 
-static void add(struct account_counts *c, const struct model_reply *r, const struct call *call,
-                double usd)
+static void add(struct account_counts *c, const struct model_reply *r,
+                const struct metered_call *call, double usd)
 {
     bool answered = r->result == MODEL_OK || r->result == MODEL_CONTEXT_LIMIT;
     c->calls += answered;
@@ -109,7 +112,7 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     return true;
 }
 
-static void forget(struct call *call)
+static void forget(struct metered_call *call)
 {
     LIST_REMOVE(call, link);
     free(call);
@@ -117,7 +120,7 @@ static void forget(struct call *call)
 
 static void answered(const struct model_reply *reply, void *arg)
 {
-    struct call *call = arg;
+    struct metered_call *call = arg;
     struct metered *m = call->m;
     struct accounts *a = m->accounts;
     double usd = price(m->writer ? &a->config->writer : &a->config->model, &reply->usage);
@@ -132,7 +135,7 @@ static void answered(const struct model_reply *reply, void *arg)
 
 static void refused(void *arg)
 {
-    struct call *call = arg;
+    struct metered_call *call = arg;
     struct model_reply reply = {
         .result = MODEL_OUTAGE, .text = "", .error = "a budget is spent; no call was made"};
     call->fn(&reply, call->arg);
@@ -143,10 +146,10 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
 {
     struct metered *m = (struct metered *)base;
     struct accounts *a = m->accounts;
-    struct call *call = calloc(1, sizeof(*call));
+    struct metered_call *call = calloc(1, sizeof(*call));
     if (!call)
         return err_set(GRASP_ENOMEM, "out of memory");
-    *call = (struct call){.m = m, .phase = rq->phase, .fn = fn, .arg = arg};
+    *call = (struct metered_call){.m = m, .phase = rq->phase, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&m->calls, call, link);
     char why[128];
     if (a->stopped || spent(a, why, sizeof(why))) {

@@ -1,20 +1,13 @@
 /* open_model.c - opens the model that a configuration names. */
-#include "runtime/session/session.h"
+#include "runtime/session/open_model.h"
 
 #include <stdlib.h>
 #include <string.h>
+
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/model/backend.h"
-
-static int open_unknown(struct model **m, struct loop *loop, const struct model_settings *s)
-{
-    (void)m;
-    (void)loop;
-    return err_set(GRASP_EINVAL, "model.kind '%s' is none of openai, responses, simulated, replay",
-                   s->kind);
-}
 
 int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
 {
@@ -31,7 +24,8 @@ int model_open(struct model **m, struct loop *loop, const struct model_settings 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         if (strcmp(kinds[i].kind, settings->kind) == 0)
             return kinds[i].open(m, loop, settings);
-    return open_unknown(m, loop, settings);
+    return err_set(GRASP_EINVAL, "model.kind '%s' is none of openai, responses, simulated, replay",
+                   settings->kind);
 }
 
 int config_model(const struct config *c, bool writer, const char *name_override, struct loop *loop,

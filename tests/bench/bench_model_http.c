@@ -16,7 +16,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
-#include "runtime/model/model.h"
+#include "runtime/session/open_model.h"
 
 struct talk {
     struct model *m;

@@ -9,8 +9,8 @@
 #include "runtime/model/pool.h"
 #include "script_server.h"
 
-#include "runtime/model/model.h"
 #include "runtime/model/wire.h"
+#include "runtime/session/open_model.h"
 
 #define KEY "sk-very-secret-key-0123456789"
 
