@@ -28,18 +28,26 @@
 enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
 enum env_kind { ENV_FHIR, ENV_EXEC };
 enum fhir_writes { FHIR_WRITES_ACCEPT, FHIR_WRITES_APPLY };
+enum thinking { THINKING_DROP, THINKING_KEEP };
 enum probe_heldout { HELDOUT_PAPER, HELDOUT_STRICT };
 
 /* Keys of `model:` and, where they differ, of `writer:`. Strings belong to the configuration. */
 struct model_config {
     const char *kind, *name, *base_url, *api_key, *api_key_header, *query, *replay_file;
+    const char *api_key_file, *api_key_command; /* where the key is read instead */
+    const char *unix_socket, *client_cert, *client_key;
+    json_t *headers;   /* name to value; NULL: none */
     json_t *endpoints; /* array of URLs or {base_url, api_key}; NULL: base_url alone */
     json_t *extra;
     double temperature; /* -1: not sent */
-    double timeout;     /* seconds per attempt */
-    double backoff;     /* seconds before the second, doubled from then on */
+    int thinking;       /* enum */
+    bool stream;
+    double timeout;  /* seconds per attempt; where it streams, between two chunks */
+    double max_wait; /* seconds; an endpoint that asks for more ends the run */
+    double backoff;  /* seconds before the second, doubled from then on */
     int64_t max_tokens, attempts, concurrency, outage_limit;
-    double price_prompt, price_completion, price_cached; /* USD per million tokens */
+    /* USD per million tokens; 0: as prompt's */
+    double price_prompt, price_completion, price_cached, price_cache_write;
 };
 
 struct config {
@@ -97,6 +105,7 @@ struct config {
         double timeout;
         int64_t processes, line_limit;
     } env;
+    json_t *prices; /* by model's name: {input, cached, cache_write, output}; NULL: none */
     const char *library, *run, *journal;
 };
 

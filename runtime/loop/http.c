@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/duration.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -176,7 +177,18 @@ static void transfer_free(struct http_transfer *t)
     free(t);
 }
 
-/* Takes the transfer out of the client; its handle goes back to the spares. */
+/* The handle of a detached transfer goes back to the spares. */
+static void recycle(struct http *h, CURL *easy)
+{
+    if (h->n_spare < SPARE_HANDLES) {
+        curl_easy_reset(easy);
+        h->spare[h->n_spare++] = easy;
+    } else {
+        curl_easy_cleanup(easy);
+    }
+}
+
+/* Takes the transfer out of the client. */
 static void detach(struct http_transfer *t)
 {
     struct http *h = t->http;
@@ -185,12 +197,6 @@ static void detach(struct http_transfer *t)
         TAILQ_REMOVE(&t->host->waiting, t, link);
     else
         curl_multi_remove_handle(h->multi, t->easy);
-    if (h->n_spare < SPARE_HANDLES) {
-        curl_easy_reset(t->easy);
-        h->spare[h->n_spare++] = t->easy;
-    } else {
-        curl_easy_cleanup(t->easy);
-    }
     s->t = NULL;
     s->generation++;
     s->next_free = h->free_slot;
@@ -199,14 +205,20 @@ static void detach(struct http_transfer *t)
         leader_left(t->host);
 }
 
+/* The end of a transfer that nobody is told of any more. */
+static void discard(struct http_transfer *t)
+{
+    detach(t);
+    recycle(t->http, t->easy);
+    transfer_free(t);
+}
+
 static void release(struct http *h)
 {
     for (uint32_t i = 0; i < h->n_slots; i++) {
         struct http_transfer *t = h->slots[i].t;
-        if (t) {
-            detach(t);
-            transfer_free(t);
-        }
+        if (t)
+            discard(t);
     }
     while (h->n_spare)
         curl_easy_cleanup(h->spare[--h->n_spare]);
@@ -319,6 +331,7 @@ static void fail_waiting(struct http_host *host, const struct http_reply *reply)
         if (!t)
             return;
         detach(t);
+        recycle(t->http, t->easy);
         t->fn(reply, t->arg);
         transfer_free(t);
     }
@@ -366,12 +379,23 @@ static void set_method(CURL *e, const struct http_request *rq)
     }
 }
 
+/* A server on this machine is never asked through a proxy. */
+static bool is_loopback(const char *url)
+{
+    static const char *const hosts[] = {"localhost", "127.", "[::1]"};
+    const char *host = strstr(url, "://");
+    for (size_t i = 0; host && i < sizeof(hosts) / sizeof(*hosts); i++)
+        if (strncasecmp(host + 3, hosts[i], strlen(hosts[i])) == 0)
+            return true;
+    return false;
+}
+
 static void set_options(struct http_transfer *t, const struct http_request *rq)
 {
     CURL *e = t->easy;
     int64_t connect =
         rq->connect_timeout_ns > 0 ? rq->connect_timeout_ns : DEFAULT_CONNECT_TIMEOUT_NS;
-    int64_t whole = rq->timeout_ns > 0 ? rq->timeout_ns : DEFAULT_TIMEOUT_NS;
+    int64_t whole = rq->timeout_ns > 0 ? rq->timeout_ns : rq->idle_ns ? 0 : DEFAULT_TIMEOUT_NS;
     bool tls = strncasecmp(rq->url, "https:", 6) == 0;
     curl_easy_setopt(e, CURLOPT_URL, rq->url);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -380,11 +404,19 @@ static void set_options(struct http_transfer *t, const struct http_request *rq)
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, READ_BUFFER);
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)((whole + NS_PER_MS - 1) / NS_PER_MS));
+    if (rq->idle_ns > 0) { /* curl looks once a second */
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
+                         (long)((rq->idle_ns + NS_PER_SEC - 1) / NS_PER_SEC));
+    }
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)((connect + NS_PER_MS - 1) / NS_PER_MS));
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 300L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "grasp/" GRASP_VERSION);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    if (rq->unix_socket)
+        curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, rq->unix_socket);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
@@ -397,10 +429,15 @@ static void set_options(struct http_transfer *t, const struct http_request *rq)
         ca = ca && *ca ? ca : getenv("SSL_CERT_FILE");
         if (ca && *ca)
             curl_easy_setopt(e, CURLOPT_CAINFO, ca);
+        if (rq->client_cert)
+            curl_easy_setopt(e, CURLOPT_SSLCERT, rq->client_cert);
+        if (rq->client_key)
+            curl_easy_setopt(e, CURLOPT_SSLKEY, rq->client_key);
     } else {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-        curl_easy_setopt(e, CURLOPT_PROXY, "");
     }
+    if (is_loopback(rq->url))
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
     set_method(e, rq);
 }
 
@@ -455,8 +492,7 @@ uint64_t http_start(struct loop *loop, const struct http_request *rq, http_fn fn
     CURLMcode code = curl_multi_add_handle(h->multi, t->easy);
     if (code != CURLM_OK) {
         err_set(GRASP_EIO, "cannot start a request: %s", curl_multi_strerror(code));
-        detach(t);
-        transfer_free(t);
+        discard(t);
         return 0;
     }
     return (uint64_t)h->slots[t->slot].generation << 32 | (t->slot + 1);
@@ -473,9 +509,7 @@ void http_cancel(struct loop *loop, uint64_t id)
     if (!h || !id || slot >= h->n_slots || h->slots[slot].generation != (uint32_t)(id >> 32) ||
         !h->slots[slot].t)
         return;
-    struct http_transfer *t = h->slots[slot].t;
-    detach(t);
-    transfer_free(t);
+    discard(h->slots[slot].t);
 }
 
 /* ---- the end of a transfer ---- */
@@ -508,19 +542,32 @@ static enum http_result result_of(CURLcode code)
     return HTTP_BAD;
 }
 
-/* RFC 9110 section 10.2.3: seconds or a date. `retry-after-ms` is what some model vendors add. */
-static double retry_after(CURL *e)
+static const char *header_of(CURL *e, const char *name)
 {
     struct curl_header *header;
+    return curl_easy_header(e, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
+                                                                                : NULL;
+}
+
+const char *http_header(const struct http_reply *reply, const char *name)
+{
+    return reply->handle ? header_of(reply->handle, name) : NULL;
+}
+
+/* RFC 9110 section 10.2.3: seconds or a date. `retry-after-ms` is what some model vendors add, and
+ * some write a unit. */
+static double retry_after(CURL *e)
+{
     double v;
-    if (curl_easy_header(e, "retry-after-ms", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        str_to_double(header->value, &v) && v >= 0)
+    const char *value = header_of(e, "retry-after-ms");
+    if (value && str_to_double(value, &v) && v >= 0)
         return v / 1000;
-    if (curl_easy_header(e, "retry-after", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+    value = header_of(e, "retry-after");
+    if (!value)
         return -1;
-    if (str_to_double(header->value, &v))
-        return v >= 0 ? v : -1;
-    time_t then = curl_getdate(header->value, NULL);
+    if (duration_read(value, strlen(value), &v))
+        return v;
+    time_t then = curl_getdate(value, NULL);
     if (then == (time_t)-1)
         return -1;
     v = (double)then - (double)(clock_wall() / NS_PER_SEC);
@@ -544,17 +591,21 @@ static void finish(struct http_transfer *t, CURLcode code)
         .content_type = content_type,
         .retry_after = retry_after(t->easy),
         .error = "",
+        .handle = t->easy,
     };
     if (t->too_large)
         reply.error = "the reply is too large";
     else if (code != CURLE_OK)
         reply.error = *t->error ? t->error : curl_easy_strerror(code);
+    struct http *h = t->http;
+    CURL *easy = t->easy;
     detach(t);
-    t->fn(&reply, t->arg);
+    t->fn(&reply, t->arg); /* it may ask for headers: the handle still has them */
     bool unknown = t->host && !t->host->known && code == CURLE_OPERATION_TIMEDOUT;
     if (t->host && (unknown || code == CURLE_COULDNT_RESOLVE_HOST))
         fail_waiting(t->host, &reply);
     transfer_free(t);
+    recycle(h, easy);
 }
 
 static void collect(struct http *h)

@@ -17,6 +17,7 @@ double sim_share(const uint8_t salt[HASH_SIZE], int attempt);
 int model_open_simulated(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_responses(struct model **m, struct loop *loop, const struct model_settings *s);
+int model_open_anthropic(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_replay(struct model **m, struct loop *loop, const struct model_settings *s);
 
 #endif

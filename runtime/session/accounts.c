@@ -186,7 +186,7 @@ static void metered_close(struct model *base)
     free(m);
 }
 
-static const struct model_ops metered_ops = {metered_ask, metered_close};
+static const struct model_ops metered_ops = {.ask = metered_ask, .close = metered_close};
 
 int accounts_model(struct model **out, struct accounts *a, bool writer, struct loop *loop,
                    struct model *inner)

@@ -7,6 +7,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/model/said_model.h"
 
 static const char *const split_names[] = {"dev", "val", "id_test", "test", "full"};
 
@@ -45,13 +46,16 @@ static int open_model(struct session *s, bool writer, const char *name)
         rc = accounts_model(&s->metered[i], s->accounts, writer, s->loop, s->backend[i]);
     if (rc == 0 && s->journal)
         rc = journal_model(&s->model[i], s->journal, s->loop, s->metered[i]);
+    if (rc == 0)
+        rc = said_model(&s->said[i], s->model[i] ? s->model[i] : s->metered[i],
+                        (writer ? &s->config->writer : &s->config->model)->thinking ==
+                            THINKING_KEEP);
     return rc;
 }
 
 struct model *session_model(struct session *s, bool writer)
 {
-    int i = writer && s->backend[1];
-    return s->model[i] ? s->model[i] : s->metered[i];
+    return s->said[writer && s->backend[1]];
 }
 
 int session_open(struct session *s, const struct session_options *o)
@@ -107,6 +111,8 @@ void session_drain(struct session *s)
 void session_close(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
+        said_model_report(s->said[i]);
+        model_close(s->said[i]);
         model_close(s->model[i]);
         model_close(s->metered[i]);
         model_close(s->backend[i]);
