@@ -21,6 +21,7 @@
 #include "runtime/config/config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/journal/journal.h"
+#include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
 #include "runtime/session/open_model.h"
 #include "skills/library.h"
@@ -41,6 +42,7 @@ struct session {
         *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
+    struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
 };
 
