@@ -238,6 +238,11 @@ static size_t alive(const struct api *a)
 static void try_again(struct api_call *c, bool limited, int64_t retry_after)
 {
     struct api *a = c->api;
+    if (a->m.meter.allows && !a->m.meter.allows(a->m.meter.arg)) {
+        snprintf(c->why, sizeof(c->why), "a budget is spent; it was not asked again");
+        end_later(c, MODEL_OUTAGE);
+        return;
+    }
     int usable = (int)alive(a), tries = a->attempts * usable;
     limited ? c->limited++ : c->failures++;
     a->m.health.retries++;
@@ -372,6 +377,8 @@ static void take_usage(struct api_call *c, const struct wire_reply *r)
         }
     }
     add_usage(&c->usage, &u);
+    if (a->m.meter.used)
+        a->m.meter.used(a->m.meter.arg, &u);
 }
 
 static void on_http(const struct http_reply *reply, void *arg)

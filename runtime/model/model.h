@@ -98,6 +98,13 @@ struct model_health {
     int64_t lowered;                               /* times that fewer calls at once were made */
 };
 
+/* Who counts what a backend spends within one call: attempts that are thrown away are paid for, too. */
+struct model_meter {
+    void (*used)(void *arg, const struct model_usage *usage); /* by one attempt, as it comes */
+    bool (*allows)(void *arg);                                /* asked before another attempt */
+    void *arg;
+};
+
 /* Backends implement this; each `struct model` begins with it. */
 struct model {
     const struct model_ops *ops;
@@ -110,6 +117,7 @@ struct model {
     /* Ends every call that waits and costs nothing yet, as an outage that says `why`, and all those
      * to come; what is on its way to a server is still answered. NULL: nothing ever waits. */
     void (*halt)(struct model *m, const char *why);
+    struct model_meter meter; /* set by who stands in front; all NULL: nobody counts */
 };
 struct model_ops {
     /* Starts a call. 0, or negative when it could not even be queued. */
