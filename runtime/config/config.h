@@ -8,8 +8,11 @@
  *     c->cycle.epochs ...
  *     config_free(c);
  *
- * Precedence: --set, then GRASP_BACKEND (model.kind), then the file, then its agent_preset
- * (agents/NAME.yaml beside it), then defaults. Relative paths are relative to the file.
+ * Precedence: --set, then the file, then its agent_preset (agents/NAME.yaml, .yml or .json beside it)
+ * or its section `agent`, then defaults. A preset that the caller, `--set agent_preset=NAME` or else
+ * the environment's GRASP_BACKEND names takes the place of the file's model. Relative paths are
+ * relative to the file; task files are looked for in the working directory, too. Files of the
+ * reference implementation load as they are (preset.h).
  */
 #ifndef GRASP_RUNTIME_CONFIG_CONFIG_H
 #define GRASP_RUNTIME_CONFIG_CONFIG_H
@@ -121,9 +124,10 @@ struct config {
 /* sets: "key=value" texts. GRASP_ENOTFOUND, GRASP_EPARSE, GRASP_EINVAL. */
 int config_load(struct config **c, const char *path, const char *const *sets, size_t n_sets);
 /* The same with another model: agents/PRESET.yaml stands in for the file's whole section `model`
- * (only temperature and max_tokens stay where the preset says nothing) and for GRASP_BACKEND. */
+ * (only temperature and max_tokens stay where the preset says nothing). */
 int config_load_preset(struct config **c, const char *path, const char *preset,
                        const char *const *sets, size_t n_sets);
+bool config_is_kind(const char *name); /* of a model: "openai", ... */
 void config_free(struct config *c);
 /* The resolved configuration as YAML, secrets left out. */
 void config_render(const struct config *c, struct buf *out);

@@ -1,6 +1,8 @@
 /* keys.c - every configuration key: type, default, bounds (spec: "Configuration"). */
 #include "runtime/config/keys.h"
 
+#include <string.h>
+
 #include "runtime/config/config.h"
 
 #define AT(field) offsetof(struct config, field)
@@ -106,12 +108,12 @@ const struct config_key config_keys[] = {
     GATE_ENUM(probe_strata, "type", strata_choices),
     GATE_ENUM(probe_heldout, "paper", heldout_choices),
 
-    {"data.dev", KEY_PATH, AT(data.dev), NULL, 0, 0, NULL, 0},
-    {"data.val", KEY_PATH, AT(data.val), NULL, 0, 0, NULL, 0},
-    {"data.id_test", KEY_PATH, AT(data.id_test), NULL, 0, 0, NULL, 0},
-    {"data.test", KEY_PATH, AT(data.test), NULL, 0, 0, NULL, 0},
-    {"data.full", KEY_PATH, AT(data.full), NULL, 0, 0, NULL, KEY_HARMLESS},
-    {"data.funcs", KEY_PATH, AT(data.funcs), NULL, 0, 0, NULL, 0},
+    {"data.dev", KEY_PATH, AT(data.dev), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.val", KEY_PATH, AT(data.val), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.id_test", KEY_PATH, AT(data.id_test), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.test", KEY_PATH, AT(data.test), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.full", KEY_PATH, AT(data.full), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_DATA},
+    {"data.funcs", KEY_PATH, AT(data.funcs), NULL, 0, 0, NULL, KEY_DATA},
     {"task.fhir_api_base", KEY_STRING, AT(fhir_api_base), "http://localhost:8080/fhir/", 0, 0, NULL, 0},
 
     {"fhir.load", KEY_PATHS, AT(fhir.load), NULL, 0, 0, NULL, 0},
@@ -149,3 +151,11 @@ const struct config_key config_keys[] = {
     {0},
 };
 /* clang-format on */
+
+const struct config_key *config_key_find(const char *name)
+{
+    for (const struct config_key *k = config_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return k;
+    return NULL;
+}
