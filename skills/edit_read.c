@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "skills/inject.h"
@@ -21,7 +21,7 @@ enum {
 /* Takes ownership of *p (left empty), also when it fails. */
 static int list_add(struct proposal_list *l, struct proposal *p)
 {
-    int rc = array_room(&l->v, l->n, &l->cap, sizeof(*l->v));
+    int rc = grow(&l->v, &l->cap, l->n + 1);
     if (rc < 0) {
         proposal_release(p);
         return rc;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "skills/prompt.h"
 #include "skills/prompts.h"
@@ -232,7 +232,7 @@ static bool grow_table(struct ranker *r)
 static int64_t intern(struct ranker *r, const char *s, size_t len)
 {
     uint32_t hash = token_hash(s, len);
-    if (!grow_table(r) || array_room(&r->words, r->n_words, &r->cap_words, sizeof(*r->words)) < 0)
+    if (!grow_table(r) || grow(&r->words, &r->cap_words, r->n_words + 1) < 0)
         return -1;
     uint32_t *at = slot(r, s, len, hash);
     if (*at)
@@ -266,7 +266,7 @@ static bool add_tokens(struct ranker *r, const char *s, size_t len, uint32_t sta
     size_t n;
     for (const char *p = s; (p = next_token(p, end, &n)); p += n) {
         int64_t w = intern(r, p, n);
-        if (w < 0 || array_room(&r->refs, r->n_refs, &r->cap_refs, sizeof(*r->refs)) < 0)
+        if (w < 0 || grow(&r->refs, &r->cap_refs, r->n_refs + 1) < 0)
             return false;
         if (stamp && r->words[w].stamp == stamp)
             continue;
@@ -284,7 +284,7 @@ static bool add_tag(struct ranker *r, const char *text, struct buf *scratch)
     const char *anchor = next_token(scratch->ptr, scratch->ptr + scratch->len, &len);
     if (!anchor)
         return !scratch->failed;
-    if (array_room(&r->tags, r->n_tags, &r->cap_tags, sizeof(*r->tags)) < 0 ||
+    if (grow(&r->tags, &r->cap_tags, r->n_tags + 1) < 0 ||
         !add_tokens(r, scratch->ptr, scratch->len, 0))
         return false;
     struct word *w = &r->words[r->refs[first]];

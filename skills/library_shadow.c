@@ -13,7 +13,7 @@
 
 #include <git2/sys/odb_backend.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 
 enum {
@@ -76,7 +76,7 @@ static int remember(struct shadow *s, const git_oid *id, const void *bytes, size
     if (shadow_find(s, id))
         return 0;
     void *copy = malloc(len + 1);
-    if (!copy || !grow_slots(s) || array_room(&s->v, s->n, &s->cap, sizeof(*s->v)) < 0) {
+    if (!copy || !grow_slots(s) || grow(&s->v, &s->cap, s->n + 1) < 0) {
         free(copy);
         git_error_set_oom();
         return -1;

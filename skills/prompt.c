@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
@@ -55,7 +55,7 @@ static void template_release(struct sheet *t)
 
 static int push(struct sheet *t, struct prompt_step step)
 {
-    int rc = array_room(&t->v, t->n, &t->cap, sizeof(*t->v));
+    int rc = grow(&t->v, &t->cap, t->n + 1);
     if (rc == 0)
         t->v[t->n++] = step;
     return rc;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 
 /* ---- values ---- */
@@ -195,7 +195,7 @@ int skill_set_put(struct skill_set *set, struct skill *s)
 {
     bool found;
     size_t i = position(set, s->name, &found);
-    int rc = found ? 0 : array_room(&set->v, set->n, &set->cap, sizeof(*set->v));
+    int rc = found ? 0 : grow(&set->v, &set->cap, set->n + 1);
     if (rc < 0) {
         skill_release(s);
         return rc;

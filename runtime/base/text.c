@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "runtime/base/array.h"
 #include "runtime/base/err.h"
+#include "runtime/base/grow.h"
 
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
 {
@@ -206,12 +206,10 @@ void strlist_release(struct strlist *l)
 
 int strlist_addn(struct strlist *l, const char *s, size_t len)
 {
-    int rc = array_room(&l->v, l->n, &l->cap, sizeof(*l->v));
-    if (rc < 0)
-        return rc;
-    char *copy = str_ndup(s, len);
+    int rc = grow(&l->v, &l->cap, l->n + 1);
+    char *copy = rc == 0 ? str_ndup(s, len) : NULL;
     if (!copy)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     l->v[l->n++] = copy;
     return 0;
 }
@@ -229,7 +227,7 @@ int strlist_addf(struct strlist *l, const char *fmt, ...)
     int n = vasprintf(&s, fmt, ap);
     va_end(ap);
     if (n < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = strlist_addn(l, s, (size_t)n);
     free(s);
     return rc;

@@ -110,13 +110,12 @@ static void ended(struct group *g, size_t index, void *arg)
 static int start(struct session *s, const struct task_set *tasks, struct skills_view *view,
                  struct shown *shown, struct group **out)
 {
-    struct group *g = *out = engine_group(s->engine, PHASE_ROLLOUT_TEST);
-    int rc = g ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    if (g)
-        group_on_end(g, ended, shown);
-    for (size_t i = 0; rc >= 0 && i < tasks->n; i++)
-        rc = group_add(g, &tasks->v[i], view, 0);
-    return rc < 0 ? rc : 0;
+    struct group *g = *out = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, view,
+                                             draw_number(&s->draws, DRAW_TEST, 0));
+    if (!g)
+        return GRASP_ENOMEM;
+    group_on_end(g, ended, shown);
+    return 0;
 }
 
 static int finish(struct session *s, struct executor *e, enum split split, enum transfer_arm arm,

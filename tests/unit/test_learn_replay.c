@@ -10,6 +10,9 @@
  */
 #include "learn_replay.h"
 
+#include "runtime/base/fs.h"
+#include "runtime/config/yaml.h"
+
 /* ---- what the run left ---- */
 
 static bool same_edits(json_t *a, json_t *b, bool content)
@@ -257,7 +260,18 @@ static json_t *settings_of(const struct replay *r, int concurrency, bool early)
     json_t *cycle = json_deep_copy(json_at(r->file, "settings"));
     json_object_del(cycle, "types");
     json_object_set_new(cycle, "batch_concurrency", json_integer(concurrency));
-    return json_pack("{s:o, s:{s:b}}", "cycle", cycle, "gate", "early_stop", (int)early);
+    /* The paper's values, as a user would take them, and what the file was made with. */
+    json_t *paper = NULL, *lines = NULL, *made;
+    struct buf text = BUF_INIT;
+    works(fs_read("examples/paper/paper.yaml", &text));
+    works(yaml_parse(text.ptr, text.len, "paper.yaml", &paper, &lines));
+    json_object_del(json_object_get(paper, "model"), "temperature");
+    made = json_pack("{s:o, s:{s:b}}", "cycle", cycle, "gate", "early_stop", (int)early);
+    json_object_update_recursive(paper, made);
+    json_decref(made);
+    json_decref(lines);
+    buf_release(&text);
+    return paper;
 }
 
 /* One run; returns the library's tree in the end. */
