@@ -68,7 +68,12 @@ int library_object(struct library *lib, const char *rev, struct oid *object);
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);
 
-/* Writes the tree of `set` on top of `base`'s tree (other files of the library are kept). */
+/* Reads the bytes of a set's other files (skill.h), which library_read leaves in the library; needed
+ * to write them elsewhere: to a directory, or into another library. */
+int library_load_files(struct library *lib, struct skill_set *set);
+
+/* Writes the tree of `set` on top of `base`'s tree: a skill's folder holds what the set says, files
+ * outside the skills' folders are kept. */
 int library_candidate(struct library *lib, const struct skill_set *set, const struct oid *base,
                       struct oid *tree);
 int library_tree_of(struct library *lib, const struct oid *commit, struct oid *tree);

@@ -241,17 +241,6 @@ const json_t *probe_find(const json_t *probes, const char *task)
 
 /* ---- skills ---- */
 
-static bool same_file(const struct skill *a, const struct skill *b)
-{
-    struct buf x = BUF_INIT, y = BUF_INIT;
-    skill_render(a, &x);
-    skill_render(b, &y);
-    bool same = x.len == y.len && memcmp(x.ptr, y.ptr, x.len) == 0;
-    buf_release(&x);
-    buf_release(&y);
-    return same;
-}
-
 int skill_changes(const struct skill_set *from, const struct skill_set *to,
                   struct skill_changes *out)
 {
@@ -270,7 +259,7 @@ int skill_changes(const struct skill_set *from, const struct skill_set *to,
             *c = (struct skill_change){EDIT_ADD, y->name, 0, y->version};
         else
             *c = (struct skill_change){EDIT_MODIFY, y->name, x->version, y->version};
-        out->n += order != 0 || !same_file(x, y);
+        out->n += order != 0 || !skill_same_files(x, y);
         a += order <= 0;
         b += order >= 0;
     }
