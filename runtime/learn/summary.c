@@ -65,6 +65,8 @@ void plan_print(const struct session *s, const struct plan *p, FILE *out)
     }
     fprintf(out, "  %-14s %9s %14lld\n", "all", "", (long long)all);
     const struct config *c = s->config;
+    if (p->rollouts[PHASE_ROLLOUT_PROBE] && c->gate.rule != RULE_PAPER && c->draws != DRAWS_SHARED)
+        fputs("  and, where outcomes flip, redraws of the probes on which arms differ\n", out);
     if (c->budget.calls || c->budget.tokens || c->budget.usd > 0 || c->budget.seconds > 0)
         fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD, %.0f s (0: no limit)\n",
                 (long long)c->budget.calls, (long long)c->budget.tokens, c->budget.usd,
