@@ -5,8 +5,8 @@
 
 #include "sim_harness.h"
 
-#include "probes/grader.h"
-#include "probes/synth.h"
+#include "probes/graders/grader.h"
+#include "probes/synth/synth.h"
 #include "runtime/base/fs.h"
 
 /* One benchmark's tasks and data, in memory. */

@@ -11,6 +11,7 @@ int model_init(struct model *m, const struct model_ops *ops, const struct model_
 
 int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_responses(struct model **m, struct loop *loop, const struct model_settings *s);
+int model_open_anthropic(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_replay(struct model **m, struct loop *loop, const struct model_settings *s);
 
 #endif

@@ -3,7 +3,7 @@
  * `sim.noise` is the mean share of episodes whose outcome is the other one than habits and skills
  * give.
  *
- * Rates. Each task has a rate of its own, by its text, spread as real endpoints
+ * Rates. Each task has a rate of its own (by its text and `sim.seed`), spread as real endpoints
  * spread: most tasks are steady, some are coins. With a mean m up to 1/4, a share 5m/2 of the tasks
  * is flaky, with a rate even between 0.1 and 0.5, and flips three quarters of what flips; the others
  * share the last quarter evenly, m/4 over 1 - 5m/2 of the tasks:
@@ -17,8 +17,10 @@
  * (A coin's flips cancel in part: the variance of a count shows less than the mean.) Above 1/4 all
  * rates move towards 1/2.
  *
- * (The rate is the task's own, whatever `sim.seed` is. A task that is helped by a hedged rule alone,
- * "usually ...", is a coin as soon as there is noise; without noise half of these tasks heed it.)
+ * Whether an episode flips hangs on the skills it is shown as well, as every change of a prompt draws
+ * anew at an endpoint: two arms of a gate do not flip together. A task that is helped by a hedged
+ * rule alone ("Usually: ...") is a coin as soon as there is noise; without noise half of these tasks
+ * heed the rule.
  *
  * An episode. Until the agent is ready to act it looks at the chart as its habits tell it. Then,
  * once in the episode, it is drawn whether this one is flipped. If it is, what habits lead to is
@@ -32,6 +34,7 @@
  * whose draw nobody names (grasp model serve) may be given another draw each turn.
  */
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/base/text.h"
 #include "runtime/simulator/sim.h"
@@ -46,24 +49,30 @@ double sim_flip_rate(double mean, uint64_t key)
     return mean <= 0.25 ? rate : 0.5 - (0.5 - rate) * (mean < 0.5 ? 0.5 - mean : 0) / 0.25;
 }
 
-static bool drawn_below(const struct sim_settings *settings, uint64_t key, int64_t draw,
-                        double rate)
+static bool drawn_below(double rate, uint64_t mine, struct sim_text skills, int64_t draw)
 {
-    uint64_t mine = key ^ (settings->seed * 0x9e3779b97f4a7c15ULL);
-    return sim_chance(mine, SALT_FLIP, (uint64_t)draw) < rate;
+    uint64_t shown = skills.n ? XXH3_64bits(skills.s, skills.n) : 0;
+    return sim_chance(mine ^ shown, SALT_FLIP, (uint64_t)draw) < rate;
 }
 
-bool sim_flips(const struct sim_settings *settings, uint64_t key, int64_t draw)
+static uint64_t seeded(const struct sim_settings *settings, uint64_t key)
 {
-    return drawn_below(settings, key, draw, sim_flip_rate(settings->noise, key));
+    return key ^ (settings->seed * 0x9e3779b97f4a7c15ULL);
 }
 
-/* A task with nothing wrong but what a hedged rule speaks of is a coin. */
+bool sim_flips(const struct sim_settings *settings, uint64_t key, struct sim_text skills,
+               int64_t draw)
+{
+    uint64_t mine = seeded(settings, key);
+    return drawn_below(sim_flip_rate(settings->noise, mine), mine, skills, draw);
+}
+
 static bool comes_out_flipped(const struct sim_run *r)
 {
+    struct sim_text skills = r->block.n ? r->block : r->skills;
     bool coin = r->guidance.half && !(r->habits & ~r->guidance.half);
-    return coin ? drawn_below(r->settings, r->key, r->draw, 0.5)
-                : sim_flips(r->settings, r->key, r->draw);
+    return coin ? drawn_below(0.5, seeded(r->settings, r->key), skills, r->draw)
+                : sim_flips(r->settings, r->key, skills, r->draw);
 }
 
 /* What an agent does: with its habits, and what the skills made of it. */

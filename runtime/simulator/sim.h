@@ -208,8 +208,9 @@ void sim_act(struct sim_run *r);
 void sim_act_noisy(struct sim_run *r);
 /* The share of a task's episodes that are flipped, for a mean over tasks. */
 double sim_flip_rate(double mean, uint64_t key);
-/* Whether the episode of a task (by its key) with this draw is flipped. */
-bool sim_flips(const struct sim_settings *settings, uint64_t key, int64_t draw);
+/* Whether the episode of a task (by its key), shown these skills, with this draw is flipped. */
+bool sim_flips(const struct sim_settings *settings, uint64_t key, struct sim_text skills,
+               int64_t draw);
 
 /* v1.c, v2.c. The next action of a family. */
 void sim_solve_v1(struct sim_run *r);

@@ -61,7 +61,8 @@ struct sim_world_run {
     char thing[128];
     const struct message *seen; /* the last observation */
     uint64_t key;
-    unsigned on; /* habits, a bit each */
+    struct sim_text skills; /* as shown */
+    unsigned on;            /* habits, a bit each */
     struct buf *out;
 };
 
@@ -124,8 +125,10 @@ static void set_habits(struct sim_world_run *w, const struct chat *chat)
     enum { SALT_HABIT = 40, SALT_HARM };
     unsigned off = 0, on = 0;
     const char *skills = json_string_value(json_object_get(w->first, "behavioral_skills"));
-    if (skills)
+    if (skills) {
+        w->skills = (struct sim_text){skills, strlen(skills)};
         read_skills(skills, strlen(skills), &off, &on);
+    }
     for (size_t i = 0; i < chat->n; i++) /* a block of its own answers nothing */
         if (chat->v[i].role != CHAT_AGENT && (i == 0 || chat->v[i - 1].role != CHAT_AGENT) &&
             chat->v[i].len && *chat->v[i].text != '{')
@@ -318,7 +321,7 @@ static void solve_noisy(struct sim_world_run *w, int64_t draw)
     solve_as(w, 0, &clean);
     bool pass = mine.len == clean.len && memcmp(mine.ptr, clean.ptr, mine.len) == 0 && !early;
     bool flips = w->seen && early   ? true
-                 : w->seen || early ? sim_flips(w->settings, w->key, draw)
+                 : w->seen || early ? sim_flips(w->settings, w->key, w->skills, draw)
                                     : false;
     if (flips && pass) { /* any habit that changes the answer */
         unsigned from = (unsigned)(sim_chance(w->key, 60, (uint64_t)draw) * WORLD_ALL);

@@ -17,6 +17,7 @@
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
 #include "runtime/simulator/simulator.h"
+#include "runtime/session/open_model.h"
 
 struct talk {
     struct model *m;

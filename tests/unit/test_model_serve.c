@@ -11,7 +11,7 @@
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
 #include "runtime/model/hoist.h"
-#include "runtime/model/model.h"
+#include "runtime/session/open_model.h"
 #include "runtime/simulator/serve_api.h"
 #include "runtime/simulator/simulator.h"
 
