@@ -37,15 +37,10 @@ struct edit_rules update_rules(struct learn *l)
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
                                .append_only = l->c->cycle.append_only};
     if (l->leak) {
-        rules.forbidden = learn_forbidden;
+        rules.forbidden = session_leaks;
         rules.forbidden_arg = l->leak;
     }
     return rules;
-}
-
-bool learn_forbidden(void *arg, const char *text, char *what, size_t size)
-{
-    return leak_guard_hit(arg, text, what, size);
 }
 
 void update_refused(void *arg, enum edit_refusal why, const char *detail)

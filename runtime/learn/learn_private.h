@@ -151,8 +151,6 @@ int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *ou
  */
 int learn_probe_source(const struct learn *l, const struct batch *b, struct probe_source **source,
                        size_t *n);
-/* The leak guard as edit_rules wants it; arg: struct leak_guard. */
-bool learn_forbidden(void *arg, const char *text, char *what, size_t size);
 /* Starts the baseline's rollouts of a probe set. */
 struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
 /* Waits for the baseline and fills outcomes[p->n]. */

@@ -190,6 +190,15 @@ int session_leak_guard(struct session *s, struct leak_guard **out)
     return rc;
 }
 
+bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size)
+{
+    struct leak_edit texts = {.name = edit->name,
+                              .description = edit->description,
+                              .content = edit->content,
+                              .tags = &edit->tags};
+    return leak_guard_edit(guard, &texts, what, size);
+}
+
 int session_task(struct session *s, const char *id, const struct task **out)
 {
     static const enum split order[] = {SPLIT_FULL, SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST};
