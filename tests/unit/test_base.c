@@ -268,12 +268,14 @@ static void arrays_grow_at_their_end(void **state)
     }
     assert_int_equal(v[999], 999);
     assert_true(cap >= 1000 && cap < 2000);
+#ifndef __SANITIZE_ADDRESS__ /* which ends a program that asks for that much */
     int *before = v;
     size_t had = cap;
     assert_int_equal(grow(&v, &cap, SIZE_MAX / 2), GRASP_ENOMEM);
     assert_string_equal(err_msg(), "out of memory");
     assert_ptr_equal(v, before);
     assert_int_equal(cap, had);
+#endif
     free(v);
 }
 
