@@ -161,8 +161,8 @@ static int read_preset(const struct config *c, const char *name, struct config_l
     } else {
         struct buf all = BUF_INIT;
         list_presets(c, &all);
-        rc = err_set(GRASP_ENOTFOUND, "there is no agent_preset '%s' in %s/agents%s%s%s", name,
-                     c->dir, all.len ? "; there are " : "", all.ptr,
+        rc = err_set(GRASP_ENOTFOUND, "agent_preset '%s': there is no %s/agents/%s.yaml%s%s%s",
+                     name, c->dir, name, all.len ? "; there are " : "", all.ptr,
                      config_is_kind(name) ? " (a kind of model is set with model.kind)" : "");
         buf_release(&all);
     }
