@@ -52,6 +52,7 @@ struct model_config {
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */
     double backoff;  /* seconds before the second, doubled from then on */
+    double requests_per_minute, tokens_per_minute; /* 0: no limit */
     int64_t max_tokens, attempts, concurrency, outage_limit;
     /* USD per million tokens; 0: as prompt's */
     double price_prompt, price_completion, price_cached, price_cache_write;
