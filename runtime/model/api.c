@@ -75,6 +75,7 @@ struct api_call {
     bool completion_tokens; /* how its body called max_tokens */
     uint64_t http, timer;
     int64_t started, latency_ns;
+    int64_t before;           /* when the attempt before this one began */
     int64_t expected;         /* tokens that the attempt was thought to take */
     struct model_usage usage; /* of all attempts: what is thrown away is paid for, too */
     struct buf body;
@@ -246,7 +247,7 @@ static void try_again(struct api_call *c, bool limited, int64_t retry_after)
     }
     int usable = (int)alive(a), tries = a->attempts * usable;
     /* Others are being answered: it is our turn soon, and no sign that it will never be. */
-    bool served = limited && a->answered_at > c->started;
+    bool served = limited && a->answered_at > c->before;
     if (limited)
         c->limited += !served;
     else
@@ -504,6 +505,7 @@ static void start(struct api_call *c, int i)
         .client_key = a->client_key,
     };
     c->endpoint = i;
+    c->before = c->started ? c->started : c->before;
     c->started = clock_mono();
     a->m.health.attempts++;
     c->http = c->body.failed ? 0 : http_start(a->loop, &rq, on_http, c);
@@ -596,8 +598,14 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
         if (!a->silence_timer)
             a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
     }
-    *c = (struct api_call){
-        .api = a, .rq = *rq, .fn = fn, .arg = arg, .endpoint = -1, .avoid = -1, .queued = true};
+    *c = (struct api_call){.api = a,
+                           .rq = *rq,
+                           .fn = fn,
+                           .arg = arg,
+                           .endpoint = -1,
+                           .avoid = -1,
+                           .queued = true,
+                           .before = clock_mono()};
     buf_init(&c->body);
     TAILQ_INSERT_TAIL(&a->queue, c, link);
     pump(a);

@@ -61,22 +61,26 @@ void pool_spend(struct pool *p, int i, int64_t now, bool request, int64_t more)
 void pool_told(struct pool *p, int i, int64_t now, int64_t remaining, int64_t most, int64_t reset)
 {
     struct pool_endpoint *e = &p->v[i];
-    /* Those in flight may not be counted yet. */
+    /* Those in flight may not be counted yet. Of several replies to one burst, which come in any
+     * order, the one counts that says the least. */
     int64_t credit = remaining - (int64_t)e->in_flight;
+    bool same_burst = e->told && e->refill > now && e->refill < INT64_MAX;
+    credit = credit > 0 ? credit : 0;
     e->most = most > e->most ? most : remaining > e->most ? remaining + 1 : e->most;
     e->told = reset >= 0;
-    e->credit = credit > 0 ? credit : 0;
-    e->refill = now + reset;
+    e->credit = same_burst && e->credit < credit ? e->credit : credit;
+    e->refill = same_burst && e->refill > now + reset ? e->refill : now + reset;
 }
 
 /* From which time on the endpoint may take another call, as far as limits go; 0: now. */
 static int64_t limited_until(const struct pool *p, struct pool_endpoint *e, int64_t now)
 {
     int64_t until = e->not_before > now ? e->not_before : 0;
-    if (e->told && e->refill <= now) {
+    /* From then on there is as much again, until its next word. */
+    if (e->told && (e->refill <= now || (e->refill == INT64_MAX && !e->in_flight))) {
         e->credit = e->most;
         e->told = e->most > 0;
-        e->refill = now + MINUTE_NS; /* until it says better */
+        e->refill = INT64_MAX;
     }
     if (e->told && e->credit <= 0 && e->refill > until)
         until = e->refill;
