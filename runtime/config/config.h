@@ -8,7 +8,8 @@
  *     c->cycle.epochs ...
  *     config_free(c);
  *
- * Precedence: --set, then the file, then its agent_preset (agents/NAME.yaml, .yml or .json beside it)
+ * Precedence: --set, then the file, then its agent_preset (an entry of its table `models`, else
+ * agents/NAME.yaml, .yml or .json beside it)
  * or its section `agent`, then defaults. A preset that the caller, `--set agent_preset=NAME` or else
  * the environment's GRASP_BACKEND names takes the place of the file's model. Relative paths are
  * relative to the file; task files are looked for in the working directory, too. Files of the
