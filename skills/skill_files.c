@@ -7,7 +7,7 @@
 
 #include <openssl/evp.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 
 struct skill_files *skill_files_new(void)
@@ -23,7 +23,7 @@ int skill_files_add(struct skill_files **files, const struct skill_file *file)
     struct skill_files *f = *files;
     if (!f && !(f = *files = skill_files_new()))
         return err_set(GRASP_ENOMEM, "out of memory");
-    int rc = array_room(&f->v, f->n, &f->cap, sizeof(*f->v));
+    int rc = grow(&f->v, &f->cap, f->n + 1);
     if (rc < 0)
         return rc;
     struct skill_file copy = *file;

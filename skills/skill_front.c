@@ -5,7 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "runtime/base/array.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -29,7 +29,7 @@ static const char *seek(const char *at, const char *end, size_t *line, size_t to
 
 static int add(struct front *f, const yaml_event_t *e, bool inner, const char *at)
 {
-    int rc = array_room(&f->v, f->n, &f->cap, sizeof(*f->v));
+    int rc = grow(&f->v, &f->cap, f->n + 1);
     if (rc < 0)
         return rc;
     char *key = str_ndup((const char *)e->data.scalar.value, e->data.scalar.length);
