@@ -22,7 +22,8 @@
     X(export) \
     X(freeze) \
     X(merge) \
-    X(remote)
+    X(remote) \
+    X(ack)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;

@@ -168,6 +168,7 @@ void check_update(const struct update_arm *arms, size_t n, struct findings *f);
 
 struct verify_counts {
     int measured, unmeasured, imported, restored, by_hand; /* commits on branches and tags */
+    int acknowledged;                                      /* of those by hand: a person said why */
     int candidates, notes;
     int unknown; /* measured ones whose evidence, or whose commit, this copy lacks */
     int lacks;   /* LIBRARY_LACKS_* of this copy */
