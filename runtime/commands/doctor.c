@@ -10,9 +10,9 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/commands/session_args.h"
 #include "runtime/commands/table.h"
 #include "runtime/env/fhir.h"
-#include "runtime/commands/session_args.h"
 #include "skills/prompt.h"
 
 enum mark { MARK_OK, MARK_WARN, MARK_FAIL };
@@ -46,19 +46,18 @@ __attribute__((format(printf, 4, 5))) static void say(struct doctor *d, enum mar
 static void check_tasks(struct doctor *d)
 {
     const struct config *c = d->s.config;
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
-                                       c->data.full};
     for (int i = 0; i < SPLITS; i++) {
         const struct task_set *set;
         char name[32];
+        const char *file = split_file(c, (enum split)i);
         snprintf(name, sizeof(name), "data.%s", split_name((enum split)i));
-        if (!files[i])
+        if (!file)
             say(d, i <= SPLIT_VAL ? MARK_FAIL : MARK_WARN, name, "no task file is named%s",
                 i <= SPLIT_VAL ? "; learning needs it" : "");
         else if (session_split(&d->s, (enum split)i, &set) < 0)
             say(d, MARK_FAIL, name, "%s", err_msg());
         else
-            say(d, MARK_OK, name, "%zu tasks in %s", set->n, files[i]);
+            say(d, MARK_OK, name, "%zu tasks in %s", set->n, file);
     }
     if (c->env.kind == ENV_FHIR && !c->data.funcs)
         say(d, MARK_WARN, "data.funcs",
@@ -67,7 +66,7 @@ static void check_tasks(struct doctor *d)
 
 /* ---- HTTP, waited for ---- */
 
-struct answer {
+struct doctor_answer {
     bool done;
     enum http_result result;
     int status;
@@ -77,7 +76,7 @@ struct answer {
 
 static void answered(const struct http_reply *r, void *arg)
 {
-    struct answer *a = arg;
+    struct doctor_answer *a = arg;
     a->done = true;
     a->result = r->result;
     a->status = r->status;
@@ -85,12 +84,12 @@ static void answered(const struct http_reply *r, void *arg)
     snprintf(a->error, sizeof(a->error), "%s", r->error ? r->error : "");
 }
 
-static int get(struct doctor *d, const char *url, const char *header, struct answer *a)
+static int get(struct doctor *d, const char *url, const char *header, struct doctor_answer *a)
 {
     const char *headers[] = {header, NULL};
     struct http_request rq = {
         .method = "GET", .url = url, .headers = headers, .timeout_ns = 15000 * NS_PER_MS};
-    *a = (struct answer){.body = BUF_INIT};
+    *a = (struct doctor_answer){.body = BUF_INIT};
     if (!http_start(d->s.loop, &rq, answered, a))
         return GRASP_EIO;
     while (!a->done) {
@@ -105,7 +104,7 @@ static int get(struct doctor *d, const char *url, const char *header, struct ans
 
 static void check_remote_fhir(struct doctor *d)
 {
-    struct answer a;
+    struct doctor_answer a;
     struct buf url = BUF_INIT;
     buf_addf(&url, "%smetadata", d->s.config->fhir_api_base);
     int rc = get(d, url.ptr, "Accept: application/fhir+json", &a);
@@ -156,7 +155,7 @@ static void check_env(struct doctor *d)
 /* ---- models ---- */
 
 static void check_listing(struct doctor *d, const char *check, const struct model_config *m,
-                          const struct answer *a, const char *url)
+                          const struct doctor_answer *a, const char *url)
 {
     json_t *v = json_loadb(a->body.ptr, a->body.len, 0, NULL), *one;
     bool found = false;
@@ -192,7 +191,7 @@ static void check_model(struct doctor *d, bool writer)
     if (!m->base_url || strcmp(m->kind, "simulated") == 0 || strcmp(m->kind, "replay") == 0) {
         say(d, MARK_OK, check, "%s", opened->label);
     } else {
-        struct answer a;
+        struct doctor_answer a;
         struct buf url = BUF_INIT, header = BUF_INIT;
         buf_addf(&url, "%s%smodels", m->base_url, str_ends(m->base_url, "/") ? "" : "/");
         if (m->query)

@@ -307,12 +307,13 @@ static int store_again(struct journal *j, struct journal_call *c)
     int rc = store_read(j, &txn);
     if (rc < 0)
         return rc;
-    rc = store_get(j, txn, &c->answer, false);
+    rc = store_get(j, txn, &c->answer);
     mdb_txn_reset(txn);
     return rc;
 }
 
-/* Looks the call up on disk: 1 found, 0 not, negative on failure. */
+/* Looks the call up on disk: 1 found, 0 not, negative on failure. Damage is no failure of this call
+ * but the end of the run: paying for it again without a word would hide that the disk is bad. */
 static int look_up(struct journal *j, struct journal_call *c)
 {
     enum model_phase phase = c->answer.e.phase;
@@ -320,7 +321,7 @@ static int look_up(struct journal *j, struct journal_call *c)
     int rc = store_read(j, &txn);
     if (rc < 0)
         return rc;
-    rc = store_get(j, txn, &c->answer, true);
+    rc = store_get(j, txn, &c->answer);
     mdb_txn_reset(txn);
     if (rc == GRASP_ENOTFOUND && (rc = tail_look(j)) >= 0) {
         if (rc == 0)
@@ -332,7 +333,12 @@ static int look_up(struct journal *j, struct journal_call *c)
         c->result = c->answer.e.result;
         COUNT(j, phase, replayed, 1);
     }
-    return rc == 0 ? 1 : rc == GRASP_ENOTFOUND ? 0 : rc;
+    if (rc == GRASP_EPARSE && !j->broken) {
+        j->broken = str_dup(err_msg());
+        log_error("%s", err_msg());
+        return j->broken ? 0 : err_oom();
+    }
+    return rc == 0 ? 1 : rc == GRASP_ENOTFOUND || rc == GRASP_EPARSE ? 0 : rc;
 }
 
 static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)

@@ -37,7 +37,7 @@ static const struct {
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
-enum kind { KIND_GOOD, KIND_DRAFT, KIND_NARROW, KIND_BROAD };
+enum sim_draft { KIND_GOOD, KIND_DRAFT, KIND_NARROW, KIND_BROAD };
 
 /* The topics of a text as "magnesium and potassium"; false: none. */
 static bool add_topics(struct buf *out, struct sim_text text)
@@ -78,7 +78,7 @@ static void add_numbered(struct buf *b, const char *lines, size_t most)
 }
 
 /* A skill's description and body. `only`: topics the trigger is narrowed to, or "". */
-static void write_skill(const struct sim_advice *a, enum kind kind, const char *only,
+static void write_skill(const struct sim_advice *a, enum sim_draft kind, const char *only,
                         struct buf *description, struct buf *body)
 {
     bool broad = kind == KIND_BROAD;
@@ -121,7 +121,7 @@ static json_t *tags_of(const char *words)
 }
 
 static json_t *edit(const char *action, struct sim_text name, const struct sim_advice *a,
-                    enum kind kind, const char *only)
+                    enum sim_draft kind, const char *only)
 {
     struct buf description = BUF_INIT, body = BUF_INIT;
     write_skill(a, kind, only, &description, &body);
@@ -201,7 +201,7 @@ static enum sim_mechanism group_mechanism(const struct sim_prompt *p, double luc
 }
 
 /* ADD, or MODIFY of the skill that has this mechanism already; NULL: nothing to improve. */
-static json_t *improve(struct sim_prompt *p, enum sim_mechanism m, enum kind kind)
+static json_t *improve(struct sim_prompt *p, enum sim_mechanism m, enum sim_draft kind)
 {
     const struct sim_advice *a = &sim_advices[m];
     struct buf seen = BUF_INIT, only = BUF_INIT;

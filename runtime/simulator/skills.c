@@ -1,6 +1,6 @@
 /*
  * skills.c - the simulated model reads the skills it is shown. Each line becomes three sets of
- * bits (sim_words.h); the rules of sim_habits.c ask for bits that stand on one line, or in one
+ * bits (words.h); the rules of rules.c ask for bits that stand on one line, or in one
  * skill. Names of skills are never looked at.
  */
 #include "runtime/simulator/sim.h"
@@ -15,13 +15,13 @@
 #define WORD_MAX 24
 #define LONG     1200 /* bytes from which a skill costs attention */
 
-struct line {
+struct sim_skill_line {
     uint64_t what, how;
     uint32_t topic;
     bool heading, use_line; /* "# ..." / "When to use: ..." */
 };
 
-struct reader {
+struct sim_skill_reader {
     const struct sim_run *run;
     uint64_t wanted;
     struct sim_guidance *g;
@@ -41,7 +41,7 @@ static uint32_t word_hash(uint32_t h, uint8_t c)
     return (h ^ c) * 16777619u;
 }
 
-static void make_table(struct reader *d)
+static void make_table(struct sim_skill_reader *d)
 {
     for (int c = 0; c < 256; c++)
         d->letter[c] = (uint8_t)(ascii_isalnum((char)c) || c == '_' ? ascii_lower((char)c) : 0);
@@ -56,7 +56,8 @@ static void make_table(struct reader *d)
     }
 }
 
-static const struct sim_word *find_word(const struct reader *d, uint32_t h, const char *s, size_t n)
+static const struct sim_word *find_word(const struct sim_skill_reader *d, uint32_t h, const char *s,
+                                        size_t n)
 {
     for (uint32_t at = h & (SLOTS - 1); d->slots[at]; at = (at + 1) & (SLOTS - 1)) {
         const struct sim_word *w = &sim_words[d->slots[at] - 1];
@@ -67,11 +68,11 @@ static const struct sim_word *find_word(const struct reader *d, uint32_t h, cons
 }
 
 /* Words in a row mean more than each: at which word of the line something was said (0: not yet). */
-struct flow {
+struct sim_word_flow {
     unsigned n, always, never, include, full;
 };
 
-static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
+static void add_word(struct sim_skill_line *l, struct sim_word_flow *f, const struct sim_word *w)
 {
     f->n++;
     if (!w)
@@ -98,7 +99,8 @@ static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
 }
 
 /* What stands around a word: -1, Patient/, code=K (good), code=2823-3 (a LOINC code). */
-static void look_around(struct line *l, const char *s, size_t n, const char *line, const char *end)
+static void look_around(struct sim_skill_line *l, const char *s, size_t n, const char *line,
+                        const char *end)
 {
     if (n == 1 && *s == '1' && s > line && s[-1] == '-' &&
         (s - 1 == line || !(ascii_isalnum(s[-2]) || s[-2] == '-')))
@@ -119,11 +121,12 @@ static void look_around(struct line *l, const char *s, size_t n, const char *lin
 
 /* One line of the text, which may be the raw inside of a JSON string (its line ends are the two
  * characters \n). Returns its end. */
-static const char *read_line(const struct reader *d, const char *p, const char *end, struct line *l)
+static const char *read_line(const struct sim_skill_reader *d, const char *p, const char *end,
+                             struct sim_skill_line *l)
 {
-    struct flow f = {0};
+    struct sim_word_flow f = {0};
     const char *line = p;
-    *l = (struct line){0};
+    *l = (struct sim_skill_line){0};
     while (p < end && *p == ' ')
         p++;
     l->heading = p < end && *p == '#';
@@ -157,7 +160,7 @@ static const char *read_line(const struct reader *d, const char *p, const char *
 }
 
 /* Too broad rules, from a line that recommends something. */
-static void read_harm(struct reader *d, const struct line *l)
+static void read_harm(struct sim_skill_reader *d, const struct sim_skill_line *l)
 {
     uint64_t how = l->how, what = l->what;
     bool negated = how & (BIT(R_NOT) | BIT(R_NEVER)), cond = how & BIT(R_IF);
@@ -188,7 +191,7 @@ static void read_harm(struct reader *d, const struct line *l)
         d->on |= HABIT(HAB_SENTENCE);
 }
 
-static void read_rules(struct reader *d, const struct line *l)
+static void read_rules(struct sim_skill_reader *d, const struct sim_skill_line *l)
 {
     bool plain = !d->failures && !(l->how & (BIT(R_NOT) | BIT(R_NEVER) | BIT(R_WRONG)));
     for (const struct sim_rule *rule = sim_rules; rule->habit != HABITS; rule++) {
@@ -205,7 +208,7 @@ static void read_rules(struct reader *d, const struct line *l)
 }
 
 /* Whether a skill with these topics speaks of this family. */
-static bool applies(const struct reader *d)
+static bool applies(const struct sim_skill_reader *d)
 {
     uint32_t special = ~(uint32_t)(BIT(T_ANY) | BIT(T_LAB) | BIT(T_WRITE) | BIT(T_PATIENT));
     uint32_t mine = sim_topics[d->run->family], topic = d->topic;
@@ -220,7 +223,7 @@ static bool applies(const struct reader *d)
 }
 
 /* The end of a skill: what it says is added to the guidance if it is about this task. */
-static void end_skill(struct reader *d)
+static void end_skill(struct sim_skill_reader *d)
 {
     struct sim_guidance *g = d->g;
     g->skills++;
@@ -246,7 +249,7 @@ static void end_skill(struct reader *d)
 }
 
 /* "Wrong:" and "Right:" in an example say which side the next lines are on. */
-static void example_side(struct reader *d, const char *p, const char *end)
+static void example_side(struct sim_skill_reader *d, const char *p, const char *end)
 {
     static const struct {
         const char *word;
@@ -262,11 +265,11 @@ static void example_side(struct reader *d, const char *p, const char *end)
     }
 }
 
-static void read_text(struct reader *d, struct sim_text text)
+static void read_text(struct sim_skill_reader *d, struct sim_text text)
 {
     const char *p = text.s, *end = p + text.n;
     bool begun = false, after_heading = false;
-    struct line l;
+    struct sim_skill_line l;
     while (p < end) {
         const char *from = p;
         p = read_line(d, p, end, &l);
@@ -309,7 +312,7 @@ void sim_read_skills(const struct sim_run *r, uint64_t wanted, struct sim_guidan
 {
     if (r->skills.n <= 4 && r->block.n == 0)
         return; /* "", null, [] */
-    struct reader d = {.run = r, .wanted = wanted, .g = g};
+    struct sim_skill_reader d = {.run = r, .wanted = wanted, .g = g};
     make_table(&d);
     if (r->skills.n > 4)
         read_text(&d, (struct sim_text){r->skills.s + 1, r->skills.n - 2});

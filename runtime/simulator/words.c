@@ -1,7 +1,7 @@
 /*
  * words.c - the words the simulated model looks for in skills. A word may stand in several
  * sets; what is not here says nothing to it. Sorted by meaning, looked up by a small hash table
- * that sim_skills.c makes for each call.
+ * that skills.c makes for each call.
  */
 #include "runtime/simulator/words.h"
 

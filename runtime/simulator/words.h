@@ -1,6 +1,6 @@
 /*
  * words.h - what the words of a skill mean to the simulated model. Three sets of bits: WHAT a
- * line is about (rules of sim_habits.c are made of these), HOW it says it (for rules that are too
+ * line is about (rules.c is made of these), HOW it says it (for rules that are too
  * broad), TOPIC: which tasks it is for.
  */
 #ifndef GRASP_RUNTIME_SIMULATOR_WORDS_H

@@ -74,17 +74,12 @@ struct sim_prompt {
     struct buf *out;
 };
 
-/* The rest of the line that begins with `key` ("verdict:"), trimmed; empty when there is none. */
-struct sim_text sim_field(struct sim_text record, const char *key);
-bool sim_text_has(struct sim_text t, const char *needle);
-bool sim_starts(struct sim_text t, const char *prefix);
-/* Takes the next line off `rest`; false: there is none. */
-bool sim_next_line(struct sim_text *rest, struct sim_text *line);
-struct sim_text sim_trim(struct sim_text t); /* without white space at its ends */
+/* mechanism.c. What a failed task shows. */
 enum sim_mechanism sim_mechanism_of(const struct sim_record *task);
 /* Which mechanism a skill's text is about; MECH_UNCLEAR: none that is known. */
 enum sim_mechanism sim_mechanism_of_skill(struct sim_text text);
 
+/* propose.c. One reply each. */
 void sim_propose(struct sim_prompt *p);
 void sim_revise(struct sim_prompt *p);
 
