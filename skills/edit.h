@@ -69,8 +69,8 @@ struct edit_rules {
     size_t max_edits; /* max_proposals, 2 when two places or fewer are left */
     bool append_only;
     size_t max_chars; /* characters of all skills as the executor reads them; 0: any */
-    /* Further check on the text of an edit (leak guard): true refuses. May be NULL. */
-    bool (*forbidden)(void *arg, const char *text, char *what, size_t size);
+    /* Further check on the texts of an edit (leak guard): true refuses. May be NULL. */
+    bool (*forbidden)(void *arg, const struct edit *e, char *what, size_t size);
     void *forbidden_arg;
 };
 

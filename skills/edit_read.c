@@ -290,16 +290,9 @@ static enum edit_refusal check_library(struct draft *d)
 
 static enum edit_refusal check_leak(struct draft *d)
 {
-    const char *texts[3 + SKILL_TAGS_MAX] = {d->edit.name, d->edit.description, d->edit.content};
-    size_t n = 3;
-    if (d->edit.action == EDIT_REMOVE || !d->rules->forbidden)
-        return EDIT_OK;
-    for (size_t i = 0; i < d->edit.tags.n; i++)
-        texts[n++] = d->edit.tags.v[i];
-    for (size_t i = 0; i < n; i++)
-        if (texts[i] &&
-            d->rules->forbidden(d->rules->forbidden_arg, texts[i], d->what, sizeof(d->what)))
-            return refuse(d, EDIT_LEAK, d->what);
+    if (d->edit.action != EDIT_REMOVE && d->rules->forbidden &&
+        d->rules->forbidden(d->rules->forbidden_arg, &d->edit, d->what, sizeof(d->what)))
+        return refuse(d, EDIT_LEAK, d->what);
     return EDIT_OK;
 }
 

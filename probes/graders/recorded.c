@@ -60,7 +60,7 @@ static int read_task(struct recorded *r, const json_t *row)
         return err_set(GRASP_EPARSE, "'index' is %lld; places are counted from 0",
                        (long long)r->index);
     if (!r->task && !r->task_id && !index)
-        return err_set(GRASP_EPARSE, "needs a task or a task_id, or the index of one");
+        return err_set(GRASP_EPARSE, "needs a task, a task_id or an index");
     if (r->task_id && strrchr(r->task_id, '/')) /* medagentbench/task5_3 */
         r->task_id = strrchr(r->task_id, '/') + 1;
     return 0;

@@ -153,6 +153,23 @@ static int check_place(const char *dir)
                 : 0;
 }
 
+/* A journal that came from somewhere may have links out of it, or pipes that nobody fills. */
+static int check_files(const char *dir)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "guard", "tail"};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && rc == 0; i++) {
+        struct stat st;
+        char *path = fs_join(dir, names[i]);
+        if (!path)
+            rc = err_oom();
+        else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+            rc = err_set(GRASP_EREFUSED, "journal '%s': its %s is no regular file", dir, names[i]);
+        free(path);
+    }
+    return rc;
+}
+
 static int take_guard(struct journal *j)
 {
     char *path = fs_join(j->dir, "guard");
@@ -229,6 +246,8 @@ int journal_open_sized(struct journal **out, const char *dir, int flags, size_t 
         rc = fs_mkdirs(dir);
     if (rc == 0)
         rc = check_place(dir);
+    if (rc == 0)
+        rc = check_files(dir);
     if (rc == 0 && (rc = codec_open(&j->codec)) == 0 && (rc = take_guard(j)) == 0)
         rc = open_env(j, map_size);
     free(file);

@@ -86,9 +86,10 @@ static double share_of(enum sim_profile p, double share)
     return s < 0.9 ? s : 0.9;
 }
 
-enum { SALT_HABIT = 1, SALT_BACK, SALT_HARM, SALT_DISTRACTED };
+enum { SALT_HABIT = 1, SALT_BACK, SALT_HARM, SALT_DISTRACTED, SALT_SOME, SALT_HALF };
 #define ATTENTION   6    /* so many skills do no harm */
 #define COMES_BACK  0.10 /* per skill beyond that: a habit that was switched off */
+#define SOME        0.16 /* of the tasks heed a side remark */
 #define DISTRACTION 0.05 /* a strong model, per long skill that tells it nothing */
 
 uint64_t sim_family_habits(enum sim_family family)
@@ -112,7 +113,11 @@ void sim_set_habits(struct sim_run *r)
     }
     struct sim_guidance *g = &r->guidance;
     sim_read_skills(r, base, g);
+    g->half &= base & ~g->off;
     uint64_t on = base & ~g->off;
+    for (enum sim_habit h = 0; g->half && h < HABITS; h++)
+        if ((g->half & HABIT(h)) && sim_chance(r->key, SALT_HALF, h) < 0.5)
+            on &= ~HABIT(h);
     size_t more = g->skills > ATTENTION ? g->skills - ATTENTION : 0;
     for (enum sim_habit h = 0; more && h < HABITS; h++)
         if ((base & g->off & HABIT(h)) &&
@@ -122,6 +127,9 @@ void sim_set_habits(struct sim_run *r)
         if ((g->on & HABIT(harms[i].habit)) &&
             sim_chance(r->key, SALT_HARM, harms[i].habit) < harms[i].percent / 100.0)
             on |= HABIT(harms[i].habit);
+    for (enum sim_habit h = 0; g->some && h < HABITS; h++)
+        if ((g->some & HABIT(h)) && sim_chance(r->key, SALT_SOME, h) < SOME)
+            on |= HABIT(h);
     if (profile == PROFILE_STRONG && g->obsolete &&
         sim_chance(r->key, SALT_DISTRACTED, 0) < DISTRACTION * (double)g->obsolete)
         on |= HABIT(HAB_SENTENCE) | HABIT(HAB_PROSE);

@@ -17,8 +17,10 @@
  * (A coin's flips cancel in part: the variance of a count shows less than the mean.) Above 1/4 all
  * rates move towards 1/2.
  *
- * What flips. The rate is the task's; whether an episode flips hangs on the skills it is shown as well,
- * as every change of a prompt draws anew at an endpoint: two arms of a gate do not flip together.
+ * Whether an episode flips hangs on the skills it is shown as well, as every change of a prompt draws
+ * anew at an endpoint: two arms of a gate do not flip together. A task that is helped by a hedged
+ * rule alone ("Usually: ...") is a coin as soon as there is noise; without noise half of these tasks
+ * heed the rule.
  *
  * An episode. Until the agent is ready to act it looks at the chart as its habits tell it. Then,
  * once in the episode, it is drawn whether this one is flipped. If it is, what habits lead to is
@@ -47,13 +49,30 @@ double sim_flip_rate(double mean, uint64_t key)
     return mean <= 0.25 ? rate : 0.5 - (0.5 - rate) * (mean < 0.5 ? 0.5 - mean : 0) / 0.25;
 }
 
+static bool drawn_below(double rate, uint64_t mine, struct sim_text skills, int64_t draw)
+{
+    uint64_t shown = skills.n ? XXH3_64bits(skills.s, skills.n) : 0;
+    return sim_chance(mine ^ shown, SALT_FLIP, (uint64_t)draw) < rate;
+}
+
+static uint64_t seeded(const struct sim_settings *settings, uint64_t key)
+{
+    return key ^ (settings->seed * 0x9e3779b97f4a7c15ULL);
+}
+
 bool sim_flips(const struct sim_settings *settings, uint64_t key, struct sim_text skills,
                int64_t draw)
 {
-    uint64_t mine = key ^ (settings->seed * 0x9e3779b97f4a7c15ULL);
-    uint64_t shown = skills.n ? XXH3_64bits(skills.s, skills.n) : 0;
-    return sim_chance(mine ^ shown, SALT_FLIP, (uint64_t)draw) <
-           sim_flip_rate(settings->noise, mine);
+    uint64_t mine = seeded(settings, key);
+    return drawn_below(sim_flip_rate(settings->noise, mine), mine, skills, draw);
+}
+
+static bool comes_out_flipped(const struct sim_run *r)
+{
+    struct sim_text skills = r->block.n ? r->block : r->skills;
+    bool coin = r->guidance.half && !(r->habits & ~r->guidance.half);
+    return coin ? drawn_below(0.5, seeded(r->settings, r->key), skills, r->draw)
+                : sim_flips(r->settings, r->key, skills, r->draw);
 }
 
 /* What an agent does: with its habits, and what the skills made of it. */
@@ -205,9 +224,7 @@ void sim_act_noisy(struct sim_run *r)
         flipped(r, n, &habits, &other);
         drawn = !same(&mine, &other);
         if (drawn)
-            flips = last
-                        ? sim_flips(r->settings, r->key, r->block.n ? r->block : r->skills, r->draw)
-                        : !says(r->turns[n].text, &mine);
+            flips = last ? comes_out_flipped(r) : !says(r->turns[n].text, &mine);
     }
     if (flips)
         flipped(r, r->n_turns, &habits, &other);

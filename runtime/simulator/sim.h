@@ -104,7 +104,9 @@ enum sim_habit {
 /* What the skills in a prompt do to habits. */
 struct sim_guidance {
     uint64_t off;    /* habits that the skills switch off */
+    uint64_t half;   /* habits that only hedged rules speak of: half of the tasks heed those */
     uint64_t on;     /* habits that too broad rules bring in */
+    uint64_t some;   /* habits that a side remark brings in, at a few tasks */
     bool minus_one;  /* "always answer -1" */
     bool never_post; /* "never POST" */
     size_t skills;   /* how many were shown */

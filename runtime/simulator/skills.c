@@ -32,7 +32,8 @@ struct sim_skill_reader {
     uint32_t topic, described; /* of its scope; of its description alone */
     bool only, failures, in_scope;
     uint64_t what, once, twice; /* bits of all its lines; habits that lines switch off */
-    uint64_t on;
+    uint64_t hedged;            /* habits that hedged lines would switch off */
+    uint64_t on, some;
     bool minus_one, never_post;
 };
 
@@ -172,6 +173,12 @@ static void read_harm(struct sim_skill_reader *d, const struct sim_skill_line *l
         d->never_post = true;
     if (negated)
         return;
+    if ((how & BIT(R_DOUBT)) && (what & BIT(W_ORDER)))
+        d->some |= HABIT(HAB_ANYWAY);
+    if ((how & BIT(R_REMARK)) && (how & BIT(R_INCLUDE)))
+        d->some |= HABIT(HAB_SENTENCE);
+    if ((how & BIT(R_SAY)) && (what & BIT(W_BEFORE)) && (what & BIT(W_ONLY_ACTION)))
+        d->some |= HABIT(HAB_PROSE);
     if (how & BIT(R_LOINC_CODE))
         d->on |= HABIT(HAB_LOINC);
     if ((what & BIT(W_FINISH)) &&
@@ -201,6 +208,10 @@ static void read_rules(struct sim_skill_reader *d, const struct sim_skill_line *
             continue;
         if ((!rule->all[1] || (l->what & rule->all[1])) &&
             (!rule->all[2] || (l->what & rule->all[2]))) {
+            if (l->how & BIT(R_HEDGE)) {
+                d->hedged |= bit;
+                continue;
+            }
             d->twice |= d->once & bit;
             d->once |= bit;
         }
@@ -237,14 +248,16 @@ static void end_skill(struct sim_skill_reader *d)
         /* A weak model needs to be told twice. */
         uint64_t off = sim_profile(d->run->settings) == PROFILE_WEAK ? d->twice : d->once;
         g->off |= off;
+        g->half |= d->hedged;
         g->on |= d->on;
+        g->some |= d->some;
         g->minus_one |= d->minus_one;
         g->never_post |= d->never_post;
-        g->obsolete += !off && d->bytes > LONG;
+        g->obsolete += !off && !d->hedged && d->bytes > LONG;
     }
     d->bytes = 0;
     d->topic = d->described = 0;
-    d->what = d->once = d->twice = d->on = 0;
+    d->what = d->once = d->twice = d->hedged = d->on = d->some = 0;
     d->only = d->failures = d->in_scope = d->minus_one = d->never_post = false;
 }
 
@@ -277,7 +290,8 @@ static void read_text(struct sim_skill_reader *d, struct sim_text text)
             if (begun)
                 end_skill(d);
             else
-                d->topic = 0, d->bytes = 0, d->what = d->once = d->twice = d->on = 0;
+                d->topic = 0, d->bytes = 0,
+                d->what = d->once = d->twice = d->hedged = d->on = d->some = 0;
             begun = true;
             d->failures = false;
         }

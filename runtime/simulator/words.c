@@ -98,6 +98,9 @@ const struct sim_word sim_words[] = {
     {"include", HOW(R_INCLUDE)}, {"add", HOW(R_INCLUDE)}, {"append", HOW(R_INCLUDE)},
     {"full", HOW(R_FULL)}, {"complete", HOW(R_FULL)}, {"short", HOW(R_FULL)},
     {"confirmation", HOW(R_CONFIRM)}, {"id", HOW(R_ID)}, {"identifier", 0, BIT(R_ID), BIT(T_MRN)},
+    {"usually", HOW(R_HEDGE)}, {"mostly", HOW(R_HEDGE)}, {"preferably", HOW(R_HEDGE)},
+    {"doubt", HOW(R_DOUBT)}, {"unsure", HOW(R_DOUBT)}, {"remark", HOW(R_REMARK)},
+    {"comment", HOW(R_REMARK)}, {"say", HOW(R_SAY)}, {"announce", HOW(R_SAY)},
     {"wrong", HOW(R_WRONG)}, {"incorrect", HOW(R_WRONG)}, {"ignoring", HOW(R_WRONG)},
    
     /* what tasks are about */

@@ -56,6 +56,9 @@ struct sim_advice {
 };
 extern const struct sim_advice sim_advices[MECHANISMS];
 extern const char *const sim_broad_lines[]; /* all of them, NULL at the end */
+/* What else may stand in a skill that helps: a remark that some tasks take amiss, one that makes
+ * some talk before they act, and a word that makes a rule half a rule. */
+extern const char sim_side_remarks[2][64], sim_talk_remark[], sim_hedge[];
 extern const struct sim_advice sim_useless[3];
 
 /* A record of the prompt: "### id", then its lines. */

@@ -58,8 +58,7 @@ static const char *refuse(const struct merging *m, const struct proposal *p)
     char what[128] = "";
     if (!p->n)
         return "same";
-    if (leak_guard_hit(m->leak, e->description, what, sizeof(what)) ||
-        leak_guard_hit(m->leak, e->content, what, sizeof(what))) {
+    if (session_leaks(m->leak, e, what, sizeof(what))) {
         log_warn("%s quotes the benchmark (%s): refused", e->name, what);
         return "leak";
     }

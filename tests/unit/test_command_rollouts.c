@@ -114,7 +114,7 @@ static void grade(void **state)
     refuses(1, "two.jsonl:2", "grade " CLINIC " --file two.jsonl");
     assert_int_equal(printed_lines(), 1);
     write_file("two.jsonl", "{\"messages\": []}\n");
-    refuses(1, "line 1: needs a task, a task_id or an index", "grade " CLINIC " --file two.jsonl");
+    refuses(1, "line 1: needs a task", "grade " CLINIC " --file two.jsonl");
     refuses(1, "nothere", "grade " CLINIC " --file nothere");
     json_decref(line);
     json_decref(tasks);
@@ -236,7 +236,7 @@ static void transfer(void **state)
     refuses(2, "--to", "transfer " CLINIC " --library lib");
     refuses(2, "--library", "transfer " CLINIC " --to other");
     refuses(2, "--branch", "transfer " CLINIC " --library lib --to a --to b --regate --branch x");
-    refuses(1, "agents/none.yaml", "transfer " CLINIC " --library lib --to preset:none");
+    refuses(1, "'none'", "transfer " CLINIC " --library lib --to preset:none");
     refuses(1, "v9", "transfer " CLINIC " --library lib --at v9 --to other");
     ends(2, "transfer " CLINIC " --library lib --to other --to other");
 }

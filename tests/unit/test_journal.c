@@ -463,6 +463,28 @@ static void network_file_systems_are_refused(void **state)
     open_with(p, 0, JOURNAL_MAP_START);
 }
 
+static void links_and_pipes_are_refused(void **state)
+{
+    struct place *p = *state;
+    static const char *const names[] = {"data.mdb", "lock.mdb", "guard", "tail"};
+    char *victim = fs_join(p->dir, "victim");
+    works(fs_mkdirs(p->path));
+    works(fs_write(victim, "", 0));
+    for (int i = 0; i < 8; i++) {
+        char *path = fs_join(p->path, names[i / 2]);
+        assert_int_equal(i % 2 ? mkfifo(path, 0600) : symlink(victim, path), 0);
+        assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
+        assert_non_null(strstr(err_msg(), "no regular file"));
+        unlink(path);
+        free(path);
+    }
+    struct stat st;
+    assert_int_equal(stat(victim, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    free(victim);
+    open_with(p, 0, JOURNAL_MAP_START);
+}
+
 static void foreign_journals_are_refused(void **state)
 {
     struct place *p = *state;
@@ -762,6 +784,7 @@ int main(void)
         T(two_runs_that_pay_get_one_answer),
         T(damaged_entries_end_the_run),
         T(network_file_systems_are_refused),
+        T(links_and_pipes_are_refused),
         T(a_collision_is_seen),
         T(foreign_journals_are_refused),
         T(a_cut_off_file_is_not_a_crash),
