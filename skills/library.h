@@ -107,6 +107,9 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
                  int64_t when);
 /* New reference; GRASP_ENOTFOUND when there is none. */
 int library_note_read(struct library *lib, const struct oid *commit, json_t **evidence);
+/* A person's word for a commit that no gate measured: a note of its own (refs/notes/ack), written or
+ * replaced; the first line is why. */
+int library_ack(struct library *lib, const struct oid *commit, const char *why);
 /* Stores bytes as a blob (the probe set) and returns its id. refs/grasp/probes/ID points to it, so
  * that `git gc` keeps it. */
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
@@ -141,6 +144,10 @@ void library_commit_release(struct library_commit_info *c);
 int library_commit_read(struct library *lib, const struct oid *commit,
                         struct library_commit_info *info);
 const char *library_trailer(const struct library_commit_info *c, const char *key);
+/* The first line, appended: of the note, or of the commit's own trailer Acknowledged. GRASP_ENOTFOUND
+ * when nobody gave one. */
+int library_ack_read(struct library *lib, const struct library_commit_info *commit,
+                     struct buf *why);
 /* First-parent history of a revision, newest first. Stops at the first non-zero return. */
 typedef int (*library_walk_fn)(const struct library_commit_info *c, void *arg);
 int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void *arg);

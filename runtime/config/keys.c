@@ -131,6 +131,7 @@ const struct config_key config_keys[] = {
 
     {"prompt.order", KEY_ENUM, AT(prompt.order), "shared", 0, 0, order_choices, 0},
     {"prompt.dir", KEY_PATH, AT(prompt.dir), NULL, 0, 0, NULL, 0},
+    INT_KEY("skills.max_chars", skills.max_chars, "80000", 0, 100000000),
     {"skills.inject", KEY_ENUM, AT(skills.inject), "all", 0, 0, inject_choices, 0},
     INT_KEY("skills.top_k", skills.top_k, "3", 1, 1000),
 

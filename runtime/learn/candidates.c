@@ -35,7 +35,8 @@ struct edit_rules update_rules(struct learn *l)
     size_t edits = (size_t)l->c->cycle.max_proposals;
     struct edit_rules rules = {.capacity = capacity,
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
-                               .append_only = l->c->cycle.append_only};
+                               .append_only = l->c->cycle.append_only,
+                               .max_chars = (size_t)l->c->skills.max_chars};
     if (l->leak) {
         rules.forbidden = session_leaks;
         rules.forbidden_arg = l->leak;
