@@ -215,7 +215,7 @@ static int answer_search(struct searchset *a)
         size_t left = a->all.n - a->first;
         a->after += left < (size_t)q->count ? left : (size_t)q->count;
         a->has_next = a->after < a->all.n;
-        if ((q->n_includes || q->n_revincludes) &&
+        if ((q->n_includes || q->n_revincludes) && left > 0 &&
             (rc = fhir_include(a->v, q, a->all.v + a->first, a->after - a->first, &a->included)) <
                 0)
             return rc;

@@ -376,7 +376,7 @@ bool fhir_query_add_compartment(struct fhir_query *q, const char *type, const ch
     size_t len = strlen(type);
     while (list && !(strncmp(list, type, len) == 0 && list[len] == '=')) {
         list = strchr(list, ';');
-        list += list != NULL;
+        list = list ? list + 1 : NULL;
     }
     *c = (struct fhir_clause){.base_url = q->store->base_url};
     for (const char *p = list ? list + len + 1 : ""; *p && *p != ';';) {

@@ -1,6 +1,7 @@
 /* fuzz_fhir_patch.c - any patch on any JSON: what comes out is JSON, or the patch is refused. Input:
  * the patch up to a newline, then the JSON. */
 #include <jansson.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

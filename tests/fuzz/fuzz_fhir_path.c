@@ -1,5 +1,6 @@
 /* fuzz_fhir_path.c - expressions of SearchParameters, and paths as the tables have them, over any
  * JSON. Input: an expression up to a newline, then the JSON. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
