@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 
 static const char *const action_names[] = {"ADD", "MODIFY", "REMOVE"};
 
@@ -65,18 +66,13 @@ void proposal_list_release(struct proposal_list *l)
     *l = (struct proposal_list){0};
 }
 
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 bool proposal_equal(const struct proposal *a, const struct proposal *b)
 {
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (a->v[i].action != b->v[i].action || !same(a->v[i].name, b->v[i].name) ||
-            !same(a->v[i].content, b->v[i].content))
+        if (a->v[i].action != b->v[i].action || !str_same(a->v[i].name, b->v[i].name) ||
+            !str_same(a->v[i].content, b->v[i].content))
             return false;
     return true;
 }
@@ -149,7 +145,8 @@ static int set_number(struct skill *s, const char *key, int64_t n)
     return skill_set_meta(s, key, text);
 }
 
-/* Metadata says what was known before measuring, of this version alone. */
+/* Metadata says what was known before measuring, of this version alone: what was measured of the
+ * version before it, or how that one came about, would be a false claim about this one. */
 static int set_provenance(struct skill *s, const struct provenance *p, int parent)
 {
     static const char *const stale[] = {"author-model", "epoch", "update", "parent-version"};
@@ -189,8 +186,7 @@ static int make_skill(struct skill *s, const struct skill *old, const struct edi
     }
     if (e->tags.n) {
         strlist_release(&s->tags);
-        for (size_t i = 0; rc == 0 && i < e->tags.n; i++)
-            rc = strlist_add(&s->tags, e->tags.v[i]);
+        rc = strlist_copy(&s->tags, &e->tags);
     }
     if (!s->name || !s->description)
         rc = err_set(GRASP_ENOMEM, "out of memory");
@@ -237,9 +233,7 @@ int proposal_apply(const struct skill_set *library, const struct proposal *p,
 
 static json_t *edit_to_json(const struct edit *e)
 {
-    json_t *tags = json_array();
-    for (size_t i = 0; i < e->tags.n; i++)
-        json_array_append_new(tags, json_string(e->tags.v[i]));
+    json_t *tags = json_strings(&e->tags);
     json_t *v = json_pack("{s:s, s:s, s:s*, s:s*}", "action", edit_action_name(e->action), "name",
                           e->name, "description", e->description, "content", e->content);
     if (e->action != EDIT_REMOVE)

@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "skills/reply.h"
 #include "skills/skill.h"
-
-#define EDIT_REPLY_MAX (4U << 20) /* bytes of a reply that are looked at */
 
 enum edit_action { EDIT_ADD, EDIT_MODIFY, EDIT_REMOVE };
 const char *edit_action_name(enum edit_action a); /* "ADD", ... */
@@ -88,12 +87,6 @@ void proposal_list_release(struct proposal_list *l);
 int edit_parse_reply(const char *text, size_t len, const struct skill_set *library,
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg);
-/* The first balanced JSON value of the wanted kind ('[' or '{') in a reply with prose, fences or
- * nonsense around it; new reference or NULL. Text up to the last "</think>" is passed over. Slips
- * that models make (raw newlines in strings, needless backslashes, a comma too many) are put right.
- * Bounded in size (EDIT_REPLY_MAX), depth (64) and work. */
-json_t *reply_json(const char *text, size_t len, char open);
-
 /* A text as a description or tag may hold it (see above); caller frees, NULL: no memory. */
 char *edit_clean_description(const char *s, size_t len);
 

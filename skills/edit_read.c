@@ -5,25 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 
 enum {
     NAME_RAW_MAX = 1024, /* bytes of a name before it becomes a slug */
-    PAIR_PLACES = 2      /* this many places or fewer: a REMOVE may pair with an ADD */
+    /* This many places or fewer: a REMOVE may pair with an ADD. The gate measures a pair as one edit,
+     * so that a full library can still learn without first losing what the REMOVE was worth. */
+    PAIR_PLACES = 2
 };
 
 /* Takes ownership of *p (left empty), also when it fails. */
 static int list_add(struct proposal_list *l, struct proposal *p)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 8;
-        struct proposal *v = reallocarray(l->v, cap, sizeof(*v));
-        if (!v) {
-            proposal_release(p);
-            return err_set(GRASP_ENOMEM, "out of memory");
-        }
-        l->v = v;
-        l->cap = cap;
+    int rc = grow(&l->v, &l->cap, l->n + 1);
+    if (rc < 0) {
+        proposal_release(p);
+        return rc;
     }
     l->v[l->n++] = *p;
     *p = (struct proposal){0};
@@ -57,11 +55,6 @@ static bool text_ok(const char *s, size_t len)
             s[i] == 0x7f)
             return false;
     return utf8_valid(s, len) && !memmem(s, len, "\xef\xbf\xbd", 3);
-}
-
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 static enum edit_refusal read_action(struct draft *d, const json_t *v)
@@ -273,14 +266,6 @@ static enum edit_refusal read_tags(struct draft *d, const json_t *v)
 
 /* ---- an edit against the library ---- */
 
-static bool tags_equal(const struct strlist *a, const struct strlist *b)
-{
-    bool equal = a->n == b->n;
-    for (size_t i = 0; equal && i < a->n; i++)
-        equal = strcmp(a->v[i], b->v[i]) == 0;
-    return equal;
-}
-
 static enum edit_refusal check_library(struct draft *d)
 {
     const struct edit *e = &d->edit;
@@ -291,9 +276,9 @@ static enum edit_refusal check_library(struct draft *d)
         return old ? refuse(d, EDIT_EXISTS, "a skill of this name is there") : EDIT_OK;
     if (!old)
         return refuse(d, EDIT_MISSING, "no skill of this name");
-    if (e->action == EDIT_MODIFY && same(e->content, old->body) &&
-        (!e->description || same(e->description, old->description)) &&
-        (!e->tags.n || tags_equal(&e->tags, &old->tags)))
+    if (e->action == EDIT_MODIFY && str_same(e->content, old->body) &&
+        (!e->description || str_same(e->description, old->description)) &&
+        (!e->tags.n || strlist_equal(&e->tags, &old->tags)))
         return refuse(d, EDIT_UNCHANGED, "the skill is like that already");
     return EDIT_OK;
 }
@@ -361,7 +346,9 @@ static int take(const struct reply *r, struct proposal *p)
     return list_add(r->out, p);
 }
 
-/* Each of `edits` becomes a proposal; with `pair`, the i-th REMOVE goes together with the i-th ADD.
+/* Each of `edits` becomes a proposal; with `pair`, the i-th REMOVE goes together with the i-th ADD:
+ * writers give the two in either order, so the first of them looks ahead for its other half. An ADD
+ * without one is refused in a full library only here, when it is known that no REMOVE makes room.
  * Empties the edits. */
 static int group(const struct reply *r, struct edit *edits, size_t n, size_t places, bool pair)
 {
@@ -406,7 +393,7 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
     size_t n = 0;
     int rc = 0;
     json_t *array = reply_json(text, len, '[');
-    if (!array && len > EDIT_REPLY_MAX)
+    if (!array && len > REPLY_MAX)
         report(&r, EDIT_TOO_LONG, "the reply is larger than 4 MiB");
     else if (!array && !utf8_valid(text, len))
         report(&r, EDIT_BAD_TEXT, "the reply is not UTF-8");
@@ -460,7 +447,7 @@ int proposal_from_json(struct proposal *p, const json_t *v)
         struct draft d = {.library = &none, .rules = &free_rules};
         enum edit_refusal why = read_edit(&d, json_is_array(v) ? json_array_get(v, i) : v);
         p->v[p->n++] = d.edit;
-        /* There is no library to compare with. */
+        /* There is no library to compare with: MODIFY and REMOVE name what is not there. */
         if (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory))
             continue;
         int rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")

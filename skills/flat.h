@@ -23,9 +23,8 @@
 int flat_parse(struct skill *s, const char *text, size_t len, const char *where,
                struct strlist *changes);
 void flat_render(const struct skill *s, struct buf *out);
-/* The name of a skill's flat file without ".md"; safe as a file name. Caller frees, NULL: no
- * memory.
- */
+/* The name of a skill's flat file without ".md"; safe as a file name. Caller
+ * frees, NULL: no memory. */
 char *flat_name(const struct skill *s);
 
 /* Reads a directory into a set: folders with SKILL.md (also below skills/, as a library has them),

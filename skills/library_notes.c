@@ -21,7 +21,7 @@ struct note_delta {
 static int delta_add(const git_diff_delta *d, float progress, void *arg)
 {
     struct note_delta *out = arg;
-    char on[64], id[GIT_OID_HEXSZ + 1];
+    char on[64], id[OID_HEX + 1];
     const git_diff_file *sides[] = {&d->old_file, &d->new_file};
     const struct strlist *lists[] = {&out->before, &out->after};
     const bool there[] = {d->status != GIT_DELTA_ADDED, d->status != GIT_DELTA_DELETED};
@@ -48,17 +48,15 @@ static int delta_add(const git_diff_delta *d, float progress, void *arg)
     return 0;
 }
 
-static int report(struct library *lib, const git_oid *commit, const struct note_delta *d,
-                  library_ref_fn fn, void *arg)
+static int report(const git_oid *commit, const struct note_delta *d, library_ref_fn fn, void *arg)
 {
     struct oid by;
     int rc = 0;
-    (void)lib;
     library_oid_out(&by, commit);
     for (size_t i = 0; rc == 0 && i < d->on.n; i++) {
         struct oid on = {""};
         if (!*d->before.v[i] || strcmp(d->before.v[i], d->after.v[i]) == 0 ||
-            strlen(d->on.v[i]) != GIT_OID_HEXSZ)
+            strlen(d->on.v[i]) != OID_HEX)
             continue;
         memcpy(on.hex, d->on.v[i], sizeof(on.hex));
         rc = fn(by.hex, &on, arg);
@@ -83,7 +81,7 @@ static int step(struct library *lib, git_commit *c, git_commit *parent, library_
     if (rc < 0)
         rc = library_git_error(rc, "cannot read the history of the evidence of '%s'", lib->dir);
     else
-        rc = report(lib, git_commit_id(c), &delta, fn, arg);
+        rc = report(git_commit_id(c), &delta, fn, arg);
     strlist_release(&delta.on);
     strlist_release(&delta.before);
     strlist_release(&delta.after);

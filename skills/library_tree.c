@@ -22,7 +22,7 @@
 int library_tree_lookup(struct library *lib, const git_oid *id, git_tree **tree)
 {
     git_object *any = NULL;
-    int rc = git_object_lookup(&any, lib->repo, id, GIT_OBJECT_ANY);
+    int rc = library_object_at(lib, id, GIT_OBJECT_ANY, &any);
     if (rc == 0)
         rc = git_object_peel((git_object **)tree, any, GIT_OBJECT_TREE);
     if (rc < 0)
@@ -38,7 +38,7 @@ static int subtree(struct library *lib, const git_tree *parent, const char *name
     *out = NULL;
     if (!e || git_tree_entry_type(e) != GIT_OBJECT_TREE)
         return 0;
-    int rc = git_tree_lookup(out, lib->repo, git_tree_entry_id(e));
+    int rc = library_object_at(lib, git_tree_entry_id(e), GIT_OBJECT_TREE, (git_object **)out);
     return rc < 0 ? library_git_error(rc, "cannot read %s of '%s'", name, lib->dir) : 0;
 }
 
@@ -58,7 +58,8 @@ static int read_skill(struct library *lib, const git_tree_entry *file, const cha
     git_filemode_t mode = git_tree_entry_filemode(file);
     if (mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
         return err_set(GRASP_EPARSE, "%s: not a regular file", where);
-    if ((rc = git_blob_lookup(&blob, lib->repo, git_tree_entry_id(file))) < 0)
+    if ((rc = library_object_at(lib, git_tree_entry_id(file), GIT_OBJECT_BLOB,
+                                (git_object **)&blob)) < 0)
         return library_git_error(rc, "cannot read %s of '%s'", where, lib->dir);
     if (git_blob_rawsize(blob) > FILE_MAX)
         rc = err_set(GRASP_ELIMIT, "%s: longer than %d bytes", where, FILE_MAX);
@@ -77,7 +78,8 @@ static int read_folder(struct library *lib, const git_tree_entry *e, struct skil
     int rc;
     if (git_tree_entry_type(e) != GIT_OBJECT_TREE)
         return 0; /* skills/README.md and the like */
-    if ((rc = git_tree_lookup(&folder, lib->repo, git_tree_entry_id(e))) < 0)
+    if ((rc = library_object_at(lib, git_tree_entry_id(e), GIT_OBJECT_TREE,
+                                (git_object **)&folder)) < 0)
         return library_git_error(rc, "cannot read a folder of '%s'", lib->dir);
     const git_tree_entry *file = git_tree_entry_byname(folder, SKILL_FILE);
     if (file)
@@ -105,31 +107,19 @@ static int read_root(struct library *lib, const git_tree *root, struct skill_set
     return rc;
 }
 
-int library_read_tree(struct library *lib, const struct oid *id, struct skill_set *set)
-{
-    git_oid oid;
-    git_tree *tree = NULL;
-    *set = (struct skill_set){0};
-    int rc = library_oid_in(&oid, id);
-    if (rc < 0 || (rc = library_tree_lookup(lib, &oid, &tree)) < 0)
-        return rc;
-    rc = read_root(lib, tree, set);
-    git_tree_free(tree);
-    return rc;
-}
-
 int library_read(struct library *lib, const char *rev, struct skill_set *set)
 {
     git_object *any = NULL;
     git_tree *tree = NULL;
     *set = (struct skill_set){0};
-    int rc = git_revparse_single(&any, lib->repo, rev);
-    if (rc == 0)
-        rc = git_object_peel((git_object **)&tree, any, GIT_OBJECT_TREE);
+    int rc = library_rev(lib, rev, &any);
+    if (rc == 0 && (rc = git_object_peel((git_object **)&tree, any, GIT_OBJECT_TREE)) < 0)
+        rc = library_git_error(rc, "no skills at '%s' in the library '%s'", rev, lib->dir);
     if (rc < 0)
-        rc = library_git_error(rc, "no revision '%s' in the library '%s'", rev, lib->dir);
-    else if ((rc = read_root(lib, tree, set)) < 0)
+        goto out;
+    if ((rc = read_root(lib, tree, set)) < 0)
         err_prefix(rc, "library '%s' at %s", lib->dir, rev);
+out:
     git_tree_free(tree);
     git_object_free(any);
     return rc;
@@ -158,13 +148,13 @@ static int write_folder(struct library *lib, const struct skill *skill, const gi
     int rc = buf_check(&text);
     if (rc < 0)
         goto out;
-    rc = git_blob_create_from_buffer(&blob, lib->repo, text.ptr, text.len);
+    LIBRARY_TRY(lib, rc, git_blob_create_from_buffer(&blob, lib->repo, text.ptr, text.len));
     if (rc == 0)
         rc = git_treebuilder_new(&builder, lib->repo, old);
     if (rc == 0)
         rc = git_treebuilder_insert(NULL, builder, SKILL_FILE, &blob, GIT_FILEMODE_BLOB);
     if (rc == 0)
-        rc = git_treebuilder_write(out, builder);
+        LIBRARY_TRY(lib, rc, git_treebuilder_write(out, builder));
     if (rc < 0)
         rc = library_git_error(rc, "cannot write skill '%s' to '%s'", skill->name, lib->dir);
 out:
@@ -173,7 +163,8 @@ out:
     return rc;
 }
 
-/* Drops the folders of skills that are not in the set. */
+/* Drops the folders of skills that are not in the set. A folder without SKILL.md is no skill of ours
+ * to remove: it stays. */
 static int drop_removed(struct library *lib, const git_tree *old, const struct skill_set *set,
                         git_treebuilder *builder)
 {
@@ -184,7 +175,7 @@ static int drop_removed(struct library *lib, const git_tree *old, const struct s
         git_tree *folder = NULL;
         if (git_tree_entry_type(e) != GIT_OBJECT_TREE || skill_set_find(set, name))
             continue;
-        rc = git_tree_lookup(&folder, lib->repo, git_tree_entry_id(e));
+        rc = library_object_at(lib, git_tree_entry_id(e), GIT_OBJECT_TREE, (git_object **)&folder);
         if (rc == 0 && git_tree_entry_byname(folder, SKILL_FILE))
             rc = git_treebuilder_remove(builder, name);
         git_tree_free(folder);
@@ -215,8 +206,11 @@ static int write_skills(struct library *lib, const git_tree *old, const struct s
         git_tree_free(folder);
     }
     *empty = git_treebuilder_entrycount(builder) == 0;
-    if (rc == 0 && !*empty && (rc = git_treebuilder_write(out, builder)) < 0)
-        rc = library_git_error(rc, "cannot write to '%s'", lib->dir);
+    if (rc == 0 && !*empty) {
+        LIBRARY_TRY(lib, rc, git_treebuilder_write(out, builder));
+        if (rc < 0)
+            rc = library_git_error(rc, "cannot write to '%s'", lib->dir);
+    }
     git_treebuilder_free(builder);
     return rc;
 }
@@ -239,7 +233,7 @@ int library_candidate(struct library *lib, const struct skill_set *set, const st
     else if (rc == 0 && skills)
         rc = git_treebuilder_remove(builder, SKILLS);
     if (rc == 0)
-        rc = git_treebuilder_write(&id, builder);
+        LIBRARY_TRY(lib, rc, git_treebuilder_write(&id, builder));
     if (rc < 0)
         rc = library_git_error(rc, "cannot write a tree to '%s'", lib->dir);
     else
@@ -255,11 +249,12 @@ out:
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob)
 {
     git_oid id, there;
-    char ref[sizeof(LIBRARY_PROBES) + GIT_OID_HEXSZ];
+    char ref[sizeof(LIBRARY_PROBES) + OID_HEX];
     int rc = library_need_write(lib);
     if (rc < 0)
         return rc;
-    if ((rc = git_blob_create_from_buffer(&id, lib->repo, bytes, len)) < 0)
+    LIBRARY_TRY(lib, rc, git_blob_create_from_buffer(&id, lib->repo, bytes, len));
+    if (rc < 0)
         return library_git_error(rc, "cannot write to '%s'", lib->dir);
     library_oid_out(blob, &id);
     snprintf(ref, sizeof(ref), LIBRARY_PROBES "%s", blob->hex);
@@ -275,7 +270,7 @@ int library_blob_read(struct library *lib, const struct oid *blob, struct buf *o
     int rc = library_oid_in(&id, blob);
     if (rc < 0)
         return rc;
-    if ((rc = git_blob_lookup(&b, lib->repo, &id)) < 0)
+    if ((rc = library_object_at(lib, &id, GIT_OBJECT_BLOB, (git_object **)&b)) < 0)
         return library_git_error(rc, "no blob %s in '%s'", blob->hex, lib->dir);
     buf_add(out, git_blob_rawcontent(b), (size_t)git_blob_rawsize(b));
     git_blob_free(b);

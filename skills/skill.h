@@ -24,9 +24,8 @@
 struct skill {
     char *name, *description, *body;
     struct strlist tags;
-    int version; /* 1 when the file says nothing */
-    struct strlist keys,
-        values; /* the other metadata, in file order ("author-model", "epoch", ...) */
+    int version;                 /* 1 when the file says nothing */
+    struct strlist keys, values; /* the other metadata, in file order ("author-model", "epoch") */
     char *license, *compatibility, *allowed_tools; /* NULL when absent */
     char *source;                                  /* the file's bytes, NULL for one made here */
     size_t source_len;
@@ -62,8 +61,6 @@ struct skill_parts {
 int skill_split(const char *text, size_t len, const char *where, struct skill_parts *parts);
 /* Appends the tags of one string (see above). 0 or GRASP_ENOMEM. */
 int skill_read_tags(struct strlist *tags, const char *s);
-/* Appends a value as YAML's double-quoted form. */
-void skill_add_quoted(struct buf *b, const char *s);
 
 /* A library's skills, sorted by name (byte order). All zero is empty. */
 struct skill_set {

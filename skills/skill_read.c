@@ -40,7 +40,7 @@ int skill_read_tags(struct strlist *tags, const char *s)
     return rc;
 }
 
-struct reader {
+struct front_reader {
     yaml_parser_t yaml;
     const char *where;
     struct skill *s;
@@ -48,12 +48,13 @@ struct reader {
 };
 
 /* The frontmatter begins in line 2 of the file. */
-static int bad(const struct reader *r, const yaml_mark_t *mark, const char *what, const char *about)
+static int bad(const struct front_reader *r, const yaml_mark_t *mark, const char *what,
+               const char *about)
 {
     return err_set(GRASP_EPARSE, "%s:%zu: %s%s", r->where, mark->line + 2, what, about);
 }
 
-static int next_event(struct reader *r, yaml_event_t *e)
+static int next_event(struct front_reader *r, yaml_event_t *e)
 {
     if (yaml_parser_parse(&r->yaml, e))
         return 0;
@@ -65,7 +66,7 @@ static int next_event(struct reader *r, yaml_event_t *e)
 }
 
 /* Reads a scalar into a fresh string; an empty *out is the end of the mapping. */
-static int read_scalar(struct reader *r, const char *what, bool or_end, char **out,
+static int read_scalar(struct front_reader *r, const char *what, bool or_end, char **out,
                        yaml_mark_t *mark)
 {
     yaml_event_t e;
@@ -90,7 +91,7 @@ static int read_scalar(struct reader *r, const char *what, bool or_end, char **o
     return rc;
 }
 
-static int expect(struct reader *r, yaml_event_type_t type, const char *message)
+static int expect(struct front_reader *r, yaml_event_type_t type, const char *message)
 {
     yaml_event_t e;
     int rc = next_event(r, &e);
@@ -113,7 +114,7 @@ static int version_of(const char *s)
     return str_to_i64(digits, 1, 999999999, &v) ? (int)v : 1;
 }
 
-static int read_metadata(struct reader *r)
+static int read_metadata(struct front_reader *r)
 {
     int rc = expect(r, YAML_MAPPING_START_EVENT, "metadata must be a map of string to string");
     bool version = false, tags = false;
@@ -148,7 +149,7 @@ static int read_metadata(struct reader *r)
     return rc;
 }
 
-static int check_value(const struct reader *r, const char *key, const char *value,
+static int check_value(const struct front_reader *r, const char *key, const char *value,
                        const yaml_mark_t *mark)
 {
     size_t chars = utf8_length(value, strlen(value));
@@ -166,7 +167,7 @@ static int check_value(const struct reader *r, const char *key, const char *valu
     return 0;
 }
 
-static int read_keys(struct reader *r)
+static int read_keys(struct front_reader *r)
 {
     const struct {
         const char *key;
@@ -208,7 +209,7 @@ static int read_keys(struct reader *r)
 
 static int read_frontmatter(struct skill *s, const char *text, size_t len, const char *where)
 {
-    struct reader r = {.where = where, .s = s};
+    struct front_reader r = {.where = where, .s = s};
     if (!yaml_parser_initialize(&r.yaml))
         return err_set(GRASP_ENOMEM, "out of memory");
     yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);

@@ -67,7 +67,7 @@ static inline void fake_answer(void *arg)
     for (size_t i = 0; i < n; i++) {
         struct buf text = BUF_INIT;
         const struct chat *c = f->waiting[i].rq.chat;
-        buf_addf(&text, "answer to %s/%d", c->v[c->n - 1].text, f->waiting[i].rq.draw);
+        buf_addf(&text, "answer to %s/%lld", c->v[c->n - 1].text, (long long)f->waiting[i].rq.draw);
         for (size_t k = 0; k < f->padding; k++)
             buf_addch(&text, (char)('a' + (k * k + i * 7) % 26));
         struct model_reply reply = {.result = f->result,

@@ -32,7 +32,7 @@
 /* A rollout, as the model is asked for its only turn. */
 struct asking {
     enum model_phase phase;
-    int draw;
+    int64_t draw;
     const char *task;
     const json_t *skills; /* {name: id} */
 };
@@ -219,7 +219,8 @@ static inline int lab_ask(struct model *m, const struct model_request *rq, model
     if (rq->phase <= PHASE_ROLLOUT_TEST)
         c.result = lab_act(lab, rq, &c.text);
     else
-        c.result = lab->write(lab, rq->phase, rq->draw, rq->chat->v[0].text, &c.text);
+        c.result = lab->write(lab, rq->phase, (int)((rq->draw & 0xfffffff) % DRAWS_AN_UPDATE),
+                              rq->chat->v[0].text, &c.text);
     lab->calls[lab->n++] = c;
     if (!lab->due)
         lab->due = loop_defer(lab->s.loop, lab_answer, lab) == 0;
@@ -279,10 +280,11 @@ static inline void lab_configure(struct lab *lab, json_t *splits, json_t *settin
         lab_write_split(lab, name, tasks);
         json_object_set_new(data, name, json_sprintf("%s.json", name));
     }
-    config = json_pack("{s:o, s:{s:s, s:s, s:i}, s:{s:s, s:[s]}}", "data", data, "model", "kind",
-                       "simulated", "name", "puppet", "temperature", 1, "env", "kind", "exec",
-                       "command", "true");
-    json_object_update(config, settings);
+    config = json_pack("{s:o, s:{s:s, s:s, s:i, s:s}, s:{s:s, s:[s]}, s:{s:s}, s:{s:s}}", "data",
+                       data, "model", "kind", "simulated", "name", "puppet", "temperature", 1,
+                       "draws", "fresh", "env", "kind", "exec", "command", "true", "gate", "rule",
+                       "paper", "checkpoint", "rule", "max");
+    json_object_update_recursive(config, settings);
     lab_write(lab, "config.yaml", config); /* JSON is YAML */
     json_decref(config);
 }
@@ -310,6 +312,8 @@ static inline int lab_reopen(struct lab *lab)
         (struct model){.ops = &model_ops, .name = str_dup("puppet"), .label = str_dup("puppet")};
     s->env = &lab->env;
     s->metered[0] = &lab->model;
+    s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
+                              .shared = s->config->draws == DRAWS_SHARED};
     config_engine(s->config, &engine);
     works(engine_open(&s->engine, s->loop, s->metered[0], s->env, &engine));
     int rc = learn_open(&lab->l, s, library, run);

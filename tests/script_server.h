@@ -39,6 +39,8 @@ struct script {
     size_t n_peers;
     pthread_mutex_t lock;
     size_t n_requests;
+    const char *expected; /* how requests begin (NULL: as they like), and how many did not */
+    size_t n_strange;
     char *requests[SCRIPT_REQUESTS];
 };
 struct script_peer {
@@ -98,6 +100,7 @@ static inline void *script_peer_main(void *arg)
     while ((rq = script_read(p.fd, pending, &have))) {
         pthread_mutex_lock(&s->lock);
         size_t k = s->n_requests++;
+        s->n_strange += s->expected && strncmp(rq, s->expected, strlen(s->expected)) != 0;
         if (k < SCRIPT_REQUESTS)
             s->requests[k] = rq;
         else

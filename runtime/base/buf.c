@@ -201,6 +201,30 @@ void buf_add_utf8(struct buf *b, const char *s, size_t len)
     }
 }
 
+/* ECMA-48's control characters, and the embeddings, overrides and isolates of Unicode's bidirectional
+ * algorithm (UAX 9), which show a line in another order than it has. */
+static bool commands(uint32_t cp)
+{
+    return (cp < 0x20 && cp != '\n' && cp != '\t') || (cp >= 0x7f && cp < 0xa0) ||
+           (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
+}
+
+void buf_add_visible(struct buf *b, const char *s, size_t len)
+{
+    size_t from = 0;
+    for (size_t i = 0, n; i < len; i += n) {
+        uint32_t cp;
+        n = utf8_decode(s + i, len - i, &cp);
+        bool invalid = cp == 0xfffd && n == 1;
+        if (!invalid && !commands(cp))
+            continue;
+        buf_add(b, s + from, i - from);
+        buf_addf(b, invalid ? "\\x%02x" : "\\u%04x", invalid ? (unsigned char)s[i] : cp);
+        from = i + n;
+    }
+    buf_add(b, s + from, len - from);
+}
+
 void buf_add_url(struct buf *b, const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -233,5 +257,5 @@ char *buf_detach(struct buf *b)
 
 int buf_check(const struct buf *b)
 {
-    return b->failed ? err_set(GRASP_ENOMEM, "out of memory") : 0;
+    return b->failed ? err_oom() : 0;
 }

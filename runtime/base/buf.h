@@ -49,6 +49,10 @@ void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii);
 void buf_add_json_string(struct buf *b, const char *s, size_t len);
 /* Appends text as UTF-8: each byte that is not part of any becomes U+FFFD. */
 void buf_add_utf8(struct buf *b, const char *s, size_t len);
+/* Appends text as a terminal can show it without obeying it: control characters but line feed and
+ * tab, and marks that change the direction of text, become "\u001b" (in JSON the same string),
+ * bytes that are no UTF-8 "\x9b". */
+void buf_add_visible(struct buf *b, const char *s, size_t len);
 /* Percent-encodes everything but unreserved characters (RFC 3986 section 2.3). */
 void buf_add_url(struct buf *b, const char *s, size_t len);
 /* Cuts to `len` bytes (no-op when shorter). */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
@@ -21,17 +22,9 @@ void chat_release(struct chat *c)
 
 int chat_take(struct chat *c, enum chat_role role, char *text, size_t len)
 {
-    if (text && c->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 8;
-        struct message *v = reallocarray(c->v, cap, sizeof(*v));
-        if (v) {
-            c->v = v;
-            c->cap = cap;
-        }
-    }
-    if (!text || c->n == c->cap) {
+    if (!text || grow(&c->v, &c->cap, c->n + 1) < 0) {
         free(text);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     c->v[c->n++] = (struct message){role, text, len};
     return 0;

@@ -31,6 +31,11 @@ int err_set_errno(int code, const char *fmt, ...)
     return code;
 }
 
+int err_oom(void)
+{
+    return err_set(GRASP_ENOMEM, "out of memory");
+}
+
 int err_prefix(int code, const char *fmt, ...)
 {
     char text[sizeof(slot) / 2];

@@ -33,6 +33,8 @@ enum grasp_error {
 int err_set(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* As err_set, with ": " and strerror(errno) appended. */
 int err_set_errno(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* GRASP_ENOMEM, "out of memory". */
+int err_oom(void);
 /* Puts "context: " before the present message; returns `code`. */
 int err_prefix(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The present message, never NULL; valid until the next err_* call of this thread. */

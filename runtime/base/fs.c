@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,24 @@ int fs_write_all(int fd, const void *bytes, size_t len)
     return 0;
 }
 
+/* As mkostemp, but who may read the file is the umask's to say, as of every other file. */
+static int create_beside(char *path)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char *end = path + strlen(path) - 6;
+    for (int tries = 0; tries < 100; tries++) {
+        unsigned char r[6];
+        if (getrandom(r, sizeof(r), 0) != sizeof(r))
+            return -1;
+        for (int i = 0; i < 6; i++)
+            end[i] = letters[r[i] % (sizeof(letters) - 1)];
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
 int fs_out_open(struct fs_out *o, const char *path)
 {
     *o = (struct fs_out){.fd = -1, .pending = BUF_INIT};
@@ -66,8 +85,8 @@ int fs_out_open(struct fs_out *o, const char *path)
     if (asprintf(&o->tmp, "%s.tmp.XXXXXX", path) < 0)
         o->tmp = NULL;
     if (!o->path || !o->tmp)
-        return fs_out_close(o, err_set(GRASP_ENOMEM, "out of memory"));
-    o->fd = mkostemp(o->tmp, O_CLOEXEC);
+        return fs_out_close(o, err_oom());
+    o->fd = create_beside(o->tmp);
     if (o->fd < 0)
         return fs_out_close(o, err_set_errno(GRASP_EIO, "cannot create '%s'", path));
     return 0;
@@ -92,7 +111,7 @@ int fs_out_close(struct fs_out *o, int rc)
 {
     if (rc >= 0)
         rc = flush(o);
-    if (rc >= 0 && (fchmod(o->fd, 0644) < 0 || fsync(o->fd) < 0))
+    if (rc >= 0 && fsync(o->fd) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
     if (o->fd >= 0 && close(o->fd) < 0 && rc >= 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
@@ -121,7 +140,7 @@ int fs_mkdirs(const char *path)
 {
     char *copy = str_dup(path);
     if (!copy)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = 0;
     for (char *p = copy + (*copy == '/'); rc == 0; p++) {
         if (*p && *p != '/')

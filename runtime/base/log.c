@@ -6,11 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
+
+#define SECRET_MIN     4
+#define SECRET_IN_DATA 12
 
 static struct {
     pthread_mutex_t lock;
@@ -26,9 +31,16 @@ void log_set_level(enum log_level level)
     state.level = level;
 }
 
+static void close_file(void)
+{
+    if (state.file)
+        fclose(state.file);
+    state.file = NULL;
+}
+
 int log_open(const char *path)
 {
-    log_close();
+    close_file();
     if (!path)
         return 0;
     state.file = fopen(path, "ae");
@@ -37,25 +49,68 @@ int log_open(const char *path)
 
 void log_close(void)
 {
-    if (state.file)
-        fclose(state.file);
-    state.file = NULL;
+    close_file();
     strlist_release(&state.secrets);
+}
+
+static void add_secret(const char *secret)
+{
+    if (!strlist_has(&state.secrets, secret))
+        strlist_add(&state.secrets, secret);
 }
 
 void log_secret(const char *secret)
 {
-    if (secret && strlen(secret) >= 4 && !strlist_has(&state.secrets, secret))
-        strlist_add(&state.secrets, secret);
+    struct rlimit no_core = {0};
+    struct buf other = BUF_INIT;
+    if (!secret || strlen(secret) < SECRET_MIN)
+        return;
+    if (getrlimit(RLIMIT_CORE, &no_core) == 0) {
+        no_core.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &no_core);
+    }
+    add_secret(secret);
+    buf_add_url(&other, secret, strlen(secret));
+    add_secret(other.ptr);
+    buf_reset(&other);
+    buf_add_json(&other, secret, strlen(secret), false);
+    add_secret(other.ptr);
+    buf_release(&other);
+}
+
+static void redact(char *bytes, size_t len, size_t least)
+{
+    for (size_t i = 0; i < state.secrets.n; i++) {
+        const char *secret = state.secrets.v[i];
+        size_t n = strlen(secret);
+        if (n < least)
+            continue;
+        for (char *p = bytes; (p = memmem(p, len - (size_t)(p - bytes), secret, n)); p += n)
+            memset(p, '*', n);
+    }
 }
 
 void log_redact(char *text)
 {
+    redact(text, strlen(text), SECRET_MIN);
+}
+
+void log_redact_data(char *bytes, size_t len)
+{
+    redact(bytes, len, SECRET_IN_DATA);
+}
+
+size_t log_secret_begins(const char *bytes, size_t len)
+{
+    size_t first = len;
     for (size_t i = 0; i < state.secrets.n; i++) {
-        size_t n = strlen(state.secrets.v[i]);
-        for (char *p = text; (p = strstr(p, state.secrets.v[i]));)
-            memset(p, '*', n), p += n;
+        const char *secret = state.secrets.v[i];
+        size_t n = strlen(secret);
+        for (size_t at = len > n - 1 ? len - (n - 1) : 0; n >= SECRET_IN_DATA && at < first; at++)
+            if (memcmp(bytes + at, secret, len - at) == 0)
+                first = at;
     }
+    return first;
 }
 
 static void clear_bar(void)
@@ -77,8 +132,12 @@ void log_msg(enum log_level level, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         return;
-    pthread_mutex_lock(&state.lock);
     log_redact(text);
+    struct buf shown = BUF_INIT;
+    buf_add_visible(&shown, text, (size_t)n);
+    free(text);
+    text = shown.ptr;
+    pthread_mutex_lock(&state.lock);
     if (level >= state.level) {
         clear_bar();
         if (level == LOG_WARN || level == LOG_ERROR)
@@ -93,12 +152,13 @@ void log_msg(enum log_level level, const char *fmt, ...)
         fflush(state.file);
     }
     pthread_mutex_unlock(&state.lock);
-    free(text);
+    buf_release(&shown);
 }
 
 void progress_set(const char *label, uint64_t done, uint64_t total, const char *note)
 {
     enum { WIDTH = 24 };
+    struct buf line = BUF_INIT, shown = BUF_INIT;
     int64_t now = clock_mono();
     if (!isatty(2) || (now - state.bar_at < 100 * NS_PER_MS && done < total))
         return;
@@ -110,11 +170,16 @@ void progress_set(const char *label, uint64_t done, uint64_t total, const char *
         memset(bar, '.', WIDTH);
         memset(bar, '#', (size_t)filled);
         bar[WIDTH] = '\0';
-        fprintf(stderr, "%s [%s] %llu/%llu %s", label, bar, (unsigned long long)done,
-                (unsigned long long)total, note ? note : "");
+        buf_addf(&line, "%s [%s] %llu/%llu %s", label, bar, (unsigned long long)done,
+                 (unsigned long long)total, note ? note : "");
     } else {
-        fprintf(stderr, "%s %llu %s", label, (unsigned long long)done, note ? note : "");
+        buf_addf(&line, "%s %llu %s", label, (unsigned long long)done, note ? note : "");
     }
+    log_redact(line.ptr);
+    buf_add_visible(&shown, line.ptr, strcspn(line.ptr, "\n"));
+    fputs(shown.ptr, stderr);
+    buf_release(&line);
+    buf_release(&shown);
     fflush(stderr);
     state.bar_shown = true;
 }

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/grow.h"
 
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
 {
@@ -108,6 +109,11 @@ bool str_caseeq(const char *a, const char *b)
     return !*a && !*b;
 }
 
+bool str_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 const char *str_casestr(const char *s, const char *needle)
 {
     for (;; s++) {
@@ -200,17 +206,10 @@ void strlist_release(struct strlist *l)
 
 int strlist_addn(struct strlist *l, const char *s, size_t len)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 8;
-        char **v = reallocarray(l->v, cap, sizeof(*v));
-        if (!v)
-            return err_set(GRASP_ENOMEM, "out of memory");
-        l->v = v;
-        l->cap = cap;
-    }
-    char *copy = str_ndup(s, len);
+    int rc = grow(&l->v, &l->cap, l->n + 1);
+    char *copy = rc == 0 ? str_ndup(s, len) : NULL;
     if (!copy)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     l->v[l->n++] = copy;
     return 0;
 }
@@ -228,7 +227,7 @@ int strlist_addf(struct strlist *l, const char *fmt, ...)
     int n = vasprintf(&s, fmt, ap);
     va_end(ap);
     if (n < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = strlist_addn(l, s, (size_t)n);
     free(s);
     return rc;
@@ -251,4 +250,22 @@ void strlist_sort(struct strlist *l)
 {
     if (l->n)
         qsort(l->v, l->n, sizeof(*l->v), by_bytes);
+}
+
+bool strlist_equal(const struct strlist *a, const struct strlist *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->v[i], b->v[i]) != 0)
+            return false;
+    return true;
+}
+
+int strlist_copy(struct strlist *dst, const struct strlist *src)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < src->n; i++)
+        rc = strlist_add(dst, src->v[i]);
+    return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/base/term.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/args.h"
 #include "runtime/commands/usage.h"
@@ -48,6 +49,7 @@ static int run_command(const struct command *const *table, const struct command 
             log_set_level(LOG_WARN);
         if (arg_flag(a, "verbose"))
             log_set_level(LOG_DEBUG);
+        term_raw(arg_flag(a, "raw"));
         rc = c->run(a);
     }
     if (rc >= 0 && fflush(stdout) != 0)
@@ -85,6 +87,7 @@ int command_main(const struct command *const *table, int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */
     int rc = 0;
+    term_open();
     if (argc < 2) {
         help_overview(stderr, table);
         return 2;
@@ -95,6 +98,8 @@ int command_main(const struct command *const *table, int argc, char **argv)
         printf("grasp %s\n", GRASP_VERSION);
     else
         rc = dispatch(table, "grasp", argc - 1, argv + 1);
+    if (term_close() < 0 && rc >= 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write to standard output");
     progress_clear();
     if (rc < 0)
         log_error("%s", err_msg());

@@ -28,7 +28,7 @@ static int open_named(const struct args *a, struct journal **j)
 {
     char *dir = journal_dir(operand(a, 0));
     *j = NULL;
-    int rc = dir ? journal_open(j, dir, JOURNAL_READ_ONLY) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir ? journal_open(j, dir, JOURNAL_READ_ONLY) : err_oom();
     free(dir);
     return rc;
 }
@@ -39,20 +39,21 @@ static json_t *entry_json(const struct journal_entry *e)
     hash_hex(e->key, key);
     clock_format(e->when, 1, when);
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:i, s:s, s:I, s:{s:I, s:I, s:I}, s:f, s:o}", "key", key, "when",
+        "{s:s, s:s, s:s, s:o, s:I, s:s, s:I, s:{s:I, s:I, s:I}, s:f, s:o}", "key", key, "when",
         when, "phase", model_phase_name(e->phase), "model", json_text(e->model, strlen(e->model)),
-        "draw", e->draw, "result", e->result == MODEL_OK ? "ok" : "context_limit", "request_chars",
-        (json_int_t)e->request_len, "usage", "prompt_tokens", (json_int_t)e->usage.prompt_tokens,
-        "completion_tokens", (json_int_t)e->usage.completion_tokens, "cached_tokens",
-        (json_int_t)e->usage.cached_tokens, "latency_s", (double)e->latency_ns / (double)NS_PER_SEC,
-        "text", json_text(e->text, e->len));
+        "draw", (json_int_t)e->draw, "result", e->result == MODEL_OK ? "ok" : "context_limit",
+        "request_chars", (json_int_t)e->request_len, "usage", "prompt_tokens",
+        (json_int_t)e->usage.prompt_tokens, "completion_tokens",
+        (json_int_t)e->usage.completion_tokens, "cached_tokens", (json_int_t)e->usage.cached_tokens,
+        "latency_s", (double)e->latency_ns / (double)NS_PER_SEC, "text",
+        json_text(e->text, e->len));
 }
 
 static int put_json(json_t *v)
 {
     struct buf line = BUF_INIT;
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     buf_add_json_value(&line, v);
     buf_adds(&line, "\n");
     int rc = buf_check(&line);
@@ -86,10 +87,10 @@ static int show_entry(const struct journal_entry *e, void *arg)
         return put_json(entry_json(e));
     hash_hex(e->key, key);
     clock_format(e->when, 0, when);
-    printf("key      %s\nwhen     %s, %.3f s\nmodel    %s, draw %d\nphase    %s\n"
+    printf("key      %s\nwhen     %s, %.3f s\nmodel    %s, draw %lld\nphase    %s\n"
            "request  %" PRIu64 " characters, %" PRId64 " tokens (%" PRId64 " cached)\n"
            "answer   %zu characters, %" PRId64 " tokens, %zu bytes on disk%s\n\n",
-           key, when, (double)e->latency_ns / (double)NS_PER_SEC, e->model, e->draw,
+           key, when, (double)e->latency_ns / (double)NS_PER_SEC, e->model, (long long)e->draw,
            model_phase_name(e->phase), e->request_len, e->usage.prompt_tokens,
            e->usage.cached_tokens, e->len, e->usage.completion_tokens, e->stored,
            e->result == MODEL_OK ? "" : " (context limit)");
@@ -219,7 +220,7 @@ static int run_gc(const struct args *a)
         before = clock_wall() - (int64_t)(days * (double)DAY_NS);
     }
     char *dir = journal_dir(operand(a, 0));
-    int rc = dir ? journal_gc(dir, before, &r) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir ? journal_gc(dir, before, &r) : err_oom();
     free(dir);
     if (rc < 0)
         return rc;

@@ -21,7 +21,8 @@
     X(import) \
     X(export) \
     X(freeze) \
-    X(merge)
+    X(merge) \
+    X(remote)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;
@@ -37,6 +38,9 @@ GRASP_SKILLS_COMMANDS(SKILLS_DECLARE)
         "at", 0, "REV", "at this revision: a branch, a tag, a commit", NULL                        \
     }
 
+/* library_open, and a warning when this copy lacks evidence or candidates: then no subcommand takes
+ * what is not here for what never was. `lacks`: the LIBRARY_LACKS_* bits (NULL: not wanted). */
+int skills_open(struct library **lib, const char *dir, int flags, int *lacks);
 /* The value of --at, or HEAD. */
 const char *rev_of(const struct args *a);
 /* Prints and frees; NULL is out of memory. */

@@ -258,7 +258,8 @@ static int run_export(const struct args *a)
     struct skill_set set = {0};
     const char *out = operand(a, 1);
     bool flat = arg_flag(a, "flat");
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int lacks = 0;
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, &lacks);
     if (rc == 0)
         rc = library_read(lib, rev_of(a), &set);
     if (rc == 0)
@@ -269,6 +270,10 @@ static int run_export(const struct args *a)
                     "'%s' is not empty; --replace writes into it (files of other names stay)", out);
     if (rc == 0)
         rc = flat ? flat_write_dir(out, &set) : flat_write_folders(out, &set);
+    if (rc == 0 && lacks & LIBRARY_LACKS_EVIDENCE)
+        log_warn(
+            "exported without the tasks that each edit answered (%s): they are in the evidence",
+            flat ? "triggering_sample_ids" : "gate-tasks");
     if (rc == 0)
         printf("%zu skill%s in %s\n", set.n, set.n == 1 ? "" : "s", out);
     skill_set_release(&set);

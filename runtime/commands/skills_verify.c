@@ -40,7 +40,7 @@ static int run_verify(const struct args *a)
     struct library *lib;
     struct findings f = {0};
     struct verify_counts counts;
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ | LIBRARY_MEMORY);
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ | LIBRARY_MEMORY, NULL);
     if (rc == 0)
         rc = history_verify(lib, &f, &counts);
     if (rc == 0 && arg_flag(a, "json"))

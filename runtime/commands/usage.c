@@ -7,6 +7,7 @@ const struct option_def common_options[] = {
     {"help", 'h', NULL, "show this help", NULL},
     {"quiet", 'q', NULL, "warnings and errors only", NULL},
     {"verbose", 'v', NULL, "say more about what is going on", NULL},
+    {"raw", 0, NULL, "print control characters as they are", NULL},
     {0},
 };
 

@@ -6,7 +6,7 @@
 
 #include "runtime/commands/command.h"
 
-extern const struct option_def common_options[]; /* --help, --quiet, --verbose */
+extern const struct option_def common_options[]; /* --help, --quiet, --verbose, --raw */
 
 void help_overview(FILE *out, const struct command *const *table);
 /* path: "grasp skills list". */

@@ -432,6 +432,22 @@ static int check_urls(const struct config *c)
     return rc;
 }
 
+/* Keys that contradict each other, and those that are no more. */
+static int check_gate(const struct config *c)
+{
+    if (c->gate.confirm)
+        return err_set(GRASP_EINVAL,
+                       "gate.confirm is no more: gate.rule: replicate, which auto takes "
+                       "on a noisy endpoint, measures again what decides");
+    if (c->gate.rule == RULE_REPLICATE && c->gate.repeats > 1)
+        return err_set(GRASP_EINVAL, "gate.repeats belongs to gate.rule: paper; replicate measures "
+                                     "again what differs");
+    if (c->gate.rule == RULE_REPLICATE && c->draws == DRAWS_SHARED)
+        return err_set(GRASP_EINVAL, "gate.rule: replicate needs samples that differ; with "
+                                     "model.draws: shared every one is the same");
+    return 0;
+}
+
 /* Absolute, so that the same run is recognised from another working directory. */
 static char *absolute_dir(const char *path)
 {
@@ -504,6 +520,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = apply(c, flat, origin);
     if (rc == 0)
         rc = check_urls(c);
+    if (rc == 0)
+        rc = check_gate(c);
     if (rc < 0)
         goto out;
     default_kind(c, &c->model, "model", true);

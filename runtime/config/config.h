@@ -18,20 +18,24 @@
 #include <stdint.h>
 
 #include "gate/gate.h"
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "probes/probe_set.h"
 #include "runtime/base/hash.h"
 #include "runtime/engine/engine.h"
 #include "runtime/model/model.h"
 
 enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
+/* Which samples are one and the same (draw.h): found out, never, always. */
+enum draws_mode { DRAWS_AUTO, DRAWS_FRESH, DRAWS_SHARED };
+enum rule_choice { RULE_AUTO, RULE_PAPER, RULE_REPLICATE };
+enum checkpoint_rule { CHECKPOINT_AUTO, CHECKPOINT_ONE_SE, CHECKPOINT_MAX };
 enum env_kind { ENV_FHIR, ENV_EXEC };
 enum fhir_writes { FHIR_WRITES_ACCEPT, FHIR_WRITES_APPLY };
 enum probe_heldout { HELDOUT_PAPER, HELDOUT_STRICT };
 
 /* Keys of `model:` and, where they differ, of `writer:`. Strings belong to the configuration. */
 struct model_config {
-    const char *kind, *name, *base_url, *api_key, *api_key_header, *query, *replay_file;
+    const char *kind, *name, *base_url, *api_key, *api_key_header, *query, *replay_file, *identity;
     json_t *endpoints; /* array of URLs or {base_url, api_key}; NULL: base_url alone */
     json_t *extra;
     double temperature; /* -1: not sent */
@@ -47,17 +51,19 @@ struct config {
     json_t *keep;     /* owns the strings and values below */
 
     struct model_config model, writer;
+    int draws; /* enum draws_mode */
     struct sim_settings sim;
     struct {
         int64_t epochs, update_every, batch_concurrency, grpo_k, grpo_eval_n, max_learned_skills;
-        int64_t max_proposals, seed, max_rounds;
+        int64_t max_proposals, seed, max_rounds, dedupe_prefix;
         double proposal_temperature; /* -1: the executor's */
         bool run_baseline, no_gate, regression_gate, fixes_only, append_only, cluster_failures;
         int blind_select; /* enum */
     } cycle;
     struct {
         int64_t invalid_action_penalty, regression_budget, repeats, rejected_memory;
-        double coverage_floor;
+        double coverage_floor, alpha;
+        int rule; /* enum rule_choice */
         bool early_stop, confirm, leak_guard;
         int probe_strata, probe_heldout; /* enums */
     } gate;
@@ -65,6 +71,9 @@ struct config {
         const char *dev, *val, *id_test, *test, *full, *funcs;
     } data;
     const char *fhir_api_base;
+    struct {
+        int rule; /* enum checkpoint_rule */
+    } checkpoint;
     struct {
         json_t *load;       /* array of files for a throw-away store, NULL: none */
         const char *store;  /* a store directory; both absent: fhir_api_base over HTTP */
@@ -92,7 +101,7 @@ struct config {
     } budget;
     struct {
         int kind; /* enum env_kind */
-        json_t *command;
+        json_t *command, *pass;
         double timeout;
         int64_t processes, line_limit;
     } env;
@@ -114,7 +123,9 @@ int config_same_run(const struct config *c, const char *earlier_path);
 /* A hash of every key that a run's decisions depend on: the keys that config_same_run compares. */
 void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
 /* The parts other modules take. */
-void config_gate_rules(const struct config *c, struct gate_rules *out);
+/* `shared`: samples are; `flips`: the measured noise. gate.rule auto is the paper's rule where nothing
+ * flips or where each probe is measured several times anyway. */
+void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);
 void config_engine(const struct config *c, struct engine_settings *out);
 /* Opens the executor's (or the writer's) model; name_override (may be NULL) replaces the name. */

@@ -14,12 +14,16 @@ static const char *const unknown_choices[] = {"error", "ignore", NULL};
 static const char *const version_choices[] = {"", "v1", "v2", NULL};
 static const char *const order_choices[] = {"shared", "paper", NULL};
 static const char *const inject_choices[] = {"all", "top_k", NULL};
+static const char *const draws_choices[] = {"auto", "fresh", "shared", NULL};
+static const char *const rule_choices[] = {"auto", "paper", "replicate", NULL};
+static const char *const checkpoint_choices[] = {"auto", "one_se", "max", NULL};
 static const char *const env_choices[] = {"fhir", "exec", NULL};
 
 /* clang-format off */
 #define MODEL_KEYS(p, f) \
     {p ".kind", KEY_STRING, AT(f.kind), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".name", KEY_STRING, AT(f.name), NULL, 0, 0, NULL, 0}, \
+    {p ".identity", KEY_STRING, AT(f.identity), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".base_url", KEY_STRING, AT(f.base_url), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".endpoints", KEY_LIST, AT(f.endpoints), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_SECRET}, \
     {p ".api_key", KEY_STRING, AT(f.api_key), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_SECRET}, \
@@ -51,6 +55,7 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
 const struct config_key config_keys[] = {
     MODEL_KEYS("model", model),
     MODEL_KEYS("writer", writer),
+    {"model.draws", KEY_ENUM, AT(draws), "auto", 0, 0, draws_choices, 0},
     {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 1, NULL, 0},
     {"sim.fail", KEY_REAL, AT(sim.fail), "0", 0, 1, NULL, KEY_HARMLESS},
     {"sim.seed", KEY_INT, AT(sim.seed), "0", 0, BIG, NULL, 0},
@@ -67,6 +72,7 @@ const struct config_key config_keys[] = {
     {"cycle.proposal_temperature", KEY_REAL, AT(cycle.proposal_temperature), NULL, 0, 2, NULL, 0},
     BOOL_KEY("cycle.run_baseline", cycle.run_baseline, "true"),
     INT_KEY("cycle.seed", cycle.seed, "1", 0, 1e9),
+    INT_KEY("cycle.dedupe_prefix", cycle.dedupe_prefix, "0", 0, 1e9),
     INT_KEY("cycle.max_rounds", cycle.max_rounds, "8", 1, 1000),
     BOOL_KEY("cycle.no_gate", cycle.no_gate, "false"),
     BOOL_KEY("cycle.regression_gate", cycle.regression_gate, "true"),
@@ -81,7 +87,10 @@ const struct config_key config_keys[] = {
     GATE_INT(rejected_memory, "0", 100),
     {"gate.coverage_floor", KEY_REAL, AT(gate.coverage_floor), "0.9", 0, 1, NULL, 0},
     BOOL_KEY("gate.early_stop", gate.early_stop, "true"),
-    GATE_BOOL(confirm, "false"),
+    GATE_BOOL(confirm, "false"), /* refused when true: replicate took its place */
+    GATE_ENUM(rule, "auto", rule_choices),
+    {"gate.alpha", KEY_REAL, AT(gate.alpha), "0.05", 1e-6, 1, NULL, 0},
+    {"checkpoint.rule", KEY_ENUM, AT(checkpoint.rule), "auto", 0, 0, checkpoint_choices, 0},
     GATE_BOOL(leak_guard, "true"),
     GATE_ENUM(probe_strata, "type", strata_choices),
     GATE_ENUM(probe_heldout, "paper", heldout_choices),
@@ -117,6 +126,7 @@ const struct config_key config_keys[] = {
 
     {"env.kind", KEY_ENUM, AT(env.kind), "fhir", 0, 0, env_choices, 0},
     {"env.command", KEY_LIST, AT(env.command), NULL, 0, 0, NULL, 0},
+    {"env.pass", KEY_LIST, AT(env.pass), NULL, 0, 0, NULL, 0},
     {"env.timeout", KEY_REAL, AT(env.timeout), "60", 0.001, 86400, NULL, KEY_HARMLESS},
     {"env.line_limit", KEY_INT, AT(env.line_limit), "1048576", 1024, 67108864, NULL, KEY_HARMLESS},
     {"env.processes", KEY_INT, AT(env.processes), "4", 1, 256, NULL, KEY_HARMLESS},

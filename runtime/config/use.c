@@ -7,9 +7,15 @@
 #include "runtime/base/log.h"
 #include "runtime/config/config.h"
 
-void config_gate_rules(const struct config *c, struct gate_rules *out)
+void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out)
 {
+    bool paper = c->gate.rule == RULE_PAPER ||
+                 (c->gate.rule == RULE_AUTO && (shared || c->gate.repeats > 1));
     *out = (struct gate_rules){
+        .rule = paper ? GATE_PAPER : GATE_REPLICATE,
+        .alpha = c->gate.alpha,
+        .flips = flips,
+        .candidates = 1,
         .invalid_action_penalty = (int)c->gate.invalid_action_penalty,
         .regression_budget = (int)c->gate.regression_budget,
         .regression_gate = c->cycle.regression_gate,

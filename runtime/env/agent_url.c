@@ -6,50 +6,99 @@
 
 #include "runtime/base/text.h"
 
-static bool is_dot(const char **p, const char *end)
+static int hex(char c)
 {
-    if (*p < end && **p == '.')
-        return (*p)++, true;
-    if (end - *p >= 3 && (*p)[0] == '%' && (*p)[1] == '2' && ascii_lower((*p)[2]) == 'e')
-        return *p += 3, true;
-    return false;
+    return ascii_isdigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A path segment that is "." or "..". */
-static bool dotted(const char *path, const char *end)
+/* Percent-decodes once, in place. True when a byte that ends or climbs a path came out of it. */
+static bool decode(struct buf *path, bool *changed)
 {
-    for (const char *p = path; p < end; p++) {
-        const char *q = p;
-        bool start = p == path || p[-1] == '/';
-        if (!start || !is_dot(&q, end))
-            continue;
-        is_dot(&q, end);
-        if (q == end || *q == '/' || *q == ';')
-            return true;
+    size_t to = 0;
+    bool bad = false;
+    *changed = false;
+    for (size_t i = 0; i < path->len; i++) {
+        char c = path->ptr[i];
+        int high = c == '%' && path->len - i > 2 ? hex(ascii_lower(path->ptr[i + 1])) : -1;
+        int low = high >= 0 ? hex(ascii_lower(path->ptr[i + 2])) : -1;
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
+            i += 2;
+            *changed = true;
+            bad = bad || c == '/' || c == '\\';
+        }
+        path->ptr[to++] = c;
     }
-    return false;
+    buf_truncate(path, to);
+    return bad;
 }
 
-const char *agent_url_check(const char *base, const char *url, size_t len, const char **target)
+/* A segment of dots alone is "here", "above" or a server's own idea. What follows a ';' is a
+ * parameter, which some servers drop before they look at the segment. */
+static bool has_dots(const struct buf *path)
+{
+    const char *p = path->ptr, *end = p + path->len;
+    for (;;) {
+        const char *slash = memchr(p, '/', (size_t)(end - p));
+        const char *stop = slash ? slash : end, *q = p;
+        while (q < stop && *q == '.')
+            q++;
+        if (q > p && (q == stop || *q == ';'))
+            return true;
+        if (!slash)
+            return false;
+        p = slash + 1;
+    }
+}
+
+/* Also for a server that decodes again what it has decoded, until nothing is left to decode. */
+static bool leaves(const char *target, size_t len)
+{
+    enum { ROUNDS = 8 };
+    struct buf path = BUF_INIT;
+    bool bad, changed = true;
+    buf_add(&path, target, len);
+    bad = path.failed || memchr(target, '\\', len);
+    for (int i = 0; !bad && changed; i++)
+        bad = i == ROUNDS || has_dots(&path) || decode(&path, &changed);
+    buf_release(&path);
+    return bad;
+}
+
+const char *agent_url_target(const char *base, const char *url, size_t len, const char **target)
 {
     size_t n = strlen(base);
-    const char *end = url + len;
-    *target = end;
+    *target = url + len;
     if (len + 1 == n && memcmp(base, url, len) == 0)
         return NULL; /* the base itself without its last slash */
     if (len < n || memcmp(base, url, n) != 0)
         return "only the FHIR server named in the task can be reached";
-    const char *path = url + n, *stop = path;
-    while (stop < end && *stop != '?' && *stop != '#' && *stop != '&')
-        stop++;
-    for (const char *p = path; p < stop; p++) {
-        bool encoded = stop - p >= 3 && *p == '%';
-        if (*p == '\\' || (encoded && p[1] == '5' && ascii_lower(p[2]) == 'c') ||
-            (encoded && p[1] == '2' && ascii_lower(p[2]) == 'f'))
-            return "the path of the URL is not allowed";
-    }
-    if (dotted(path, stop))
-        return "the path of the URL is not allowed";
-    *target = path;
+    *target = url + n;
     return NULL;
+}
+
+const char *agent_url_make(const char *base, const char *target, size_t len, const char *suffix,
+                           struct buf *out)
+{
+    static const char not_in_urls[] = "\"<>^`{|}";
+    size_t path = 0, start = out->len;
+    while (path < len && target[path] != '?' && target[path] != '#')
+        path++;
+    if (path > AGENT_URL_MAX)
+        return "the URL is too long";
+    if (leaves(target, path))
+        return "the path of the URL is not allowed";
+    buf_adds(out, base);
+    for (size_t i = 0; i < len && out->len - start <= AGENT_URL_MAX; i++) {
+        unsigned char c = (unsigned char)target[i];
+        if (c <= ' ' || c >= 0x7f || c == '\\' || strchr(not_in_urls, c))
+            buf_addf(out, "%%%02X", c);
+        else
+            buf_addch(out, target[i]);
+    }
+    buf_adds(out, suffix);
+    if (out->len - start <= AGENT_URL_MAX)
+        return NULL;
+    buf_truncate(out, start);
+    return "the URL is too long";
 }

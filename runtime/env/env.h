@@ -9,7 +9,7 @@
 #ifndef GRASP_RUNTIME_ENV_ENV_H
 #define GRASP_RUNTIME_ENV_ENV_H
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "probes/task.h"
 #include "runtime/loop/loop.h"
 
@@ -24,7 +24,6 @@ enum rollout_status {
     ROLLOUT_UNSCORED
 };
 const char *rollout_status_name(enum rollout_status s); /* "agent invalid action", ... */
-int rollout_status_from_name(const char *name);         /* -1 when it is none */
 
 struct env;
 struct env_episode; /* one rollout's state in the world (overlay, child session) */

@@ -2,23 +2,24 @@
  * calls, and what it is told (exec_pool.h, exec_protocol.h). */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/json.h"
 #include "runtime/env/exec_pool.h"
 
-#define LOG_BYTES     (1 << 20) /* of the children's stderr, in all */
-#define REPLIES_FIRST 8
+#define LOG_BYTES (1 << 20) /* of the children's stderr, in all */
 
-static struct episode *episode_of(struct env_episode *ep)
+static struct exec_episode *episode_of(struct env_episode *ep)
 {
-    return (struct episode *)ep;
+    return (struct exec_episode *)ep;
 }
 
 /* ---- telling the engine; the callee may end the episode, or want the next thing of it ---- */
 
-static void tell_failure(struct episode *ep, enum rollout_status status, const char *why)
+static void tell_failure(struct exec_episode *ep, enum rollout_status status, const char *why)
 {
     enum exec_op want = ep->want;
     ep->want = EXEC_END;
@@ -35,7 +36,7 @@ static void tell_failure(struct episode *ep, enum rollout_status status, const c
     }
 }
 
-static void tell_outage(struct episode *ep, const char *why)
+static void tell_outage(struct exec_episode *ep, const char *why)
 {
     struct buf text = BUF_INIT;
     buf_addf(&text, "env.command: %s", why);
@@ -59,7 +60,7 @@ static const json_t *share(struct exec *e, const struct exec_answer *a)
     return found;
 }
 
-static void tell_prompt(struct episode *ep, const struct exec_answer *a)
+static void tell_prompt(struct exec_episode *ep, const struct exec_answer *a)
 {
     const json_t *pair = share(ep->env, a);
     const char *description = a->description ? a->description : ep->task->instruction;
@@ -67,25 +68,27 @@ static void tell_prompt(struct episode *ep, const struct exec_answer *a)
     json_t *parts =
         json_pack("{s:O, s:O, s:s}", "api", json_object_get(pair, "api"), "response_format",
                   json_object_get(pair, "response_format"), "description", description);
-    if (*context)
-        json_object_set_new(parts, "context", json_string(context));
+    if (*context && json_object_set_new(parts, "context", json_string(context)) < 0) {
+        json_decref(parts);
+        parts = NULL;
+    }
     ep->want = EXEC_END;
-    ep->fn.prompt(parts ? ROLLOUT_RUNNING : ROLLOUT_TASK_ERROR, parts,
-                  parts ? NULL : "out of memory", ep->arg);
+    ep->fn.prompt(parts ? ROLLOUT_RUNNING : ROLLOUT_UNSCORED, parts, parts ? NULL : "out of memory",
+                  ep->arg);
     json_decref(parts);
 }
 
 /* What was done, as the world calls it; else the reply's first line. */
-static const char *action_of(const struct episode *ep, struct exec_answer *a)
+static const char *action_of(const struct exec_episode *ep, struct exec_answer *a)
 {
     if (!a->action.len && ep->n_told) {
-        const struct told *t = &ep->told[ep->n_told - 1];
+        const struct exec_told *t = &ep->told[ep->n_told - 1];
         exec_add_plain(&a->action, t->reply, t->len, 300);
     }
     return a->action.ptr;
 }
 
-static void tell_step(struct episode *ep, struct exec_answer *a)
+static void tell_step(struct exec_episode *ep, struct exec_answer *a)
 {
     struct env_step step = {a->status, a->has_text ? a->text.ptr : NULL, a->text.len,
                             action_of(ep, a), a->error};
@@ -93,7 +96,7 @@ static void tell_step(struct episode *ep, struct exec_answer *a)
     ep->fn.step(&step, ep->arg);
 }
 
-static void tell_verdict(struct episode *ep, struct exec_answer *a)
+static void tell_verdict(struct exec_episode *ep, struct exec_answer *a)
 {
     struct verdict v = {.correct = a->correct};
     const char *reason = a->reason.len ? a->reason.ptr : a->correct ? "ok" : "incorrect";
@@ -108,7 +111,7 @@ static void tell_verdict(struct episode *ep, struct exec_answer *a)
     ep->fn.grade(&v, &a->tags, true, ep->arg);
 }
 
-static void tell_answer(struct episode *ep, struct exec_answer *a)
+static void tell_answer(struct exec_episode *ep, struct exec_answer *a)
 {
     if (a->status == ROLLOUT_UNSCORED)
         tell_outage(ep, a->error);
@@ -127,10 +130,10 @@ static void tell_answer(struct episode *ep, struct exec_answer *a)
 static int exec_start(struct env *base, const struct task *task, struct env_episode **out)
 {
     struct exec *e = (struct exec *)base;
-    struct episode *ep = calloc(1, sizeof(*ep));
+    struct exec_episode *ep = calloc(1, sizeof(*ep));
     *out = ep ? &ep->base : NULL;
     if (!ep)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     ep->base.env = base;
     ep->env = e;
     ep->task = task;
@@ -142,7 +145,7 @@ static int exec_start(struct env *base, const struct task *task, struct env_epis
 
 static void exec_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct exec_episode *ep = episode_of(base);
     ep->fn.prompt = fn;
     ep->arg = arg;
     exec_want(ep, EXEC_START);
@@ -151,41 +154,38 @@ static void exec_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 static void exec_step(struct env_episode *base, const char *reply, size_t len, env_step_fn fn,
                       void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct exec_episode *ep = episode_of(base);
     ep->fn.step = fn;
     ep->arg = arg;
-    if (ep->n_told == ep->cap_told) {
-        size_t cap = ep->cap_told ? ep->cap_told * 2 : REPLIES_FIRST;
-        struct told *v = reallocarray(ep->told, cap, sizeof(*v));
-        if (v) {
-            ep->told = v;
-            ep->cap_told = cap;
-        }
-    }
-    char *copy = ep->n_told < ep->cap_told ? str_ndup(reply, len) : NULL;
+    char *copy = grow(&ep->told, &ep->cap_told, ep->n_told + 1) == 0 ? str_ndup(reply, len) : NULL;
     if (!copy) {
         ep->want = EXEC_STEP;
-        tell_failure(ep, ROLLOUT_TASK_ERROR, "out of memory");
+        tell_failure(ep, ROLLOUT_UNSCORED, "out of memory");
         return;
     }
-    ep->told[ep->n_told++] = (struct told){copy, len, 0};
+    ep->told[ep->n_told++] = (struct exec_told){copy, len, 0};
     exec_want(ep, EXEC_STEP);
 }
 
 static void exec_grade(struct env_episode *base, const struct trace *trace,
                        enum rollout_status status, env_grade_fn fn, void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct exec_episode *ep = episode_of(base);
     ep->fn.grade = fn;
     ep->status = status;
     ep->answer = str_dup(trace->result);
     ep->arg = arg;
+    if (trace->result && !ep->answer) { /* not the same as an episode without an answer */
+        ep->want = EXEC_GRADE;
+        tell_failure(ep, ROLLOUT_UNSCORED, "out of memory");
+        return;
+    }
     exec_want(ep, EXEC_GRADE);
 }
 
 static void exec_end(struct env_episode *base)
 {
-    struct episode *ep = episode_of(base);
+    struct exec_episode *ep = episode_of(base);
     exec_forget(ep);
     for (size_t i = 0; i < ep->n_told; i++)
         free(ep->told[i].reply);
@@ -197,13 +197,13 @@ static void exec_end(struct env_episode *base)
 static void exec_close(struct env *base)
 {
     struct exec *e = (struct exec *)base;
-    struct episode *ep;
+    struct exec_episode *ep;
     while ((ep = TAILQ_FIRST(&e->all)))
         exec_end(&ep->base);
     exec_pool_close(e);
-    exec_guard_close(&e->command.guard);
     free(e->workers);
     free(e->command.argv);
+    strlist_release(&e->variables);
     free(e->broken);
     json_decref(e->shared);
     buf_release(&e->out);
@@ -227,7 +227,7 @@ static int read_command(struct exec *e)
                        c->path);
     e->command.argv = calloc(n + 1, sizeof(*e->command.argv));
     if (!e->command.argv)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     json_array_foreach (c->env.command, i, word) {
         if (!json_is_string(word) || (i == 0 && !*json_string_value(word)))
             return err_set(GRASP_EINVAL, "%s: env.command: word %zu is no text; write it in quotes",
@@ -240,12 +240,56 @@ static int read_command(struct exec *e)
     return 0;
 }
 
+/* True for what nearly every program wants to know, and what is no secret. */
+static bool passes(const char *variable)
+{
+    static const char *const names[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL",
+                                        "LANG", "LC_",  "TZ",   "TMPDIR"};
+    size_t len = strcspn(variable, "=");
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(variable, names[i], n) == 0 && (len == n || names[i][n - 1] == '_'))
+            return true;
+    }
+    return false;
+}
+
+/* The environment of the children: not the keys of model endpoints that are in ours. */
+static int read_environment(struct exec *e)
+{
+    const struct config *c = e->config;
+    json_t *name;
+    size_t i;
+    int rc = 0;
+    for (char **v = environ; *v && rc == 0; v++)
+        if (passes(*v))
+            rc = strlist_add(&e->variables, *v);
+    json_array_foreach (c->env.pass, i, name) {
+        const char *key = json_string_value(name), *value = key ? getenv(key) : NULL;
+        if (!key || !*key || strchr(key, '='))
+            return err_set(GRASP_EINVAL, "%s: env.pass: entry %zu is no variable's name", c->path,
+                           i + 1);
+        if (!value)
+            return err_set(GRASP_EINVAL, "%s: env.pass: %s is not set in the environment", c->path,
+                           key);
+        if (rc == 0 && !passes(key))
+            rc = strlist_addf(&e->variables, "%s=%s", key, value);
+    }
+    if (rc == 0)
+        rc = grow(&e->variables.v, &e->variables.cap, e->variables.n + 1);
+    if (rc == 0) {
+        e->variables.v[e->variables.n] = NULL;
+        e->command.env = e->variables.v;
+    }
+    return rc;
+}
+
 int env_open_exec(struct env **out, struct loop *loop, const struct config *config)
 {
     struct exec *e = calloc(1, sizeof(*e));
     *out = NULL;
     if (!e)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     e->base.ops = &exec_ops;
     e->loop = loop;
     e->config = config;
@@ -257,17 +301,17 @@ int env_open_exec(struct env **out, struct loop *loop, const struct config *conf
     TAILQ_INIT(&e->waiting);
     e->shared = json_object();
     int rc = read_command(e);
+    if (rc == 0)
+        rc = read_environment(e);
     if (rc == 0) {
         e->workers = calloc((size_t)config->env.processes, sizeof(*e->workers));
         e->n_workers = e->workers ? (size_t)config->env.processes : 0;
-        rc = e->workers && e->shared ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+        rc = e->workers && e->shared ? 0 : err_oom();
     }
     for (size_t i = 0; i < e->n_workers; i++) {
         e->workers[i].env = e;
         TAILQ_INIT(&e->workers[i].line);
     }
-    if (rc == 0)
-        rc = exec_guard_open(&e->command.guard);
     if (rc == 0)
         rc = exec_pool_open(e);
     if (rc < 0)

@@ -18,6 +18,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/env/exec_keeper.h"
 #include "runtime/env/exec_protocol.h"
 
 #define CHUNK      65536
@@ -31,8 +32,8 @@ struct exec_child {
     exec_line_fn line;
     exec_lost_fn lost;
     void *arg;
-    pid_t pid;
-    int in, out, err, pidfd; /* its stdin, stdout, stderr; -1: closed */
+    struct exec_keeper keeper; /* its parent, which ends as it ends */
+    int in, out, err, pidfd;   /* its stdin, stdout, stderr; -1: closed */
     struct buf sent, got, words;
     size_t sent_at; /* what of `sent` is written */
     uint64_t fade;
@@ -43,9 +44,16 @@ struct exec_child {
 
 /* ---- starting ---- */
 
-/* Between fork and exec: only what is safe there. The stage and errno go to the parent. */
-static void become(const struct exec_command *command, const int fds[3], int report, pid_t parent)
+struct birth {
+    const struct exec_command *command;
+    int fds[3], report;
+};
+
+/* Between fork and exec: only what is safe there. The stage and errno go to the program. */
+static void become(pid_t parent, const void *arg)
 {
+    const struct birth *b = arg;
+    const struct exec_command *command = b->command;
     int fault[2] = {0};
     sigset_t none;
     setpgid(0, 0);
@@ -53,7 +61,7 @@ static void become(const struct exec_command *command, const int fds[3], int rep
     if (getppid() != parent)
         _exit(127); /* it died before we asked to be told */
     for (int i = 0; i < 3; i++)
-        if (dup2(fds[i], i) < 0)
+        if (dup2(b->fds[i], i) < 0)
             goto fail;
     signal(SIGPIPE, SIG_DFL);
     signal(SIGINT, SIG_DFL);
@@ -71,10 +79,10 @@ static void become(const struct exec_command *command, const int fds[3], int rep
     if (chdir(command->dir) < 0)
         goto fail;
     fault[0] = 2;
-    execvp(command->argv[0], command->argv);
+    execvpe(command->argv[0], command->argv, command->env);
 fail:
     fault[1] = errno;
-    if (write(report, fault, sizeof(fault)) < 0) {
+    if (write(b->report, fault, sizeof(fault)) < 0) {
         /* The parent sees the end of the pipe and then of the process. */
     }
     _exit(127);
@@ -124,18 +132,14 @@ static int spawn(struct exec_child *c)
     for (int i = 0; i < 4 && rc == 0; i++)
         if (make_pipe(p[i]) < 0)
             rc = err_set_errno(GRASP_EIO, "cannot make a pipe");
-    pid_t parent = getpid();
-    if (rc == 0 && (c->pid = fork()) < 0)
-        rc = err_set_errno(GRASP_EIO, "cannot start a process");
-    if (rc == 0 && c->pid == 0)
-        become(c->command, (int[]){p[0][0], p[1][1], p[2][1]}, p[3][1], parent);
+    struct birth birth = {c->command, {p[0][0], p[1][1], p[2][1]}, p[3][1]};
+    if (rc == 0)
+        rc = exec_keeper_open(&c->keeper, become, &birth);
     close_fd(&p[0][0]);
     close_fd(&p[1][1]);
     close_fd(&p[2][1]);
     close_fd(&p[3][1]);
     if (rc == 0) {
-        setpgid(c->pid, c->pid); /* whoever comes first */
-        exec_guard_add(&c->command->guard, c->pid);
         ssize_t n;
         while ((n = read(p[3][0], fault, sizeof(fault))) < 0 && errno == EINTR)
             ;
@@ -174,7 +178,7 @@ static void log_words(struct exec_child *c, const char *text, size_t len)
         snprintf(c->last, sizeof(c->last), "%.*s", (int)n, plain.ptr);
     size_t *left = &c->command->log_left;
     if (*left) {
-        log_debug("env.command[%d]: %s", (int)c->pid, plain.ptr);
+        log_debug("env.command[%d]: %s", (int)c->keeper.pid, plain.ptr);
         *left = plain.len + 1 < *left ? *left - plain.len - 1 : 0;
         if (!*left)
             log_debug("env.command: its further output on stderr is not logged");
@@ -232,7 +236,7 @@ static void faded(void *arg)
     char why[96];
     c->fade = 0;
     snprintf(why, sizeof(why), "%s", c->fault ? c->fault : "ended");
-    if (waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
+    if (waitid(P_PID, (id_t)c->keeper.pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
         if (si.si_code == CLD_EXITED)
             snprintf(why, sizeof(why), "exited with status %d", si.si_status);
         else
@@ -364,7 +368,7 @@ int exec_child_open(struct exec_child **out, struct loop *loop, struct exec_comm
     struct exec_child *c = calloc(1, sizeof(*c));
     *out = NULL;
     if (!c)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *c = (struct exec_child){.loop = loop,
                              .command = command,
                              .line = line,
@@ -381,7 +385,7 @@ int exec_child_open(struct exec_child **out, struct loop *loop, struct exec_comm
     int rc = spawn(c);
     if (rc == 0) {
         /* Without pidfds (kernels before 5.3) the end of its stdout tells. */
-        c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+        c->pidfd = (int)syscall(SYS_pidfd_open, c->keeper.pid, 0);
         for (int i = 0; i < 3; i++)
             fcntl((int[]){c->in, c->out, c->err}[i], F_SETFL, O_NONBLOCK);
         rc = loop_watch(loop, c->out, EPOLLIN, on_output, c);
@@ -426,13 +430,7 @@ void exec_child_close(struct exec_child *c)
     }
     if (c->fade)
         loop_timer_cancel(c->loop, c->fade);
-    if (c->pid > 0) { /* not waited for yet, so the number is still its own */
-        kill(-c->pid, SIGKILL);
-        kill(c->pid, SIGKILL);
-        exec_guard_remove(&c->command->guard, c->pid);
-        while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    exec_keeper_close(&c->keeper);
     buf_release(&c->sent);
     buf_release(&c->got);
     buf_release(&c->words);

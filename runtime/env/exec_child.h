@@ -7,9 +7,9 @@
  *     exec_child_send(c, line, len);      // on_line comes from the loop
  *     exec_child_close(c);                // kills what is left of it
  *
- * The child leads a process group of its own (Ctrl-C is ours to handle, and what it forks ends with
- * it), is killed when this program dies (exec_guard.h has the rest of its group killed), inherits
- * no descriptor but its three pipes, and is always waited for. Its stderr goes to the log at debug
+ * The child is in a session of its own (Ctrl-C is ours to handle) and dies with this program, and
+ * with it whatever it forked (exec_keeper.h). It inherits no descriptor but its three pipes, of the
+ * environment only what it was given, and is always waited for. Its stderr goes to the log at debug
  * level, as far as the command's bound allows.
  */
 #ifndef GRASP_RUNTIME_ENV_EXEC_CHILD_H
@@ -19,15 +19,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/env/exec_guard.h"
 #include "runtime/loop/loop.h"
 
 struct exec_command {
     char **argv;       /* NULL-terminated; argv[0] with a slash is taken from `dir` */
+    char **env;        /* NULL-terminated "NAME=value" */
     const char *dir;   /* where it runs */
     size_t line_limit; /* bytes of a line of its stdout */
     size_t log_left;   /* bytes of stderr that still go to the log, of all children together */
-    struct exec_guard guard;
 };
 
 struct exec_child;
@@ -48,7 +47,7 @@ const char *exec_child_last_words(struct exec_child *c);
 void exec_child_ask_end(struct exec_child *c);
 /* Waits until it ended, up to the instant `until` of clock_mono. */
 void exec_child_wait(struct exec_child *c, int64_t until);
-/* Kills its group, waits for it, frees. NULL is fine. */
+/* Kills it and all that it forked, waits for them, frees. NULL is fine. */
 void exec_child_close(struct exec_child *c);
 
 #endif

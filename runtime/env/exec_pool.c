@@ -16,15 +16,15 @@
 #define WARNINGS_MAX 20
 
 static void dispatch(void *arg);
-static void pump(struct worker *w);
+static void pump(struct exec_worker *w);
 
-static void stand(struct episode *ep, struct episodes *line)
+static void stand(struct exec_episode *ep, struct exec_episodes *line)
 {
     ep->line = line;
     TAILQ_INSERT_TAIL(line, ep, in_line);
 }
 
-static void leave(struct episode *ep)
+static void leave(struct exec_episode *ep)
 {
     if (ep->line)
         TAILQ_REMOVE(ep->line, ep, in_line);
@@ -42,13 +42,13 @@ static void dispatch_soon(struct exec *e)
 
 static void wake(void *arg)
 {
-    struct worker *w = arg;
+    struct exec_worker *w = arg;
     w->timer = 0;
     w->state = WORKER_OFF;
     dispatch(w->env);
 }
 
-static void put_off(struct worker *w)
+static void put_off(struct exec_worker *w)
 {
     struct exec *e = w->env;
     int n = e->failures - 2;
@@ -65,10 +65,10 @@ static void put_off(struct worker *w)
 }
 
 /* Its episodes stand in line for another worker; those that it is too much for will be told. */
-static void set_free(struct worker *w)
+static void set_free(struct exec_worker *w)
 {
     struct exec *e = w->env;
-    struct episode *ep;
+    struct exec_episode *ep;
     TAILQ_FOREACH (ep, &e->all, in_all) {
         if (ep->worker != w)
             continue;
@@ -85,7 +85,7 @@ static void set_free(struct worker *w)
 
 static void tell_failed(struct exec *e, const char *why)
 {
-    struct episode *ep;
+    struct exec_episode *ep;
     do {
         TAILQ_FOREACH (ep, &e->all, in_all) {
             if (ep->failed)
@@ -96,11 +96,11 @@ static void tell_failed(struct exec *e, const char *why)
     } while (ep);
 }
 
-static void lose(struct worker *w, const char *text)
+static void lose(struct exec_worker *w, const char *text)
 {
     struct exec *e = w->env;
     char *why = str_dup(text);
-    struct episode *ep;
+    struct exec_episode *ep;
     text = why ? why : "out of memory";
     e->failures++;
     if (!e->opening && e->warnings++ < WARNINGS_MAX)
@@ -130,7 +130,7 @@ static void on_lost(const char *why, void *arg)
 
 static void too_late(void *arg)
 {
-    struct worker *w = arg;
+    struct exec_worker *w = arg;
     struct buf why = BUF_INIT;
     w->timer = 0;
     buf_addf(&why, "no answer to %s within %g s (env.timeout)", exec_op_name(w->op),
@@ -144,7 +144,7 @@ static void too_late(void *arg)
 
 /* ---- requests and answers ---- */
 
-static void request(struct worker *w, enum exec_op op, struct episode *ep)
+static void request(struct exec_worker *w, enum exec_op op, struct exec_episode *ep)
 {
     struct exec *e = w->env;
     w->op = op;
@@ -154,10 +154,10 @@ static void request(struct worker *w, enum exec_op op, struct episode *ep)
 }
 
 /* The next request of an episode: start, then the replies as they came, then grade. */
-static void pump(struct worker *w)
+static void pump(struct exec_worker *w)
 {
     struct exec *e = w->env;
-    struct episode *ep = TAILQ_FIRST(&w->line);
+    struct exec_episode *ep = TAILQ_FIRST(&w->line);
     if (w->request || w->state != WORKER_READY || !ep)
         return;
     leave(ep);
@@ -167,7 +167,7 @@ static void pump(struct worker *w)
     if (ep->answered == 0) {
         exec_write_start(&e->out, w->request, ep->number, ep->task->raw);
     } else if (ep->answered <= ep->n_told) {
-        const struct told *t = &ep->told[ep->answered - 1];
+        const struct exec_told *t = &ep->told[ep->answered - 1];
         op = EXEC_STEP;
         exec_write_step(&e->out, w->request, ep->number, t->reply, t->len);
     } else {
@@ -178,7 +178,7 @@ static void pump(struct worker *w)
 }
 
 /* The answer that an episode waits for, or one that repeats an earlier one. */
-static void take_answer(struct worker *w, struct episode *ep, struct exec_answer *a)
+static void take_answer(struct exec_worker *w, struct exec_episode *ep, struct exec_answer *a)
 {
     size_t target = ep->want == EXEC_START  ? 0
                     : ep->want == EXEC_STEP ? ep->n_told
@@ -203,7 +203,7 @@ static void take_answer(struct worker *w, struct episode *ep, struct exec_answer
 
 static bool on_line(const char *line, size_t len, void *arg)
 {
-    struct worker *w = arg;
+    struct exec_worker *w = arg;
     struct exec *e = w->env;
     struct exec_answer a;
     if (!w->request) {
@@ -218,7 +218,7 @@ static bool on_line(const char *line, size_t len, void *arg)
         lose(w, err_msg());
         return false;
     }
-    struct episode *ep = w->on;
+    struct exec_episode *ep = w->on;
     loop_timer_cancel(e->loop, w->timer);
     w->timer = w->request = 0;
     w->on = NULL;
@@ -239,7 +239,7 @@ static bool on_line(const char *line, size_t len, void *arg)
 
 /* ---- workers ---- */
 
-static int hire(struct worker *w)
+static int hire(struct exec_worker *w)
 {
     struct exec *e = w->env;
     int rc = exec_child_open(&w->child, e->loop, &e->command, on_line, on_lost, w);
@@ -257,12 +257,13 @@ static int hire(struct worker *w)
 
 /* The worker for an episode: of those with a place the one with the fewest episodes, an empty one
  * for a suspect. And one that is off. Either may be NULL. */
-static struct worker *choose(struct exec *e, const struct episode *ep, struct worker **off)
+static struct exec_worker *choose(struct exec *e, const struct exec_episode *ep,
+                                  struct exec_worker **off)
 {
-    struct worker *best = NULL;
+    struct exec_worker *best = NULL;
     *off = NULL;
     for (size_t i = 0; i < e->n_workers; i++) {
-        struct worker *w = &e->workers[i];
+        struct exec_worker *w = &e->workers[i];
         size_t room = ep->deaths ? 1 : w->held || w->alone ? 0 : w->room;
         if (w->state == WORKER_OFF && !*off)
             *off = w;
@@ -276,10 +277,10 @@ static struct worker *choose(struct exec *e, const struct episode *ep, struct wo
 /* A suspect waits: one more worker gets empty for it, but not more than half of them. */
 static void hold(struct exec *e)
 {
-    struct worker *least = NULL;
+    struct exec_worker *least = NULL;
     size_t held = 0;
     for (size_t i = 0; i < e->n_workers; i++) {
-        struct worker *w = &e->workers[i];
+        struct exec_worker *w = &e->workers[i];
         held += w->held || w->alone;
         if (w->state == WORKER_READY && !w->held && !w->alone &&
             (!least || w->n_episodes < least->n_episodes))
@@ -293,7 +294,7 @@ static void hold(struct exec *e)
 static void dispatch(void *arg)
 {
     struct exec *e = arg;
-    struct episode *ep, *next;
+    struct exec_episode *ep, *next;
     bool full = false;
     loop_timer_cancel(e->loop, e->due);
     e->due = 0;
@@ -303,7 +304,7 @@ static void dispatch(void *arg)
         next = TAILQ_NEXT(ep, in_line);
         if (full && !ep->deaths)
             continue;
-        struct worker *off, *w = choose(e, ep, &off);
+        struct exec_worker *off, *w = choose(e, ep, &off);
         if (off && (!w || w->n_episodes) && hire(off) < 0)
             return; /* what follows comes with the pause's end */
         if (!w && ep->deaths)
@@ -321,9 +322,9 @@ static void dispatch(void *arg)
     }
 }
 
-/* ---- what env_exec.c calls ---- */
+/* ---- what exec.c calls ---- */
 
-void exec_want(struct episode *ep, enum exec_op op)
+void exec_want(struct exec_episode *ep, enum exec_op op)
 {
     struct exec *e = ep->env;
     ep->want = op;
@@ -338,10 +339,10 @@ void exec_want(struct episode *ep, enum exec_op op)
     }
 }
 
-void exec_forget(struct episode *ep)
+void exec_forget(struct exec_episode *ep)
 {
     struct exec *e = ep->env;
-    struct worker *w = ep->worker;
+    struct exec_worker *w = ep->worker;
     leave(ep);
     TAILQ_REMOVE(&e->all, ep, in_all);
     if (!w)
@@ -361,7 +362,7 @@ void exec_forget(struct episode *ep)
 /* The first child has to start and say hello: what is wrong with the command is said now. */
 int exec_pool_open(struct exec *e)
 {
-    struct worker *w = &e->workers[0];
+    struct exec_worker *w = &e->workers[0];
     e->opening = true;
     int rc = hire(w);
     if (rc < 0)
@@ -384,7 +385,7 @@ void exec_pool_close(struct exec *e)
         if (e->workers[i].child)
             exec_child_ask_end(e->workers[i].child);
     for (size_t i = 0; i < e->n_workers; i++) {
-        struct worker *w = &e->workers[i];
+        struct exec_worker *w = &e->workers[i];
         loop_timer_cancel(e->loop, w->timer);
         if (w->child && !w->request)
             exec_child_wait(w->child, until);

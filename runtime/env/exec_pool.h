@@ -20,26 +20,26 @@
 #include "runtime/env/exec_child.h"
 #include "runtime/env/exec_protocol.h"
 
-TAILQ_HEAD(episodes, episode);
+TAILQ_HEAD(exec_episodes, exec_episode);
 
-struct told { /* a reply that was sent, and what came back */
+struct exec_told { /* a reply that was sent, and what came back */
     char *reply;
     size_t len;
     uint64_t digest;
 };
 
-struct episode {
+struct exec_episode {
     struct env_episode base;
     struct exec *env;
     const struct task *task;
     uint64_t number;
-    struct worker *worker; /* NULL: none at present */
-    struct episodes *line; /* that it waits in: for a worker, or for its turn */
-    TAILQ_ENTRY(episode) in_line, in_all;
+    struct exec_worker *worker; /* NULL: none at present */
+    struct exec_episodes *line; /* that it waits in: for a worker, or for its turn */
+    TAILQ_ENTRY(exec_episode) in_line, in_all;
     enum exec_op want; /* EXEC_END: nothing */
     size_t answered;   /* requests that its present child has answered */
     uint64_t started;  /* digest of the answer to start */
-    struct told *told;
+    struct exec_told *told;
     size_t n_told, cap_told;
     int deaths;
     bool failed; /* about to be told so */
@@ -53,18 +53,18 @@ struct episode {
     void *arg;
 };
 
-struct worker {
+struct exec_worker {
     struct exec *env;
     struct exec_child *child;
     enum { WORKER_OFF, WORKER_PAUSE, WORKER_HELLO, WORKER_READY } state;
-    uint64_t timer;     /* the end of the pause, or the time limit of the request */
-    enum exec_op op;    /* of the request that is out */
-    uint64_t request;   /* its id; 0: none is out */
-    struct episode *on; /* whose request it is; NULL: hello, or an episode that has ended */
+    uint64_t timer;          /* the end of the pause, or the time limit of the request */
+    enum exec_op op;         /* of the request that is out */
+    uint64_t request;        /* its id; 0: none is out */
+    struct exec_episode *on; /* whose request it is; NULL: hello, or an episode that has ended */
     size_t n_episodes, room;
-    bool alone;           /* its one episode is a suspect */
-    bool held;            /* takes no further ones, so that it can be alone with a suspect */
-    struct episodes line; /* its episodes that want something */
+    bool alone;                /* its one episode is a suspect */
+    bool held;                 /* takes no further ones, so that it can be alone with a suspect */
+    struct exec_episodes line; /* its episodes that want something */
 };
 
 struct exec {
@@ -72,11 +72,12 @@ struct exec {
     struct loop *loop;
     const struct config *config;
     struct exec_command command;
+    struct strlist variables; /* of its environment */
     int64_t timeout;
-    struct worker *workers;
+    struct exec_worker *workers;
     size_t n_workers;
-    struct episodes all, waiting; /* waiting: for a place in a worker */
-    json_t *shared;               /* text -> {api, response_format} */
+    struct exec_episodes all, waiting; /* waiting: for a place in a worker */
+    json_t *shared;                    /* text -> {api, response_format} */
     struct buf out;
     uint64_t last_id, last_episode, due;
     int failures, warnings;
@@ -84,14 +85,14 @@ struct exec {
     char *broken; /* why nothing is tried any more */
     /* Set by who opened the pool: an episode's answer, or why there is none. The callee may forget
      * any episode, or want the next thing. */
-    void (*tell_outage)(struct episode *ep, const char *why);
-    void (*tell_answer)(struct episode *ep, struct exec_answer *a);
+    void (*tell_outage)(struct exec_episode *ep, const char *why);
+    void (*tell_answer)(struct exec_episode *ep, struct exec_answer *a);
 };
 
 /* The episode wants its next request sent; the answer comes as tell_*. */
-void exec_want(struct episode *ep, enum exec_op op);
+void exec_want(struct exec_episode *ep, enum exec_op op);
 /* It ends: its worker hears of it, and an answer that is under way goes to nobody. */
-void exec_forget(struct episode *ep);
+void exec_forget(struct exec_episode *ep);
 /* Starts the first worker and waits until it has said hello. */
 int exec_pool_open(struct exec *e);
 void exec_pool_close(struct exec *e); /* all episodes are forgotten */

@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "fhir/fhir.h"
-#include "probes/grader.h"
-#include "runtime/env/agent_url.h"
+#include "probes/graders/action.h"
+#include "probes/graders/grader.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/config/config.h"
+#include "runtime/env/agent_url.h"
 #include "runtime/env/env.h"
 #include "runtime/env/fhir.h"
 
@@ -32,7 +33,7 @@ struct env_fhir {
 };
 enum { LOST_MOST = 3 }; /* then no further rollout is started and paid for */
 
-struct episode {
+struct fhir_episode {
     struct env_episode base;
     struct env_fhir *env;
     const struct task *task;
@@ -47,9 +48,9 @@ struct episode {
     struct grade_job *job;
 };
 
-static struct episode *episode_of(struct env_episode *ep)
+static struct fhir_episode *episode_of(struct env_episode *ep)
 {
-    return (struct episode *)ep;
+    return (struct fhir_episode *)ep;
 }
 
 /* ---- the world as the prompt shows it ---- */
@@ -64,7 +65,7 @@ static const char response_format_text[] = "Reply with exactly one action and no
 
 static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 {
-    const struct episode *ep = episode_of(base);
+    const struct fhir_episode *ep = episode_of(base);
     const struct env_fhir *e = ep->env;
     const struct task *task = ep->task;
     char now[64];
@@ -82,10 +83,10 @@ static void fhir_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 static int fhir_start(struct env *base, const struct task *task, struct env_episode **out)
 {
     struct env_fhir *e = (struct env_fhir *)base;
-    struct episode *ep = calloc(1, sizeof(*ep));
+    struct fhir_episode *ep = calloc(1, sizeof(*ep));
     *out = ep ? &ep->base : NULL;
     if (!ep)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (e->lost >= LOST_MOST) {
         free(ep);
         *out = NULL;
@@ -104,7 +105,7 @@ static int fhir_start(struct env *base, const struct task *task, struct env_epis
 
 static void fhir_end(struct env_episode *base)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     if (ep->http)
         http_cancel(ep->env->loop, ep->http);
     if (ep->timer)
@@ -118,14 +119,15 @@ static void fhir_end(struct env_episode *base)
 
 /* ---- actions ---- */
 
-static void observe(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void observe(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                    void *arg)
 {
     struct env_step step = {ROLLOUT_RUNNING, text, len, ep->action.ptr, NULL};
     fn(&step, arg);
 }
 
 /* As the published environment words it: status and URL only, unless details are switched on. */
-static void observe_failure(struct episode *ep, int status, const char *body, size_t len,
+static void observe_failure(struct fhir_episode *ep, int status, const char *body, size_t len,
                             env_step_fn fn, void *arg)
 {
     struct buf text = BUF_INIT;
@@ -142,7 +144,7 @@ static void observe_failure(struct episode *ep, int status, const char *body, si
     buf_release(&text);
 }
 
-static void observe_answer(struct episode *ep, int status, const char *body, size_t len,
+static void observe_answer(struct fhir_episode *ep, int status, const char *body, size_t len,
                            env_step_fn fn, void *arg)
 {
     if (status < 200 || status > 299) {
@@ -158,16 +160,24 @@ static void observe_answer(struct episode *ep, int status, const char *body, siz
 static void get_again(void *arg);
 
 /* A server that is out of reach is asked again, a little later each time; then the rollout is
- * unscored (DESIGN.md D10). Any other status is an answer. */
+ * unscored (DESIGN.md D10). Any other status is an answer, and so is one that is too long to read:
+ * an agent that could make its rollout unscored could dodge a verdict. */
 static void get_answered(const struct http_reply *reply, void *arg)
 {
     enum { ATTEMPTS = 5 };
-    struct episode *ep = arg;
+    struct fhir_episode *ep = arg;
     int s = reply->status;
     ep->http = 0;
     if (reply->result == HTTP_OK && s != 429 && s != 502 && s != 503 && s != 504) {
         ep->env->lost = 0;
         observe_answer(ep, s, reply->body, reply->body_len, ep->fn, ep->arg);
+        return;
+    }
+    if (reply->result == HTTP_TOO_LARGE) {
+        static const char large[] =
+            "Error in sending the GET request: the answer is too large, ask for less";
+        ep->env->lost = 0;
+        observe(ep, large, sizeof(large) - 1, ep->fn, ep->arg);
         return;
     }
     if (++ep->attempts < ATTEMPTS)
@@ -185,7 +195,7 @@ static void get_answered(const struct http_reply *reply, void *arg)
 
 static void get_again(void *arg)
 {
-    struct episode *ep = arg;
+    struct fhir_episode *ep = arg;
     ep->timer = 0;
     ep->http = fhir_remote_get(ep->env->loop, ep->env->config, ep->url.ptr + ep->target, true,
                                get_answered, ep);
@@ -195,7 +205,7 @@ static void get_again(void *arg)
     }
 }
 
-static void get(struct episode *ep, const char *target, env_step_fn fn, void *arg)
+static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, void *arg)
 {
     struct env_fhir *e = ep->env;
     struct buf whole = BUF_INIT;
@@ -208,7 +218,7 @@ static void get(struct episode *ep, const char *target, env_step_fn fn, void *ar
         get_again(ep);
         return;
     }
-    buf_addf(&whole, "%s&_format=json", target); /* as over HTTP: links show it */
+    buf_addf(&whole, "%s" AGENT_SUFFIX, target); /* as over HTTP: links show it */
     struct fhir_request rq = {
         .method = "GET", .target = whole.ptr, .overlay = ep->overlay, .agent_url = true};
     struct fhir_response rs = FHIR_RESPONSE_INIT;
@@ -222,15 +232,27 @@ static void get(struct episode *ep, const char *target, env_step_fn fn, void *ar
     buf_release(&whole);
 }
 
-static void act_get(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+/* The same refusals whether the URL is sent somewhere or answered in process. */
+static const char *check_url(const struct config *c, const char *url, size_t len,
+                             const char *suffix, const char **target)
+{
+    struct buf sent = BUF_INIT;
+    const char *refused = agent_url_target(c->fhir_api_base, url, len, target);
+    if (!refused)
+        refused =
+            agent_url_make(c->fhir_api_base, *target, (size_t)(url + len - *target), suffix, &sent);
+    buf_release(&sent);
+    return refused;
+}
+
+static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+                    void *arg)
 {
     const char *target;
-    while (len && ascii_isspace(*text))
-        text++, len--;
     buf_reset(&ep->url);
     buf_add(&ep->url, text, len);
     buf_addf(&ep->action, "GET %s", ep->url.ptr);
-    const char *refused = agent_url_check(ep->env->config->fhir_api_base, text, len, &target);
+    const char *refused = check_url(ep->env->config, text, len, AGENT_SUFFIX, &target);
     if (refused || ep->url.failed || strlen(ep->url.ptr) != len) {
         struct buf say = BUF_INIT;
         buf_addf(&say, "Error in sending the GET request: %s (%s...)",
@@ -242,18 +264,13 @@ static void act_get(struct episode *ep, const char *text, size_t len, env_step_f
     get(ep, ep->url.ptr + (target - text), fn, arg);
 }
 
-static void act_post(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
+static void act_post(struct fhir_episode *ep, const struct agent_action *a, env_step_fn fn,
+                     void *arg)
 {
     static const char accepted[] = "POST request accepted and recorded. Call FINISH once "
                                    "everything that was asked for is done.";
-    const char *eol = memchr(text, '\n', len), *url = text;
-    size_t url_len = eol ? (size_t)(eol - text) : len;
-    const char *payload = eol ? eol + 1 : text + len;
-    size_t payload_len = len - (size_t)(payload - text);
-    while (url_len && ascii_isspace(*url))
-        url++, url_len--;
-    while (url_len && ascii_isspace(url[url_len - 1]))
-        url_len--;
+    const char *url = a->text, *payload = a->payload ? a->payload : "";
+    size_t url_len = a->len, payload_len = a->payload_len;
     buf_addf(&ep->action, "POST %.*s ", (int)url_len, url);
     for (size_t i = 0; i < payload_len; i++)
         buf_addch(&ep->action, payload[i] == '\n' ? ' ' : payload[i]);
@@ -265,8 +282,7 @@ static void act_post(struct episode *ep, const char *text, size_t len, env_step_
     const char *target;
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (ep->overlay) {
-        const char *refused =
-            agent_url_check(ep->env->config->fhir_api_base, url, url_len, &target);
+        const char *refused = check_url(ep->env->config, url, url_len, "", &target);
         char *type = refused ? NULL : str_ndup(target, (size_t)(url + url_len - target));
         struct fhir_request rq = {.method = "POST",
                                   .target = type,
@@ -292,57 +308,32 @@ static void act_post(struct episode *ep, const char *text, size_t len, env_step_
     observe(ep, accepted, sizeof(accepted) - 1, fn, arg);
 }
 
-static void act_finish(struct episode *ep, const char *text, size_t len, env_step_fn fn, void *arg)
-{
-    /* Between the first '(' and the last character, whatever that is (spec: "Rollout"). */
-    static const size_t head = sizeof("FINISH(") - 1;
-    size_t n = len > head ? len - head - 1 : 0;
-    buf_add(&ep->action, text, len);
-    struct env_step step = {ROLLOUT_COMPLETED, text + head, n, ep->action.ptr, NULL};
-    fn(&step, arg);
-}
-
-/* The reply without code fences and outer blanks. */
-static void strip_fences(const char *reply, size_t len, struct buf *out)
-{
-    static const char fence[] = "```", tool[] = "```tool_code";
-    const char *end = reply + len;
-    for (const char *p = reply; p < end;) {
-        size_t rest = (size_t)(end - p);
-        const char *f = memmem(p, rest, fence, 3);
-        buf_add(out, p, f ? (size_t)(f - p) : rest);
-        if (!f)
-            break;
-        bool is_tool =
-            (size_t)(end - f) >= sizeof(tool) - 1 && memcmp(f, tool, sizeof(tool) - 1) == 0;
-        p = f + (is_tool ? sizeof(tool) - 1 : 3);
-    }
-    while (out->len && ascii_isspace(out->ptr[out->len - 1]))
-        buf_truncate(out, out->len - 1);
-}
-
 static void fhir_step(struct env_episode *base, const char *reply, size_t len, env_step_fn fn,
                       void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     struct buf clean = BUF_INIT;
-    strip_fences(reply, len, &clean);
-    const char *text = clean.ptr;
-    while (ascii_isspace(*text))
-        text++;
-    size_t n = clean.len - (size_t)(text - clean.ptr);
+    struct agent_action a;
+    agent_action_read(&a, reply, len, &clean);
+    struct env_step step = {ROLLOUT_INVALID_ACTION, NULL, 0, NULL, NULL};
     buf_reset(&ep->action);
-    if (str_starts(text, "GET")) {
-        act_get(ep, text + 3, n - 3, fn, arg);
-    } else if (str_starts(text, "POST")) {
-        act_post(ep, text + 4, n - 4, fn, arg);
-    } else if (str_starts(text, "FINISH(")) {
-        act_finish(ep, text, n, fn, arg);
-    } else {
-        buf_addf(&ep->action, "(no action) %.*s", (int)(n < 120 ? n : utf8_cut(text, n, 120)),
-                 text);
-        struct env_step step = {ROLLOUT_INVALID_ACTION, NULL, 0, ep->action.ptr, NULL};
+    switch (a.verb) {
+    case AGENT_GET:
+        act_get(ep, a.text, a.len, fn, arg);
+        break;
+    case AGENT_POST:
+        act_post(ep, &a, fn, arg);
+        break;
+    case AGENT_FINISH:
+        buf_add(&ep->action, a.said, a.said_len);
+        step = (struct env_step){ROLLOUT_COMPLETED, a.text, a.len, ep->action.ptr, NULL};
         fn(&step, arg);
+        break;
+    case AGENT_NONE:
+        buf_addf(&ep->action, "(no action) %.*s", (int)utf8_cut(a.said, a.said_len, 120), a.said);
+        step.action = ep->action.ptr;
+        fn(&step, arg);
+        break;
     }
     buf_release(&clean);
 }
@@ -352,7 +343,7 @@ static void fhir_step(struct env_episode *base, const char *reply, size_t len, e
 static void fhir_grade(struct env_episode *base, const struct trace *trace,
                        enum rollout_status status, env_grade_fn fn, void *arg)
 {
-    struct episode *ep = episode_of(base);
+    struct fhir_episode *ep = episode_of(base);
     struct env_fhir *e = ep->env;
     ep->job = grade_job_new(e->loop, e->config, e->store, e->found, &e->grader, ep->task, trace,
                             status, fn, arg);
@@ -451,7 +442,7 @@ int env_open_fhir(struct env **out, struct loop *loop, const struct config *conf
     struct env_fhir *e = calloc(1, sizeof(*e));
     *out = NULL;
     if (!e)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     e->base.ops = &fhir_ops;
     e->loop = loop;
     e->config = config;

@@ -13,8 +13,10 @@ void json_compact(const char *text, size_t len, struct buf *out);
 /* What Python's json module takes: NaN and its like too (spec/benchmarks.md). */
 bool fhir_payload_parses(const char *text, size_t len);
 
-/* GET base + target over HTTP, with "_format=json" appended as the published harness does when the
- * target is an agent's. Bytes that a URL cannot hold are percent-encoded. 0: message set. */
+/* What the published harness appends to the URLs of its agents. */
+#define AGENT_SUFFIX "&_format=json"
+/* GET base + target over HTTP (agent_url_make), with that suffix when the target is an agent's. 0:
+ * message set. */
 uint64_t fhir_remote_get(struct loop *loop, const struct config *config, const char *target,
                          bool agent, http_fn fn, void *arg);
 

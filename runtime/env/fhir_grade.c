@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/pyvalue.h"
+#include "probes/literal/pyvalue.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/env/agent_url.h"
 #include "runtime/env/fhir.h"
 
 void json_compact(const char *text, size_t len, struct buf *out)
@@ -48,22 +49,17 @@ uint64_t fhir_remote_get(struct loop *loop, const struct config *config, const c
 {
     static const char *const headers[] = {"Accept: application/fhir+json", NULL};
     struct buf url = BUF_INIT;
-    if (!str_starts(target, "http"))
-        buf_adds(&url, config->fhir_api_base);
-    for (const char *p = target; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}", c))
-            buf_addf(&url, "%%%02X", c);
-        else
-            buf_addch(&url, *p);
-    }
-    if (agent)
-        buf_adds(&url, "&_format=json");
+    const char *refused = agent_url_make(config->fhir_api_base, target, strlen(target),
+                                         agent ? AGENT_SUFFIX : "", &url);
     struct http_request rq = {.method = "GET",
                               .url = url.ptr,
                               .headers = headers,
                               .timeout_ns = (int64_t)(config->fhir.timeout * 1e9)};
-    uint64_t id = buf_check(&url) < 0 ? 0 : http_start(loop, &rq, fn, arg);
+    uint64_t id = 0;
+    if (refused)
+        err_set(GRASP_EREFUSED, "%s", refused);
+    else if (buf_check(&url) == 0)
+        id = http_start(loop, &rq, fn, arg);
     buf_release(&url);
     return id;
 }
@@ -80,9 +76,9 @@ struct grade_job {
     env_grade_fn fn;
     void *arg;
     struct strlist queries;
-    size_t at;     /* the query being answered */
-    json_t *pages; /* resources of its pages so far, over HTTP */
-    int n_pages;
+    size_t at;            /* the query being answered */
+    json_t *pages;        /* resources of its pages so far, over HTTP */
+    struct strlist links; /* that led to them */
     uint64_t http;
     int attempts;
 };
@@ -95,7 +91,7 @@ struct grade_job *grade_job_new(struct loop *loop, const struct config *config,
 {
     struct grade_job *j = calloc(1, sizeof(*j));
     if (!j) {
-        err_set(GRASP_ENOMEM, "out of memory");
+        err_oom();
         return NULL;
     }
     *j = (struct grade_job){.loop = loop,
@@ -123,6 +119,7 @@ void grade_job_free(struct grade_job *j)
         http_cancel(j->loop, j->http);
     json_decref(j->pages);
     strlist_release(&j->queries);
+    strlist_release(&j->links);
     free(j);
 }
 
@@ -168,9 +165,26 @@ static const char *next_link(const json_t *bundle)
     return NULL;
 }
 
+/* The link as a target below the base, or why it is not followed: its page would be missing from
+ * what is graded, so the task is not graded at all. */
+static const char *follow(struct grade_job *j, const char *link, const char **target)
+{
+    enum { PAGES = 1000 };
+    const char *base = j->config->fhir_api_base;
+    size_t n = strlen(base) - 1;
+    *target = link;
+    if (strncmp(link, base, n) == 0 && link[n] == '?') /* some servers page at their root */
+        *target = link + n;
+    else if (strstr(link, "://") && agent_url_target(base, link, strlen(link), target))
+        return "a page of the FHIR server lies outside task.fhir_api_base";
+    if (j->links.n >= PAGES || strlist_has(&j->links, *target))
+        return "the FHIR server's pages have no end";
+    return strlist_add(&j->links, *target) < 0 ? err_msg() : NULL;
+}
+
 static void page_answered(const struct http_reply *reply, void *arg)
 {
-    enum { ATTEMPTS = 4, PAGES = 1000 };
+    enum { ATTEMPTS = 4 };
     struct grade_job *j = arg;
     j->http = 0;
     json_t *bundle = NULL, *entry;
@@ -181,6 +195,7 @@ static void page_answered(const struct http_reply *reply, void *arg)
         json_decref(bundle);
         json_decref(j->pages);
         j->pages = NULL;
+        strlist_release(&j->links);
         if (++j->attempts < ATTEMPTS)
             get_page(j, j->queries.v[j->at]);
         else
@@ -193,16 +208,16 @@ static void page_answered(const struct http_reply *reply, void *arg)
         if (json_object_get(entry, "resource"))
             json_array_append(j->pages, json_object_get(entry, "resource"));
     }
-    const char *next = next_link(bundle);
-    /* A server that offers the agent's wall as a way out is not followed. */
-    if (next && ++j->n_pages >= PAGES) {
-        give_up(j, "the FHIR server's pages have no end");
-    } else if (next && str_starts(next, j->config->fhir_api_base)) {
-        get_page(j, next);
+    const char *next = next_link(bundle), *target;
+    const char *refused = next ? follow(j, next, &target) : NULL;
+    if (refused) {
+        give_up(j, refused);
+    } else if (next) {
+        get_page(j, target);
     } else {
         json_object_set_new(j->found, j->queries.v[j->at], j->pages);
         j->pages = NULL;
-        j->n_pages = 0;
+        strlist_release(&j->links);
         j->at++;
         j->attempts = 0;
         grade_job_run(j);

@@ -1,8 +1,6 @@
 /* status.c - the ways a rollout can end, by name. */
 #include "runtime/env/env.h"
 
-#include <string.h>
-
 static const char *const status_names[] = {
     [ROLLOUT_RUNNING] = "running",
     [ROLLOUT_COMPLETED] = "completed",
@@ -16,12 +14,4 @@ static const char *const status_names[] = {
 const char *rollout_status_name(enum rollout_status s)
 {
     return status_names[s];
-}
-
-int rollout_status_from_name(const char *name)
-{
-    for (int i = 0; i <= ROLLOUT_UNSCORED; i++)
-        if (strcmp(name, status_names[i]) == 0)
-            return i;
-    return -1;
 }

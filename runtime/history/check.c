@@ -144,8 +144,8 @@ static void check_subject(const struct step *s, const json_t *v, const struct ga
 
 static bool covered(const json_t *v, const struct gate_score *g)
 {
-    double n = (double)json_array_size(json_object_get(v, "probes"));
-    return n - g->unscored >= json_num_at(v, "rules.coverage_floor", 0.9) * n;
+    return gate_enough((size_t)g->unscored, json_array_size(json_object_get(v, "probes")),
+                       json_num_at(v, "rules.coverage_floor", 0.9));
 }
 
 static void check_confirm(const struct step *s, const json_t *confirm, bool passed,
@@ -169,7 +169,7 @@ static const char *fate_by_rule(const json_t *v, const struct gate_score *g)
     const char *stop = json_str_at(v, "stop", "");
     if (strcmp(stop, gate_stop_name(GATE_FINISHED)) != 0)
         return stop;
-    return g->eligible ? "beaten" : g->score > 0 ? "regressions" : "score";
+    return g->eligible ? "beaten" : g->gains ? "regressions" : "score";
 }
 
 static void check_fate(const struct step *s, const json_t *v, bool accepted,

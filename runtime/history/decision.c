@@ -183,15 +183,13 @@ int decision_when(struct library *lib, const char *run, int update, int64_t *whe
     return rc < 0 ? rc : 0;
 }
 
-const char *decision_fate(const struct judged *j, const struct gate_arm *arm, bool accepted)
+const char *decision_fate(const struct gate_arm *arm, bool accepted)
 {
     if (accepted)
         return "accepted";
-    if (j->fate)
-        return j->fate;
     if (arm->stop != GATE_FINISHED)
         return gate_stop_name(arm->stop);
-    return arm->score.eligible ? "beaten" : arm->score.score > 0 ? "regressions" : "score";
+    return arm->score.eligible ? "beaten" : arm->score.gains ? "regressions" : "score";
 }
 
 /* Up to ten tasks that the edit repaired: what it is good for, in the words of the probe set. */
@@ -211,15 +209,15 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
     json_t *more = json_pack(
         "{s:s, s:i, s:i, s:i, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "run", d->run, "epoch",
         d->epoch, "update", d->update, "proposal", j->k, "revision", (int)j->revision, "fate",
-        decision_fate(j, &d->gate->arm[arm], accepted), "edit", proposal_to_json(j->proposal),
+        decision_fate(&d->gate->arm[arm], accepted), "edit", proposal_to_json(j->proposal),
         "parent", d->head->hex, "tree", j->tree->hex, "writer_model", d->writer, "executor_model",
         d->executor, "triggering_tasks", triggering(d, arm));
     if (!v || !more || json_object_update_new(v, more) < 0) {
         json_decref(v);
         return NULL;
     }
-    if (j->confirm)
-        json_object_set(v, "confirm", (json_t *)j->confirm);
+    if (d->draws)
+        json_object_set_new(v, "draws", json_string(d->draws));
     return v;
 }
 

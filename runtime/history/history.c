@@ -68,7 +68,7 @@ void step_parse(struct step *s)
     s->update = number(info, "Update");
     share(info, "Gate-Fixes", &s->fixes, &s->failing);
     share(info, "Gate-Regressions", &s->regressions, &s->passing);
-    if (!*info->parent.hex)
+    if (!*info->parent.hex && !info->boundary)
         s->kind = STEP_ROOT;
     else if (library_trailer(info, "Restores"))
         s->kind = STEP_RESTORE;

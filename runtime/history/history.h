@@ -169,6 +169,8 @@ void check_update(const struct update_arm *arms, size_t n, struct findings *f);
 struct verify_counts {
     int measured, unmeasured, imported, restored, by_hand; /* commits on branches and tags */
     int candidates, notes;
+    int unknown; /* measured ones whose evidence, or whose commit, this copy lacks */
+    int lacks;   /* LIBRARY_LACKS_* of this copy */
 };
 /* The whole library, opened with LIBRARY_MEMORY. 0 also when there are problems: they are in `f`.
  */

@@ -19,7 +19,8 @@
 #define GROW_TRIES 40
 
 /* The first record at or after *seq, decoded, and its number; 1, 0 at the end, negative. */
-static int next_record(struct journal *j, MDB_cursor *cursor, uint64_t *seq, struct answer *out)
+static int next_record(struct journal *j, MDB_cursor *cursor, uint64_t *seq,
+                       struct journal_answer *out)
 {
     MDB_val k = {sizeof(*seq), seq}, v;
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
@@ -32,7 +33,8 @@ static int next_record(struct journal *j, MDB_cursor *cursor, uint64_t *seq, str
     return rc < 0 ? rc : 1;
 }
 
-static int walk_batch(struct journal *j, uint64_t *seq, struct answer *a, journal_fn fn, void *arg)
+static int walk_batch(struct journal *j, uint64_t *seq, struct journal_answer *a, journal_fn fn,
+                      void *arg)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
@@ -62,7 +64,7 @@ static int walk_batch(struct journal *j, uint64_t *seq, struct answer *a, journa
 
 int journal_walk(struct journal *j, journal_fn fn, void *arg)
 {
-    struct answer a;
+    struct journal_answer a;
     uint64_t seq = 0;
     size_t len;
     int rc = tail_refresh(j);
@@ -159,7 +161,7 @@ static int find_seq(struct journal *j, MDB_txn *txn, const char *hex, const uint
 
 int journal_find(struct journal *j, const char *hex, journal_fn fn, void *arg)
 {
-    struct answer a;
+    struct journal_answer a;
     MDB_txn *txn;
     const uint8_t *in_tail;
     char full[HASH_HEX];
@@ -194,7 +196,7 @@ static int drop_batch(struct journal *j, uint64_t *seq, int64_t before,
                       struct journal_gc_report *report)
 {
     struct journal_gc_report r = *report;
-    struct answer a;
+    struct journal_answer a;
     MDB_txn *txn;
     MDB_cursor *cursor = NULL;
     uint64_t at = *seq;
@@ -264,11 +266,11 @@ static int compact(struct journal *j)
     char *data = fs_join(j->dir, "data.mdb"), *copy = fs_join(j->dir, "data.mdb.compact");
     int rc = 0, fd = -1;
     if (!data || !copy) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     unlink(copy);
-    fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         rc = err_set_errno(GRASP_EIO, "cannot create '%s'", copy);
         goto out;

@@ -24,7 +24,7 @@ struct journal_model {
     struct journal *journal;
     struct loop *loop;
     struct model *inner;
-    struct call *ready, **ready_last;
+    struct journal_call *ready, **ready_last;
     uint64_t timer; /* 0: nothing is ready */
 };
 
@@ -62,31 +62,31 @@ const struct strlist *journal_missing(const struct journal *j)
 
 /* ---- the table of calls in flight ---- */
 
-static struct call **bucket(struct journal *j, const uint8_t key[HASH_SIZE])
+static struct journal_call **bucket(struct journal *j, const uint8_t key[HASH_SIZE])
 {
     uint32_t h;
     memcpy(&h, key, sizeof(h)); /* the key is a hash already */
     return &j->table[h & (JOURNAL_BUCKETS - 1)];
 }
 
-static struct call *table_find(struct journal *j, const uint8_t key[HASH_SIZE])
+static struct journal_call *table_find(struct journal *j, const uint8_t key[HASH_SIZE])
 {
-    struct call *c = *bucket(j, key);
+    struct journal_call *c = *bucket(j, key);
     while (c && memcmp(c->answer.e.key, key, HASH_SIZE) != 0)
         c = c->in_bucket;
     return c;
 }
 
-static void table_add(struct journal *j, struct call *c)
+static void table_add(struct journal *j, struct journal_call *c)
 {
-    struct call **at = bucket(j, c->answer.e.key);
+    struct journal_call **at = bucket(j, c->answer.e.key);
     c->in_bucket = *at;
     *at = c;
 }
 
-static void table_remove(struct journal *j, const struct call *c)
+static void table_remove(struct journal *j, const struct journal_call *c)
 {
-    for (struct call **at = bucket(j, c->answer.e.key); *at; at = &(*at)->in_bucket)
+    for (struct journal_call **at = bucket(j, c->answer.e.key); *at; at = &(*at)->in_bucket)
         if (*at == c) {
             *at = c->in_bucket;
             return;
@@ -95,9 +95,9 @@ static void table_remove(struct journal *j, const struct call *c)
 
 /* ---- calls ---- */
 
-static void drop_waiters(struct call *c)
+static void drop_waiters(struct journal_call *c)
 {
-    for (struct waiter *w = c->waiters, *next; w; w = next) {
+    for (struct journal_waiter *w = c->waiters, *next; w; w = next) {
         next = w->next;
         free(w);
     }
@@ -105,7 +105,7 @@ static void drop_waiters(struct call *c)
     c->last = &c->waiters;
 }
 
-void call_free(struct call *c)
+void journal_call_free(struct journal_call *c)
 {
     drop_waiters(c);
     answer_release(&c->answer);
@@ -113,10 +113,10 @@ void call_free(struct call *c)
     free(c);
 }
 
-static struct call *call_new(struct journal_model *jm, const struct model_request *rq,
-                             const uint8_t key[HASH_SIZE])
+static struct journal_call *call_new(struct journal_model *jm, const struct model_request *rq,
+                                     const uint8_t key[HASH_SIZE])
 {
-    struct call *c = calloc(1, sizeof(*c));
+    struct journal_call *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
     answer_init(&c->answer);
@@ -129,18 +129,19 @@ static struct call *call_new(struct journal_model *jm, const struct model_reques
     return c;
 }
 
-static int call_join(struct call *c, enum model_phase phase, bool paid, model_fn fn, void *arg)
+static int call_join(struct journal_call *c, enum model_phase phase, bool paid, model_fn fn,
+                     void *arg)
 {
-    struct waiter *w = calloc(1, sizeof(*w));
+    struct journal_waiter *w = calloc(1, sizeof(*w));
     if (!w)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    *w = (struct waiter){.fn = fn, .arg = arg, .phase = phase, .paid = paid};
+        return err_oom();
+    *w = (struct journal_waiter){.fn = fn, .arg = arg, .phase = phase, .paid = paid};
     *c->last = w;
     c->last = &w->next;
     return 0;
 }
 
-static void call_fail(struct call *c, enum model_result result, const char *why)
+static void call_fail(struct journal_call *c, enum model_result result, const char *why)
 {
     c->result = result;
     free(c->error);
@@ -149,12 +150,12 @@ static void call_fail(struct call *c, enum model_result result, const char *why)
 
 /* ---- delivery ---- */
 
-static void deliver_one(struct call *c)
+static void deliver_one(struct journal_call *c)
 {
     const struct journal_entry *e = &c->answer.e;
     bool known = c->result == MODEL_OK || c->result == MODEL_CONTEXT_LIMIT;
     bool ok = c->result == MODEL_OK;
-    for (struct waiter *w = c->waiters; w; w = w->next) {
+    for (struct journal_waiter *w = c->waiters; w; w = w->next) {
         struct model_reply reply = {
             .result = c->result,
             .text = ok ? e->text : "",
@@ -180,25 +181,25 @@ static void deliver_one(struct call *c)
 static void deliver(void *arg)
 {
     struct journal_model *jm = arg;
-    struct call *list = jm->ready;
+    struct journal_call *list = jm->ready;
     /* What the callbacks ask for comes in the next round. */
     jm->timer = 0;
     jm->ready = NULL;
     jm->ready_last = &jm->ready;
-    for (struct call *next; list; list = next) {
+    for (struct journal_call *next; list; list = next) {
         next = list->next;
         deliver_one(list);
-        call_free(list);
+        journal_call_free(list);
     }
 }
 
 /* Takes the call; its answer is delivered soon, by a timer because that can be taken back. */
-static void make_ready(struct call *c)
+static void make_ready(struct journal_call *c)
 {
     struct journal_model *jm = c->model;
     c->next = NULL;
     if (!jm) {
-        call_free(c);
+        journal_call_free(c);
         return;
     }
     *jm->ready_last = c;
@@ -211,7 +212,7 @@ static void make_ready(struct call *c)
 
 void journal_commit(struct journal *j)
 {
-    struct call *list = j->pending;
+    struct journal_call *list = j->pending;
     if (!list)
         return;
     j->pending = NULL;
@@ -221,7 +222,7 @@ void journal_commit(struct journal *j)
         j->broken = str_dup(err_msg());
         log_error("%s: an answer that was paid for could not be kept", err_msg());
     }
-    for (struct call *c = list, *next; c; c = next) {
+    for (struct journal_call *c = list, *next; c; c = next) {
         next = c->next;
         c->result = c->answer.e.result;
         if (!kept)
@@ -240,9 +241,9 @@ static void turn_end(void *arg)
 
 static void answered(const struct model_reply *reply, void *arg)
 {
-    struct call *c = arg;
+    struct journal_call *c = arg;
     struct journal *j = c->journal;
-    struct answer *a = &c->answer;
+    struct journal_answer *a = &c->answer;
     bool known = reply->result == MODEL_OK || reply->result == MODEL_CONTEXT_LIMIT;
     j->in_flight--;
     if (known) {
@@ -269,7 +270,8 @@ static void answered(const struct model_reply *reply, void *arg)
     make_ready(c);
 }
 
-static int ask_inner(struct journal_model *jm, const struct model_request *rq, struct call *c)
+static int ask_inner(struct journal_model *jm, const struct model_request *rq,
+                     struct journal_call *c)
 {
     struct journal *j = jm->journal;
     table_add(j, c);
@@ -284,14 +286,14 @@ static int ask_inner(struct journal_model *jm, const struct model_request *rq, s
     return rc;
 }
 
-static void note_missing(struct journal *j, const struct model_request *rq, struct call *c)
+static void note_missing(struct journal *j, const struct model_request *rq, struct journal_call *c)
 {
     char hex[HASH_HEX], why[160];
     hash_hex(c->answer.e.key, hex);
     COUNT(j, rq->phase, missing, 1);
     if (j->missing.n < MISSING_MAX)
-        strlist_addf(&j->missing, "%s %s, draw %d, %zu messages", hex, model_phase_name(rq->phase),
-                     rq->draw, rq->chat->n);
+        strlist_addf(&j->missing, "%s %s, draw %lld, %zu messages", hex,
+                     model_phase_name(rq->phase), (long long)rq->draw, rq->chat->n);
     snprintf(why, sizeof(why), "the journal has no answer to this call (%s, %.16s)",
              model_phase_name(rq->phase), hex);
     call_fail(c, MODEL_MISSING, why);
@@ -299,7 +301,7 @@ static void note_missing(struct journal *j, const struct model_request *rq, stru
 }
 
 /* Another process has been at work: what it appended, and what it moved into LMDB. */
-static int store_again(struct journal *j, struct call *c)
+static int store_again(struct journal *j, struct journal_call *c)
 {
     MDB_txn *txn;
     int rc = store_read(j, &txn);
@@ -311,7 +313,7 @@ static int store_again(struct journal *j, struct call *c)
 }
 
 /* Looks the call up on disk: 1 found, 0 not, negative on failure. */
-static int look_up(struct journal *j, struct call *c)
+static int look_up(struct journal *j, struct journal_call *c)
 {
     enum model_phase phase = c->answer.e.phase;
     MDB_txn *txn;
@@ -341,7 +343,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
     uint8_t key[HASH_SIZE];
     int rc;
     model_request_hash(rq, identity, key);
-    struct call *c = table_find(j, key);
+    struct journal_call *c = table_find(j, key);
     if (c && c->model) {
         if ((rc = call_join(c, rq->phase, false, fn, arg)) < 0)
             return rc;
@@ -351,7 +353,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
     }
     c = call_new(jm, rq, key);
     if (!c)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     c->answer.request_hash = codec_request(&j->codec, rq, identity, &c->answer.e.request_len);
     if ((rc = look_up(j, c)) < 0)
         goto fail;
@@ -374,7 +376,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
     }
     return 0;
 fail:
-    call_free(c);
+    journal_call_free(c);
     return rc;
 }
 
@@ -388,12 +390,12 @@ static void close_model(struct model *m)
     if (jm->timer)
         loop_timer_cancel(jm->loop, jm->timer);
     loop_not_at_turn_end(jm->loop, turn_end, jm);
-    for (struct call *c = jm->ready, *next; c; c = next) {
+    for (struct journal_call *c = jm->ready, *next; c; c = next) {
         next = c->next;
-        call_free(c);
+        journal_call_free(c);
     }
     for (size_t i = 0; i < JOURNAL_BUCKETS; i++)
-        for (struct call *c = j->table[i]; c; c = c->in_bucket)
+        for (struct journal_call *c = j->table[i]; c; c = c->in_bucket)
             if (c->model == jm) {
                 c->model = NULL; /* its answer is kept if it still comes */
                 drop_waiters(c);
@@ -407,18 +409,14 @@ int journal_model(struct model **m, struct journal *j, struct loop *loop, struct
     struct journal_model *jm = calloc(1, sizeof(*jm));
     *m = NULL;
     if (!jm)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     jm->journal = j;
     jm->loop = loop;
     jm->inner = inner;
     jm->ready_last = &jm->ready;
-    jm->m.ops = &ops;
-    jm->m.name = str_dup(inner->name);
-    jm->m.label = str_dup(inner->label);
-    jm->m.identity = str_dup(inner->identity);
-    int rc = jm->m.name && (jm->m.label || !inner->label) && (jm->m.identity || !inner->identity)
-                 ? loop_at_turn_end(loop, turn_end, jm)
-                 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = model_wrap(&jm->m, &ops, inner);
+    if (rc == 0)
+        rc = loop_at_turn_end(loop, turn_end, jm);
     if (rc < 0)
         model_close(&jm->m);
     else

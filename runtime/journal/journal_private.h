@@ -19,14 +19,14 @@
 #define JOURNAL_BUCKETS   4096              /* of calls in flight; a power of two */
 
 /* An answer in memory, on its way in or out. `e.text` and `e.model` point into `bytes`. */
-struct answer {
+struct journal_answer {
     struct journal_entry e;
     uint64_t request_hash; /* XXH3 of the request, independent of the key */
     struct buf bytes;
 };
-void answer_init(struct answer *a);
-void answer_release(struct answer *a);
-int answer_set(struct answer *a, const char *model, const char *text, size_t len);
+void answer_init(struct journal_answer *a);
+void answer_release(struct journal_answer *a);
+int answer_set(struct journal_answer *a, const char *model, const char *text, size_t len);
 
 /* Compression contexts, kept between entries. */
 struct codec {
@@ -40,13 +40,13 @@ void codec_close(struct codec *c);
 /* The second, independent hash of a request and the length of its messages. */
 uint64_t codec_request(struct codec *c, const struct model_request *rq, const char *identity,
                        uint64_t *len);
-int record_write(struct codec *c, const struct answer *a, struct buf *out);
+int record_write(struct codec *c, const struct journal_answer *a, struct buf *out);
 /* GRASP_EPARSE: damaged. */
-int record_read(struct codec *c, const void *bytes, size_t len, struct answer *a);
+int record_read(struct codec *c, const void *bytes, size_t len, struct journal_answer *a);
 
 /* Somebody who asked. */
-struct waiter {
-    struct waiter *next;
+struct journal_waiter {
+    struct journal_waiter *next;
     model_fn fn;
     void *arg;
     enum model_phase phase;
@@ -55,14 +55,14 @@ struct waiter {
 
 /* A call on its way: in the table from the ask until its answer is on disk, then in its model's
  * list of answers to deliver. One that is answered from the journal is only ever in the latter. */
-struct call {
+struct journal_call {
     struct journal_model *model; /* NULL once that was closed */
     struct journal *journal;
-    struct call *in_bucket, *next; /* next: in the list of pending or of ready ones */
-    struct answer answer;
+    struct journal_call *in_bucket, *next; /* next: in the list of pending or of ready ones */
+    struct journal_answer answer;
     enum model_result result;
     char *error; /* of a call that failed */
-    struct waiter *waiters, **last;
+    struct journal_waiter *waiters, **last;
 };
 
 /* The write-ahead tail and its mirror in memory. */
@@ -89,15 +89,15 @@ struct journal {
     struct tail tail;
     struct codec codec;
     struct buf scratch, frames;
-    struct call *table[JOURNAL_BUCKETS];
-    struct call *pending, **pending_last;
+    struct journal_call *table[JOURNAL_BUCKETS];
+    struct journal_call *pending, **pending_last;
     size_t in_flight;
     int64_t damaged;
     struct strlist missing;
     struct journal_counts counts[MODEL_PHASES + 1];
 };
 
-void call_free(struct call *c);
+void journal_call_free(struct journal_call *c);
 
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
@@ -107,19 +107,17 @@ int store_read(struct journal *j, MDB_txn **txn); /* the kept reader; end with m
 /* The entry of `want`'s key whose request hash matches, from the tail's mirror or from LMDB.
  * GRASP_ENOTFOUND when it is not there, damaged, or not to be looked at; `report` says damage aloud
  * and counts it. */
-int store_get(struct journal *j, MDB_txn *txn, struct answer *want, bool report);
+int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want, bool report);
 /* Commits what is pending and hands it to the models' lists. */
 void journal_commit(struct journal *j);
 /* Appends the answers of these calls to the tail; where another process was first, its answer takes
  * the place of ours. */
-int store_put(struct journal *j, struct call *list);
-/* Everything in the mirror goes to LMDB in one durable transaction. The caller holds the lock. */
-int store_move(struct journal *j);
+int store_put(struct journal *j, struct journal_call *list);
 /* Doubles the map. No transaction of this process is open. */
 int store_grow(struct journal *j);
 int store_next_seq(struct journal *j, MDB_txn *txn, uint64_t *seq); /* LMDB's codes */
 /* Decodes the record with that number. */
-int store_get_seq(struct journal *j, MDB_txn *txn, uint64_t seq, struct answer *out);
+int store_get_seq(struct journal *j, MDB_txn *txn, uint64_t seq, struct journal_answer *out);
 
 void tail_init(struct tail *t);
 void tail_release(struct tail *t);
@@ -141,7 +139,7 @@ int tail_move(struct journal *j);
 size_t tail_count(const struct journal *j);
 const void *tail_record(const struct journal *j, size_t i, size_t *len);
 bool tail_has(const struct journal *j, const uint8_t *key);
-int tail_get(struct journal *j, const uint8_t *key, struct answer *out);
+int tail_get(struct journal *j, const uint8_t *key, struct journal_answer *out);
 int64_t tail_bytes(const struct journal *j);
 
 #endif

@@ -23,9 +23,9 @@ void journal_close(struct journal *j)
         return;
     journal_commit(j);
     for (size_t i = 0; i < JOURNAL_BUCKETS; i++)
-        for (struct call *c = j->table[i], *next; c; c = next) {
+        for (struct journal_call *c = j->table[i], *next; c; c = next) {
             next = c->in_bucket;
-            call_free(c);
+            journal_call_free(c);
         }
     if (j->reader)
         mdb_txn_abort(j->reader);
@@ -120,7 +120,7 @@ static int take_guard(struct journal *j)
 {
     char *path = fs_join(j->dir, "guard");
     if (!path)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = 0;
     bool read_only = j->flags & JOURNAL_READ_ONLY;
     j->guard_fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0666);
@@ -139,8 +139,8 @@ static int tail_open(struct journal *j)
     bool read_only = j->flags & JOURNAL_READ_ONLY;
     char *path = fs_join(j->dir, "tail");
     if (!path)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    j->tail.fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0644);
+        return err_oom();
+    j->tail.fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0666);
     free(path);
     if (j->tail.fd < 0)
         return read_only && errno == ENOENT ? 0 : tail_error(j, "cannot open its tail");
@@ -159,7 +159,7 @@ static int open_env(struct journal *j, size_t map_size)
         rc = mdb_env_set_mapsize(j->env, map_size);
     if (rc == 0)
         rc = mdb_env_open(j->env, j->dir, flags | (j->flags & JOURNAL_READ_ONLY ? MDB_RDONLY : 0),
-                          0644);
+                          0666);
     if (rc)
         return journal_error(j, rc, "cannot open");
     mdb_reader_check(j->env, &dead); /* slots of killed processes */
@@ -174,7 +174,7 @@ int journal_open_sized(struct journal **out, const char *dir, int flags, size_t 
     int rc = 0;
     *out = NULL;
     if (!j)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     j->flags = flags;
     j->guard_fd = -1;
     j->pending_last = &j->pending;
@@ -184,7 +184,7 @@ int journal_open_sized(struct journal **out, const char *dir, int flags, size_t 
     j->dir = str_dup(dir);
     char *file = fs_join(dir, "data.mdb");
     if (!j->dir || !file)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     else if ((flags & JOURNAL_READ_ONLY) && !fs_exists(file))
         rc = err_set(GRASP_ENOTFOUND, "there is no journal in '%s'", dir);
     else if (!(flags & JOURNAL_READ_ONLY))

@@ -26,18 +26,18 @@
 #define COMPRESS_MIN   96
 #define COMPRESS_LEVEL 3
 
-void answer_init(struct answer *a)
+void answer_init(struct journal_answer *a)
 {
-    *a = (struct answer){0};
+    *a = (struct journal_answer){0};
     buf_init(&a->bytes);
 }
 
-void answer_release(struct answer *a)
+void answer_release(struct journal_answer *a)
 {
     buf_release(&a->bytes);
 }
 
-int answer_set(struct answer *a, const char *model, const char *text, size_t len)
+int answer_set(struct journal_answer *a, const char *model, const char *text, size_t len)
 {
     size_t name = strlen(model);
     if (len > JOURNAL_TEXT_MAX)
@@ -61,7 +61,7 @@ int codec_open(struct codec *c)
     c->in = ZSTD_createDCtx();
     c->hash = XXH3_createState();
     if (!c->out || !c->in || !c->hash)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     ZSTD_CCtx_setParameter(c->out, ZSTD_c_compressionLevel, COMPRESS_LEVEL);
     /* The record has the length and a check of its own. */
     ZSTD_CCtx_setParameter(c->out, ZSTD_c_contentSizeFlag, 0);
@@ -154,7 +154,7 @@ static bool add_text(struct codec *c, const char *text, size_t len, struct buf *
     return false;
 }
 
-int record_write(struct codec *c, const struct answer *a, struct buf *out)
+int record_write(struct codec *c, const struct journal_answer *a, struct buf *out)
 {
     const struct journal_entry *e = &a->e;
     size_t name = strlen(e->model), start = out->len;
@@ -191,7 +191,7 @@ static int damaged(void)
     return err_set(GRASP_EPARSE, "a damaged journal entry");
 }
 
-int record_read(struct codec *c, const void *bytes, size_t len, struct answer *a)
+int record_read(struct codec *c, const void *bytes, size_t len, struct journal_answer *a)
 {
     const uint8_t *p = bytes, *end = p + len;
     struct journal_entry *e = &a->e;
@@ -214,7 +214,7 @@ int record_read(struct codec *c, const void *bytes, size_t len, struct answer *a
         (size_t)(end - p) < name || text > JOURNAL_TEXT_MAX)
         return damaged();
     e->request_len = (uint64_t)request_len;
-    e->draw = (int)draw;
+    e->draw = draw;
     buf_reset(&a->bytes);
     buf_grow(&a->bytes, name + text + 2);
     buf_add(&a->bytes, p, name);

@@ -4,7 +4,7 @@
  * Two databases. "calls": number (in the order of writing) -> record; appended to, so that its
  * pages are full and a walk is in order. "index": the first 16 bytes of the key -> number. The key
  * is compared whole, and the request's second hash with it, when the record is read. New answers
- * come by way of the tail (journal_tail.c), which is looked at first.
+ * come by way of the tail (tail.c), which is looked at first.
  *
  * MDB_NOMETASYNC: a commit flushes its data but not the page that points to it; a power failure may
  * undo the last commit and damages nothing. store_move flushes that page too.
@@ -71,7 +71,7 @@ int store_grow(struct journal *j)
     return rc ? journal_error(j, rc, "cannot grow") : 0;
 }
 
-int store_get_seq(struct journal *j, MDB_txn *txn, uint64_t seq, struct answer *out)
+int store_get_seq(struct journal *j, MDB_txn *txn, uint64_t seq, struct journal_answer *out)
 {
     MDB_val k = {sizeof(seq), &seq}, v;
     int rc = mdb_get(txn, j->calls, &k, &v);
@@ -96,10 +96,10 @@ static int find_seq(struct journal *j, MDB_txn *txn, uint8_t *key, uint64_t *seq
     return 0;
 }
 
-int store_get(struct journal *j, MDB_txn *txn, struct answer *want, bool report)
+int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want, bool report)
 {
     uint64_t seq;
-    struct answer found;
+    struct journal_answer found;
     answer_init(&found);
     int rc = tail_get(j, want->e.key, &found);
     if (rc == GRASP_ENOTFOUND && (rc = find_seq(j, txn, want->e.key, &seq)) == 0)
@@ -190,7 +190,8 @@ static int move_all(struct journal *j, int *ours)
     return mdb_txn_commit(txn);
 }
 
-int store_move(struct journal *j)
+/* Everything in the mirror goes to LMDB in one durable transaction. The caller holds the lock. */
+static int store_move(struct journal *j)
 {
     int ours = 0, rc;
     while ((rc = move_all(j, &ours)) == MDB_MAP_FULL)
@@ -204,9 +205,9 @@ int store_move(struct journal *j)
 }
 
 /* Adds the call's answer to j->frames, unless there is one already: that one takes its place. */
-static int put_one(struct journal *j, MDB_txn *txn, struct call *c)
+static int put_one(struct journal *j, MDB_txn *txn, struct journal_call *c)
 {
-    struct answer *a = &c->answer, there;
+    struct journal_answer *a = &c->answer, there;
     answer_init(&there);
     memcpy(there.e.key, a->e.key, HASH_SIZE);
     there.request_hash = a->request_hash;
@@ -226,7 +227,9 @@ static int put_one(struct journal *j, MDB_txn *txn, struct call *c)
     return rc;
 }
 
-int store_put(struct journal *j, struct call *list)
+/* Under the tail's lock, so that no other process can write an answer to the same request between
+ * our look and our write. */
+int store_put(struct journal *j, struct journal_call *list)
 {
     MDB_txn *txn;
     int rc = tail_lock(j);
@@ -234,7 +237,7 @@ int store_put(struct journal *j, struct call *list)
         return rc;
     buf_reset(&j->frames);
     if ((rc = store_read(j, &txn)) == 0) {
-        for (struct call *c = list; c && rc == 0; c = c->next)
+        for (struct journal_call *c = list; c && rc == 0; c = c->next)
             rc = put_one(j, txn, c);
         mdb_txn_reset(txn);
     }

@@ -1,10 +1,8 @@
 /*
- * tail.c - the journal's write-ahead tail: one file, DIR/tail, that all processes append
- * to.
+ * tail.c - the journal's write-ahead tail: one file, DIR/tail, that all processes append to.
  *
  *      0  8 "grasptl1"     8  8 generation
- *     16    frames: 4 length of the record, 4 check of the frame, then the record
- * (journal_record.c)
+ *     16    frames: 4 length of the record, 4 check of the frame, then the record (record.c)
  *
  * Answers go here at the end of a turn of the loop by one write() without a flush: what a process
  * wrote outlives it. journal_sync moves them into LMDB in one durable transaction and empties the
@@ -15,7 +13,8 @@
  * of a write that was cut off are told from a damaged record (that one is skipped), and what is
  * left from before a move is never taken for new (it is in LMDB).
  *
- * The mirror is the tail in memory with an index by key. It may lag behind the file.
+ * The mirror is the tail in memory with an index by key: an answer of a moment ago is found without
+ * a system call. It may lag behind the file; only who is about to pay or to write looks again.
  */
 #include "runtime/journal/journal_private.h"
 
@@ -84,7 +83,7 @@ static size_t place_of(const struct tail *t, const uint8_t *key)
     return i;
 }
 
-/* Room for one more slot, in an index at most half full. */
+/* Room for one more slot, in an index at most half full: keys are hashes, so probing stays short. */
 static int make_room(struct tail *t)
 {
     if (2 * (t->n + 1) <= t->index_size)
@@ -92,11 +91,11 @@ static int make_room(struct tail *t)
     size_t size = t->index_size ? 2 * t->index_size : SLOTS_MIN;
     struct tail_slot *slots = reallocarray(t->slots, size / 2, sizeof(*slots));
     if (!slots)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     t->slots = slots;
     uint32_t *index = calloc(size, sizeof(*index));
     if (!index)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     free(t->index);
     t->index = index;
     t->index_size = size;
@@ -134,7 +133,7 @@ bool tail_has(const struct journal *j, const uint8_t *key)
     return j->tail.n && j->tail.index[place_of(&j->tail, key)];
 }
 
-int tail_get(struct journal *j, const uint8_t *key, struct answer *out)
+int tail_get(struct journal *j, const uint8_t *key, struct journal_answer *out)
 {
     size_t place = j->tail.n ? place_of(&j->tail, key) : 0, len;
     if (!j->tail.n || !j->tail.index[place])
@@ -172,11 +171,12 @@ static void frame_add(struct buf *b, uint64_t generation, uint64_t at, uint32_t 
     buf_add(b, head, sizeof(head));
 }
 
-/* Indexes what was read into the mirror from `from` on and cuts it after the last whole frame. */
+/* Indexes what was read into the mirror from `from` on and cuts it after the last whole frame: what
+ * follows is a write that was cut off, or one that its process has not finished. */
 static int take_frames(struct journal *j, size_t from)
 {
     struct tail *t = &j->tail;
-    struct answer a;
+    struct journal_answer a;
     int rc = 0;
     answer_init(&a);
     for (int64_t len; rc == 0 && (len = frame_at(t, from)) >= 0; from += FRAME + (size_t)len) {
@@ -281,7 +281,9 @@ static int refresh(struct journal *j)
     int rc = look(j, &generation, &size);
     if (rc < 0)
         return rc;
-    if (generation != t->generation) { /* what the mirror has is in LMDB now */
+    /* Somebody moved the tail: what the mirror has is in LMDB now, and its places in the file hold
+     * other records. */
+    if (generation != t->generation) {
         forget(t);
         t->generation = generation;
     }
@@ -320,8 +322,10 @@ int tail_refresh(struct journal *j)
     return rc;
 }
 
-/* Empties the file, which begins a generation. Killed in between, the old frames are no longer
- * valid: they are in LMDB. */
+/* Empties the file, which begins a generation. The header comes first: killed before ftruncate, the
+ * old frames are still there and no longer valid, which is right because they are in LMDB. The
+ * other order would leave an empty file of the old generation, and a process with the old mirror
+ * would go on appending at its end. */
 int tail_restart(struct journal *j)
 {
     struct tail *t = &j->tail;
@@ -366,7 +370,8 @@ int tail_append(struct journal *j, const struct buf *frames)
         return rc;
     if (!buf_grow(&t->bytes, frames->len + 1))
         return buf_check(&t->bytes);
-    /* A torn write of a killed process, if any, lies from `end` on. */
+    /* A torn write of a killed process, if any, lies from `end` on. Were it left there, a shorter
+     * write of ours would end inside it, and its rest could pass for a frame. */
     struct stat st;
     if (fstat(t->fd, &st) == 0 && st.st_size > end) {
         log_warn("journal '%s': %lld bytes of an unfinished write are dropped", j->dir,
@@ -374,6 +379,7 @@ int tail_append(struct journal *j, const struct buf *frames)
         if (ftruncate(t->fd, end) < 0)
             return tail_error(j, "cannot write");
     }
+    /* Half a write (full disk) is taken back, so that the next one begins where this one did. */
     if (write_at(t->fd, frames->ptr, frames->len, end) < 0) {
         rc = tail_error(j, "cannot write");
         if (ftruncate(t->fd, end) < 0)

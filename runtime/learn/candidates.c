@@ -14,7 +14,6 @@ void candidate_release(struct candidate *c)
     proposal_release(&c->proposal);
     skill_set_release(&c->set);
     skills_view_unref(c->view);
-    json_decref(c->confirm);
 }
 
 void update_release(struct update *u)

@@ -82,7 +82,8 @@ static int roll_out(struct learn *l, struct batch *b, struct shown *shown)
     if (rc == 0)
         group_on_end(b->group, dev_ended, shown);
     for (size_t i = 0; rc >= 0 && i < b->n; i++)
-        rc = group_add(b->group, &l->dev->v[b->v[i]], l->view, draw_dev(l));
+        rc = group_add(b->group, &l->dev->v[b->v[i]], l->view,
+                       draw_number(&l->s->draws, DRAW_DEV, (uint32_t)l->epoch));
     return rc < 0 ? rc : 0;
 }
 
@@ -97,7 +98,7 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
         unscored += o == OUTCOME_UNSCORED;
         *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
     }
-    if ((double)(b->n - unscored) < l->c->gate.coverage_floor * (double)b->n)
+    if (!gate_enough(unscored, b->n, l->c->gate.coverage_floor))
         return err_set(
             GRASP_EOUTAGE,
             "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
@@ -120,18 +121,20 @@ static int one_batch(struct learn *l, struct batch *b)
     if (rc == 0 && measured && early)
         rc = learn_probe_set(l, b, &probes);
     if (rc == 0 && probes.n)
-        base = measure_start(l, &probes, l->view, false);
+        base = measure_start(l, &probes, l->view);
     if (rc == 0)
         rc = group_wait(b->group);
     progress_clear();
     if (rc == 0)
         rc = take_outcomes(l, b, &failures);
     if (rc == 0)
+        rc = learn_noise(l, b);
+    if (rc == 0)
         count_changes(l, b);
     if (rc == 0 && measured && !early) {
         rc = learn_probe_set(l, b, &probes);
         if (rc == 0 && probes.n && failures)
-            base = measure_start(l, &probes, l->view, false);
+            base = measure_start(l, &probes, l->view);
     }
     if (rc == 0 && failures && (probes.n || !measured))
         rc = learn_update(l, b, &probes, base);

@@ -21,6 +21,7 @@
 #include "probes/leak.h"
 #include "probes/probe_set.h"
 #include "probes/rng.h"
+#include "runtime/engine/noise.h"
 #include "runtime/engine/score.h"
 #include "runtime/session/session.h"
 #include "skills/edit.h"
@@ -54,8 +55,10 @@ struct learn {
     char *run_dir;
     int run_lock; /* its descriptor, locked: one process a run; 0: none */
     char run_id[64];
-    json_t *state; /* run.json: what a resume must not choose anew */
-    size_t wave;   /* probes in flight at once over all candidates */
+    json_t *state;      /* run.json: what a resume must not choose anew */
+    size_t wave;        /* probes in flight at once over all candidates */
+    struct noise noise; /* of the executor's endpoint, once noise_known */
+    bool noise_known;
 
     struct oid start, head; /* the library's revision before the run, and now */
     struct skill_set set;   /* skills of head */
@@ -102,20 +105,12 @@ struct candidate {
     int k; /* number of the proposal call */
     bool revision;
     const char *reason; /* diagnosis behind it; borrowed from the update's notes */
-    const char *fate;   /* "accepted", "regressions", ...: why it is where it is */
-    json_t *confirm;    /* evidence on the second probe set */
 };
 struct candidate_list {
     struct candidate *v;
     size_t n;
 };
 void candidate_release(struct candidate *c);
-
-/* Draw numbers: two samples of one purpose differ, the arms of one update share theirs (common
- * random numbers). At temperature 0 the engine uses 0 for all of them. */
-int draw_dev(const struct learn *l);
-int draw_probe(const struct learn *l, bool confirm, int repeat);
-int draw_val(int epoch);
 
 /* learn_update.c: everything after the batch: from its failures to a new head, or not. `probes` and
  * `base` (outcomes being measured) may be NULL in the first update. */
@@ -133,16 +128,21 @@ int learn_probe_source(const struct learn *l, const struct batch *b, struct prob
 /* The leak guard as edit_rules wants it; arg: struct leak_guard. */
 bool learn_forbidden(void *arg, const char *text, char *what, size_t size);
 /* Starts the baseline's rollouts of a probe set. */
-struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view,
-                            bool confirm);
+struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
 /* Waits for the baseline and fills outcomes[p->n]. */
 int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
                  enum outcome *outcomes);
 /* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
 int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
-                       struct candidate *const *candidates, bool confirm);
+                       struct candidate *const *candidates);
 
-/* learn_writer: calls of the writer. */
+/* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
+ * shared from here on. Does nothing when that is known. */
+int learn_noise(struct learn *l, const struct batch *first);
+/* The rules of an update's gate with so many candidates. */
+void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rules *out);
+
+/* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
     struct buf text;
@@ -150,8 +150,9 @@ struct writer_call {
     struct learn *l;
     struct writer_call *prev, *next; /* all calls of the run */
 };
+/* `sample` numbers the independent answers to one prompt of an update. */
 int writer_start(struct learn *l, struct writer_call **w, enum model_phase phase,
-                 const char *prompt, const json_t *data, int draw);
+                 const char *prompt, const json_t *data, int sample);
 /* Waits for all; GRASP_EOUTAGE when one could not be answered. */
 int writer_wait(struct learn *l, struct writer_call *const *w, size_t n);
 /* NULL is fine; so is one that is still in flight. */
@@ -192,6 +193,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
 int record_unmeasured(struct learn *l, struct candidate *c);
 /* The library becomes `commit`'s again by a commit of its own; a tag marks the best. */
 int record_best(struct learn *l, const struct checkpoint *best);
+/* Keeps in run.json what was found out of the noise, and what follows. */
+int record_noise(struct learn *l, const char *rule);
 int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);

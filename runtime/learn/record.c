@@ -54,7 +54,7 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
                             enum outcome o)
 {
     char key[256];
-    snprintf(key, sizeof(key), "epoch %d update %d %.40s %s", l->epoch, l->update, arm, task->id);
+    snprintf(key, sizeof(key), "epoch %d update %d %.48s %s", l->epoch, l->update, arm, task->id);
     json_t *unscored = json_object_get(l->state, "unscored");
     if (json_object_get(unscored, key))
         return OUTCOME_UNSCORED;
@@ -198,6 +198,7 @@ static struct decision decision_of(struct learn *l, const struct probe_set *p, c
                              .number = l->updates,
                              .writer = session_model(l->s, true)->name,
                              .executor = session_model(l->s, false)->name,
+                             .draws = l->s->draws.shared ? "shared" : "fresh",
                              .probes = p,
                              .gate = g};
 }
@@ -207,8 +208,6 @@ static struct judged judged_of(const struct candidate *c)
     return (struct judged){.proposal = &c->proposal,
                            .tree = &c->tree,
                            .reason = c->reason,
-                           .fate = c->fate,
-                           .confirm = c->confirm,
                            .k = c->k,
                            .revision = c->revision};
 }
@@ -239,7 +238,7 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     c->commit = j.commit;
     json_array_append_new(l->log, evidence);
     if (!accepted)
-        remember_rejected(l, c, decision_fate(&j, measured, false));
+        remember_rejected(l, c, decision_fate(measured, false));
     struct buf line = BUF_INIT;
     decision_subject(&c->proposal, measured, &line);
     log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
@@ -301,17 +300,18 @@ int record_unmeasured(struct learn *l, struct candidate *c)
 
 int record_best(struct learn *l, const struct checkpoint *best)
 {
-    struct oid tree, now_tree, commit = best->commit, tag;
+    struct oid tree, now_tree, commit = best->commit;
     struct buf message = BUF_INIT, subject = BUF_INIT;
     double share = score_share(best->score.correct, best->score.total);
     int64_t when;
     int rc = decided_at(l, "best", &when);
-    buf_addf(&message,
-             "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d)\n\nLearned by %s.\n",
+    buf_addf(&message, "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d), learned by %s",
              l->run_id, best->epoch, 100 * share, best->score.correct, best->score.total,
              session_model(l->s, false)->name);
     if (rc == 0)
-        rc = library_tag(l->lib, "best", &commit, message.ptr, true, when, &tag);
+        rc = buf_check(&message);
+    if (rc == 0)
+        rc = library_best_set(l->lib, &commit, message.ptr);
     if (rc == 0)
         rc = library_tree_of(l->lib, &commit, &tree);
     if (rc == 0)
@@ -362,6 +362,15 @@ int record_progress(struct learn *l)
         rc = write_in_epoch(l, "failure_taxonomy.json", v);
     json_decref(v);
     return rc;
+}
+
+int record_noise(struct learn *l, const char *rule)
+{
+    json_t *v = json_pack("{s:o, s:s, s:s}", "noise", noise_to_json(&l->noise), "draws",
+                          l->s->draws.shared ? "shared" : "fresh", "gate_rule", rule);
+    int rc =
+        v && json_object_update_new(l->state, v) == 0 ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return rc < 0 ? rc : write_state(l);
 }
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)

@@ -30,10 +30,14 @@ void plan_make(struct session *s, struct plan *p)
         split_size(s, SPLIT_ID_TEST, c->data.id_test) + split_size(s, SPLIT_TEST, c->data.test);
     int64_t per_epoch = (dev + c->cycle.update_every - 1) / c->cycle.update_every;
     int64_t updates = per_epoch * c->cycle.epochs, k = c->cycle.grpo_k;
-    int64_t arms = 1 + k + 1 + (c->gate.confirm ? 2 : 0); /* baseline, candidates, revision */
+    int64_t arms = 1 + k + 1; /* baseline, candidates, revision */
     bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
     *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
-    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev;
+    /* the tasks that show how noisy the endpoint is, once */
+    bool noise =
+        c->cycle.epochs && (c->draws == DRAWS_AUTO ||
+                            (c->draws == DRAWS_FRESH && measured && c->gate.rule != RULE_PAPER));
+    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev + (noise ? NOISE_TASKS : 0);
     p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
     p->rollouts[PHASE_ROLLOUT_PROBE] =
         measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
@@ -154,6 +158,13 @@ int record_summary(struct learn *l, const char *status)
         (json_int_t)l->rollouts_unscored, "edits_refused", refusals(l), "calls", phases, "endpoint",
         health_json(s), "seconds", (double)(clock_mono() - l->began) / 1e9, "cpu_seconds",
         (double)clock_cpu() / 1e9);
+    if (v) {
+        struct gate_rules rules;
+        learn_gate_rules(l, 0, &rules);
+        json_object_set_new(v, "noise", noise_to_json(&l->noise));
+        json_object_set_new(v, "draws", json_string(l->s->draws.shared ? "shared" : "fresh"));
+        json_object_set_new(v, "gate_rule", json_string(gate_rule_name(rules.rule)));
+    }
     char *path = fs_join(l->run_dir, "run_summary.json");
     int rc = v && path ? json_write_file(v, path) : err_set(GRASP_ENOMEM, "out of memory");
     free(path);
@@ -179,13 +190,25 @@ static void print_curve(const struct learn *l, FILE *out)
     }
 }
 
+/* "78.1 % (66.6 to 86.5)": a score and its 95 % interval. */
+static void print_score(const json_t *v, FILE *out)
+{
+    const json_t *interval = json_object_get(v, "interval");
+    fprintf(out, "%5.1f %% (%.1f to %.1f)", 100 * json_num_at(v, "score", 0),
+            100 * json_number_value(json_array_get(interval, 0)),
+            100 * json_number_value(json_array_get(interval, 1)));
+}
+
 static void print_tests(const struct learn *l, FILE *out)
 {
     const char *split;
     json_t *v;
     json_object_foreach (l->test_scores, split, v) {
-        fprintf(out, "  %-8s without skills %5.1f %%, with the best library %5.1f %%\n", split,
-                100 * json_num_at(v, "baseline.score", 0), 100 * json_num_at(v, "best.score", 0));
+        fprintf(out, "  %-8s without skills ", split);
+        print_score(json_object_get(v, "baseline"), out);
+        fputs(", with the best library ", out);
+        print_score(json_object_get(v, "best"), out);
+        fputc('\n', out);
     }
 }
 

@@ -51,11 +51,11 @@ static json_t *known_labels(const struct learn *l)
 
 /* Calls the writer once and gives the JSON object of its reply, NULL when it holds none. */
 static int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
-                      int draw, json_t **out)
+                      int sample, json_t **out)
 {
     struct writer_call *w = NULL;
     *out = NULL;
-    int rc = writer_start(l, &w, phase, prompt, data, draw);
+    int rc = writer_start(l, &w, phase, prompt, data, sample);
     if (rc == 0)
         rc = writer_wait(l, &w, 1);
     if (rc == 0)
@@ -362,7 +362,7 @@ int learn_recover(struct learn *l)
         goto out;
     log_warn("epoch %d: dev accuracy is below 5 %%; trying the library without each of its skills",
              l->epoch);
-    g = measure_start(l, &probes, l->view, false);
+    g = measure_start(l, &probes, l->view);
     for (size_t i = 0; rc == 0 && i < l->set.n; i++) {
         struct proposal p = {.n = 1};
         p.v[0].action = EDIT_REMOVE;

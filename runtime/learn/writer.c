@@ -46,8 +46,18 @@ static struct writer_call *call_new(struct learn *l)
     return w;
 }
 
+/* The K proposals of an update are K samples whatever the temperature, and also where the endpoint
+ * answers alike: it does so for one prompt and one seed, and is asked once for each. */
+static int64_t draw_of(const struct learn *l, int sample)
+{
+    if (l->s->draws.shared)
+        return sample;
+    return draw_number(&l->s->draws, DRAW_WRITER,
+                       (uint32_t)l->updates * DRAWS_AN_UPDATE + (uint32_t)sample);
+}
+
 int writer_start(struct learn *l, struct writer_call **out, enum model_phase phase,
-                 const char *prompt, const json_t *data, int draw)
+                 const char *prompt, const json_t *data, int sample)
 {
     double t =
         phase == PHASE_PROPOSE || phase == PHASE_REVISE ? l->c->cycle.proposal_temperature : -1;
@@ -65,7 +75,7 @@ int writer_start(struct learn *l, struct writer_call **out, enum model_phase pha
     struct model_request rq = {.chat = &w->chat,
                                .temperature = t,
                                .max_tokens = (int)l->c->writer.max_tokens,
-                               .draw = t == 0 ? 0 : draw,
+                               .draw = draw_of(l, sample),
                                .phase = phase};
     rc = model_ask(session_model(l->s, true), &rq, writer_answered, w);
 out:

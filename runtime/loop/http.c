@@ -374,6 +374,7 @@ static void set_options(struct transfer *t, const struct http_request *rq)
     int64_t whole = rq->timeout_ns > 0 ? rq->timeout_ns : DEFAULT_TIMEOUT_NS;
     bool tls = strncasecmp(rq->url, "https:", 6) == 0;
     curl_easy_setopt(e, CURLOPT_URL, rq->url);
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was checked is what is sent */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);

@@ -18,13 +18,14 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/grow.h"
 
 /* A turn ends after so many deferred calls, so that turn ends (group commits) and signals come
  * also when callbacks keep deferring. */
 #define DEFER_PER_TURN  10000
 #define EVENTS_PER_TURN 512
 
-struct call {
+struct callback {
     loop_fn fn;
     void *arg;
 };
@@ -44,13 +45,14 @@ struct watch {
 struct loop {
     int epoll_fd;
     bool signals, no_pwait2;
-    struct call *deferred; /* ring of `defer_cap`, a power of two */
+    struct callback *deferred; /* ring of `defer_cap`, a power of two */
     size_t defer_cap, defer_head, defer_n;
-    struct call *ends;
-    size_t n_ends;
+    struct callback *ends;
+    size_t n_ends, ends_cap;
     struct timer *timers;
     uint32_t *heap;
-    uint32_t n_slots, slots_cap, free_slot, n_heap;
+    size_t timers_cap, heap_cap;
+    uint32_t n_slots, free_slot, n_heap;
     uint64_t timer_order;
     struct watch *watches; /* by descriptor */
     size_t n_watches, watching;
@@ -66,7 +68,7 @@ int loop_open(struct loop **out)
     struct loop *loop = calloc(1, sizeof(*loop));
     *out = NULL;
     if (!loop)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll_fd < 0) {
         free(loop);
@@ -103,9 +105,9 @@ int loop_defer(struct loop *loop, loop_fn fn, void *arg)
 {
     if (loop->defer_n == loop->defer_cap) {
         size_t cap = loop->defer_cap ? loop->defer_cap * 2 : 64;
-        struct call *ring = malloc(cap * sizeof(*ring));
+        struct callback *ring = malloc(cap * sizeof(*ring));
         if (!ring)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         for (size_t i = 0; i < loop->defer_n; i++)
             ring[i] = loop->deferred[(loop->defer_head + i) & (loop->defer_cap - 1)];
         free(loop->deferred);
@@ -114,7 +116,7 @@ int loop_defer(struct loop *loop, loop_fn fn, void *arg)
         loop->defer_head = 0;
     }
     loop->deferred[(loop->defer_head + loop->defer_n++) & (loop->defer_cap - 1)] =
-        (struct call){fn, arg};
+        (struct callback){fn, arg};
     return 0;
 }
 
@@ -122,7 +124,7 @@ static int run_deferred(struct loop *loop, int limit)
 {
     int ran = 0;
     for (; loop->defer_n && ran < limit && !loop_interrupted(loop); ran++) {
-        struct call c = loop->deferred[loop->defer_head];
+        struct callback c = loop->deferred[loop->defer_head];
         loop->defer_head = (loop->defer_head + 1) & (loop->defer_cap - 1);
         loop->defer_n--;
         c.fn(c.arg);
@@ -132,12 +134,10 @@ static int run_deferred(struct loop *loop, int limit)
 
 int loop_at_turn_end(struct loop *loop, loop_fn fn, void *arg)
 {
-    struct call *ends = reallocarray(loop->ends, loop->n_ends + 1, sizeof(*ends));
-    if (!ends)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    loop->ends = ends;
-    ends[loop->n_ends++] = (struct call){fn, arg};
-    return 0;
+    int rc = grow(&loop->ends, &loop->ends_cap, loop->n_ends + 1);
+    if (rc == 0)
+        loop->ends[loop->n_ends++] = (struct callback){fn, arg};
+    return rc;
 }
 
 void loop_not_at_turn_end(struct loop *loop, loop_fn fn, void *arg)
@@ -199,31 +199,16 @@ static void timer_remove(struct loop *loop, uint32_t slot)
     loop->free_slot = slot;
 }
 
-static bool grow_timers(struct loop *loop)
-{
-    uint32_t cap = loop->slots_cap ? loop->slots_cap * 2 : 64;
-    struct timer *timers = reallocarray(loop->timers, cap, sizeof(*timers));
-    if (timers)
-        loop->timers = timers;
-    uint32_t *heap = reallocarray(loop->heap, cap, sizeof(*heap));
-    if (heap)
-        loop->heap = heap;
-    if (!timers || !heap)
-        return false;
-    loop->slots_cap = cap;
-    return true;
-}
-
 uint64_t loop_timer(struct loop *loop, int64_t delay_ns, loop_fn fn, void *arg)
 {
     uint32_t slot = loop->free_slot;
     if (slot != UINT32_MAX) {
         loop->free_slot = loop->timers[slot].place;
     } else {
-        if (loop->n_slots == loop->slots_cap && !grow_timers(loop)) {
-            err_set(GRASP_ENOMEM, "out of memory");
+        size_t want = (size_t)loop->n_slots + 1;
+        if (grow(&loop->timers, &loop->timers_cap, want) < 0 ||
+            grow(&loop->heap, &loop->heap_cap, want) < 0)
             return 0;
-        }
         slot = loop->n_slots++;
         loop->timers[slot].generation = 0;
     }
@@ -269,16 +254,11 @@ static int run_timers(struct loop *loop)
 
 static int grow_watches(struct loop *loop, size_t fd)
 {
-    size_t n = loop->n_watches ? loop->n_watches : 64;
-    while (n <= fd)
-        n *= 2;
-    struct watch *w = reallocarray(loop->watches, n, sizeof(*w));
-    if (!w)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    memset(w + loop->n_watches, 0, (n - loop->n_watches) * sizeof(*w));
-    loop->watches = w;
-    loop->n_watches = n;
-    return 0;
+    size_t had = loop->n_watches;
+    int rc = grow(&loop->watches, &loop->n_watches, fd + 1);
+    if (rc == 0)
+        memset(loop->watches + had, 0, (loop->n_watches - had) * sizeof(*loop->watches));
+    return rc;
 }
 
 int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *arg)

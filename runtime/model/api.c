@@ -259,6 +259,7 @@ static void on_http(const struct http_reply *reply, void *arg)
     buf_release(&c->body);
     wire_reply_init(&r);
     enum judgement j = judge_reply(a->wire, reply, a->pool.v[i].proven, &r);
+    log_redact_data(r.text.ptr, r.text.len); /* it may repeat the key that it was sent */
     count(&a->m.health, reply);
     pool_end(&a->pool, i, event_of(j, reply), c->started, now, retry_after);
     a->m.health.lowered = 0;
@@ -309,7 +310,7 @@ static void start(struct call *c, int i)
     if (e->auth)
         headers[n++] = e->auth;
     if (c->rq.draw > 0) { /* endpoints pass over it; grasp model serve draws by it */
-        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %d", c->rq.draw);
+        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
         headers[n++] = draw;
     }
     headers[n] = NULL;

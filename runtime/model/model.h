@@ -41,7 +41,9 @@ struct model_request {
     const struct chat *chat; /* borrowed until the callback */
     double temperature;      /* < 0: not sent */
     int max_tokens;          /* 0: not sent */
-    int draw;                /* number of the independent sample; 0 at temperature 0 */
+    int64_t draw;            /* number of the independent sample (draw.h) */
+    int64_t also; /* a number whose answer, where it is known, stands for draw 0: that of a
+                              * deterministic endpoint before it was found to be one; 0: none */
     enum model_phase phase;
     /* Optional: a hash that took all of chat's messages by chat_hash_message, kept by the asker so
      * that a growing conversation is hashed once. NULL: hashed here. */
@@ -83,10 +85,9 @@ struct model_health {
 /* Backends implement this; each `struct model` begins with it. */
 struct model {
     const struct model_ops *ops;
-    char *name;  /* the model's name as configured, for trailers and reports */
-    char *label; /* "simulated model" or the name: what tables show */
-    char
-        *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
+    char *name;     /* the model's name as configured, for trailers and reports */
+    char *label;    /* "simulated model" or the name: what tables show */
+    char *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
                       decides the answer (extra parameters, the simulator's seed); NULL: the name */
     struct model_health health;
 };
@@ -125,8 +126,9 @@ struct sim_settings {
     unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only model_serve plays them */
 };
 struct model_settings {
-    const char *kind;  /* "openai", "responses", "simulated", "replay" */
-    const char *model; /* name sent to the endpoint */
+    const char *kind;     /* "openai", "responses", "simulated", "replay" */
+    const char *model;    /* name sent to the endpoint */
+    const char *identity; /* of the endpoint, for the request's hash; NULL: its first base_url */
     const struct model_endpoint *endpoints;
     size_t n_endpoints;
     const char
@@ -150,7 +152,7 @@ void model_request_hash(const struct model_request *rq, const char *model, uint8
 
 /* The pure heart of the simulated model: text in, text out (spec/simulated-model.md). Appends the
  * reply. `salt` is the request's hash. */
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
+int sim_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
               const uint8_t salt[HASH_SIZE], struct buf *out);
 
 /* grasp model serve: the simulated model over HTTP (/v1/chat/completions, /v1/models,

@@ -225,7 +225,7 @@ static enum model_result answer(struct local_model *l, const struct model_reques
     for (int pass = 0; known && pass < 2 && !found; pass++) {
         if (pass == 1 && matches == 0)
             break;
-        wanted = pass == 1 ? (size_t)rq->draw % matches : 0;
+        wanted = pass == 1 ? (size_t)(rq->draw & 0xfffffff) % matches : 0;
         for (size_t i = 0; i < r->n && !found; i++) {
             if ((r->some_of_model && !r->v[i].of_model) || !goes_on(&r->v[i], &t, rq->chat))
                 continue;

@@ -54,6 +54,7 @@ int config_model(const struct config *c, bool writer, const char *name_override,
     struct model_settings s = {
         .kind = mc->kind,
         .model = name_override ? name_override : mc->name,
+        .identity = mc->identity,
         .endpoints = ends,
         .n_endpoints = n,
         .api_key_header = mc->api_key_header,

@@ -47,6 +47,15 @@ struct model *session_model(struct session *s, bool writer)
     return s->model[i] ? s->model[i] : s->metered[i];
 }
 
+/* A model in this process without noise answers alike every time; what an endpoint does is found
+ * out by who depends on it (learn/noise.c). */
+static bool known_alike(const struct session *s)
+{
+    const struct config *c = s->config;
+    return (strcmp(c->model.kind, "simulated") == 0 && c->sim.noise == 0) ||
+           strcmp(c->model.kind, "replay") == 0;
+}
+
 int session_open(struct session *s, const struct session_options *o)
 {
     struct engine_settings es;
@@ -76,6 +85,9 @@ int session_open(struct session *s, const struct session_options *o)
     if (rc == 0 && !o->no_env)
         rc = env_open(&s->env, s->loop, s->config);
     if (rc == 0) {
+        s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
+                                  .shared = s->config->draws == DRAWS_SHARED ||
+                                            (s->config->draws == DRAWS_AUTO && known_alike(s))};
         config_engine(s->config, &es);
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }

@@ -17,6 +17,7 @@
 #include "runtime/config/config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/journal/journal.h"
+#include "runtime/model/draw.h"
 #include "skills/library.h"
 
 /* The splits, in the order they are shown. */
@@ -32,6 +33,7 @@ struct session {
     struct model *backend[2], *metered[2], *model[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
+    struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
 };
 

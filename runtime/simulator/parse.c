@@ -353,7 +353,7 @@ static bool read_task(struct sim_run *r, struct sim_text first)
 }
 
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
-                  int draw, const uint8_t *salt, struct buf *out)
+                  int64_t draw, const uint8_t *salt, struct buf *out)
 {
     *r = (struct sim_run){.settings = settings, .draw = draw, .salt = salt, .out = out};
     bool found = false;

@@ -207,11 +207,11 @@ static enum MHD_Result respond(struct call *c)
     return send_buf(c->connection, c->status, &c->reply);
 }
 
-static int draw_of(struct MHD_Connection *con)
+static int64_t draw_of(struct MHD_Connection *con)
 {
     const char *h = MHD_lookup_connection_value(con, MHD_HEADER_KIND, "X-Grasp-Draw");
     int64_t draw = 0;
-    return h && str_to_i64(h, 0, INT32_MAX, &draw) ? (int)draw : 0;
+    return h && str_to_i64(h, 0, INT64_MAX, &draw) ? draw : 0;
 }
 
 static void answer(struct model_server *s, struct call *c, const char *url, const char *method)

@@ -128,8 +128,8 @@ static int whole_number(const json_t *root, const char *a, const char *b)
     return v > 0 && v < INT32_MAX ? (int)v : 0;
 }
 
-int serve_answer(const struct sim_settings *sim, enum serve_route route, int draw, const char *body,
-                 size_t len, struct buf *out, uint8_t salt[HASH_SIZE])
+int serve_answer(const struct sim_settings *sim, enum serve_route route, int64_t draw,
+                 const char *body, size_t len, struct buf *out, uint8_t salt[HASH_SIZE])
 {
     struct chat chat = {0};
     struct buf text = BUF_INIT;

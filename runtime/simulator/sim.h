@@ -117,7 +117,7 @@ struct sim_turn {
 /* A rollout as read from the conversation. */
 struct sim_run {
     const struct sim_settings *settings;
-    int draw;
+    int64_t draw;
     const uint8_t *salt;
     enum sim_family family;
     char *base;        /* FHIR base URL with its slash */
@@ -138,7 +138,7 @@ struct sim_run {
 
 /* sim_parse.c. Reads the rollout; false: this is none. */
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
-                  int draw, const uint8_t *salt, struct buf *out);
+                  int64_t draw, const uint8_t *salt, struct buf *out);
 void sim_run_release(struct sim_run *r);
 bool sim_has(const struct sim_run *r, enum sim_habit h);
 /* The n-th text in double or single quotes of `s` (typographic ones too); "" when there is none. */
@@ -188,7 +188,7 @@ void sim_solve_v1(struct sim_run *r);
 void sim_solve_v2(struct sim_run *r);
 
 /* sim_writer.c. False: not a writer's prompt. */
-bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
+bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
                       const uint8_t *salt, struct buf *out);
 
 #endif

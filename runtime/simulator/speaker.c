@@ -4,7 +4,7 @@
 
 static const char unsure[] = "I can only work the tasks of the clinic and write skills for them.";
 
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
+int sim_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
               const uint8_t salt[HASH_SIZE], struct buf *out)
 {
     struct sim_run r;

@@ -106,7 +106,7 @@ static void read_skills(const char *text, size_t len, unsigned *off, unsigned *o
     }
 }
 
-static void set_habits(struct world *w, const struct chat *chat, int draw, const uint8_t *salt)
+static void set_habits(struct world *w, const struct chat *chat, int64_t draw, const uint8_t *salt)
 {
     static const double factor[] = {
         [PROFILE_WEAK] = 1.35, [PROFILE_DEFAULT] = 1, [PROFILE_STRONG] = 0.45};
@@ -309,7 +309,7 @@ static json_t *read_first(const struct chat *chat)
     return NULL;
 }
 
-bool sim_world_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
+bool sim_world_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
                      const uint8_t *salt, struct buf *out)
 {
     struct world w = {.settings = settings, .first = read_first(chat), .out = out};

@@ -171,7 +171,7 @@ static void choose(struct sim_prompt *p)
              best ? best : (size_t)(p->n_skills > 0));
 }
 
-bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
+bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
                       const uint8_t *salt, struct buf *out)
 {
     static const struct {

@@ -20,7 +20,7 @@ struct executor {
     bool simulated, done;
     struct score score[SPLITS][TRANSFER_ARMS];
     bool regated;
-    char branch[96];
+    char branch[8 + TARGET_SLUG];
     struct prune_report pruning;
 };
 struct transfer {

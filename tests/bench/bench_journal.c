@@ -156,7 +156,7 @@ static uint64_t ask_all(struct loop *loop, struct model *m, struct fake *f, uint
 static void run(uint64_t n, bool plain)
 {
     static const struct model_ops ops = {fake_ask, fake_close};
-    struct fake f = {.m = {.ops = &ops, .name = strdup("fake-model")}};
+    struct fake f = {.m = {.ops = &ops, .name = strdup("fake-model"), .label = strdup("fake")}};
     struct journal *j;
     struct loop *loop;
     struct model *m;

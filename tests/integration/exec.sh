@@ -139,6 +139,31 @@ why "$runs" x_forks >why; has 'forks: its own end counts' why 'exited with statu
 why "$runs" x_start-outage >why; has 'outage: its words' why 'the database is away'
 is 'nothing of it runs on' "$(left_over)" ''
 
+# --- the environment of its processes
+
+cat >env.sh <<'END'
+while read -r l; do i=${l#*:}; i=${i%%,*}; case $l in
+*hello*) env >env.seen; echo '{"id":'$i',"protocol":1}' ;;
+*start*) echo '{"id":'$i',"api":{}}' ;;
+*step*) echo '{"id":'$i',"done":true,"answer":"1"}' ;;
+*grade*) echo '{"id":'$i',"correct":true}' ;;
+esac; done
+END
+task ok_1 none >env.jsonl
+export MODEL_KEY=sk-marked-0123456789 WORLD_SIZE=7 LC_ALL=C
+config 'sh, env.sh' >env.yaml
+exits 'a world that looks at its environment' 0 "$GRASP" eval env.yaml --split val --set data.val=env.jsonl --set 'model.api_key=${MODEL_KEY}'
+hasnt 'has no key in it' env.seen MODEL_KEY
+hasnt 'nor what else is set' env.seen WORLD_SIZE
+has 'but the usual things' env.seen 'LC_ALL=C'
+has 'PATH too' env.seen "PATH=$PATH"
+exits 'env.pass names what it is to see' 0 "$GRASP" eval env.yaml --split val --set data.val=env.jsonl --set 'env.pass=[WORLD_SIZE]'
+has 'and it sees it' env.seen 'WORLD_SIZE=7'
+hasnt 'and nothing more' env.seen MODEL_KEY
+exits 'a name that is not set is refused' 1 "$GRASP" eval env.yaml --split val --set data.val=env.jsonl --set 'env.pass=[WORLD_SIEZ]'
+has 'and named' err 'env.pass: WORLD_SIEZ is not set in the environment'
+unset MODEL_KEY WORLD_SIZE LC_ALL
+
 # --- commands that do not take up work
 
 for c in /nowhere/world nowhere-world; do

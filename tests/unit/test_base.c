@@ -3,14 +3,18 @@
 
 #include <sys/stat.h>
 
+#include <sys/stat.h>
+
 #include "runtime/base/buf.h"
 #include "runtime/base/chat.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/term.h"
 #include "runtime/base/text.h"
 
 static void errors_keep_context(void **state)
@@ -253,6 +257,26 @@ static void hashes_grow(void **state)
     hash_free(g);
 }
 
+static void arrays_grow_at_their_end(void **state)
+{
+    (void)state;
+    int *v = NULL;
+    size_t cap = 0;
+    for (size_t n = 0; n < 1000; n++) {
+        assert_int_equal(grow(&v, &cap, n + 1), 0);
+        v[n] = (int)n;
+    }
+    assert_int_equal(v[999], 999);
+    assert_true(cap >= 1000 && cap < 2000);
+    int *before = v;
+    size_t had = cap;
+    assert_int_equal(grow(&v, &cap, SIZE_MAX / 2), GRASP_ENOMEM);
+    assert_string_equal(err_msg(), "out of memory");
+    assert_ptr_equal(v, before);
+    assert_int_equal(cap, had);
+    free(v);
+}
+
 static void chats_round_trip(void **state)
 {
     (void)state;
@@ -278,6 +302,34 @@ static void chats_round_trip(void **state)
     json_decref(j);
 }
 
+static void lists_of_strings(void **state)
+{
+    (void)state;
+    struct strlist a = {0}, b = {0};
+    assert_true(strlist_equal(&a, &b));
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(strlist_addf(&a, "item %d", i), 0);
+    assert_int_equal(strlist_copy(&b, &a), 0);
+    assert_true(strlist_equal(&a, &b));
+    assert_ptr_not_equal(a.v[3], b.v[3]);
+    assert_int_equal(strlist_add(&b, ""), 0);
+    assert_false(strlist_equal(&a, &b));
+    assert_int_equal(strlist_add(&a, "\xff"), 0);
+    assert_false(strlist_equal(&a, &b));
+    json_t *j = json_strings(&a);
+    assert_int_equal(json_array_size(j), 21);
+    assert_string_equal(json_string_value(json_array_get(j, 19)), "item 19");
+    assert_string_equal(json_string_value(json_array_get(j, 20)), "\xef\xbf\xbd");
+    json_decref(j);
+    strlist_release(&a);
+    strlist_release(&b);
+    assert_true(str_same(NULL, NULL));
+    assert_false(str_same("", NULL));
+    assert_false(str_same(NULL, ""));
+    assert_true(str_same("a", "a"));
+    assert_false(str_same("a", "b"));
+}
+
 static void secrets_are_blanked(void **state)
 {
     (void)state;
@@ -286,6 +338,121 @@ static void secrets_are_blanked(void **state)
     log_redact(text);
     assert_string_equal(text, "key ******** and ********");
     log_close();
+}
+
+/* The key of 8 bytes is a word that data may hold; log files are never read by a program. */
+static void secrets_in_data_are_long(void **state)
+{
+    (void)state;
+    char a[] = "sk-12345 and sk-0123/456789ab\0sk-0123/456789ab and sk-0123%2F456789ab";
+    size_t len = sizeof(a) - 1;
+    log_secret("sk-12345");
+    log_secret("sk-0123/456789ab");
+    log_redact_data(a, len);
+    assert_memory_equal(a, "sk-12345 and ****************\0**************** and ******************",
+                        len);
+    assert_int_equal(log_secret_begins("ask-0123/456", 12), 1);
+    assert_int_equal(log_secret_begins("sk-0123/456789ac", 16), 16);
+    assert_int_equal(log_secret_begins("s", 1), 0);
+    log_open("/dev/null"); /* opening a log forgets no key */
+    char b[] = "sk-12345";
+    log_redact(b);
+    assert_string_equal(b, "********");
+    log_close();
+}
+
+static void control_sequences_are_made_visible(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"plain\ttext\n\xc3\xa9\xe2\x80\x94", "plain\ttext\n\xc3\xa9\xe2\x80\x94"},
+        {"\x1b[2J\x1b]0;owned\a", "\\u001b[2J\\u001b]0;owned\\u0007"},
+        {"a\rb\bc\x7f", "a\\u000db\\u0008c\\u007f"},
+        {"\xc2\x9b"
+         "31m",
+         "\\u009b31m"}, /* CSI as one character */
+        {"\x9b"
+         "31m \xff",
+         "\\x9b31m \\xff"}, /* and as one byte */
+        {"if \xe2\x80\xae"
+         "x",
+         "if \\u202ex"},
+        {"\xe2\x81\xa6y\xe2\x81\xa9", "\\u2066y\\u2069"},
+        {"\xef\xbf\xbd", "\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct buf b = BUF_INIT;
+        buf_add_visible(&b, cases[i].in, strlen(cases[i].in));
+        assert_string_equal(b.ptr, cases[i].out);
+        buf_release(&b);
+    }
+}
+
+/* What was printed, by `print`, on a standard output of its own. */
+static void printed(void (*print)(void), char *out, size_t size)
+{
+    int p[2], before = dup(1);
+    assert_int_equal(pipe(p), 0);
+    fflush(stdout);
+    dup2(p[1], 1);
+    close(p[1]);
+    term_open();
+    print();
+    assert_int_equal(term_close(), 0);
+    dup2(before, 1);
+    close(before);
+    ssize_t n = read(p[0], out, size - 1);
+    close(p[0]);
+    out[n > 0 ? n : 0] = '\0';
+}
+
+static void print_in_pieces(void)
+{
+    static const char text[] = "\x1b[1m\xe2\x80\x94 sk-0123/456789ab!\xe2\x80";
+    for (size_t i = 0; i + 1 < sizeof(text); i++) {
+        putchar(text[i]);
+        fflush(stdout);
+    }
+}
+
+static void print_raw(void)
+{
+    printf("\x1b[1m");
+    term_raw(true);
+    printf("\x1b[1m sk-0123/456789ab");
+}
+
+static void standard_output_gives_no_orders(void **state)
+{
+    (void)state;
+    char out[256];
+    log_secret("sk-0123/456789ab");
+    printed(print_in_pieces, out, sizeof(out));
+    assert_string_equal(out, "\\u001b[1m\xe2\x80\x94 ****************!\\xe2\\x80");
+    printed(print_raw, out, sizeof(out));
+    assert_string_equal(out, "\\u001b[1m\x1b[1m ****************");
+    log_close();
+}
+
+static void files_follow_the_umask(void **state)
+{
+    (void)state;
+    char *dir = fs_tempdir("umask"), *path = fs_join(dir, "f");
+    struct stat st;
+    mode_t before = umask(077);
+    works(fs_write(path, "x", 1));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    umask(002);
+    works(fs_write(path, "x", 1));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0664);
+    umask(before);
+    fs_remove_tree(dir);
+    free(path);
+    free(dir);
 }
 
 int main(void)
@@ -300,8 +467,14 @@ int main(void)
         cmocka_unit_test(json_paths),
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(hashes_grow),
+        cmocka_unit_test(arrays_grow_at_their_end),
         cmocka_unit_test(chats_round_trip),
+        cmocka_unit_test(lists_of_strings),
         cmocka_unit_test(secrets_are_blanked),
+        cmocka_unit_test(secrets_in_data_are_long),
+        cmocka_unit_test(control_sequences_are_made_visible),
+        cmocka_unit_test(standard_output_gives_no_orders),
+        cmocka_unit_test(files_follow_the_umask),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -602,7 +602,7 @@ static void records_survive_any_bytes(void **state)
 {
     (void)state;
     struct codec c = {0};
-    struct answer a, b;
+    struct journal_answer a, b;
     struct buf out = BUF_INIT;
     char *big = malloc(100000);
     works(codec_open(&c));

@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <math.h>
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "runtime/base/fs.h"
 
 #define FAMILY_MAX 10

@@ -27,7 +27,8 @@ while read -r line; do
         esac ;;
     step)
         case $(fault_of "$episode") in
-        hang) echo hanging >"$dir/hangs"; sleep "$long" ;;
+        hang) setsid sh -c "sleep $long & exec setsid sleep $long" & sleep "$long" &
+            echo hanging >"$dir/hangs"; sleep "$long" ;;
         dies) echo 'out of luck' >&2; exit 3 ;;
         killed) kill -9 $$ ;;
         floods) yes flood | tr -d '\n' ;;
@@ -38,7 +39,7 @@ while read -r line; do
         twice) say '"observation":{"value":42}'; say '"observation":{"value":42}' ;;
         stdin) say '"observation":{"value":42}'; exec 0<&-; sleep "$long" ;;
         stdout) exec 1>&-; sleep "$long" ;;
-        forks) sleep "$long" & exit 0 ;;
+        forks) sleep "$long" & setsid sleep "$long" & setsid sh -c "sleep $long & exit 0" & exit 0 ;;
         chatters) yes 'a line on stderr, as long as it is of no use' | head -c 3000000 >&2
             say '"done":true,"answer":"42"' ;;
         once) if [ -e "$dir/once" ]; then say '"done":true,"answer":"42"'; else : >"$dir/once"; exit 5; fi ;;

@@ -1,0 +1,22 @@
+/*
+ * term.h - standard output, on which nothing that came from a model, a library or a server can give
+ * orders to a terminal.
+ *
+ *     term_open();        // once, at the start of the program
+ *     ... printf(), fwrite(.., stdout), json_dumpf(.., stdout) as ever ...
+ *
+ * What is printed goes through buf_add_visible: control characters and changes of direction appear
+ * as "\u001b". In JSON that is another way to write the same string. Secrets (log.h) are blanked out.
+ */
+#ifndef GRASP_RUNTIME_BASE_TERM_H
+#define GRASP_RUNTIME_BASE_TERM_H
+
+#include <stdbool.h>
+
+void term_open(void);
+/* Prints what is left and gives the standard stream back. -1 with errno. */
+int term_close(void);
+/* From now on bytes are printed as they are, but for secrets: a user who asked for it. */
+void term_raw(bool raw);
+
+#endif
