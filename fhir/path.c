@@ -52,7 +52,8 @@ static const char *cast_type(const char *p, const char *end, size_t *len)
     return from;
 }
 
-const char *fhir_reference_type(const char *s, size_t len, size_t *type_len)
+/* The type that a reference's text names: "Patient" of "http://x/Patient/1/_history/2". NULL: none. */
+static const char *reference_type(const char *s, size_t len, size_t *type_len)
 {
     const char *history = memmem(s, len, "/_history/", 10);
     const char *end = history ? history : s + len, *slash = end;
@@ -72,7 +73,7 @@ static bool leads_to(const json_t *reference, const char *type, size_t len)
     const json_t *text = json_object_get(reference, "reference");
     const char *s = json_string_value(text), *said;
     size_t n;
-    if (s && (said = fhir_reference_type(s, json_string_length(text), &n)))
+    if (s && (said = reference_type(s, json_string_length(text), &n)))
         return n == len && memcmp(said, type, len) == 0;
     said = json_string_value(json_object_get(reference, "type"));
     return said && strlen(said) == len && memcmp(said, type, len) == 0;
