@@ -198,12 +198,29 @@ static void see(const json_t *v, void *arg)
     *(bool *)arg |= !json_is_false(v);
 }
 
+/* Most elements are not there: seen by their plain name, before a step is taken. */
+static bool is_absent(const json_t *node, const char *path)
+{
+    size_t n = 0;
+    while (ascii_isalpha(path[n]))
+        n++;
+    const char *rest = path + n;
+    if (n == 0 || (*rest && *rest != '.' && *rest != '|') || str_starts(rest, ".as(") ||
+        str_starts(rest, ".ofType(") || str_starts(rest, ".exists()"))
+        return false;
+    return json_is_object(node) && !json_object_getn(node, path, n);
+}
+
 void fhir_path_walk(const json_t *root, const json_t *node, const char *path, fhir_path_fn fn,
                     void *arg)
 {
     static const char exists[] = ".exists()";
     for (const char *p = path; *p;) {
         size_t n = strcspn(p, "|"), tail = sizeof(exists) - 1;
+        if (is_absent(node, p)) {
+            p += n + (p[n] == '|');
+            continue;
+        }
         if (n > tail && memcmp(p + n - tail, exists, tail) == 0) {
             bool there = false;
             struct walk w = {root, see, &there};
