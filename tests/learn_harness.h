@@ -27,7 +27,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 /* A rollout, as the model is asked for its only turn. */
 struct asking {
@@ -311,12 +311,12 @@ static inline int lab_reopen(struct lab *lab)
     lab->model =
         (struct model){.ops = &model_ops, .name = str_dup("puppet"), .label = str_dup("puppet")};
     s->env = &lab->env;
-    s->metered[0] = &lab->model;
+    s->said[0] = &lab->model;
     s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
                               .shared = s->config->draws == DRAWS_SHARED};
     config_engine(s->config, &engine);
-    works(engine_open(&s->engine, s->loop, s->metered[0], s->env, &engine));
-    int rc = learn_open(&lab->l, s, library, run);
+    works(engine_open(&s->engine, s->loop, s->said[0], s->env, &engine));
+    int rc = learn_begin(&lab->l, s, library, run);
     free(config);
     free(library);
     free(run);
@@ -335,9 +335,9 @@ static inline void lab_open(struct lab *lab, json_t *splits, json_t *settings)
 
 static inline void lab_close(struct lab *lab)
 {
-    model_close(lab->s.metered[0]);
-    lab->s.metered[0] = NULL;
-    learn_close(&lab->l);
+    model_close(lab->s.said[0]);
+    lab->s.said[0] = NULL;
+    learn_end(&lab->l);
     session_close(&lab->s);
     json_decref(lab->api);
     log_close();

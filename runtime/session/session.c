@@ -120,7 +120,7 @@ void session_drain(struct session *s)
             break;
 }
 
-void session_close(struct session *s)
+void session_close_models(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
         said_model_report(s->said[i]);
@@ -128,7 +128,13 @@ void session_close(struct session *s)
         model_close(s->model[i]);
         model_close(s->metered[i]);
         model_close(s->backend[i]);
+        s->said[i] = s->model[i] = s->metered[i] = s->backend[i] = NULL;
     }
+}
+
+void session_close(struct session *s)
+{
+    session_close_models(s);
     engine_close(s->engine);
     env_close(s->env);
     accounts_free(s->accounts);

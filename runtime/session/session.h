@@ -61,6 +61,8 @@ struct session_options {
 
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
+/* Closes only the models: from here on no callback comes into what their users free next. */
+void session_close_models(struct session *s);
 /* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
  * still taken into the journal. Waits for a minute at most; ctrl-C ends it. */
 void session_drain(struct session *s);
