@@ -526,7 +526,7 @@ static void compare_orders(const char *what, const struct table *tables, size_t 
 int main(int argc, char **argv)
 {
     static const double noises[] = {0, 0.05, 0.1};
-    size_t updates = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000, n = 1000;
+    size_t updates = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000, n = 1000;
     struct table *tables = calloc(n, sizeof(*tables));
     struct rng r;
 
