@@ -26,7 +26,6 @@
 #include "probes/graders/grader.h"
 #include "probes/probe_set.h"
 #include "runtime/base/hash.h"
-#include "runtime/engine/engine.h"
 #include "runtime/model/model.h"
 
 enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
@@ -129,7 +128,6 @@ int config_load(struct config **c, const char *path, const char *const *sets, si
  * (only temperature and max_tokens stay where the preset says nothing). */
 int config_load_preset(struct config **c, const char *path, const char *preset,
                        const char *const *sets, size_t n_sets);
-bool config_is_kind(const char *name); /* of a model: "openai", ... */
 void config_free(struct config *c);
 /* The resolved configuration as YAML, secrets left out. */
 void config_render(const struct config *c, struct buf *out);
@@ -143,7 +141,6 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
  * flips or where each probe is measured several times anyway. */
 void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);
-void config_engine(const struct config *c, struct engine_settings *out);
 /* True when the writer is configured apart from the executor. */
 bool config_has_writer(const struct config *c);
 

@@ -30,7 +30,8 @@ const char *said_kind_name(enum said_kind k)
     return kind_names[k];
 }
 
-int said_kind_from_name(const char *name)
+/* -1 when it is none. */
+static int kind_from_name(const char *name)
 {
     for (int i = 0; i < SAID_KINDS; i++)
         if (strcmp(name, kind_names[i]) == 0)
@@ -78,7 +79,7 @@ static const char *read_mark(const char *p, const char *end, struct said *out)
     sscanf(head, "<reply kind=\"%15[a-z]\"/>%n", kind, &n);
     if (!n)
         sscanf(head, "<reply kind=\"%15[a-z]\" finish=\"%31[^\"]\"/>%n", kind, finish, &n);
-    if (!n || (k = said_kind_from_name(kind)) < 0)
+    if (!n || (k = kind_from_name(kind)) < 0)
         return p;
     out->kind = (enum said_kind)k;
     snprintf(out->finish, sizeof(out->finish), "%s", finish);

@@ -67,6 +67,19 @@ static bool known_alike(const struct session *s)
            strcmp(c->model.kind, "replay") == 0;
 }
 
+void config_engine(const struct config *c, struct engine_settings *out)
+{
+    *out = (struct engine_settings){
+        .concurrency = (size_t)c->cycle.batch_concurrency,
+        .max_rounds = (int)c->cycle.max_rounds,
+        .inject = (enum inject_mode)c->skills.inject,
+        .top_k = (int)c->skills.top_k,
+        .order = (enum prompt_order)c->prompt.order,
+        .temperature = c->model.temperature,
+        .max_tokens = (int)c->model.max_tokens,
+    };
+}
+
 int session_open(struct session *s, const struct session_options *o)
 {
     struct engine_settings es;
@@ -120,10 +133,29 @@ void session_drain(struct session *s)
             break;
 }
 
+/* A line for each kind of answer that was none: how many of all. */
+static void report_said(const struct model *m)
+{
+    static const char *const why[SAID_KINDS] = {
+        "", "were empty", "were empty: thinking used all of max_tokens", "were refused"};
+    if (!m)
+        return;
+    const struct said_counts *c = said_model_counts(m);
+    const int64_t *n = c->kinds;
+    int64_t all = n[SAID_TEXT] + n[SAID_EMPTY] + n[SAID_CUT] + n[SAID_REFUSED] + c->context;
+    for (int k = SAID_EMPTY; k < SAID_KINDS; k++)
+        if (n[k])
+            log_warn("%s: %lld of %lld answers %s", m->name, (long long)n[k], (long long)all,
+                     why[k]);
+    if (c->context)
+        log_warn("%s: %lld of %lld conversations were longer than its context", m->name,
+                 (long long)c->context, (long long)all);
+}
+
 void session_close(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
-        said_model_report(s->said[i]);
+        report_said(s->said[i]);
         model_close(s->said[i]);
         model_close(s->model[i]);
         model_close(s->metered[i]);

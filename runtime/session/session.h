@@ -59,6 +59,8 @@ struct session_options {
     unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };
 
+/* What the engine takes of a configuration. */
+void config_engine(const struct config *c, struct engine_settings *out);
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
 /* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
