@@ -107,6 +107,7 @@ struct config {
     struct {
         int inject; /* enum inject_mode */
         int64_t top_k;
+        int64_t max_chars; /* of all skills as the executor reads them; 0: any */
     } skills;
     struct {
         int64_t calls, tokens;

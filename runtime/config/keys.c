@@ -71,7 +71,7 @@ const struct config_key config_keys[] = {
     MODEL_KEYS("model", model),
     MODEL_KEYS("writer", writer),
     {"model.draws", KEY_ENUM, AT(draws), "auto", 0, 0, draws_choices, 0},
-    {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 1, NULL, 0},
+    {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 0.5, NULL, 0},
     {"sim.fail", KEY_REAL, AT(sim.fail), "0", 0, 1, NULL, KEY_HARMLESS},
     {"sim.seed", KEY_INT, AT(sim.seed), "0", 0, BIG, NULL, 0},
     {"sim.latency_ms", KEY_REAL, AT(sim.latency_ms), "0", 0, 1e6, NULL, KEY_HARMLESS},
@@ -131,6 +131,7 @@ const struct config_key config_keys[] = {
 
     {"prompt.order", KEY_ENUM, AT(prompt.order), "shared", 0, 0, order_choices, 0},
     {"prompt.dir", KEY_PATH, AT(prompt.dir), NULL, 0, 0, NULL, 0},
+    INT_KEY("skills.max_chars", skills.max_chars, "80000", 0, 100000000),
     {"skills.inject", KEY_ENUM, AT(skills.inject), "all", 0, 0, inject_choices, 0},
     INT_KEY("skills.top_k", skills.top_k, "3", 1, 1000),
 

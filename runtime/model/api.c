@@ -483,10 +483,9 @@ static void start(struct api_call *c, int i)
         headers[n++] = e->auth;
     for (size_t k = 0; k < a->headers.n; k++)
         headers[n++] = a->headers.v[k];
-    if (c->rq.draw > 0) { /* endpoints pass over it; grasp model serve draws by it */
-        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
-        headers[n++] = draw;
-    }
+    /* endpoints pass over it; grasp model serve draws by it */
+    snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
+    headers[n++] = draw;
     headers[n] = NULL;
     move(c, false, false);
     c->completion_tokens = a->params.completion_tokens;

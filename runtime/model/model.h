@@ -149,11 +149,15 @@ enum sim_fault {
 };
 #define SIM_FAULTS_DEFAULT (SIM_429 | SIM_500 | SIM_CUT | SIM_EMPTY | SIM_TRUNCATED)
 struct sim_settings {
-    double noise, fail;
-    uint64_t seed;
+    double noise;  /* mean share of episodes whose outcome flips, 0 to 0.5 */
+    double fail;   /* share of calls that fail as an endpoint does */
+    uint64_t seed; /* of what is drawn: noise and the writer's proposals; never of the habits */
+    uint64_t
+        person; /* another one has the same habits at other tasks; only tests look at several */
+    bool fixed; /* sim_serve: a request that names no draw has draw 0, not one of its own */
     double latency_ms;
     const char *profile; /* "weak", "strong", "default" */
-    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only model_serve plays them */
+    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */
 };
 struct model_settings {
     const char *kind;     /* "openai", "responses", "anthropic", "simulated", "replay" */
@@ -186,20 +190,5 @@ struct model_settings {
  * same with and without `prefix`. */
 void chat_hash_message(struct hash *h, const struct message *m);
 void model_request_hash(const struct model_request *rq, const char *model, uint8_t out[HASH_SIZE]);
-
-/* The pure heart of the simulated model: text in, text out (spec/simulated-model.md). Appends the
- * reply. `salt` is the request's hash. */
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
-              const uint8_t salt[HASH_SIZE], struct buf *out);
-
-/* grasp model serve: the simulated model over HTTP (/v1/chat/completions, /v1/models,
- * /v1/responses), on its own threads. */
-struct model_server;
-int model_serve(struct model_server **server, const struct sim_settings *sim, const char *host,
-                int port);
-int model_server_port(const struct model_server *server);
-/* Calls of the model so far: those answered, and those that failed because `sim->fail` says so. */
-void model_server_counts(const struct model_server *server, int64_t *answered, int64_t *failed);
-void model_server_stop(struct model_server *server);
 
 #endif

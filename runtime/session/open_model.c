@@ -8,6 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/model/backend.h"
+#include "runtime/simulator/simulator.h"
 
 int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
 {

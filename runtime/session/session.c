@@ -152,7 +152,7 @@ static void report_said(const struct model *m)
                  (long long)c->context, (long long)all);
 }
 
-void session_close(struct session *s)
+void session_close_models(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
         report_said(s->said[i]);
@@ -160,7 +160,13 @@ void session_close(struct session *s)
         model_close(s->model[i]);
         model_close(s->metered[i]);
         model_close(s->backend[i]);
+        s->said[i] = s->model[i] = s->metered[i] = s->backend[i] = NULL;
     }
+}
+
+void session_close(struct session *s)
+{
+    session_close_models(s);
     engine_close(s->engine);
     env_close(s->env);
     accounts_free(s->accounts);
@@ -214,6 +220,15 @@ int session_leak_guard(struct session *s, struct leak_guard **out)
     if (rc == 0 && c->gate.leak_guard && !(*out = leak_guard_new(sets, SPLITS)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
     return rc;
+}
+
+bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size)
+{
+    struct leak_edit texts = {.name = edit->name,
+                              .description = edit->description,
+                              .content = edit->content,
+                              .tags = &edit->tags};
+    return leak_guard_edit(guard, &texts, what, size);
 }
 
 int session_task(struct session *s, const char *id, const struct task **out)

@@ -24,6 +24,7 @@
 #include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
 #include "runtime/session/open_model.h"
+#include "skills/edit.h"
 #include "skills/library.h"
 
 /* The splits, in the order they are shown. */
@@ -63,6 +64,8 @@ struct session_options {
 void config_engine(const struct config *c, struct engine_settings *out);
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
+/* Closes only the models: from here on no callback comes into what their users free next. */
+void session_close_models(struct session *s);
 /* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
  * still taken into the journal. Waits for a minute at most; ctrl-C ends it. */
 void session_drain(struct session *s);
@@ -73,6 +76,9 @@ int session_split(struct session *s, enum split split, const struct task_set **o
 /* What no skill may quote (dev, val and the tests); *out NULL when gate.leak_guard is off. The
  * splits that the configuration names are loaded either way. */
 int session_leak_guard(struct session *s, struct leak_guard **out);
+/* Whether an edit quotes any of that, in whatever it would put into a library; `guard` is such a guard
+ * or NULL. What edit_rules.forbidden asks for. */
+bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size);
 /* A task by id, from `full` or any split. */
 int session_task(struct session *s, const char *id, const struct task **out);
 /* The skills of a library's revision as a view; dir NULL: no skills (*out = NULL). */

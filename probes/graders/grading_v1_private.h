@@ -1,13 +1,13 @@
 /*
- * grading_v1.h - private to v1's graders: orders as tables of checks.
+ * grading_v1_private.h - private to v1's graders: orders as tables of checks.
  *
  * v1 asks for one order, or two in a fixed sequence, and compares field by field. The tables are in
  * grader_v1_orders.c.
  */
-#ifndef GRASP_PROBES_GRADERS_GRADING_V1_H
-#define GRASP_PROBES_GRADERS_GRADING_V1_H
+#ifndef GRASP_PROBES_GRADERS_GRADING_V1_PRIVATE_H
+#define GRASP_PROBES_GRADERS_GRADING_V1_PRIVATE_H
 
-#include "probes/graders/grading.h"
+#include "probes/graders/grading_private.h"
 
 enum order_rule {
     TEXT,     /* the string `want` */

@@ -1,9 +1,9 @@
 /*
- * synth_tables.h - what a synthetic clinic is made of, as tables: charts (synth_v1.c, synth_v2.c),
+ * synth_tables_private.h - what a synthetic clinic is made of, as tables: charts (synth_v1.c, synth_v2.c),
  * everyday entries (synth_everyday.c), function descriptions (synth_funcs.c). synth.c walks them.
  */
-#ifndef GRASP_PROBES_SYNTH_SYNTH_TABLES_H
-#define GRASP_PROBES_SYNTH_SYNTH_TABLES_H
+#ifndef GRASP_PROBES_SYNTH_SYNTH_TABLES_PRIVATE_H
+#define GRASP_PROBES_SYNTH_SYNTH_TABLES_PRIVATE_H
 
 #include <jansson.h>
 #include <stdint.h>

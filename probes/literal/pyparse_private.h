@@ -1,7 +1,7 @@
-/* pyparse.h - private to pyvalue.c, pyparse.c and pyliteral.c: memory of values, and what the two
+/* pyparse_private.h - private to pyvalue.c, pyparse.c and pyliteral.c: memory of values, and what the two
  * readers share. */
-#ifndef GRASP_PROBES_LITERAL_PYPARSE_H
-#define GRASP_PROBES_LITERAL_PYPARSE_H
+#ifndef GRASP_PROBES_LITERAL_PYPARSE_PRIVATE_H
+#define GRASP_PROBES_LITERAL_PYPARSE_PRIVATE_H
 
 #include "probes/literal/pyvalue.h"
 

@@ -1,13 +1,13 @@
 /*
- * grading.h - private to the graders: what one grading knows, and the checks they are made of.
+ * grading_private.h - private to the graders: what one grading knows, and the checks they are made of.
  *
  * Checks return false when they fail, and each failure writes a reason (see grader.h). The verdict is
  * that of the published graders, which stop at the first one; ours go on as far as they can see, so
  * that a model that learns from the reasons mends all of them at once. So a check that fails is no
  * cause to return: `ok = check_a(g) && ok`.
  */
-#ifndef GRASP_PROBES_GRADERS_GRADING_H
-#define GRASP_PROBES_GRADERS_GRADING_H
+#ifndef GRASP_PROBES_GRADERS_GRADING_PRIVATE_H
+#define GRASP_PROBES_GRADERS_GRADING_PRIVATE_H
 
 #include "probes/graders/grader.h"
 #include "probes/literal/pytime.h"

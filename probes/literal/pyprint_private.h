@@ -1,7 +1,7 @@
-/* pyprint.h - code points that str.isprintable() of Python 3.11 (Unicode 14.0) refuses, first and
+/* pyprint_private.h - code points that str.isprintable() of Python 3.11 (Unicode 14.0) refuses, first and
  * last of each run: repr() prints them as escapes. */
-#ifndef GRASP_PROBES_LITERAL_PYPRINT_H
-#define GRASP_PROBES_LITERAL_PYPRINT_H
+#ifndef GRASP_PROBES_LITERAL_PYPRINT_PRIVATE_H
+#define GRASP_PROBES_LITERAL_PYPRINT_PRIVATE_H
 
 #include <stdint.h>
 

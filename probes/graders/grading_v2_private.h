@@ -1,5 +1,5 @@
 /*
- * grading_v2.h - private to v2's graders: what they read in a chart, and how they look for an order
+ * grading_v2_private.h - private to v2's graders: what they read in a chart, and how they look for an order
  * among the accepted posts.
  *
  * A v2 grader asks two things: does this chart call for an order (grader_v2_chart.c, jansson's
@@ -10,10 +10,10 @@
  * Functions that return bool and take a grading set the reason when they return false; of the
  * others, those that say so.
  */
-#ifndef GRASP_PROBES_GRADERS_GRADING_V2_H
-#define GRASP_PROBES_GRADERS_GRADING_V2_H
+#ifndef GRASP_PROBES_GRADERS_GRADING_V2_PRIVATE_H
+#define GRASP_PROBES_GRADERS_GRADING_V2_PRIVATE_H
 
-#include "probes/graders/grading.h"
+#include "probes/graders/grading_private.h"
 #include "runtime/base/buf.h"
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
