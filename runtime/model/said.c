@@ -154,15 +154,14 @@ void said_write(struct buf *out, enum said_kind kind, const char *finish,
                 const struct buf *reasoning, const char *text, size_t len)
 {
     if (kind != SAID_TEXT) {
-        buf_addf(out, "<reply kind=\"%s\"", kind_names[kind]);
-        if (finish && *finish) {
-            buf_adds(out, " finish=\"");
-            for (size_t i = 0; finish[i] && i < sizeof(((struct said *)0)->finish) - 1; i++)
-                if (ascii_isalnum(finish[i]) || strchr("_-. ", finish[i]))
-                    buf_addch(out, finish[i]);
-            buf_adds(out, "\"");
-        }
-        buf_adds(out, "/>\n");
+        char word[sizeof(((struct said *)0)->finish)] = "";
+        size_t n = 0;
+        for (const char *p = finish; p && *p && n < sizeof(word) - 1; p++)
+            if (ascii_isalnum(*p) || *p == '_' || *p == '-' || *p == '.')
+                word[n++] = *p;
+        word[n] = '\0';
+        buf_addf(out, "<reply kind=\"%s\"%s%s%s/>\n", kind_names[kind], n ? " finish=\"" : "", word,
+                 n ? "\"" : "");
     }
     if (reasoning && reasoning->len) {
         const char *p = reasoning->ptr, *end = p + reasoning->len, *close;
