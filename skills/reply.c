@@ -88,14 +88,10 @@ static json_t *load(const char *p, const char *end, size_t *work)
 
 json_t *reply_json(const char *text, size_t len, char open)
 {
-    static const char thought[] = "</think>";
-    const char *end = text + len, *p = text, *after;
+    const char *end = text + len, *p = text;
     size_t work = REPLY_WORK;
     if (len > REPLY_MAX)
         return NULL;
-    /* What a reasoning model thought aloud is not its reply. */
-    while ((after = memmem(p, (size_t)(end - p), thought, sizeof(thought) - 1)))
-        p = after + sizeof(thought) - 1;
     while ((p = memchr(p, open, (size_t)(end - p))) && work > 0) {
         const char *close = balance(p, end, &work);
         json_t *v = close ? load(p, close, &work) : NULL;

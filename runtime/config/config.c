@@ -109,6 +109,15 @@ static int flatten(const struct config_layer *l, const json_t *v, const char *pr
     return 0;
 }
 
+static bool is_kind(const char *name)
+{
+    static const char *const kinds[] = {"openai", "responses", "anthropic", "simulated", "replay"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcmp(name, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The presets there are, for a message. */
 static void list_presets(const struct config *c, const json_t *models, struct buf *out)
 {
@@ -174,7 +183,7 @@ static int read_preset(const struct config *c, const json_t *models, const char 
         list_presets(c, models, &all);
         rc = err_set(GRASP_ENOTFOUND, "agent_preset '%s': there is no %s/agents/%s.yaml%s%s%s",
                      name, c->dir, name, all.len ? "; there are " : "", all.ptr,
-                     config_is_kind(name) ? " (a kind of model is set with model.kind)" : "");
+                     is_kind(name) ? " (a kind of model is set with model.kind)" : "");
         buf_release(&all);
     }
     /* A preset is a section `model`, or another program's spelling of one. */
@@ -425,15 +434,6 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
             return rc;
     }
     return 0;
-}
-
-bool config_is_kind(const char *name)
-{
-    static const char *const kinds[] = {"openai", "responses", "anthropic", "simulated", "replay"};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        if (strcmp(name, kinds[i]) == 0)
-            return true;
-    return false;
 }
 
 /* Whether a section says anything of which model it wants. */

@@ -129,7 +129,6 @@ int config_load(struct config **c, const char *path, const char *const *sets, si
  * (only temperature and max_tokens stay where the preset says nothing). */
 int config_load_preset(struct config **c, const char *path, const char *preset,
                        const char *const *sets, size_t n_sets);
-bool config_is_kind(const char *name); /* of a model: "openai", ... */
 void config_free(struct config *c);
 /* The resolved configuration as YAML, secrets left out. */
 void config_render(const struct config *c, struct buf *out);

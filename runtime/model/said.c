@@ -30,7 +30,8 @@ const char *said_kind_name(enum said_kind k)
     return kind_names[k];
 }
 
-int said_kind_from_name(const char *name)
+/* -1 when it is none. */
+static int kind_from_name(const char *name)
 {
     for (int i = 0; i < SAID_KINDS; i++)
         if (strcmp(name, kind_names[i]) == 0)
@@ -78,7 +79,7 @@ static const char *read_mark(const char *p, const char *end, struct said *out)
     sscanf(head, "<reply kind=\"%15[a-z]\"/>%n", kind, &n);
     if (!n)
         sscanf(head, "<reply kind=\"%15[a-z]\" finish=\"%31[^\"]\"/>%n", kind, finish, &n);
-    if (!n || (k = said_kind_from_name(kind)) < 0)
+    if (!n || (k = kind_from_name(kind)) < 0)
         return p;
     out->kind = (enum said_kind)k;
     snprintf(out->finish, sizeof(out->finish), "%s", finish);
@@ -153,15 +154,14 @@ void said_write(struct buf *out, enum said_kind kind, const char *finish,
                 const struct buf *reasoning, const char *text, size_t len)
 {
     if (kind != SAID_TEXT) {
-        buf_addf(out, "<reply kind=\"%s\"", kind_names[kind]);
-        if (finish && *finish) {
-            buf_adds(out, " finish=\"");
-            for (size_t i = 0; i < sizeof(((struct said *)0)->finish) - 1 && finish[i]; i++)
-                if (ascii_isalnum(finish[i]) || strchr("_-. ", finish[i]))
-                    buf_addch(out, finish[i]);
-            buf_adds(out, "\"");
-        }
-        buf_adds(out, "/>\n");
+        char word[sizeof(((struct said *)0)->finish)] = "";
+        size_t n = 0;
+        for (const char *p = finish; p && *p && n < sizeof(word) - 1; p++)
+            if (ascii_isalnum(*p) || *p == '_' || *p == '-' || *p == '.')
+                word[n++] = *p;
+        word[n] = '\0';
+        buf_addf(out, "<reply kind=\"%s\"%s%s%s/>\n", kind_names[kind], n ? " finish=\"" : "", word,
+                 n ? "\"" : "");
     }
     if (reasoning && reasoning->len) {
         const char *p = reasoning->ptr, *end = p + reasoning->len, *close;

@@ -32,7 +32,6 @@ enum said_kind {
     SAID_KINDS
 };
 const char *said_kind_name(enum said_kind k); /* "text", "empty", "cut", "refused" */
-int said_kind_from_name(const char *name);    /* -1 when it is none */
 
 struct said {
     enum said_kind kind;

@@ -106,24 +106,6 @@ static void close_front(struct model *m)
     free(f);
 }
 
-void said_model_report(const struct model *m)
-{
-    const struct said_front *f = (const struct said_front *)m;
-    static const char *const why[SAID_KINDS] = {
-        "", "were empty", "were empty: thinking used all of max_tokens", "were refused"};
-    if (!f)
-        return;
-    const int64_t *n = f->counts.kinds;
-    int64_t all = n[SAID_TEXT] + n[SAID_EMPTY] + n[SAID_CUT] + n[SAID_REFUSED] + f->counts.context;
-    for (int k = SAID_EMPTY; k < SAID_KINDS; k++)
-        if (n[k])
-            log_warn("%s: %lld of %lld answers %s", f->base.name, (long long)n[k], (long long)all,
-                     why[k]);
-    if (f->counts.context)
-        log_warn("%s: %lld of %lld conversations were longer than its context", f->base.name,
-                 (long long)f->counts.context, (long long)all);
-}
-
 const struct said_counts *said_model_counts(const struct model *m)
 {
     return &((const struct said_front *)m)->counts;

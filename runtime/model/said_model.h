@@ -14,8 +14,6 @@ struct said_counts {
 /* keep: thinking that stands in the text stays there. Does not own `inner`. What was not a reply is
  * said once, when it is met first. */
 int said_model(struct model **m, struct model *inner, bool keep);
-/* A line for each kind of answer that was none: how many of all. NULL is fine. */
-void said_model_report(const struct model *m);
 const struct said_counts *said_model_counts(const struct model *m);
 
 #endif

@@ -58,7 +58,16 @@ struct model *session_model(struct session *s, bool writer)
     return s->said[writer && s->backend[1]];
 }
 
-void session_engine_settings(const struct config *c, struct engine_settings *out)
+/* A model in this process without noise answers alike every time; what an endpoint does is found
+ * out by who depends on it (learn/noise.c). */
+static bool known_alike(const struct session *s)
+{
+    const struct config *c = s->config;
+    return (strcmp(c->model.kind, "simulated") == 0 && c->sim.noise == 0) ||
+           strcmp(c->model.kind, "replay") == 0;
+}
+
+void config_engine(const struct config *c, struct engine_settings *out)
 {
     *out = (struct engine_settings){
         .concurrency = (size_t)c->cycle.batch_concurrency,
@@ -69,15 +78,6 @@ void session_engine_settings(const struct config *c, struct engine_settings *out
         .temperature = c->model.temperature,
         .max_tokens = (int)c->model.max_tokens,
     };
-}
-
-/* A model in this process without noise answers alike every time; what an endpoint does is found
- * out by who depends on it (learn/noise.c). */
-static bool known_alike(const struct session *s)
-{
-    const struct config *c = s->config;
-    return (strcmp(c->model.kind, "simulated") == 0 && c->sim.noise == 0) ||
-           strcmp(c->model.kind, "replay") == 0;
 }
 
 int session_open(struct session *s, const struct session_options *o)
@@ -112,7 +112,7 @@ int session_open(struct session *s, const struct session_options *o)
         s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
                                   .shared = s->config->draws == DRAWS_SHARED ||
                                             (s->config->draws == DRAWS_AUTO && known_alike(s))};
-        session_engine_settings(s->config, &es);
+        config_engine(s->config, &es);
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;
@@ -133,10 +133,29 @@ void session_drain(struct session *s)
             break;
 }
 
+/* A line for each kind of answer that was none: how many of all. */
+static void report_said(const struct model *m)
+{
+    static const char *const why[SAID_KINDS] = {
+        "", "were empty", "were empty: thinking used all of max_tokens", "were refused"};
+    if (!m)
+        return;
+    const struct said_counts *c = said_model_counts(m);
+    const int64_t *n = c->kinds;
+    int64_t all = n[SAID_TEXT] + n[SAID_EMPTY] + n[SAID_CUT] + n[SAID_REFUSED] + c->context;
+    for (int k = SAID_EMPTY; k < SAID_KINDS; k++)
+        if (n[k])
+            log_warn("%s: %lld of %lld answers %s", m->name, (long long)n[k], (long long)all,
+                     why[k]);
+    if (c->context)
+        log_warn("%s: %lld of %lld conversations were longer than its context", m->name,
+                 (long long)c->context, (long long)all);
+}
+
 void session_close_models(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
-        said_model_report(s->said[i]);
+        report_said(s->said[i]);
         model_close(s->said[i]);
         model_close(s->model[i]);
         model_close(s->metered[i]);

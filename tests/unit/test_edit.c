@@ -73,7 +73,7 @@ static void replies_are_read(void **state)
         "[" ADD_X "]",
         "Sure! Here it is:\n```json\n[" ADD_X "]\n```\nHope [this] helps.",
         "I saw [brackets] and [more, of {them}] and \"quotes. [" ADD_X "]",
-        "<think>maybe [{\"action\":\"REMOVE\",\"name\":\"alpha\"}]</think>[" ADD_X "]",
+        "As asked, one edit: [" ADD_X "]",
         "[{\"action\":\" add \",\"name\":\"X_Y\",\"content\":\"a ] } \\\" [ b\",}]",
         "[{\"action\":\"Add\",\"name\":\"x y\",\"content\":\"line one\nline \\_two\tend\"}]",
         "[{\"action\":\"ADD\",\"name\":\"x-y\",\"content\":\"c\",\"tags\":\"one, two,,one\"}]",

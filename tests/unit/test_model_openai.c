@@ -400,7 +400,7 @@ static void requests_are_well_formed(void **state)
     b = body_of(s.requests[1]);
     assert_null(json_object_get(b, "temperature"));
     assert_null(json_object_get(b, "max_tokens"));
-    assert_null(strstr(s.requests[1], "X-Grasp-Draw"));
+    assert_non_null(strstr(s.requests[1], "\r\nX-Grasp-Draw: 0\r\n"));
     json_decref(b);
     const char *azure = s.requests[2];
     assert_true(strncmp(azure, "POST /v1/chat/completions?api-version=2024-10-21 HTTP", 52) == 0);
@@ -483,6 +483,107 @@ static void responses_api_is_spoken(void **state)
     free(failed);
     free(good);
     free(cut);
+}
+
+static json_t *encoded(const struct wire *wire, const struct chat *chat, int max_tokens)
+{
+    const struct wire_params p = {.model = "m"};
+    const struct model_request rq = {.chat = chat, .temperature = 0, .max_tokens = max_tokens};
+    struct buf body = BUF_INIT;
+    json_t *v = NULL;
+    wire->encode(&p, &rq, &body);
+    assert_int_equal(json_parse(&v, body.ptr, body.len, "body"), 0);
+    buf_release(&body);
+    return v;
+}
+
+static void add(struct chat *c, enum chat_role role, const char *text)
+{
+    assert_int_equal(chat_add(c, role, text, strlen(text)), 0);
+}
+
+/* What chat templates of real servers refuse is never sent. */
+static void roles_alternate_and_nothing_is_empty(void **state)
+{
+    (void)state;
+    static const struct wire *const wires[] = {&wire_openai, &wire_responses, &wire_anthropic};
+    static const char *const keys[] = {"messages", "input", "messages"};
+    struct chat c = {0};
+    add(&c, CHAT_USER, "skills \"a\"");
+    add(&c, CHAT_USER, "task");
+    add(&c, CHAT_AGENT, "");
+    add(&c, CHAT_USER, "result");
+    add(&c, CHAT_AGENT, "GET x");
+    add(&c, CHAT_USER, "more");
+    for (size_t i = 0; i < 3; i++) {
+        json_t *b = encoded(wires[i], &c, 0), *m = json_object_get(b, keys[i]);
+        assert_int_equal(json_array_size(m), 3);
+        assert_string_equal(json_str_at(json_array_get(m, 0), "content", ""),
+                            "skills \"a\"\n\ntask\n\nresult");
+        assert_string_equal(json_str_at(json_array_get(m, 1), "role", ""), "assistant");
+        assert_string_equal(json_str_at(json_array_get(m, 2), "content", ""), "more");
+        json_decref(b);
+    }
+    chat_release(&c);
+}
+
+static void the_messages_api_is_spoken(void **state)
+{
+    (void)state;
+    struct chat c = {0};
+    struct buf first = BUF_INIT;
+    buf_adds(&first, "{\"phase\":\"task_execution\",\"behavioral_skills\":\"");
+    for (int i = 0; i < 500; i++)
+        buf_adds(&first, "- a rule\\n");
+    size_t shared = first.len + 1;
+    buf_adds(&first, "\",\"task\":{\"description\":\"what?\"}}");
+    add(&c, CHAT_SYSTEM, "be good");
+    add(&c, CHAT_USER, first.ptr);
+    add(&c, CHAT_AGENT, "GET x");
+    add(&c, CHAT_USER, "result");
+    json_t *b = encoded(&wire_anthropic, &c, 0);
+    assert_string_equal(json_str_at(b, "system[0].text", ""), "be good");
+    assert_int_equal(json_int_at(b, "max_tokens", 0), 8192); /* it has to be there */
+    assert_int_equal(json_array_size(json_object_get(b, "messages")), 3);
+    /* What all tasks share is marked, and the parts are the whole. */
+    const char *one = json_str_at(b, "messages[0].content[0].text", ""),
+               *two = json_str_at(b, "messages[0].content[1].text", "");
+    assert_int_equal(strlen(one), shared);
+    assert_int_equal(strlen(one) + strlen(two), first.len);
+    assert_memory_equal(one, first.ptr, shared);
+    assert_string_equal(two, first.ptr + shared);
+    assert_string_equal(json_str_at(b, "messages[0].content[0].cache_control.type", ""),
+                        "ephemeral");
+    assert_null(json_at(b, "messages[0].content[1].cache_control"));
+    assert_string_equal(json_str_at(b, "messages[2].content", ""), "result");
+    json_decref(b);
+    b = encoded(&wire_anthropic, &c, 99);
+    assert_int_equal(json_int_at(b, "max_tokens", 0), 99);
+    json_decref(b);
+    chat_release(&c);
+    buf_release(&first);
+
+    struct loop *loop;
+    char *good =
+        raw(200, "",
+            "{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"fine\"}],"
+            "\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}");
+    const struct step steps[] = {{good, STEP_KEEP, 0}};
+    struct script s;
+    assert_int_equal(loop_open(&loop), 0);
+    script_start(&s, steps, 1);
+    struct model *m =
+        open_model(loop, "anthropic", &s.port, 1, (struct model_settings){.stream = true});
+    struct got g = ask_once(loop, m, (struct model_request){.temperature = -1});
+    assert_string_equal(g.text, "fine");
+    assert_true(strncmp(s.requests[0], "POST /v1/messages HTTP", 22) == 0);
+    assert_non_null(strstr(s.requests[0], "\r\nx-api-key: " KEY "\r\n"));
+    assert_non_null(strstr(s.requests[0], "\r\nanthropic-version: "));
+    assert_non_null(strstr(s.requests[0], "\"stream\":true"));
+    model_close(m);
+    script_stop(&s);
+    loop_close(loop);
+    free(good);
 }
 
 static void other_endpoints_take_over(void **state)
@@ -783,6 +884,8 @@ int main(void)
         cmocka_unit_test(requests_are_well_formed),
         cmocka_unit_test(max_completion_tokens_is_learnt),
         cmocka_unit_test(responses_api_is_spoken),
+        cmocka_unit_test(roles_alternate_and_nothing_is_empty),
+        cmocka_unit_test(the_messages_api_is_spoken),
         cmocka_unit_test(other_endpoints_take_over),
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(pool_windows_follow_the_endpoint),
