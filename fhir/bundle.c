@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "fhir/custom.h"
+#include "fhir/include.h"
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
 #include "fhir/page.h"
@@ -12,8 +13,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-#define ENTRY_GUESS  1500  /* bytes of a typical entry */
-#define INCLUDED_MAX 10000 /* resources that _include and _revinclude may add to a page */
+#define ENTRY_GUESS 1500 /* bytes of a typical entry */
 
 struct searchset {
     struct fhir_exchange *x;
@@ -131,192 +131,6 @@ static int add_entry(struct searchset *a, struct buf *out, uint64_t seq, const c
     return 0;
 }
 
-/* ---- included resources ---- */
-
-static int include_one(struct searchset *a, const char *type, const char *id)
-{
-    struct fhir_record r;
-    struct fhir_id_entry entry;
-    int rc = fhir_view_get(a->v, type, id, &r, &entry);
-    if (rc == GRASP_ENOTFOUND)
-        return 0; /* a reference to what is not here */
-    return rc < 0 ? rc : fhir_matches_add(&a->included, r.seq);
-}
-
-static bool is_reference(const struct fhir_include *inc, const struct fhir_resource_type *type,
-                         uint16_t number)
-{
-    for (size_t i = 0; inc->by.param && i < inc->by.n; i++)
-        if (inc->by.numbers[i] == number)
-            return true;
-    if (inc->by.param || number & (PARAM_TEXT_BIT | PARAM_EXTRA_BIT))
-        return false;
-    const struct fhir_search_param *p = fhir_param_at(type, number);
-    return p && p->kind == PARAM_REFERENCE;
-}
-
-static int include_from(struct searchset *a, const struct fhir_include *inc,
-                        const struct fhir_record *r)
-{
-    const struct fhir_resource_type *source = fhir_resource_type_find(r->type, strlen(r->type));
-    struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
-    int rc = 0;
-    if (inc->source && inc->source != source)
-        return 0;
-    while (rc == 0 && fhir_values_next(&it)) {
-        if (!is_reference(inc, source, it.number))
-            continue;
-        const char *id = (const char *)it.bytes, *type = id + strlen(id) + 1;
-        if (*type && (!inc->target || strcmp(inc->target, type) == 0))
-            rc = include_one(a, type, id);
-    }
-    return rc;
-}
-
-static int include_by(struct searchset *a, const struct fhir_resource_type *source,
-                      const struct fhir_param_ref *by, const struct fhir_record *r)
-{
-    struct fhir_matches some = {0};
-    int rc = fhir_search_referring(a->v, source, by, r->type, r->id, &some);
-    for (size_t j = 0; rc == 0 && j < some.n; j++)
-        rc = fhir_matches_add(&a->included, some.v[j]);
-    fhir_matches_release(&some);
-    return rc;
-}
-
-/* By every reference of a type that may lead to the record. */
-static int include_by_all(struct searchset *a, const struct fhir_resource_type *source,
-                          const struct fhir_record *r)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < source->n; i++) {
-        const struct fhir_search_param *p = &source->params[i];
-        struct fhir_param_ref by;
-        if (p->kind == PARAM_REFERENCE && !p->shared &&
-            (!p->targets || fhir_listed(p->targets, '|', r->type, strlen(r->type))) &&
-            fhir_param_find(source, p->name, strlen(p->name), &by))
-            rc = include_by(a, source, &by, r);
-    }
-    return rc;
-}
-
-static int include_to(struct searchset *a, const struct fhir_include *inc,
-                      const struct fhir_record *r)
-{
-    int rc = 0;
-    if (inc->by.param)
-        return include_by(a, inc->source, &inc->by, r);
-    for (size_t i = 0; rc == 0 && i < fhir_resource_type_count; i++)
-        if (!inc->source || inc->source == &fhir_resource_types[i])
-            rc = include_by_all(a, &fhir_resource_types[i], r);
-    return rc;
-}
-
-static bool on_page(const struct searchset *a, uint64_t seq)
-{
-    for (size_t i = a->first; i < a->after; i++)
-        if (a->all.v[i] == seq)
-            return true;
-    return false;
-}
-
-/* What one resource brings in; `again`: it was brought in itself, only :iterate goes on from it. */
-static int include_for(struct searchset *a, uint64_t seq, bool again)
-{
-    struct fhir_query *q = a->q;
-    struct fhir_record r;
-    int rc = fhir_search_fetch(a->v, seq, &r);
-    for (size_t j = 0; rc == 0 && j < q->n_includes; j++)
-        if (!again || q->includes[j].iterate)
-            rc = include_from(a, &q->includes[j], &r);
-    for (size_t j = 0; rc == 0 && j < q->n_revincludes; j++)
-        if (!again || q->revincludes[j].iterate)
-            rc = include_to(a, &q->revincludes[j], &r);
-    if (rc == 0 && a->included.n > INCLUDED_MAX)
-        fhir_matches_sort(&a->included);
-    if (rc == 0 && a->included.n > INCLUDED_MAX)
-        rc = err_set(GRASP_EINVAL,
-                     "more than %d resources would be included: ask for a smaller _count",
-                     INCLUDED_MAX);
-    return rc;
-}
-
-static bool iterates(const struct fhir_query *q)
-{
-    for (size_t j = 0; j < q->n_includes; j++)
-        if (q->includes[j].iterate)
-            return true;
-    for (size_t j = 0; j < q->n_revincludes; j++)
-        if (q->revincludes[j].iterate)
-            return true;
-    return false;
-}
-
-static bool holds(const struct fhir_matches *sorted, uint64_t seq)
-{
-    size_t lo = 0, hi = sorted->n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (sorted->v[mid] == seq)
-            return true;
-        if (sorted->v[mid] < seq)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
-}
-
-static int copy_matches(struct fhir_matches *to, const struct fhir_matches *from)
-{
-    int rc = 0;
-    to->n = 0;
-    for (size_t i = 0; rc == 0 && i < from->n; i++)
-        rc = fhir_matches_add(to, from->v[i]);
-    return rc;
-}
-
-/* Goes on from what was brought in until nothing new comes: each round looks only at what the one
- * before it added. */
-static int iterate(struct searchset *a)
-{
-    struct fhir_matches seen = {0}, before = {0};
-    bool new = true;
-    int rc = 0;
-    fhir_matches_sort(&a->included);
-    while (rc == 0 && new) {
-        new = false;
-        rc = copy_matches(&before, &a->included);
-        for (size_t i = 0; rc == 0 && i < before.n; i++)
-            if (!holds(&seen, before.v[i])) {
-                new = true;
-                rc = include_for(a, before.v[i], true);
-            }
-        if (rc == 0)
-            rc = copy_matches(&seen, &before);
-        fhir_matches_sort(&a->included);
-    }
-    fhir_matches_release(&seen);
-    fhir_matches_release(&before);
-    return rc;
-}
-
-static int collect_included(struct searchset *a)
-{
-    int rc = 0;
-    for (size_t i = a->first; rc == 0 && i < a->after; i++)
-        rc = include_for(a, a->all.v[i], false);
-    if (rc == 0 && iterates(a->q))
-        rc = iterate(a);
-    fhir_matches_sort(&a->included);
-    size_t n = 0;
-    for (size_t i = 0; i < a->included.n; i++)
-        if (!on_page(a, a->included.v[i]))
-            a->included.v[n++] = a->included.v[i];
-    a->included.n = n;
-    return rc;
-}
-
 /* ---- the Bundle ---- */
 
 static void add_link(struct buf *out, const struct searchset *a, const char *relation,
@@ -401,7 +215,9 @@ static int answer_search(struct searchset *a)
         size_t left = a->all.n - a->first;
         a->after += left < (size_t)q->count ? left : (size_t)q->count;
         a->has_next = a->after < a->all.n;
-        if ((q->n_includes || q->n_revincludes) && (rc = collect_included(a)) < 0)
+        if ((q->n_includes || q->n_revincludes) && left > 0 &&
+            (rc = fhir_include(a->v, q, a->all.v + a->first, a->after - a->first, &a->included)) <
+                0)
             return rc;
     }
     a->x->rs->status = 200;

@@ -34,6 +34,15 @@ static void add_includes(struct buf *out, const struct fhir_resource_type *t)
     buf_adds(out, reverse ? "]" : "");
 }
 
+static void add_operations(struct buf *out, const struct fhir_resource_type *t)
+{
+    if (strcmp(t->name, "Patient") == 0 || strcmp(t->name, "Encounter") == 0)
+        buf_addf(out,
+                 ",\"operation\":[{\"name\":\"everything\",\"definition\":\"http://hl7.org/fhir/"
+                 "OperationDefinition/%s-everything\"}]",
+                 t->name);
+}
+
 static void add_search(struct buf *out, const struct fhir_resource_type *t)
 {
     add_includes(out, t);
@@ -68,6 +77,7 @@ static void add_resource(struct buf *out, const struct fhir_resource_type *t,
              read_only ? "versioned" : "versioned-update", history ? "true" : "false", writes,
              writes, writes, read_only ? "not-supported" : "single");
     add_search(out, t);
+    add_operations(out, t);
     buf_addch(out, '}');
 }
 
@@ -90,6 +100,7 @@ int fhir_rest_metadata(struct fhir_exchange *x)
              changed, GRASP_VERSION);
     buf_add_json(out, base, strlen(base), false);
     buf_adds(out, "\"},\"fhirVersion\":\"4.0.1\",\"format\":[\"application/fhir+json\",\"json\"],"
+                  "\"patchFormat\":[\"application/json-patch+json\"],"
                   "\"rest\":[{\"mode\":\"server\",\"resource\":[");
     for (size_t i = 0; i < fhir_resource_type_count; i++) {
         if (i)

@@ -21,6 +21,8 @@ struct extract {
     const struct fhir_search_param *param;
     uint16_t number;
     const char *base_url;
+    const json_t *last_text; /* the last one that was kept, and under which number */
+    uint16_t last_number;
     size_t n;
 };
 
@@ -65,8 +67,15 @@ static void emit_text(struct extract *x, uint16_t number, const json_t *text)
     size_t len = json_string_length(text);
     if (!json_is_string(text) || len == 0)
         return;
-    emit(x, number, json_string_value(text),
-         utf8_cut(json_string_value(text), len, STRING_VALUE_MAX));
+    len = utf8_cut(json_string_value(text), len, STRING_VALUE_MAX);
+    /* a code's display and its concept's text are mostly the same words */
+    if (x->last_number == number && x->last_text &&
+        json_string_length(x->last_text) == json_string_length(text) &&
+        strcmp(json_string_value(x->last_text), json_string_value(text)) == 0)
+        return;
+    x->last_number = number;
+    x->last_text = text;
+    emit(x, number, json_string_value(text), len);
 }
 
 static const char *string_of(const json_t *object, const char *key, const char *fallback)
@@ -131,7 +140,7 @@ static void add_token(struct extract *x, const json_t *v)
     const json_t *value = json_object_get(v, "value"), *coding, *text;
     size_t i, before = x->n;
     if (json_is_string(v)) {
-        emit_token(x, v, x->param->system ? x->param->system : "");
+        emit_token(x, v, x->param->system ? TOKEN_OWN_SYSTEM : "");
     } else if (json_is_boolean(v)) {
         const char *s = json_is_true(v) ? "true" : "false";
         emit_token_as(x, x->number, s, strlen(s),

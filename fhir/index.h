@@ -39,6 +39,9 @@
  * `code=|TEXT`. */
 #define TOKEN_TEXT_SYSTEM "\x01"
 
+/* Stands for the system of the parameter's plain codes, which is long and always the same. */
+#define TOKEN_OWN_SYSTEM "\x02"
+
 struct fhir_index_key {
     uint8_t bytes[INDEX_KEY_MAX + 1];
     size_t len;

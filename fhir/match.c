@@ -8,9 +8,11 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-static bool token_matches(const struct fhir_alt *a, const char *code)
+static bool token_matches(const struct fhir_clause *c, const struct fhir_alt *a, const char *code)
 {
     const char *system = code + strlen(code) + 1;
+    if (strcmp(system, TOKEN_OWN_SYSTEM) == 0 && c->param->system)
+        system = c->param->system;
     if (a->code && strcmp(a->code, code) != 0)
         return false;
     return !a->system || strcmp(a->system, system) == 0;
@@ -117,10 +119,10 @@ static bool value_matches(const struct fhir_clause *c, const struct fhir_alt *a,
     if (it->len == 0) /* something is there that is no value */
         return false;
     if (c->mod == MOD_IDENTIFIER || c->mod == MOD_OF_TYPE)
-        return token_matches(a, (const char *)it->bytes);
+        return token_matches(c, a, (const char *)it->bytes);
     switch (c->param->kind) {
     case PARAM_TOKEN:
-        return token_matches(a, (const char *)it->bytes);
+        return token_matches(c, a, (const char *)it->bytes);
     case PARAM_STRING:
         return string_matches(c, a, it);
     case PARAM_REFERENCE:

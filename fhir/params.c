@@ -29,14 +29,19 @@ bool fhir_param_refused(const struct fhir_resource_type *type, const char *name)
     return false;
 }
 
+/* As strcmp does, of a name that ends after len bytes. */
+static int compare_name(const char *name, size_t len, const char *other)
+{
+    int c = strncmp(name, other, len);
+    return c == 0 && other[len] != '\0' ? -1 : c;
+}
+
 const struct fhir_resource_type *fhir_resource_type_find(const char *name, size_t len)
 {
     size_t lo = 0, hi = fhir_resource_type_count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = strncmp(name, fhir_resource_types[mid].name, len);
-        if (c == 0 && fhir_resource_types[mid].name[len] != '\0')
-            c = -1;
+        int c = compare_name(name, len, fhir_resource_types[mid].name);
         if (c == 0)
             return &fhir_resource_types[mid];
         if (c < 0)
@@ -61,12 +66,21 @@ const struct fhir_search_param *fhir_param_at(const struct fhir_resource_type *t
     return slot >= PARAM_SLOT_COMMON ? &fhir_common_params[1 + slot - PARAM_SLOT_COMMON] : NULL;
 }
 
+/* The tables are sorted by name. */
 static const struct fhir_search_param *own_param(const struct fhir_resource_type *type,
                                                  const char *name, size_t len)
 {
-    for (size_t i = 0; i < type->n; i++)
-        if (strncmp(type->params[i].name, name, len) == 0 && !type->params[i].name[len])
-            return &type->params[i];
+    size_t lo = 0, hi = type->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = compare_name(name, len, type->params[mid].name);
+        if (c == 0)
+            return &type->params[mid];
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
     return NULL;
 }
 

@@ -36,7 +36,7 @@ struct fhir_search_param {
 
 struct fhir_resource_type {
     const char *name;
-    const struct fhir_search_param *params; /* own parameters, without the common ones */
+    const struct fhir_search_param *params; /* its own, sorted by name, without the common ones */
     size_t n;
     const char *summary, *mandatory; /* top-level elements, joined by ','; "value[x]": a choice */
     const char *compartments;        /* "Patient=subject,performer;..."; NULL: in none */

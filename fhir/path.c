@@ -52,7 +52,8 @@ static const char *cast_type(const char *p, const char *end, size_t *len)
     return from;
 }
 
-const char *fhir_reference_type(const char *s, size_t len, size_t *type_len)
+/* The type that a reference's text names: "Patient" of "http://x/Patient/1/_history/2". NULL: none. */
+static const char *reference_type(const char *s, size_t len, size_t *type_len)
 {
     const char *history = memmem(s, len, "/_history/", 10);
     const char *end = history ? history : s + len, *slash = end;
@@ -72,7 +73,7 @@ static bool leads_to(const json_t *reference, const char *type, size_t len)
     const json_t *text = json_object_get(reference, "reference");
     const char *s = json_string_value(text), *said;
     size_t n;
-    if (s && (said = fhir_reference_type(s, json_string_length(text), &n)))
+    if (s && (said = reference_type(s, json_string_length(text), &n)))
         return n == len && memcmp(said, type, len) == 0;
     said = json_string_value(json_object_get(reference, "type"));
     return said && strlen(said) == len && memcmp(said, type, len) == 0;
@@ -197,12 +198,29 @@ static void see(const json_t *v, void *arg)
     *(bool *)arg |= !json_is_false(v);
 }
 
+/* Most elements are not there: seen by their plain name, before a step is taken. */
+static bool is_absent(const json_t *node, const char *path)
+{
+    size_t n = 0;
+    while (ascii_isalpha(path[n]))
+        n++;
+    const char *rest = path + n;
+    if (n == 0 || (*rest && *rest != '.' && *rest != '|') || str_starts(rest, ".as(") ||
+        str_starts(rest, ".ofType(") || str_starts(rest, ".exists()"))
+        return false;
+    return json_is_object(node) && !json_object_getn(node, path, n);
+}
+
 void fhir_path_walk(const json_t *root, const json_t *node, const char *path, fhir_path_fn fn,
                     void *arg)
 {
     static const char exists[] = ".exists()";
     for (const char *p = path; *p;) {
         size_t n = strcspn(p, "|"), tail = sizeof(exists) - 1;
+        if (is_absent(node, p)) {
+            p += n + (p[n] == '|');
+            continue;
+        }
         if (n > tail && memcmp(p + n - tail, exists, tail) == 0) {
             bool there = false;
             struct walk w = {root, see, &there};

@@ -29,7 +29,4 @@ void fhir_path_walk(const json_t *root, const json_t *node, const char *path, fh
 const char *fhir_path_of_expression(struct fhir_arena *arena, const char *type,
                                     const char *expression);
 
-/* The type that a reference's text names: "Patient" of "http://x/Patient/1/_history/2". NULL: none. */
-const char *fhir_reference_type(const char *s, size_t len, size_t *type_len);
-
 #endif

@@ -79,15 +79,19 @@ static void start(struct fhir_key_range *r, uint16_t number)
 
 /* Code comes first in a key, so a code of any system is a prefix. `system|` is not: every code of
  * the parameter is walked, which is rare enough not to pay for keys in the other order. */
-static size_t token_ranges(uint16_t number, const struct fhir_alt *a, struct fhir_key_range *r)
+static size_t token_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                           struct fhir_key_range *r, bool *exact)
 {
+    /* written as itself or by its mark: a prefix holds both */
+    bool own_system = a->system && c->param->system && strcmp(a->system, c->param->system) == 0;
+    *exact &= !own_system;
     start(r, number);
     if (!a->code) {
-        r->ending = a->system;
+        r->ending = own_system ? NULL : a->system;
         return 1;
     }
     fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
-    if (a->system) {
+    if (a->system && !own_system) {
         fhir_index_key_add(&r->from, a->system, strlen(a->system) + 1);
         r->exact = true;
     }
@@ -229,11 +233,11 @@ static size_t number_ranges(const struct fhir_clause *c, uint16_t number, const 
         return string_ranges(c, number, a, r);
     }
     if (c->mod == MOD_IDENTIFIER || c->mod == MOD_OF_TYPE)
-        return token_ranges(number | PARAM_EXTRA_BIT, a, r);
+        return token_ranges(c, number | PARAM_EXTRA_BIT, a, r, exact);
     switch (c->param->kind) {
     case PARAM_TOKEN:
     case PARAM_REFERENCE: /* the same form */
-        return token_ranges(number, a, r);
+        return token_ranges(c, number, a, r, exact);
     case PARAM_DATE:
         return date_ranges(number, a, r, exact);
     case PARAM_QUANTITY:

@@ -158,7 +158,8 @@ static int subject_code_load(struct search_plan *p, struct fhir_matches *out, bo
     if (s->n * c->n > QUERY_VALUES_MAX)
         return 0;
     for (size_t i = 0; i < c->n; i++)
-        if (!c->alts[i].code)
+        if (!c->alts[i].code ||
+            (c->alts[i].system && c->param->system)) /* it may stand as a mark */
             return 0;
     *used = true;
     for (size_t i = 0; rc == 0 && i < s->n; i++)

@@ -16,10 +16,13 @@ const here = dirname(fileURLToPath(import.meta.url));
 // ---- structures: where a path leads ----
 
 const structures = new Map();
+const bases = new Map();
 for (const file of ['profiles-resources.json', 'profiles-types.json'])
     for (const sd of resources(file))
-        if (sd.resourceType === 'StructureDefinition' && sd.derivation !== 'constraint')
+        if (sd.resourceType === 'StructureDefinition' && sd.derivation !== 'constraint') {
             structures.set(sd.type, new Map(sd.snapshot.element.map((e) => [e.path, e])));
+            bases.set(sd.type, sd.baseDefinition?.split('/').pop());
+        }
 const types = resources('profiles-resources.json')
     .filter((r) => r.resourceType === 'StructureDefinition' && r.kind === 'resource' && !r.abstract)
     .map((r) => r.type).sort();
@@ -47,7 +50,7 @@ function locate(path) {
     return { root: type, path, element };
 }
 
-// ---- FHIRPath: postfix functions only, choices marked by [x] ----
+// ---- FHIRPath: postfix functions only, no casts, choices marked by [x] ----
 
 const alternatives = (expression) => expression.split('|').map((s) => s.trim());
 
@@ -61,26 +64,38 @@ function rewrite(type, expression) {
     return path;
 }
 
-// Marks choices that no as() follows, and finds the element at the end.
+// A type, or one that is derived from it: "canonical" is a "uri".
+function isA(type, wanted) {
+    for (let t = type; t; t = bases.get(t))
+        if (t.toLowerCase() === wanted.toLowerCase()) return true;
+    return false;
+}
+
+const capital = (s) => s[0].toUpperCase() + s.slice(1);
+
+// Writes casts as the members that they stand for ("value.as(Quantity)" is "valueQuantity"), marks
+// choices that no cast follows ("value[x]"), and finds the element at the end.
 function resolve(type, path, from = { root: type, path: type }) {
     const steps = path.match(/(?:[^.(]|\([^)]*\)+)+/g) ?? [];
     let place = from;
-    const out = steps.map((step, i) => {
+    let out = [''];
+    const add = (...names) => {
+        out = out.flatMap((o) => names.map((n) => (o ? `${o}.${n}` : n)));
+    };
+    for (let i = 0; i < steps.length; i += 1) {
+        const step = steps[i];
         const name = /^[a-zA-Z]+$/.test(step) ? step : /^([a-zA-Z]+)\[\d+\]$/.exec(step)?.[1];
-        if (step === '$this' || step === '%resource' || !name) {
-            const as = /^as\((\w+)\)$/.exec(step);
-            if (as && place) {
-                const datatype = as[1][0].toLowerCase() + as[1].slice(1);
-                const root = structures.has(as[1]) ? as[1] : datatype;
-                place = { root, path: root, element: place.element };
-            }
-            return step;
-        }
-        place = place && child(place, name);
-        const follows = steps[i + 1]?.startsWith('as(');
-        return place?.choice && !follows ? `${step}[x]` : step;
-    });
-    return { path: out.join('.'), element: place?.element };
+        const cast = /^as\((\w+)\)$/.exec(steps[i + 1] ?? '')?.[1];
+        if (step !== '$this' && step !== '%resource' && name) place = place && child(place, name);
+        if (place?.choice && cast && name) {
+            const codes = place.element.type.map((t) => t.code).filter((c) => isA(c, cast));
+            add(...codes.map((c) => name + capital(c)));
+            place = codes[0] && { root: codes[0], path: codes[0], element: place.element };
+            i += 1;
+        } else if (place?.choice && name) add(`${step}[x]`);
+        else add(step);
+    }
+    return { path: out.join('|'), element: place?.element };
 }
 
 // ---- the system of a plain code ----
@@ -120,7 +135,7 @@ function paramsOf(type) {
         }
         const found = alternatives(p.expression).map((a) => rewrite(type, a)).filter((a) => a)
             .map((a) => resolve(type, a));
-        const paths = [...new Set(found.map((f) => f.path))];
+        const paths = [...new Set(found.flatMap((f) => f.path.split('|')).filter((x) => x))];
         if (!paths.length) throw new Error(`${type}.${p.code}: ${p.expression}`);
         const param = { code: p.code, kind: kinds[p.type], paths };
         if (param.kind === 'TOKEN') param.system = systemOf(found[0].element);

@@ -110,7 +110,7 @@ static int flatten(const struct config_layer *l, const json_t *v, const char *pr
 }
 
 /* The presets there are, for a message. */
-static void list_presets(const struct config *c, struct buf *out)
+static void list_presets(const struct config *c, const json_t *models, struct buf *out)
 {
     char *dir = fs_join(c->dir, "agents");
     struct strlist names = {0};
@@ -123,6 +123,10 @@ static void list_presets(const struct config *c, struct buf *out)
     }
     if (d)
         closedir(d);
+    const char *name;
+    json_t *v;
+    json_object_foreach ((json_t *)models, name, v)
+        strlist_add(&names, name);
     strlist_sort(&names);
     for (size_t i = 0; i < names.n; i++)
         buf_addf(out, "%s%s", i ? ", " : "", names.v[i]);
@@ -142,13 +146,20 @@ static int as_model(struct config_layer *l, const json_t *tree, const char *what
     return rc;
 }
 
-static int read_preset(const struct config *c, const char *name, struct config_layer *l)
+/* `models`: the configuration's own table of them, by name; NULL: none. */
+static int read_preset(const struct config *c, const json_t *models, const char *name,
+                       struct config_layer *l)
 {
     static const char *const endings[] = {"yaml", "yml", "json"};
     char *file = NULL;
     int rc = GRASP_ENOTFOUND;
     if (!name)
         return 0;
+    if (json_is_object(json_object_get(models, name))) {
+        char what[160];
+        snprintf(what, sizeof(what), "models.%s", name);
+        return as_model(l, json_object_get(models, name), what);
+    }
     for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
         free(file);
         if (strchr(name, '/') || asprintf(&file, "%s/agents/%s.%s", c->dir, name, endings[i]) < 0)
@@ -160,9 +171,9 @@ static int read_preset(const struct config *c, const char *name, struct config_l
         rc = layer_read(l, file);
     } else {
         struct buf all = BUF_INIT;
-        list_presets(c, &all);
-        rc = err_set(GRASP_ENOTFOUND, "there is no agent_preset '%s' in %s/agents%s%s%s", name,
-                     c->dir, all.len ? "; there are " : "", all.ptr,
+        list_presets(c, models, &all);
+        rc = err_set(GRASP_ENOTFOUND, "agent_preset '%s': there is no %s/agents/%s.yaml%s%s%s",
+                     name, c->dir, name, all.len ? "; there are " : "", all.ptr,
                      config_is_kind(name) ? " (a kind of model is set with model.kind)" : "");
         buf_release(&all);
     }
@@ -571,7 +582,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     const char *named = json_str_at(file.tree, "agent_preset", NULL);
     json_t *agent = json_object_get(file.tree, "agent");
     if (as || named)
-        rc = read_preset(c, as ? as : named, &preset);
+        rc = read_preset(c, json_object_get(file.tree, "models"), as ? as : named, &preset);
     else if (agent)
         rc = as_model(&preset, agent, path);
     if (rc < 0)
@@ -582,6 +593,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     }
     json_object_del(file.tree, "agent_preset");
     json_object_del(file.tree, "agent");
+    json_object_del(file.tree, "models");
     json_t *backend = json_incref(json_object_get(file.tree, "backend"));
     json_object_del(file.tree, "backend");
     if (preset.tree && !as)

@@ -8,7 +8,8 @@
  *     c->cycle.epochs ...
  *     config_free(c);
  *
- * Precedence: --set, then the file, then its agent_preset (agents/NAME.yaml, .yml or .json beside it)
+ * Precedence: --set, then the file, then its agent_preset (an entry of its table `models`, else
+ * agents/NAME.yaml, .yml or .json beside it)
  * or its section `agent`, then defaults. A preset that the caller, `--set agent_preset=NAME` or else
  * the environment's GRASP_BACKEND names takes the place of the file's model. Relative paths are
  * relative to the file; task files are looked for in the working directory, too. Files of the
@@ -52,6 +53,7 @@ struct model_config {
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */
     double backoff;  /* seconds before the second, doubled from then on */
+    double requests_per_minute, tokens_per_minute; /* 0: no limit */
     int64_t max_tokens, attempts, concurrency, outage_limit;
     /* USD per million tokens; 0: as prompt's */
     double price_prompt, price_completion, price_cached, price_cache_write;

@@ -46,6 +46,8 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
     {p ".temperature", KEY_REAL, AT(f.temperature), NULL, 0, 2, NULL, 0}, \
     {p ".max_tokens", KEY_INT, AT(f.max_tokens), "0", 0, 1e9, NULL, 0}, \
     {p ".timeout", KEY_REAL, AT(f.timeout), "300", 0.001, 86400, NULL, KEY_HARMLESS}, \
+    {p ".requests_per_minute", KEY_REAL, AT(f.requests_per_minute), "0", 0, 1e9, NULL, KEY_HARMLESS}, \
+    {p ".tokens_per_minute", KEY_REAL, AT(f.tokens_per_minute), "0", 0, 1e12, NULL, KEY_HARMLESS}, \
     {p ".attempts", KEY_INT, AT(f.attempts), "8", 1, 1000, NULL, KEY_HARMLESS}, \
     {p ".backoff", KEY_REAL, AT(f.backoff), "0.5", 0.001, 600, NULL, KEY_HARMLESS}, \
     {p ".concurrency", KEY_INT, AT(f.concurrency), "4096", 1, 4096, NULL, KEY_HARMLESS}, \

@@ -75,6 +75,8 @@ struct api_call {
     bool completion_tokens; /* how its body called max_tokens */
     uint64_t http, timer;
     int64_t started, latency_ns;
+    int64_t before;           /* when the attempt before this one began */
+    int64_t expected;         /* tokens that the attempt was thought to take */
     struct model_usage usage; /* of all attempts: what is thrown away is paid for, too */
     struct buf body;
     enum model_result end; /* what its timer delivers */
@@ -244,7 +246,12 @@ static void try_again(struct api_call *c, bool limited, int64_t retry_after)
         return;
     }
     int usable = (int)alive(a), tries = a->attempts * usable;
-    limited ? c->limited++ : c->failures++;
+    /* Others are being answered: it is our turn soon, and no sign that it will never be. */
+    bool served = limited && a->answered_at > c->before;
+    if (limited)
+        c->limited += !served;
+    else
+        c->failures++;
     a->m.health.retries++;
     log_debug("%s: attempt %d: %s", a->m.name, c->failures + c->limited, c->why);
     if (c->failures >= tries || c->limited >= tries * LIMITED_PER_ATTEMPT) {
@@ -253,8 +260,8 @@ static void try_again(struct api_call *c, bool limited, int64_t retry_after)
     }
     int passes = (limited ? c->limited : c->failures) / usable;
     int64_t delay = 0; /* another endpoint at once, as long as there is one not tried yet */
-    if ((c->failures + c->limited) % usable == 0) {
-        delay = backoff(c, passes > 0 ? passes - 1 : 0);
+    if (served || (c->failures + c->limited) % usable == 0) {
+        delay = backoff(c, served ? 1 : passes > 0 ? passes - 1 : 0);
         if (retry_after > 0)
             delay = retry_after + delay / 8;
     }
@@ -350,6 +357,18 @@ static int64_t asked_wait(const struct http_reply *reply, const struct wire_repl
     return v < 0 ? -1 : (int64_t)((v < 1e9 ? v : 1e9) * (double)NS_PER_SEC);
 }
 
+/* What the reply's headers say of how much more the endpoint takes. */
+static void take_limits(struct api *a, int i, const struct http_reply *reply, int64_t now)
+{
+    double wall = (double)clock_wall() / (double)NS_PER_SEC, reset;
+    int64_t most, remaining = -1;
+    if (reply->result == HTTP_OK)
+        remaining = limits_remaining(header_of, (void *)(uintptr_t)reply, wall, &most, &reset);
+    if (remaining >= 0 && reset >= 0)
+        pool_told(&a->pool, i, now, remaining, most,
+                  (int64_t)((reset < 1e6 ? reset : 1e6) * (double)NS_PER_SEC));
+}
+
 /* Newer models of OpenAI want max_tokens called max_completion_tokens, and say so in several ways. */
 static bool wants_other_limit(const struct wire_reply *r)
 {
@@ -399,6 +418,7 @@ static void on_http(const struct http_reply *reply, void *arg)
     count(&a->m.health, reply);
     int64_t wait = j == JUDGE_LIMITED || j == JUDGE_RETRY ? asked_wait(reply, &r) : -1;
     pool_end(&a->pool, i, event_of(j, reply), c->started, now, wait);
+    take_limits(a, i, reply, now);
     a->m.health.lowered = 0;
     for (size_t k = 0; k < a->pool.n; k++)
         a->m.health.lowered += a->pool.v[k].halvings;
@@ -411,6 +431,9 @@ static void on_http(const struct http_reply *reply, void *arg)
         j = JUDGE_RETRY;
     if (reply->result == HTTP_OK && reply->status == 200)
         take_usage(c, &r);
+    if (r.usage.prompt_tokens > 0)
+        pool_spend(&a->pool, i, now, false,
+                   r.usage.prompt_tokens + r.usage.completion_tokens - c->expected);
     switch (j) {
     case JUDGE_ANSWER:
         deliver(c, MODEL_OK, &r);
@@ -481,11 +504,14 @@ static void start(struct api_call *c, int i)
         .client_key = a->client_key,
     };
     c->endpoint = i;
+    c->before = c->started ? c->started : c->before;
     c->started = clock_mono();
     a->m.health.attempts++;
     c->http = c->body.failed ? 0 : http_start(a->loop, &rq, on_http, c);
     if (c->http) {
         pool_begin(&a->pool, i);
+        c->expected = (int64_t)c->rq.max_tokens + local_usage(c->rq.chat, 0).prompt_tokens;
+        pool_spend(&a->pool, i, c->started, true, c->expected);
         return;
     }
     snprintf(c->why, sizeof(c->why), "%s", c->body.failed ? "out of memory" : err_msg());
@@ -516,7 +542,7 @@ static void pump(struct api *a)
             start(c, i);
             continue;
         }
-        if (a->short_of_files && when == INT64_MAX) {
+        if (a->short_of_files && a->pool.v[0].in_flight >= a->pool.limit) {
             log_warn("only %zu calls of the model at a time: the process may not open more files "
                      "(ulimit -Hn)",
                      a->pool.limit);
@@ -571,8 +597,14 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
         if (!a->silence_timer)
             a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
     }
-    *c = (struct api_call){
-        .api = a, .rq = *rq, .fn = fn, .arg = arg, .endpoint = -1, .avoid = -1, .queued = true};
+    *c = (struct api_call){.api = a,
+                           .rq = *rq,
+                           .fn = fn,
+                           .arg = arg,
+                           .endpoint = -1,
+                           .avoid = -1,
+                           .queued = true,
+                           .before = clock_mono()};
     buf_init(&c->body);
     TAILQ_INSERT_TAIL(&a->queue, c, link);
     pump(a);
@@ -700,6 +732,7 @@ static size_t limit_calls(struct api *a, const struct model_settings *s)
 static int set_endpoints(struct api *a, const struct model_settings *s, size_t limit)
 {
     int rc = pool_init(&a->pool, s->n_endpoints, limit);
+    pool_pace(&a->pool, s->requests_per_minute, s->tokens_per_minute);
     a->endpoints = calloc(s->n_endpoints, sizeof(*a->endpoints));
     if (rc >= 0 && !a->endpoints)
         rc = err_set(GRASP_ENOMEM, "out of memory");

@@ -13,17 +13,18 @@
 
 static const struct {
     const char *remaining, *reset;
-    bool requests;
+    const char *limit; /* NULL: this kind does not count requests */
 } kinds[] = {
-    {"x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", true},
-    {"x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", false},
-    {"x-ratelimit-remaining", "x-ratelimit-reset", true},
-    {"ratelimit-remaining", "ratelimit-reset", true},
-    {"anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset", true},
-    {"anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset", false},
-    {"anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset", false},
+    {"x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-ratelimit-limit-requests"},
+    {"x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", NULL},
+    {"x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-limit"},
+    {"ratelimit-remaining", "ratelimit-reset", "ratelimit-limit"},
+    {"anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset",
+     "anthropic-ratelimit-requests-limit"},
+    {"anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset", NULL},
+    {"anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset", NULL},
     {"anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset",
-     false},
+     NULL},
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -63,13 +64,20 @@ double limits_reset(limits_header_fn header, void *arg, double wall)
     return used_up >= 0 ? used_up : unsaid;
 }
 
-int64_t limits_remaining(limits_header_fn header, void *arg)
+int64_t limits_remaining(limits_header_fn header, void *arg, double wall, int64_t *most,
+                         double *reset)
 {
     int64_t least = -1;
+    *most = 0;
+    *reset = -1;
     for (size_t i = 0; i < KINDS; i++) {
-        int64_t v = kinds[i].requests ? read_remaining(header(arg, kinds[i].remaining)) : -1;
-        if (v >= 0 && (least < 0 || v < least))
-            least = v;
+        int64_t v = kinds[i].limit ? read_remaining(header(arg, kinds[i].remaining)) : -1;
+        if (v < 0 || (least >= 0 && v >= least))
+            continue;
+        int64_t limit = read_remaining(header(arg, kinds[i].limit));
+        least = v;
+        *most = limit > 0 ? limit : 0;
+        *reset = read_reset(header(arg, kinds[i].reset), wall);
     }
     return least;
 }

@@ -12,7 +12,9 @@ typedef const char *(*limits_header_fn)(void *arg, const char *name);
  * with or without a unit, times since 1970 in seconds or milliseconds, ISO dates); the longest where
  * several are used up, -1 when none says. `wall`: seconds since 1970. */
 double limits_reset(limits_header_fn header, void *arg, double wall);
-/* How many requests may still be sent now; -1: not told. */
-int64_t limits_remaining(limits_header_fn header, void *arg);
+/* How many requests may still be sent now, -1: not told; then *most, the limit (0: not told), and
+ * *reset, seconds until it is there again (-1: not told). */
+int64_t limits_remaining(limits_header_fn header, void *arg, double wall, int64_t *most,
+                         double *reset);
 
 #endif

@@ -180,7 +180,8 @@ struct model_settings {
     int attempts;        /* default 8 */
     double backoff_s; /* first wait before a call is tried again, doubled each time; default 0.5 */
     size_t concurrency; /* most calls in flight per endpoint; adaptive below it. default 4096 */
-    int outage_limit;   /* so many consecutive outages make every further call one; 0: never */
+    double requests_per_minute, tokens_per_minute; /* to each endpoint; 0: no limit */
+    int outage_limit; /* so many consecutive outages make every further call one; 0: never */
     struct sim_settings sim;
     const char *replay_file; /* recorded episodes */
 };

@@ -151,6 +151,16 @@ static void layers_beat_each_other(void **state)
         strstr(err_msg(), "there are oss, other (a kind of model is set with model.kind)"));
     unsetenv("GRASP_BACKEND");
     free(other);
+    const char *table = "models:\n  'big: one/2':\n    base_url: http://big/v1\n    name: big\n"
+                        "  small: {kind: anthropic, base_url: http://small/v1, name: small}\n";
+    const char *from_table[] = {"agent_preset=big: one/2"};
+    assert_int_equal(load(&c, table, from_table, 1), 0);
+    assert_string_equal(c->model.base_url, "http://big/v1");
+    assert_string_equal(c->model.name, "big");
+    config_free(c);
+    from_table[0] = "agent_preset=tiny";
+    assert_int_equal(load(&c, table, from_table, 1), GRASP_ENOTFOUND);
+    assert_non_null(strstr(err_msg(), "there are big: one/2, oss, other, small"));
     const char *wrong[] = {"cycle.epoch=2"}; /* a key that does not exist */
     assert_int_equal(load(&c, yaml, wrong, 1), GRASP_EUSAGE);
     free(agents);
