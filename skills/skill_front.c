@@ -17,12 +17,26 @@ void front_release(struct front *f)
     *f = (struct front){0};
 }
 
+/* How many bytes of a line break stand here, as YAML 1.1 has them; 0: none. */
+static size_t break_at(const char *p, const char *end)
+{
+    static const char *const breaks[] = {"\r\n",     "\n",           "\r",
+                                         "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+    for (size_t i = 0; i < sizeof(breaks) / sizeof(*breaks); i++) {
+        size_t n = strlen(breaks[i]);
+        if ((size_t)(end - p) >= n && memcmp(p, breaks[i], n) == 0)
+            return n;
+    }
+    return 0;
+}
+
 /* Where a line begins; `at` and `*line` go on from the last call. */
 static const char *seek(const char *at, const char *end, size_t *line, size_t to)
 {
-    for (; *line < to && at < end; ++*line) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at));
-        at = eol ? eol + 1 : end;
+    while (*line < to && at < end) {
+        size_t n = break_at(at, end);
+        *line += n > 0;
+        at += n ? n : 1;
     }
     return at;
 }

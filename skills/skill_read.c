@@ -332,11 +332,10 @@ static int read_frontmatter(struct skill *s, const char *text, size_t len, const
     yaml_parser_delete(&r.yaml);
     if (rc == 0)
         rc = check_lines(&r, text, len);
-    if (rc == 0 && !s->tags.n) {
-        strlist_release(&s->tags);
-        s->tags = r.tags;
-        r.tags = (struct strlist){0};
-    }
+    bool tagged = s->tags.n > 0;
+    for (size_t i = 0; rc == 0 && !tagged && i < r.tags.n; i++)
+        if (*r.tags.v[i] && !strpbrk(r.tags.v[i], "\t\r\n\v\f"))
+            rc = strlist_add(&s->tags, r.tags.v[i]);
     strlist_release(&r.other);
     strlist_release(&r.tags);
     return rc;

@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
+#include "runtime/history/history.h"
 #include "runtime/engine/score.h"
 #include "runtime/commands/session_args.h"
 
@@ -101,6 +102,8 @@ static int run(const struct args *a)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &skills);
     if (rc == 0)
         rc = session_open(&s, &o);
+    if (rc == 0 && skills)
+        rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config);
     if (rc == 0 && arg_str(a, "out"))
         rc = fs_mkdirs(arg_str(a, "out"));
     while (rc == 0 && done < n) {

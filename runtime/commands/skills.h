@@ -23,7 +23,8 @@
     X(freeze) \
     X(merge) \
     X(remote) \
-    X(ack)
+    X(ack) \
+    X(graph)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;

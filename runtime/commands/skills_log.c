@@ -11,17 +11,52 @@
 
 /* ---- log ---- */
 
-static void log_head(void)
+/* What the table has room for, and what its notes add. */
+struct log_table {
+    struct library *lib;
+    bool executors; /* of several models: a column says whose each is */
+    json_t *out;    /* NULL: words */
+};
+
+static void log_head(const struct log_table *t)
 {
-    printf("  %-10s  %5s  %7s  %7s  %6s  %-20s  %s\n", "commit", "score", "fixes", "regr.", "epoch",
-           "writer", "edit");
+    printf("  %-10s  %5s  %7s  %7s  %6s  %-20s  ", "commit", "score", "fixes", "regr.", "epoch",
+           "writer");
+    if (t->executors)
+        printf("%-20s  ", "executor");
+    puts("edit");
 }
 
-static void log_line(const struct step *s, char mark)
+/* How much longer the executor's prompt became, and of a refused one why: from the note. */
+static void log_note(const struct log_table *t, const struct step *s, json_t *v)
+{
+    json_t *note = NULL;
+    if (s->kind != STEP_EDIT)
+        return;
+    if (library_note_read(t->lib, &s->info.commit, &note) < 0)
+        err_clear(); /* verify names these */
+    const json_t *chars = json_object_get(note, "chars");
+    const char *fate = json_str_at(note, "fate", NULL);
+    if (v && chars)
+        json_object_set(v, "chars", (json_t *)chars);
+    if (v && s->ref && fate)
+        json_object_set_new(v, "why", json_string(fate_words(fate)));
+    if (!v && s->ref && fate) {
+        fputs(": ", stdout);
+        print_text(fate_words(fate), 0);
+    } else if (!v && chars) {
+        printf(" (%+lld characters)",
+               (long long)(json_int_at(chars, "after", 0) - json_int_at(chars, "before", 0)));
+    }
+    json_decref(note);
+}
+
+static void log_line(const struct log_table *t, const struct step *s, char mark)
 {
     char score[16], fixes[32], regressions[32], epoch[32] = "-";
     struct buf edit = BUF_INIT;
     const char *model = library_trailer(&s->info, "Writer-Model");
+    const char *executor = library_trailer(&s->info, "Executor-Model");
     const char *stopped = library_trailer(&s->info, "Gate-Stopped");
     score_text(s, score);
     share_text(s->fixes, s->failing, fixes);
@@ -31,6 +66,8 @@ static void log_line(const struct step *s, char mark)
     step_edit(s, &edit);
     printf("%c %.10s  %5s  %7s  %7s  %6s  %-20.20s  ", mark, s->info.commit.hex, score, fixes,
            regressions, epoch, model ? model : "-");
+    if (t->executors)
+        printf("%-20.20s  ", executor ? executor : "-");
     print_text(edit.ptr, 0);
     if (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT)
         fputs(" (unmeasured)", stdout);
@@ -38,55 +75,72 @@ static void log_line(const struct step *s, char mark)
         fputs(" (made by hand)", stdout);
     if (stopped)
         printf(" (stopped early: %s)", stopped);
+    log_note(t, s, NULL);
     putchar('\n');
     buf_release(&edit);
 }
 
-/* The refused ones that were measured against this head, newest first. */
-static void log_refused(const struct history *refused, const struct oid *head, json_t *out)
+static void log_step(const struct log_table *t, const struct step *s, char mark)
 {
-    for (size_t i = refused->n; i-- > 0;) {
-        const struct step *s = &refused->v[i];
-        if (strcmp(s->info.parent.hex, head->hex) != 0)
-            continue;
-        if (out)
-            json_array_append_new(out, step_to_json(s));
-        else
-            log_line(s, 'x');
+    json_t *v = t->out ? step_to_json(s) : NULL;
+    if (!t->out) {
+        log_line(t, s, mark);
+        return;
     }
+    log_note(t, s, v);
+    json_array_append_new(t->out, v);
+}
+
+/* The refused ones that were measured against this head, newest first. */
+static void log_refused(const struct log_table *t, const struct history *refused,
+                        const struct oid *head)
+{
+    for (size_t i = refused->n; i-- > 0;)
+        if (strcmp(refused->v[i].info.parent.hex, head->hex) == 0)
+            log_step(t, &refused->v[i], 'x');
+}
+
+static bool several_executors(const struct history *h, const char **first)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        const char *model = library_trailer(&h->v[i].info, "Executor-Model");
+        if (model && *first && strcmp(model, *first) != 0)
+            return true;
+        if (model)
+            *first = model;
+    }
+    return false;
 }
 
 static int run_log(const struct args *a)
 {
-    struct library *lib;
     struct history h = {0}, refused = {0};
-    json_t *out = arg_flag(a, "json") ? json_array() : NULL;
-    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, NULL);
+    struct log_table t = {.out = arg_flag(a, "json") ? json_array() : NULL};
+    const char *executor = NULL;
+    int rc = skills_open(&t.lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
-        rc = history_read(lib, rev_of(a), &h);
+        rc = history_read(t.lib, rev_of(a), &h);
     if (rc == 0 && arg_flag(a, "rejected"))
-        rc = history_candidates(lib, &refused);
-    if (rc == 0 && !out)
-        log_head();
+        rc = history_candidates(t.lib, &refused);
+    t.executors = several_executors(&h, &executor) || several_executors(&refused, &executor);
+    if (rc == 0 && !t.out)
+        log_head(&t);
     for (size_t i = 0; rc == 0 && i < h.n; i++) {
-        log_refused(&refused, &h.v[i].info.commit, out);
-        if (out)
-            json_array_append_new(out, step_to_json(&h.v[i]));
-        else
-            log_line(&h.v[i], ' ');
+        log_refused(&t, &refused, &h.v[i].info.commit);
+        log_step(&t, &h.v[i], ' ');
         if (h.v[i].info.boundary)
             log_warn("history before this was not fetched (a shallow clone): git -C '%s' fetch "
                      "--unshallow",
                      operand(a, 0));
     }
-    if (rc == 0 && out) {
-        rc = print_json(out);
-        out = NULL;
+    if (rc == 0 && t.out) {
+        rc = print_json(t.out);
+        t.out = NULL;
     }
-    json_decref(out);
+    json_decref(t.out);
     history_release(&h);
     history_release(&refused);
-    library_close(lib);
+    library_close(t.lib);
     return rc;
 }
 

@@ -233,6 +233,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         if (!e->model || !e->label || !views[ARM_LIBRARY])
             rc = err_set(GRASP_ENOMEM, "out of memory");
     }
+    if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */
+        rc = manifest_warn(t->library, t->at, s.config);
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
     if (rc == 0 && arg_flag(a, "regate")) {

@@ -8,8 +8,10 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
-#include "runtime/history/history.h"
+#include "runtime/base/log.h"
+#include "runtime/config/config.h"
 #include "runtime/config/yaml.h"
+#include "runtime/history/history.h"
 
 static void skill_hash(const struct skill *s, char out[HASH_HEX])
 {
@@ -123,7 +125,28 @@ static int read_run_file(const char *dir, const char *name, json_t **out)
     return rc == GRASP_ENOTFOUND ? 0 : rc;
 }
 
-/* {benchmark, dev, val, id_test, test}: names of files, not where they lie. */
+/* What a library was learned on, as far as it makes scores comparable; out of a configuration. */
+static int learned_on(const json_t *config, json_t *on)
+{
+    const json_t *command = json_at(config, "env.command");
+    struct buf world = BUF_INIT;
+    json_t *part;
+    size_t i;
+    take_text(on, "environment", json_str_at(config, "env.kind", NULL));
+    take_text(on, "benchmark", json_str_at(config, "benchmark.version", NULL));
+    take_text(on, "preset", json_str_at(config, "agent_preset", NULL));
+    json_array_foreach ((json_t *)command, i, part) {
+        const char *text = json_string_value(part), *slash = text ? strrchr(text, '/') : NULL;
+        buf_addf(&world, "%s%s", i ? " " : "", slash ? slash + 1 : text ? text : "");
+    }
+    if (world.len) /* without folders: another machine has others */
+        take_text(on, "world", world.ptr);
+    int rc = buf_check(&world);
+    buf_release(&world);
+    return rc;
+}
+
+/* {environment, world, benchmark, dev, val, id_test, test}: names of files, not where they lie. */
 static int add_data(const char *dir, json_t *manifest)
 {
     static const char *const splits[] = {"dev", "val", "id_test", "test"};
@@ -135,8 +158,8 @@ static int add_data(const char *dir, json_t *manifest)
         rc = yaml_parse(text.ptr, text.len, path, &config, &lines);
     if (rc == GRASP_ENOTFOUND)
         rc = 0;
-    take_text(on, "environment", json_str_at(config, "env.kind", NULL));
-    take_text(on, "benchmark", json_str_at(config, "benchmark.version", NULL));
+    if (rc == 0)
+        rc = learned_on(config, on);
     for (size_t i = 0; i < sizeof(splits) / sizeof(*splits); i++) {
         const char *file = json_str_at(json_object_get(config, "data"), splits[i], NULL);
         const char *slash = file ? strrchr(file, '/') : NULL;
@@ -149,6 +172,51 @@ static int add_data(const char *dir, json_t *manifest)
     json_decref(lines);
     buf_release(&text);
     free(path);
+    return rc;
+}
+
+static int resolved(const struct config *c, json_t *on)
+{
+    struct buf text = BUF_INIT;
+    json_t *config = NULL, *lines = NULL;
+    config_render(c, &text);
+    int rc = buf_check(&text);
+    if (rc == 0)
+        rc = yaml_parse(text.ptr, text.len, "configuration", &config, &lines);
+    if (rc == 0)
+        rc = learned_on(config, on);
+    json_decref(config);
+    json_decref(lines);
+    buf_release(&text);
+    return rc;
+}
+
+int manifest_warn(const char *dir, const char *rev, const struct config *c)
+{
+    static const char *const keys[] = {"environment", "world", "benchmark", "preset"};
+    struct library *lib = NULL;
+    struct buf message = BUF_INIT;
+    json_t *manifest = NULL, *here = json_object();
+    int rc = rev ? library_open(&lib, dir, LIBRARY_READ) : GRASP_ENOTFOUND;
+    if (rc == 0)
+        rc = library_tag_message(lib, rev, &message);
+    if (rc == 0)
+        rc = manifest_parse(message.ptr, &manifest);
+    if (rc == GRASP_ENOTFOUND || rc == GRASP_EINVAL) /* no tag, or none of ours */
+        rc = 0;
+    if (rc == 0 && manifest && (rc = resolved(c, here)) == 0)
+        for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+            const char *was = json_str_at(json_object_get(manifest, "learned_on"), keys[i], NULL);
+            const char *is = json_str_at(here, keys[i], NULL);
+            if (was && !str_same(was, is))
+                log_warn("the library '%s' was learned on %s '%s', and this is %s%s%s: scores do "
+                         "not compare",
+                         rev, keys[i], was, is ? "'" : "none", is ? is : "", is ? "'" : "");
+        }
+    json_decref(here);
+    json_decref(manifest);
+    buf_release(&message);
+    library_close(lib);
     return rc;
 }
 

@@ -110,6 +110,7 @@ void bisection_set(struct bisection *b, bool is_new);
  *     {schema, name, commit, tree, skills: [{name, version, sha256}], content_sha256, frozen,
  *      run, executor_model, writer_model, learned_on, edits: [{commit, edit, score}], scores}
  */
+struct config;
 #define MANIFEST_SCHEMA "grasp-frozen-1"
 /* SHA-256 of all skills' names and bytes, in library order; as hex. */
 int skills_hash(const struct skill_set *set, char out[65]);
@@ -118,6 +119,9 @@ int manifest_make(struct library *lib, const char *name, const struct oid *commi
 /* Adds what a run's directory knows of this revision: scores, models, data. GRASP_EREFUSED when the
  * run is not one that made it. */
 int manifest_add_run(struct library *lib, const char *run_dir, json_t *manifest);
+/* Warns of each thing that a frozen revision was learned on and that the configuration has otherwise:
+ * world, benchmark, preset. Silent for a revision without a manifest. */
+int manifest_warn(const char *library, const char *rev, const struct config *c);
 /* The tag's message, and the manifest back out of one (new reference; GRASP_ENOTFOUND: it has
  * none). */
 int manifest_render(const json_t *manifest, struct buf *out);

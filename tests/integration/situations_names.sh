@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 learned
 . "$ROOT/tests/integration/table"
-export CONFIG
+export CONFIG T
 T_="grasp transfer $CONFIG --library lib --split val -q --regate"
 export T_
 
@@ -75,6 +75,18 @@ echo $((n + 20)) >budget
 3$ $T_ --to simulated:weak --set budget.calls=$(cat budget)
 > with library
 > simulated:weak
+END
+
+situation 43 "a frozen library on another benchmark" <<'END'
+cp -R "$T/run" run
+sed -i 's/^benchmark:.*/benchmark:/; s|^\( *version:\) "v1"|\1 "v2"|' run/config.yaml
+0$ grasp skills freeze lib --name v1 --run run
+0$ grasp eval "$CONFIG" --library lib --at v1 --split val -q
+1x was learned on benchmark 'v2', and this is 'v1'
+0$ grasp transfer "$CONFIG" --library lib --at v1 --split val -q --to simulated:weak --to simulated
+1x was learned on benchmark 'v2', and this is 'v1'
+0$ grasp eval "$CONFIG" --library lib --at best --split val -q
+! was learned
 END
 
 situation 44 "a split without its file" <<'END'

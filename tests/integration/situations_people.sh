@@ -135,6 +135,27 @@ rm lib/.git/refs/heads/best.lock
 0$ $LEARN
 END
 
+situation 27 "what happened, as text" <<'END'
+git -C lib branch for/model-x main~1
+echo x >lib/x && git -C lib add x && git -C lib commit -q -m 'by hand' && git -C lib branch -f for/model-x && git -C lib reset -q --hard main~1
+grasp skills freeze lib --name v1
+0$ grasp skills graph lib
+> v1 (frozen)
+> for/model-x
+> |/
+> run 
+0$ grasp skills log lib --rejected
+> beyond what the baseline did
+> characters)
+? git -C lib notes --ref=gate show "$edit" | sed -n 2p | grep -q '^  "summary": ".* was let in: of '
+END
+
+situation 35 "an edit that makes the library too long" <<'END'
+0$ grasp learn "$CONFIG" --set cycle.epochs=1 --set skills.max_chars=200 --library small --run small-run -v
+> skills.max_chars
+? test "$(git -C small rev-list --count HEAD)" = 1
+END
+
 situation 27 "git log as the README shows it" <<'END'
 ? ! git -C lib log --format='%h %s %(trailers:key=Gate-Score,valueonly,separator=)' | grep -q '^$'
 END

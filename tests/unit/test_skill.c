@@ -159,6 +159,17 @@ static void keys_of_others_stay(void **state)
     assert_string_equal(out.ptr,
                         "---\nname: a\ndescription: d\nx: 1\nmetadata:\n  version: \"3\"\n---\nb");
     skill_release(&s);
+    /* Lines as YAML counts them: a lone return ends one, too. */
+    assert_int_equal(parse(&s, "---\nname: a\ndescription: d\nmetadata:\n  x: \"1\r\r2\"\n  y: z\n"
+                               "odd: [1]\n---\nb"),
+                     0);
+    s.version = 3;
+    buf_reset(&out);
+    skill_render(&s, &out);
+    assert_string_equal(out.ptr,
+                        "---\nname: a\ndescription: d\nmetadata:\n  x: \"1\r\r2\"\n  y: z\n"
+                        "  version: \"3\"\nodd: [1]\n---\nb");
+    skill_release(&s);
     buf_release(&out);
 }
 
