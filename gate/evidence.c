@@ -174,6 +174,29 @@ static int read_probes(struct gate *g, const json_t *probes)
     return 0;
 }
 
+/* A row shows the redraws that the rule looked at: all of them, and no others. */
+static int check_again(const struct gate *g, const json_t *probes)
+{
+    struct replicate_used *used = calloc(g->n + 1, sizeof(*used));
+    struct replicate_state state;
+    json_t *row;
+    size_t i;
+    int rc = used ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+
+    if (used)
+        replicate_weigh(g, 0, &state, NULL, NULL, used);
+    json_array_foreach (probes, i, row) {
+        if (rc == 0 && (json_array_size(json_object_get(row, "base_again")) != used[i].base ||
+                        json_array_size(json_object_get(row, "cand_again")) != used[i].cand))
+            rc = err_set(GRASP_EREFUSED,
+                         "evidence: probes[%zu] has other redraws than its rule asked for: %d of "
+                         "the baseline, %d of the candidate",
+                         i, used[i].base, used[i].cand);
+    }
+    free(used);
+    return rc;
+}
+
 static int check_score(const json_t *score, const struct gate_score *s)
 {
     const json_t *eligible = json_object_get(score, "eligible");
@@ -240,6 +263,8 @@ int gate_evidence_check(const json_t *evidence, struct gate_score *recomputed)
         *recomputed = s;
     if ((rc = check_score(json_object_get(evidence, "score"), &s)) == 0)
         rc = check_stop(json_str_at(evidence, "stop", NULL), &s, &b);
+    if (rc == 0 && rules.rule == GATE_REPLICATE)
+        rc = check_again(&g, probes);
 out:
     gate_release(&g);
     return rc;

@@ -73,9 +73,9 @@ struct gate_score {
     int base_fixes, base_regressions;
     int failing, passing; /* scored probes of either side: the denominators */
     int unscored;         /* probes unscored in either arm */
-    int pending;
-    int score;  /* over what has been measured so far */
-    bool gains; /* paper: the score is positive; replicate: so it is, and its fixes are evidence */
+    int pending; /* probes that are still to be measured, at first or again, as far as is known */
+    int score;   /* over what has been measured so far */
+    bool gains;  /* paper: the score is positive; replicate: so it is, and its fixes are evidence */
     bool eligible; /* gains, within the budget; meaningful when pending == 0 */
 };
 

@@ -159,10 +159,14 @@ static bool weigh_fixes(const struct gate *g, size_t arm, struct replicate_state
 
     for (size_t i = 0; i < g->n; i++) {
         bool fix = has_role(g, i) && !passes(g->base[i]) && cand[i] != OUTCOME_UNSCORED;
-        if (fix && cand[i] == OUTCOME_PENDING) {
+        bool open = g->base[i] == OUTCOME_PENDING && cand[i] != OUTCOME_UNSCORED;
+        if (fix && cand[i] == OUTCOME_PENDING)
             want(wish, arm, i, 0);
+        if (open || (fix && cand[i] == OUTCOME_PENDING)) {
+            s->score.pending++;
             missing = true;
         }
+        s->most += open;
         begin(g, arm, i, &w[i]);
         w[i].fix = fix;
     }
@@ -171,7 +175,7 @@ static bool weigh_fixes(const struct gate *g, size_t arm, struct replicate_state
         s->odds = 1;
         for (size_t i = 0; i < g->n; i++) {
             if (!w[i].fix || cand[i] == OUTCOME_PENDING) {
-                s->most += w[i].fix && missing;
+                s->most += w[i].fix;
                 continue;
             }
             s->odds *= 1 - SHARE + SHARE * w[i].l;
@@ -197,8 +201,10 @@ static bool weigh_fixes(const struct gate *g, size_t arm, struct replicate_state
         for (size_t i = 0; i < g->n; i++)
             if (w[i].fix && may_go_on(&w[i]) && !step(g, arm, i, &w[i], wish))
                 missing = true;
-        if (missing) /* the round is not over: it counts as a whole */
+        if (missing) { /* the round is not over: it counts as a whole */
+            s->score.pending = left;
             memcpy(w, before, g->n * sizeof(*w));
+        }
     }
 }
 
@@ -216,6 +222,7 @@ static bool weigh_breaks(const struct gate *g, size_t arm, struct replicate_stat
             continue;
         if (cand[i] == OUTCOME_PENDING) {
             want(wish, arm, i, 0);
+            s->score.pending++;
             whole = false;
             continue;
         }
@@ -223,6 +230,7 @@ static bool weigh_breaks(const struct gate *g, size_t arm, struct replicate_stat
         while (there && may_go_on(&w) && w.l < BROKEN)
             there = step(g, arm, i, &w, wish);
         note_used(used, i, &w);
+        s->score.pending += !there;
         whole &= there;
         if (w.l >= BROKEN) {
             s->score.regressions++;
@@ -257,16 +265,12 @@ void replicate_weigh(const struct gate *g, size_t arm, struct replicate_state *o
 {
     const struct gate_rules *r = &g->rules;
     struct wish wish = {wants, 0};
-    bool base = true;
 
     *out = (struct replicate_state){.odds = 1};
     for (size_t i = 0; used && i < g->n; i++)
         used[i] = (struct replicate_used){0, 0};
-    for (size_t i = 0; i < g->n; i++)
-        base &= g->base[i] != OUTCOME_PENDING;
     count_sides(g, arm, out);
-    bool known = weigh_fixes(g, arm, out, &wish, used) && base;
-    if (known && out->phase == REPLICATE_BREAKS &&
+    if (weigh_fixes(g, arm, out, &wish, used) && out->phase == REPLICATE_BREAKS &&
         (r->fixes_only || weigh_breaks(g, arm, out, &wish, used)))
         out->phase = REPLICATE_DECIDED;
     struct gate_score *s = &out->score;
@@ -276,7 +280,8 @@ void replicate_weigh(const struct gate *g, size_t arm, struct replicate_state *o
     s->gains = out->phase == REPLICATE_DECIDED && s->score >= 1;
     s->eligible = s->gains &&
                   (!r->regression_gate || r->fixes_only || s->regressions <= r->regression_budget);
-    s->pending = (int)wish.n + (out->phase == REPLICATE_REFUSED ? out->first_draws : 0);
+    if (out->phase == REPLICATE_REFUSED)
+        s->pending = out->first_draws;
     if (wanted)
         *wanted = wish.n;
 }

@@ -30,6 +30,8 @@ static const char *const refusal_names[] = {
     [EDIT_LEAK] = "leak",
     [EDIT_DUPLICATE] = "duplicate",
     [EDIT_UNCHANGED] = "unchanged",
+    [EDIT_PINNED] = "pinned",
+    [EDIT_TOO_LARGE] = "library-too-large",
 };
 
 const char *edit_action_name(enum edit_action a)
@@ -48,6 +50,8 @@ void edit_release(struct edit *e)
     free(e->description);
     free(e->content);
     strlist_release(&e->tags);
+    free(e->source);
+    skill_files_unref(e->files);
     *e = (struct edit){0};
 }
 
@@ -173,14 +177,22 @@ static int make_skill(struct skill *s, const struct skill *old, const struct edi
                       const struct provenance *provenance)
 {
     *s = (struct skill){0};
-    int rc = old ? skill_copy(s, old) : 0;
+    int rc = 0;
+    if (e->source)
+        rc = skill_parse(s, e->source, strlen(e->source), e->name, e->name);
+    else if (old)
+        rc = skill_copy(s, old);
     if (rc < 0)
         return rc;
+    if (e->files || e->source) {
+        skill_files_unref(s->files);
+        s->files = skill_files_ref(e->files);
+    }
     int parent = old ? old->version : 0;
     s->version = parent < INT_MAX ? parent + 1 : parent;
-    if (!old)
+    if (!old && !e->source)
         s->name = str_dup(e->name);
-    if (e->description || !old) {
+    if (e->description || (!old && !e->source)) {
         free(s->description);
         s->description = e->description ? str_dup(e->description) : describe(e);
     }
@@ -231,6 +243,18 @@ int proposal_apply(const struct skill_set *library, const struct proposal *p,
 
 /* ---- JSON ---- */
 
+static json_t *files_to_json(const struct skill_files *files)
+{
+    json_t *out = json_array();
+    char mode[16];
+    for (size_t i = 0; i < files->n; i++) {
+        snprintf(mode, sizeof(mode), "%o", files->v[i].mode);
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s}", "path", files->v[i].path, "mode",
+                                             mode, "id", files->v[i].id));
+    }
+    return out;
+}
+
 static json_t *edit_to_json(const struct edit *e)
 {
     json_t *tags = json_strings(&e->tags);
@@ -239,6 +263,10 @@ static json_t *edit_to_json(const struct edit *e)
     if (e->action != EDIT_REMOVE)
         json_object_set(v, "tags", tags);
     json_decref(tags);
+    if (e->source)
+        json_object_set_new(v, "source", json_string(e->source));
+    if (e->files && e->files->n)
+        json_object_set_new(v, "files", files_to_json(e->files));
     return v;
 }
 

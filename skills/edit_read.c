@@ -2,11 +2,14 @@
  * library. */
 #include "skills/edit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/grow.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "skills/inject.h"
 
 enum {
     NAME_RAW_MAX = 1024, /* bytes of a name before it becomes a slug */
@@ -276,6 +279,8 @@ static enum edit_refusal check_library(struct draft *d)
         return old ? refuse(d, EDIT_EXISTS, "a skill of this name is there") : EDIT_OK;
     if (!old)
         return refuse(d, EDIT_MISSING, "no skill of this name");
+    if (str_same(skill_meta(old, "pinned"), "true"))
+        return refuse(d, EDIT_PINNED, "the skill is pinned: a person keeps it as it is");
     if (e->action == EDIT_MODIFY && str_same(e->content, old->body) &&
         (!e->description || str_same(e->description, old->description)) &&
         (!e->tags.n || strlist_equal(&e->tags, &old->tags)))
@@ -285,16 +290,9 @@ static enum edit_refusal check_library(struct draft *d)
 
 static enum edit_refusal check_leak(struct draft *d)
 {
-    const char *texts[3 + SKILL_TAGS_MAX] = {d->edit.name, d->edit.description, d->edit.content};
-    size_t n = 3;
-    if (d->edit.action == EDIT_REMOVE || !d->rules->forbidden)
-        return EDIT_OK;
-    for (size_t i = 0; i < d->edit.tags.n; i++)
-        texts[n++] = d->edit.tags.v[i];
-    for (size_t i = 0; i < n; i++)
-        if (texts[i] &&
-            d->rules->forbidden(d->rules->forbidden_arg, texts[i], d->what, sizeof(d->what)))
-            return refuse(d, EDIT_LEAK, d->what);
+    if (d->edit.action != EDIT_REMOVE && d->rules->forbidden &&
+        d->rules->forbidden(d->rules->forbidden_arg, &d->edit, d->what, sizeof(d->what)))
+        return refuse(d, EDIT_LEAK, d->what);
     return EDIT_OK;
 }
 
@@ -323,6 +321,8 @@ static enum edit_refusal read_edit(struct draft *d, const json_t *v)
 /* ---- a reply ---- */
 
 struct reply {
+    const struct skill_set *library;
+    const struct edit_rules *rules;
     struct proposal_list *out;
     edit_refused_fn refused;
     void *arg;
@@ -334,9 +334,37 @@ static void report(const struct reply *r, enum edit_refusal why, const char *det
         r->refused(r->arg, why, detail ? detail : "");
 }
 
+/* How many characters the executor would read with these edits; GRASP_ENOMEM. */
+static int measure(const struct reply *r, const struct proposal *p, size_t *chars)
+{
+    struct skill_set set;
+    int rc = proposal_apply(r->library, p, NULL, &set);
+    if (rc == 0)
+        rc = inject_chars(&set, chars);
+    skill_set_release(&set);
+    return rc;
+}
+
 /* Takes ownership of *p. */
 static int take(const struct reply *r, struct proposal *p)
 {
+    size_t chars = 0, now = 0;
+    int rc = r->rules->max_chars ? measure(r, p, &chars) : 0;
+    if (rc == 0 && chars > r->rules->max_chars)
+        rc = inject_chars(r->library, &now);
+    bool passes = chars > r->rules->max_chars && chars > now; /* what shrinks it is welcome */
+    if (rc == 0 && passes) {
+        char detail[200];
+        snprintf(detail, sizeof(detail),
+                 "%.64s: the skills would have %zu characters, and %zu are allowed "
+                 "(skills.max_chars)",
+                 p->v[0].name, chars, r->rules->max_chars);
+        report(r, EDIT_TOO_LARGE, detail);
+    }
+    if (rc < 0 || passes) {
+        proposal_release(p);
+        return rc;
+    }
     for (size_t i = 0; i < r->out->n; i++)
         if (proposal_equal(&r->out->v[i], p)) {
             report(r, EDIT_DUPLICATE, p->v[0].name);
@@ -385,7 +413,7 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg)
 {
-    struct reply r = {out, refused, arg};
+    struct reply r = {library, rules, out, refused, arg};
     size_t places = library->n < rules->capacity ? rules->capacity - library->n : 0;
     bool pair = places <= PAIR_PLACES && !rules->append_only;
     size_t max = places <= PAIR_PLACES && rules->max_edits < 2 ? 2 : rules->max_edits;
@@ -435,6 +463,31 @@ out:
 
 /* ---- from JSON ---- */
 
+/* What a writer cannot give: a skill's file as it is, and its other files. */
+static int read_whole(struct edit *e, const json_t *v)
+{
+    const char *source = json_str_at(v, "source", NULL);
+    const json_t *files = json_object_get(v, "files");
+    json_t *one;
+    size_t i;
+    int rc = 0;
+    if (source && !(e->source = str_dup(source)))
+        return err_set(GRASP_ENOMEM, "out of memory");
+    json_array_foreach ((json_t *)files, i, one) {
+        struct skill_file f = {.path = (char *)json_str_at(one, "path", "")};
+        const char *id = json_str_at(one, "id", ""), *mode = json_str_at(one, "mode", "");
+        char *end;
+        unsigned long bits = strtoul(mode, &end, 8);
+        if (!*f.path || strlen(id) != SKILL_FILE_ID || !*mode || *end || bits > 0177777)
+            return err_set(GRASP_EPARSE, "files holds no path, mode and id");
+        f.mode = (unsigned)bits;
+        memcpy(f.id, id, SKILL_FILE_ID + 1);
+        if ((rc = skill_files_add(&e->files, &f)) < 0)
+            return rc;
+    }
+    return 0;
+}
+
 int proposal_from_json(struct proposal *p, const json_t *v)
 {
     static const struct skill_set none;
@@ -447,10 +500,12 @@ int proposal_from_json(struct proposal *p, const json_t *v)
         struct draft d = {.library = &none, .rules = &free_rules};
         enum edit_refusal why = read_edit(&d, json_is_array(v) ? json_array_get(v, i) : v);
         p->v[p->n++] = d.edit;
+        int rc = read_whole(&p->v[p->n - 1], json_is_array(v) ? json_array_get(v, i) : v);
         /* There is no library to compare with: MODIFY and REMOVE name what is not there. */
-        if (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory))
+        if (rc == 0 && (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory)))
             continue;
-        int rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")
+        if (rc == 0)
+            rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")
                              : err_set(GRASP_EPARSE, "edit %zu: %s", i + 1, d.detail);
         proposal_release(p);
         return rc;

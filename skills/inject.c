@@ -43,6 +43,16 @@ void inject_render(const struct skill_set *set, const size_t *pick, size_t n, st
     json_decref(data);
 }
 
+int inject_chars(const struct skill_set *set, size_t *chars)
+{
+    struct buf block = BUF_INIT;
+    inject_render(set, NULL, set->n, &block);
+    int rc = buf_check(&block);
+    *chars = utf8_length(block.ptr, block.len);
+    buf_release(&block);
+    return rc;
+}
+
 /* ---- words ---- */
 
 enum { CONTEXT_CHARS = 12000, TOKEN_MIN = 3 };

@@ -26,6 +26,9 @@
  * each. Nothing for an empty choice. pick NULL: all of them in library order. */
 void inject_render(const struct skill_set *set, const size_t *pick, size_t n, struct buf *out);
 
+/* How many characters the block of all skills has. 0 or GRASP_ENOMEM. */
+int inject_chars(const struct skill_set *set, size_t *chars);
+
 /* A ranker, prepared once for a library revision: no skill is parsed again in a rollout's turn. */
 struct ranker;
 struct ranker *ranker_new(const struct skill_set *set); /* NULL: no memory. Borrows nothing */

@@ -68,7 +68,12 @@ int library_object(struct library *lib, const char *rev, struct oid *object);
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);
 
-/* Writes the tree of `set` on top of `base`'s tree (other files of the library are kept). */
+/* Reads the bytes of a set's other files (skill.h), which library_read leaves in the library; needed
+ * to write them elsewhere: to a directory, or into another library. */
+int library_load_files(struct library *lib, struct skill_set *set);
+
+/* Writes the tree of `set` on top of `base`'s tree: a skill's folder holds what the set says, files
+ * outside the skills' folders are kept. */
 int library_candidate(struct library *lib, const struct skill_set *set, const struct oid *base,
                       struct oid *tree);
 int library_tree_of(struct library *lib, const struct oid *commit, struct oid *tree);
@@ -102,6 +107,9 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
                  int64_t when);
 /* New reference; GRASP_ENOTFOUND when there is none. */
 int library_note_read(struct library *lib, const struct oid *commit, json_t **evidence);
+/* A person's word for a commit that no gate measured: a note of its own (refs/notes/ack), written or
+ * replaced; the first line is why. */
+int library_ack(struct library *lib, const struct oid *commit, const char *why);
 /* Stores bytes as a blob (the probe set) and returns its id. refs/grasp/probes/ID points to it, so
  * that `git gc` keeps it. */
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
@@ -136,6 +144,10 @@ void library_commit_release(struct library_commit_info *c);
 int library_commit_read(struct library *lib, const struct oid *commit,
                         struct library_commit_info *info);
 const char *library_trailer(const struct library_commit_info *c, const char *key);
+/* The first line, appended: of the note, or of the commit's own trailer Acknowledged. GRASP_ENOTFOUND
+ * when nobody gave one. */
+int library_ack_read(struct library *lib, const struct library_commit_info *commit,
+                     struct buf *why);
 /* First-parent history of a revision, newest first. Stops at the first non-zero return. */
 typedef int (*library_walk_fn)(const struct library_commit_info *c, void *arg);
 int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void *arg);

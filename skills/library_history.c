@@ -313,6 +313,46 @@ static int note_text(struct library *lib, const struct oid *commit, git_oid *id,
     return buf_check(out);
 }
 
+/* Canonical JSON, but for the sentence that says what all of it means: that is its first line. */
+static int evidence_text(const json_t *evidence, struct buf *out)
+{
+    enum { FLAGS = JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY };
+    json_t *summary = json_object_get(evidence, "summary");
+    json_t *rest = summary ? json_copy((json_t *)evidence) : NULL;
+    if (rest)
+        json_object_del(rest, "summary");
+    char *json = json_dumps(rest ? rest : evidence, FLAGS);
+    char *first = summary ? json_dumps(summary, FLAGS) : NULL;
+    json_decref(rest);
+    if (!json || (summary && !first))
+        out->failed = true;
+    else if (first)
+        buf_addf(out, "{\n  \"summary\": %s%s\n", first, json[1] == '\n' ? "," : "");
+    if (json && !out->failed)
+        buf_addf(out, "%s\n", first ? json + 2 : json);
+    free(first);
+    free(json);
+    return buf_check(out);
+}
+
+/* Whether a note that is there says the same. One of before has no summary. */
+static bool same_evidence(const struct buf *there, const struct buf *text)
+{
+    static const char *const added[] = {"summary", "chars"};
+    json_t *a = NULL, *b = NULL;
+    if (there->len == text->len && memcmp(there->ptr, text->ptr, text->len) == 0)
+        return true;
+    bool same = json_parse(&a, there->ptr, there->len, "evidence") == 0 &&
+                json_parse(&b, text->ptr, text->len, "evidence") == 0;
+    for (size_t i = 0; same && i < sizeof(added) / sizeof(*added); i++)
+        if (!json_object_get(a, added[i]))
+            json_object_del(b, added[i]);
+    same = same && json_equal(a, b);
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
+
 int library_note(struct library *lib, const struct oid *commit, const json_t *evidence,
                  int64_t when)
 {
@@ -322,15 +362,10 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
     int rc = library_need_write(lib);
     if (rc < 0)
         return rc;
-    char *json = json_dumps(evidence, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    if (!json)
-        return err_set(GRASP_ENOMEM, "cannot write evidence as JSON");
-    buf_addf(&text, "%s\n", json);
-    free(json);
-    if ((rc = buf_check(&text)) < 0)
+    if ((rc = evidence_text(evidence, &text)) < 0)
         goto out;
     rc = note_text(lib, commit, &id, &there);
-    if (rc == 0 && strcmp(there.ptr, text.ptr) != 0)
+    if (rc == 0 && !same_evidence(&there, &text))
         rc = err_set(GRASP_ECONFLICT, "%.10s of the library '%s' has other evidence already",
                      commit->hex, lib->dir);
     if (rc != GRASP_ENOTFOUND)

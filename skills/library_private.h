@@ -18,6 +18,7 @@
 #define LIBRARY_MARKER         ".grasp-library" /* in the root of every revision */
 #define LIBRARY_MARKER_TEXT    "format 1\n"
 #define LIBRARY_NOTES_REF      "refs/notes/gate"
+#define LIBRARY_ACK_REF        "refs/notes/ack"
 #define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
 #define LIBRARY_PROBES         "refs/grasp/probes/"
 #define LIBRARY_FROZEN         "refs/grasp/frozen/"

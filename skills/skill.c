@@ -18,6 +18,7 @@ void skill_release(struct skill *s)
     strlist_release(&s->tags);
     strlist_release(&s->keys);
     strlist_release(&s->values);
+    skill_files_unref(s->files);
     *s = (struct skill){0};
 }
 
@@ -29,7 +30,10 @@ int skill_copy(struct skill *dst, const struct skill *src)
         {offsetof(struct skill, name)},          {offsetof(struct skill, description)},
         {offsetof(struct skill, body)},          {offsetof(struct skill, license)},
         {offsetof(struct skill, compatibility)}, {offsetof(struct skill, allowed_tools)}};
-    struct skill s = {.version = src->version, .source_len = src->source_len};
+    struct skill s = {.version = src->version,
+                      .source_len = src->source_len,
+                      .foreign = src->foreign,
+                      .files = skill_files_ref(src->files)};
     int rc = 0;
     for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
         char *const *from = (char *const *)((const char *)src + strings[i].at);
@@ -60,13 +64,6 @@ const char *skill_meta(const struct skill *s, const char *key)
     return NULL;
 }
 
-static void forget_source(struct skill *s)
-{
-    free(s->source);
-    s->source = NULL;
-    s->source_len = 0;
-}
-
 int skill_set_meta(struct skill *s, const char *key, const char *value)
 {
     for (size_t i = 0; i < s->keys.n; i++)
@@ -76,13 +73,11 @@ int skill_set_meta(struct skill *s, const char *key, const char *value)
                 return err_set(GRASP_ENOMEM, "out of memory");
             free(s->values.v[i]);
             s->values.v[i] = copy;
-            forget_source(s);
             return 0;
         }
     int rc = strlist_add(&s->keys, key);
     if (rc == 0 && (rc = strlist_add(&s->values, value)) < 0)
         free(s->keys.v[--s->keys.n]);
-    forget_source(s);
     return rc;
 }
 
@@ -97,7 +92,6 @@ void skill_unset_meta(struct skill *s, const char *key)
         s->values.n--;
         memmove(&s->keys.v[i], &s->keys.v[i + 1], tail * sizeof(char *));
         memmove(&s->values.v[i], &s->values.v[i + 1], tail * sizeof(char *));
-        forget_source(s);
         return;
     }
 }
@@ -159,7 +153,6 @@ int skill_set_body(struct skill *s, const char *text, size_t len)
         return err_set(GRASP_ENOMEM, "out of memory");
     free(s->body);
     s->body = body;
-    forget_source(s);
     return 0;
 }
 

@@ -116,13 +116,19 @@ static inline void got_release(struct got *g)
     *g = (struct got){0};
 }
 
-static inline void ask_draw(struct place *p, struct got *g, const char *text, int draw)
+static inline void ask_also(struct place *p, struct got *g, const char *text, int draw, int also)
 {
     got_release(g);
     works(chat_add(&g->chat, CHAT_USER, text, strlen(text)));
-    struct model_request rq = {.chat = &g->chat, .draw = draw, .phase = PHASE_ROLLOUT_DEV};
+    struct model_request rq = {
+        .chat = &g->chat, .draw = draw, .also = also, .phase = PHASE_ROLLOUT_DEV};
     works(model_ask(p->m, &rq, take, g));
     assert_int_equal(g->times, 0);
+}
+
+static inline void ask_draw(struct place *p, struct got *g, const char *text, int draw)
+{
+    ask_also(p, g, text, draw, 0);
 }
 
 static inline void ask(struct place *p, struct got *g, const char *text)

@@ -27,7 +27,8 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/journal/journal.h"
+#include "runtime/learn/learn_private.h"
 
 /* A rollout, as the model is asked for its only turn. */
 struct asking {
@@ -49,6 +50,7 @@ struct lab {
     enum model_result (*write)(struct lab *lab, enum model_phase phase, int draw,
                                const char *prompt, struct buf *reply);
     void *arg;
+    bool journaled; /* calls go through a journal; `asked` counts those that are made */
 
     char *dir;
     size_t asked[MODEL_PHASES]; /* calls of the model, since lab_open */
@@ -311,12 +313,18 @@ static inline int lab_reopen(struct lab *lab)
     lab->model =
         (struct model){.ops = &model_ops, .name = str_dup("puppet"), .label = str_dup("puppet")};
     s->env = &lab->env;
-    s->metered[0] = &lab->model;
+    s->said[0] = &lab->model;
+    if (lab->journaled) {
+        char *journal = fs_join(lab->dir, "journal");
+        works(journal_open(&s->journal, journal, 0));
+        works(journal_model(&s->said[0], s->journal, s->loop, &lab->model));
+        free(journal);
+    }
     s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
                               .shared = s->config->draws == DRAWS_SHARED};
     config_engine(s->config, &engine);
-    works(engine_open(&s->engine, s->loop, s->metered[0], s->env, &engine));
-    int rc = learn_open(&lab->l, s, library, run);
+    works(engine_open(&s->engine, s->loop, s->said[0], s->env, &engine));
+    int rc = learn_begin(&lab->l, s, library, run);
     free(config);
     free(library);
     free(run);
@@ -335,9 +343,11 @@ static inline void lab_open(struct lab *lab, json_t *splits, json_t *settings)
 
 static inline void lab_close(struct lab *lab)
 {
-    model_close(lab->s.metered[0]);
-    lab->s.metered[0] = NULL;
-    learn_close(&lab->l);
+    model_close(lab->s.said[0]);
+    lab->s.said[0] = NULL;
+    if (lab->journaled)
+        model_close(&lab->model);
+    learn_end(&lab->l);
     session_close(&lab->s);
     json_decref(lab->api);
     log_close();

@@ -9,7 +9,7 @@
  *     buf_release(&clean);                           // and with it a.text and a.payload
  *
  * Code fences are dropped wherever they stand, then blanks around the rest, by characters and as
- * Python knows them. Graders do not read messages so: see grading.h.
+ * Python knows them. Graders do not read messages so: see grading_private.h.
  */
 #ifndef GRASP_PROBES_GRADERS_ACTION_H
 #define GRASP_PROBES_GRADERS_ACTION_H

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/graders/grading.h"
+#include "probes/graders/grading_private.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 

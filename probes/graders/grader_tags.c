@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "probes/graders/action.h"
-#include "probes/graders/grading.h"
+#include "probes/graders/grading_private.h"
 
 static bool finish_is_json(const char *result)
 {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes/graders/grading_v1.h"
+#include "probes/graders/grading_v1_private.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 

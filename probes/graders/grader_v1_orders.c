@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes/graders/grading_v1.h"
+#include "probes/graders/grading_v1_private.h"
 #include "runtime/base/buf.h"
 
 static bool wrong_type(struct grading *g, const struct order_check *c, const struct pyvalue *v,

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "probes/graders/grading_v2.h"
+#include "probes/graders/grading_v2_private.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "probes/graders/grading_v2.h"
+#include "probes/graders/grading_v2_private.h"
 #include "runtime/base/json.h"
 
 /* The published graders leave out what was recorded later. */

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "probes/graders/grading_v2.h"
+#include "probes/graders/grading_v2_private.h"
 #include "runtime/base/json.h"
 
 /* task3: mean heart rates */

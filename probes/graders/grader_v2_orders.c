@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "probes/graders/grading_v2.h"
+#include "probes/graders/grading_v2_private.h"
 
 bool text_names_any(const char *text, size_t len, const char *const *words, size_t n)
 {

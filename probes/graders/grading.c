@@ -2,7 +2,7 @@
  * grading.c - the checks that graders of both benchmarks are made of, and the reasons they write.
  * It lies below all of them: what is here calls no grader.
  */
-#include "probes/graders/grading.h"
+#include "probes/graders/grading_private.h"
 
 #include <stdarg.h>
 #include <stdio.h>

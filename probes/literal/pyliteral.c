@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/literal/pyparse.h"
+#include "probes/literal/pyparse_private.h"
 #include "runtime/base/text.h"
 
 #define LITERAL_DEPTH 100 /* of brackets; Python's parser takes about as many */

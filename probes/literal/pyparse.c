@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/literal/pyparse.h"
+#include "probes/literal/pyparse_private.h"
 #include "runtime/base/text.h"
 
 #define JSON_DEPTH 900  /* Python gives up somewhat below 1000 */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/literal/pyparse.h"
-#include "probes/literal/pyprint.h"
+#include "probes/literal/pyparse_private.h"
+#include "probes/literal/pyprint_private.h"
 #include "runtime/base/text.h"
 
 struct py_chunk {

@@ -1,6 +1,6 @@
 /*
  * pyvalue.h - values as Python reads, compares and prints them; the manual of this folder, together
- * with pytime.h. pyparse.h and pyprint.h are private to it.
+ * with pytime.h.
  *
  * The published graders are Python, and their verdicts hang on it at the edges: json.loads takes
  * NaN, Infinity, 1e400, integers of any size and lone surrogates; True equals 1 equals 1.0; a

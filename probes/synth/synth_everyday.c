@@ -1,5 +1,5 @@
 /* synth_everyday.c - entries that any chart may hold and that no task asks for. */
-#include "probes/synth/synth_tables.h"
+#include "probes/synth/synth_tables_private.h"
 
 #define LAB(code_, unit_, decimals_)                                                               \
     {                                                                                              \

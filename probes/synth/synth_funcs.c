@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "probes/synth/synth_tables.h"
+#include "probes/synth/synth_tables_private.h"
 
 /* A parameter by its path: "code.coding[].system" stands for an object that holds a list of objects
  * that hold a string. */

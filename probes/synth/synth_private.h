@@ -7,7 +7,7 @@
 
 #include "probes/rng.h"
 #include "probes/synth/synth.h"
-#include "probes/synth/synth_tables.h"
+#include "probes/synth/synth_tables_private.h"
 #include "runtime/base/buf.h"
 
 #define SYNTH_TIME  32 /* bytes of "2023-11-13T10:15:00+00:00" */

@@ -1,5 +1,5 @@
 /* synth_v1.c - charts and tasks after MedAgentBench v1, whose graders take one time for all. */
-#include "probes/synth/synth_tables.h"
+#include "probes/synth/synth_tables_private.h"
 
 #define NOW "2023-11-13T10:15:00+00:00"
 #define LAB "http://example.org/fhir/CodeSystem/lab"

@@ -1,7 +1,7 @@
 /* synth_v2.c - charts and tasks after the second task set, whose orders hang on several resources.
  */
 #include "probes/synth/synth.h"
-#include "probes/synth/synth_tables.h"
+#include "probes/synth/synth_tables_private.h"
 
 #define NOW "2023-11-20T08:30:00+00:00"
 #define LAB "http://example.org/fhir/CodeSystem/lab"

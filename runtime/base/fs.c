@@ -9,23 +9,78 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-int fs_read(const char *path, struct buf *out)
+/* What a descriptor is when it is nothing to read a file from; NULL: fine. */
+static const char *odd_kind(int fd, const struct stat *st)
 {
+    char link[64], target[16] = "";
+    switch (st->st_mode & S_IFMT) {
+    case S_IFREG:
+        return NULL;
+    case S_IFIFO: /* the kernel calls those without a name "pipe:[1234]" */
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (readlink(link, target, sizeof(target) - 1) > 0 && strncmp(target, "pipe:", 5) == 0)
+            return NULL;
+        return "a named pipe";
+    case S_IFCHR:
+        return st->st_rdev == makedev(1, 3) ? NULL : "a device"; /* /dev/null is an empty file */
+    case S_IFBLK:
+        return "a device";
+    case S_IFDIR:
+        return "a directory";
+    default:
+        return "a socket";
+    }
+}
+
+int fs_open_read(const char *path)
+{
+    struct stat st;
     bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? 0 : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                      : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot open '%s'",
                              path);
-    int rc = 0;
+    const char *odd = standard || fstat(fd, &st) < 0 ? NULL : odd_kind(fd, &st);
+    if (odd) {
+        close(fd);
+        return err_set(GRASP_EINVAL, "'%s' is %s, not a file", path, odd);
+    }
+    if (!standard)
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    return fd;
+}
+
+static int too_long(const char *path)
+{
+    return err_set(GRASP_ELIMIT, "'%s' is longer than %lld MiB, which is no file for this", path,
+                   (long long)(FS_READ_MAX >> 20));
+}
+
+int fs_read(const char *path, struct buf *out)
+{
+    int fd = fs_open_read(path), rc = 0;
+    size_t had = out->len;
     struct stat st;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-        buf_grow(out, (size_t)st.st_size);
-    for (;;) {
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        if (st.st_size > FS_READ_MAX)
+            rc = too_long(path);
+        else
+            buf_grow(out, (size_t)st.st_size);
+    }
+    while (rc == 0) {
+        if (out->len - had > (size_t)FS_READ_MAX) {
+            rc = too_long(path);
+            break;
+        }
         if (!buf_grow(out, 65536)) {
             rc = buf_check(out);
             break;
@@ -41,8 +96,7 @@ int fs_read(const char *path, struct buf *out)
         out->ptr[out->len] = '\0';
     }
     out->ptr[out->len] = '\0';
-    if (!standard)
-        close(fd);
+    close(fd);
     return rc;
 }
 

@@ -4,10 +4,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/buf.h"
 
-/* Appends a file's content. GRASP_ENOTFOUND, GRASP_EIO. "-" is standard input. */
+#define FS_READ_MAX ((int64_t)1 << 30) /* bytes that fs_read takes */
+
+/* Opens a file for reading, never waiting for anybody: a regular one, or a pipe that was handed over
+ * (<(...) in a shell). A directory, a device, a socket or a pipe with a name is GRASP_EINVAL.
+ * GRASP_ENOTFOUND, GRASP_EIO. "-" is standard input, which is any of these. The descriptor is the
+ * caller's to close. */
+int fs_open_read(const char *path);
+/* Appends a file's content. As fs_open_read, and GRASP_ELIMIT past FS_READ_MAX. */
 int fs_read(const char *path, struct buf *out);
 /* Replaces a file atomically: temporary file beside it, fsync, rename. After a failure (full disk)
  * the old content stands. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -179,10 +180,14 @@ int json_write_file(const json_t *v, const char *path)
 
 int json_read_lines(const char *path, json_line_fn fn, void *arg)
 {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    if (!f)
-        return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot open '%s'",
-                             path);
+    int fd = fs_open_read(path);
+    if (fd < 0)
+        return fd;
+    FILE *f = fdopen(fd, "r");
+    if (!f) {
+        close(fd);
+        return err_oom();
+    }
     char *line = NULL;
     size_t cap = 0, number = 0;
     ssize_t len;
@@ -198,8 +203,9 @@ int json_read_lines(const char *path, json_line_fn fn, void *arg)
         json_error_t e;
         v = json_loadb(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
         if (!v) {
-            rc = err_set(GRASP_EPARSE, "%s:%zu:%d: %s", f == stdin ? "standard input" : path,
-                         number, e.column, e.text);
+            rc =
+                err_set(GRASP_EPARSE, "%s:%zu:%d: %s",
+                        strcmp(path, "-") == 0 ? "standard input" : path, number, e.column, e.text);
             break;
         }
         rc = fn(v, number, arg);
@@ -208,7 +214,6 @@ int json_read_lines(const char *path, json_line_fn fn, void *arg)
     if (rc >= 0 && ferror(f))
         rc = err_set_errno(GRASP_EIO, "cannot read '%s'", path);
     free(line);
-    if (f != stdin)
-        fclose(f);
+    fclose(f);
     return rc < 0 ? rc : 0;
 }

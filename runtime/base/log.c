@@ -1,6 +1,7 @@
 /* log.c - messages, secrets and the progress line. */
 #include "runtime/base/log.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,8 +44,15 @@ int log_open(const char *path)
     close_file();
     if (!path)
         return 0;
-    state.file = fopen(path, "ae");
-    return state.file ? 0 : err_set_errno(GRASP_EIO, "cannot open log '%s'", path);
+    /* Not through a link, which may come with somebody else's run directory, nor into a pipe. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    state.file = fd >= 0 ? fdopen(fd, "a") : NULL;
+    if (state.file)
+        return 0;
+    int rc = err_set_errno(GRASP_EIO, "cannot open log '%s'", path);
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }
 
 void log_close(void)

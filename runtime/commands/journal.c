@@ -240,6 +240,26 @@ static int run_gc(const struct args *a)
     return 0;
 }
 
+static int run_check(const struct args *a)
+{
+    struct journal_check c = {0};
+    char *dir = journal_dir(operand(a, 0));
+    int rc = dir ? journal_check(dir, &c) : err_oom();
+    free(dir);
+    if (rc < 0 && rc != GRASP_EREFUSED)
+        return rc;
+    if (arg_flag(a, "json")) {
+        int put = put_json(json_pack("{s:b, s:I, s:I, s:I, s:I}", "sound", rc == 0, "entries",
+                                     (json_int_t)c.entries, "damaged", (json_int_t)c.damaged,
+                                     "unreachable", (json_int_t)c.unreachable, "dangling",
+                                     (json_int_t)c.dangling));
+        return rc < 0 ? rc : put;
+    }
+    if (rc == 0)
+        printf("%" PRId64 " calls, all of them sound\n", c.entries);
+    return rc;
+}
+
 static const struct option_def json_only[] = {{"json", 0, NULL, "JSON on standard output", NULL},
                                               {0}};
 
@@ -288,10 +308,22 @@ static const struct command cmd_gc = {
     .run = run_gc,
 };
 
+static const struct command cmd_check = {
+    .name = "check",
+    .summary = "look for damage in everything that is kept",
+    .operands = "DIR",
+    .min = 1,
+    .max = 1,
+    .options = json_only,
+    .details = "Exit status 1 and what to do when there is any.",
+    .run = run_check,
+};
+
 const struct command cmd_journal = {
     .name = "journal",
     .summary = "the model calls that were paid for, and their answers",
     .operands = "",
-    .sub = (const struct command *const[]){&cmd_stat, &cmd_show, &cmd_export, &cmd_gc, NULL},
+    .sub = (const struct command *const[]){&cmd_stat, &cmd_show, &cmd_export, &cmd_check, &cmd_gc,
+                                           NULL},
     .details = "DIR is a journal, or a run directory with one inside.",
 };

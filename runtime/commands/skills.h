@@ -22,7 +22,8 @@
     X(export) \
     X(freeze) \
     X(merge) \
-    X(remote)
+    X(remote) \
+    X(ack)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;
@@ -52,7 +53,5 @@ void print_text(const char *text, size_t width);
 void score_text(const struct step *s, char out[16]);
 /* "6/18", "-" */
 void share_text(int count, int of, char out[32]);
-/* Why a candidate was refused, from its evidence's fate, in words. */
-const char *fate_words(const char *fate);
 
 #endif

@@ -220,7 +220,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         sets[e->target.sets.n + i] = base->sets[i];
     o.sets = sets;
     o.n_sets = base->n_sets + e->target.sets.n;
-    o.preset = e->target.preset;
+    if (e->target.preset)
+        o.preset = e->target.preset;
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0) {

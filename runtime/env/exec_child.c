@@ -23,8 +23,9 @@
 
 #define CHUNK      65536
 #define LAST_WORDS 240
-/* A child that closed its pipes has ended, as a rule, and its status says more. */
-#define FADE_NS (200 * NS_PER_MS)
+/* A child that closed its pipes has ended, as a rule, and its status says more; its keeper has to be
+ * scheduled first, on a machine that may be busy. */
+#define FADE_NS NS_PER_SEC
 
 struct exec_child {
     struct loop *loop;

@@ -232,6 +232,33 @@ static int check_root(struct verify *v, const struct step *s)
     return rc;
 }
 
+/* What a person did is not the gate's to judge; that it can be read is. */
+static int check_readable(struct verify *v, const struct step *s)
+{
+    struct skill_set set = {0};
+    int rc = library_read(v->lib, s->info.commit.hex, &set);
+    if (rc < 0 && !fatal(rc)) {
+        BAD(s, "%s", err_msg());
+        rc = 0;
+    }
+    skill_set_release(&set);
+    return rc;
+}
+
+/* Whether a person's word is worth anything here: a commit that a gate measured has evidence to be held
+ * against; only a cherry-pick has its trailers without it. */
+static bool by_person(struct verify *v, const struct step *s)
+{
+    json_t *evidence = NULL;
+    if (s->kind == STEP_OTHER || s->info.parents > 1)
+        return true;
+    if (s->kind != STEP_EDIT)
+        return false;
+    bool none = library_note_read(v->lib, &s->info.commit, &evidence) == GRASP_ENOTFOUND;
+    json_decref(evidence);
+    return none;
+}
+
 static int check_step(struct verify *v, size_t i)
 {
     const struct step *s = &v->steps.v[i];
@@ -241,6 +268,17 @@ static int check_step(struct verify *v, size_t i)
                     "git fetch --unshallow");
         return 0;
     }
+    struct buf why = BUF_INIT;
+    int rc = by_person(v, s) ? library_ack_read(v->lib, &s->info, &why) : GRASP_ENOTFOUND;
+    if (rc == 0) {
+        v->counts->by_hand++;
+        v->counts->acknowledged++;
+        v->steps.v[i].kind = STEP_OTHER; /* no update's any more */
+        finding_add(v->f, &s->info.commit, false, "by a person, unmeasured: %s", why.ptr);
+    }
+    buf_release(&why);
+    if (rc == 0 || rc == GRASP_ENOMEM)
+        return rc < 0 ? rc : check_readable(v, s);
     if (s->info.parents > 1)
         BAD(s, "a merge: a gate lets edits in one after the other");
     switch (s->kind) {
@@ -262,7 +300,8 @@ static int check_step(struct verify *v, size_t i)
         break;
     }
     v->counts->by_hand++;
-    BAD(s, "made by hand: nothing says what let it in");
+    BAD(s, "made by hand: nothing says what let it in; grasp skills ack says it, or a trailer "
+           "Acknowledged");
     return 0;
 }
 

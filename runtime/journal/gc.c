@@ -15,7 +15,6 @@
 #include "runtime/base/log.h"
 
 #define BATCH      256 /* entries per transaction: a long one would keep old pages from reuse */
-#define INDEX_HEX  32  /* so many digits of the key are in the index */
 #define GROW_TRIES 40
 
 /* The first record at or after *seq, decoded, and its number; 1, 0 at the end, negative. */
@@ -104,9 +103,9 @@ static int parse_prefix(const char *hex, uint8_t out[HASH_SIZE])
 static bool key_starts(const void *key, const char *hex)
 {
     char text[2 * HASH_SIZE + 1] = "";
-    for (size_t i = 0; i < INDEX_HEX / 2; i++)
+    for (size_t i = 0; i < INDEX_KEY; i++)
         snprintf(text + 2 * i, 3, "%02x", ((const uint8_t *)key)[i]);
-    size_t n = strlen(hex) < INDEX_HEX ? strlen(hex) : INDEX_HEX;
+    size_t n = strlen(hex) < 2 * INDEX_KEY ? strlen(hex) : 2 * INDEX_KEY;
     return strncasecmp(text, hex, n) == 0;
 }
 
@@ -143,11 +142,11 @@ static int find_seq(struct journal *j, MDB_txn *txn, const char *hex, const uint
         return rc;
     if ((rc = mdb_cursor_open(txn, j->index, &cursor)))
         return journal_error(j, rc, "cannot read");
-    k = (MDB_val){INDEX_HEX / 2, from};
+    k = (MDB_val){INDEX_KEY, from};
     rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-    while (rc == 0 && found < 2 && k.mv_size == INDEX_HEX / 2 && key_starts(k.mv_data, hex) &&
+    while (rc == 0 && found < 2 && k.mv_size == INDEX_KEY && key_starts(k.mv_data, hex) &&
            v.mv_size == sizeof(*seq)) {
-        if (!in_tail || memcmp(k.mv_data, in_tail, INDEX_HEX / 2) != 0) {
+        if (!in_tail || memcmp(k.mv_data, in_tail, INDEX_KEY) != 0) {
             memcpy(seq, v.mv_data, sizeof(*seq));
             found++;
         }
@@ -217,7 +216,7 @@ static int drop_batch(struct journal *j, uint64_t *seq, int64_t before,
             continue;
         }
         bad = mdb_cursor_del(cursor, 0);
-        MDB_val k = {INDEX_HEX / 2, a.e.key}, v;
+        MDB_val k = {INDEX_KEY, a.e.key}, v;
         if (!bad && !damaged && mdb_get(txn, j->index, &k, &v) == 0 && v.mv_size == sizeof(at) &&
             memcmp(v.mv_data, &at, sizeof(at)) == 0)
             bad = mdb_del(txn, j->index, &k, NULL);
@@ -239,25 +238,46 @@ static int drop_batch(struct journal *j, uint64_t *seq, int64_t before,
     return more;
 }
 
-/* The keys of damaged records are not known: index entries that lead nowhere go here. */
-static int sweep_index(struct journal *j)
+static int index_all(struct journal *j, int *ours)
 {
+    struct journal_answer a;
     MDB_txn *txn;
     MDB_cursor *cursor = NULL;
-    MDB_val k, number, v;
-    int rc = store_begin(j, 0, &txn);
-    if (rc < 0)
-        return rc;
-    rc = mdb_cursor_open(txn, j->index, &cursor);
-    while (rc == 0 && (rc = mdb_cursor_get(cursor, &k, &number, MDB_NEXT)) == 0)
-        if (mdb_get(txn, j->calls, &number, &v) == MDB_NOTFOUND)
-            rc = mdb_cursor_del(cursor, 0);
+    uint64_t seq = 0;
+    int more = 1;
+    if ((*ours = store_begin(j, 0, &txn)) < 0)
+        return 0;
+    answer_init(&a);
+    int bad = mdb_cursor_open(txn, j->calls, &cursor);
+    if (bad == 0)
+        bad = mdb_drop(txn, j->index, 0);
+    for (; !bad && more > 0; seq++) {
+        more = next_record(j, cursor, &seq, &a);
+        MDB_val k = {INDEX_KEY, a.e.key}, v = {sizeof(seq), &seq};
+        if (more == GRASP_EPARSE)
+            more = 1;
+        else if (more > 0)
+            bad = mdb_put(txn, j->index, &k, &v, 0);
+    }
+    answer_release(&a);
     if (cursor)
         mdb_cursor_close(cursor);
-    if (rc == MDB_NOTFOUND)
-        return (rc = mdb_txn_commit(txn)) ? journal_error(j, rc, "cannot delete") : 0;
+    *ours = more < 0 ? more : 0;
+    if (!bad && more == 0)
+        return mdb_txn_commit(txn);
     mdb_txn_abort(txn);
-    return journal_error(j, rc, "cannot delete");
+    return bad;
+}
+
+/* The index anew from what the records say: a damaged one does not say which entry was its own. In
+ * one transaction, because half an index is paid for. */
+static int rebuild_index(struct journal *j)
+{
+    int ours = 0, rc;
+    while ((rc = index_all(j, &ours)) == MDB_MAP_FULL)
+        if ((ours = store_grow(j)) < 0)
+            return ours;
+    return ours < 0 ? ours : rc ? journal_error(j, rc, "cannot write") : 0;
 }
 
 /* A compact copy takes the place of the file; nobody else has it open. */
@@ -297,9 +317,12 @@ int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report
     uint64_t seq = 0;
     struct stat st;
     *report = (struct journal_gc_report){0};
-    int rc = journal_open(&j, dir, JOURNAL_READ_ONLY); /* never makes one */
-    journal_close(j);
-    if (rc < 0 || (rc = journal_open(&j, dir, 0)) < 0 || (rc = journal_info(j, &info)) < 0)
+    struct journal_check found;
+    int rc = journal_check(dir, &found); /* in a child, which a page that is damaged may end */
+    if (rc == GRASP_EREFUSED && (found.damaged || found.unreachable || found.dangling))
+        rc = 0;
+    if (rc < 0 || (rc = journal_open(&j, dir, JOURNAL_REPAIR)) < 0 ||
+        (rc = journal_info(j, &info)) < 0)
         goto out;
     report->bytes_before = report->bytes_after = info.file_bytes;
     for (int grown = 0; (rc = drop_batch(j, &seq, before, report)) != 0;) {
@@ -308,9 +331,14 @@ int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report
         if (rc < 0)
             goto out;
     }
-    if (report->damaged > 0 && (rc = sweep_index(j)) < 0)
+    struct journal_check left = {0};
+    if ((rc = check_index(j, &left)) < 0)
         goto out;
-    int bad = report->dropped > 0 ? mdb_env_sync(j->env, 1) : 0;
+    bool rebuild = report->damaged || left.unreachable || left.dangling;
+    if (rebuild && (rc = rebuild_index(j)) < 0)
+        goto out;
+    report->damaged += journal_damaged(j);
+    int bad = report->dropped > 0 || rebuild ? mdb_env_sync(j->env, 1) : 0;
     if (bad) {
         rc = journal_error(j, bad, "cannot flush");
         goto out;

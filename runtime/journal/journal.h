@@ -17,6 +17,10 @@
  * and damages nothing. An answer that could not be written (full disk) is delivered as MODEL_FATAL,
  * and no further call is made.
  *
+ * Records have a checksum. A damaged one that is asked for, or that stands in the tail, ends the run
+ * (MODEL_FATAL, GRASP_EREFUSED) instead of being paid for again; journal_check and journal_gc say
+ * what is damaged, and drop it. Journals on network file systems are refused.
+ *
  * Only MODEL_OK and MODEL_CONTEXT_LIMIT are kept; an outage never is. Several processes may use one
  * journal at a time; when two of them pay for the same request, both get the answer that was
  * written first. A process opens a journal once (a rule of LMDB) and does not use it after fork.
@@ -54,7 +58,7 @@ void journal_counts(const struct journal *j, enum model_phase phase, struct jour
 
 /* Calls made and not yet answered. */
 size_t journal_in_flight(const struct journal *j);
-/* Entries that were damaged, or another request's (a hash collision), and treated as missing. */
+/* Entries that were damaged, or another request's (a hash collision), as far as anybody looked. */
 int64_t journal_damaged(const struct journal *j);
 /* What replay-only did not find, one line each ("KEY propose, draw 0, 5 messages"), at most 1000.
  */
@@ -83,6 +87,17 @@ struct journal_info {
     int64_t entries, file_bytes, used_bytes;
 };
 int journal_info(struct journal *j, struct journal_info *out);
+
+/* Goes through everything, in a process of its own: LMDB's pages have no checksum, and a damaged one
+ * can end whoever reads it. 0: sound; GRASP_EREFUSED: the message says what is damaged and the way
+ * out. The caller has no journal open. */
+struct journal_check {
+    int64_t entries;     /* calls that can be found and read */
+    int64_t damaged;     /* whose bytes have changed */
+    int64_t unreachable; /* that the index does not lead to */
+    int64_t dangling;    /* entries of the index that lead nowhere, or to another call */
+};
+int journal_check(const char *dir, struct journal_check *out);
 
 /* Drops damaged entries and those of calls made before `before` (nanoseconds, 0: none), then makes
  * the file as small as it can be, unless another process has it open (*compacted says which). */

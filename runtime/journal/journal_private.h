@@ -1,7 +1,8 @@
 /*
  * journal_private.h - what the journal's files share. open.c opens and closes, journal.c is the
  * model in front of a model, store.c the LMDB environment, tail.c the write-ahead tail, record.c one
- * entry as bytes, gc.c walking and cleaning up, error.c what LMDB's codes mean.
+ * entry as bytes, gc.c walking and cleaning up, check.c looking for damage, error.c what LMDB's codes
+ * mean.
  */
 #ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
 #define GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
@@ -14,9 +15,11 @@
 
 #define JOURNAL_MAP_START ((size_t)64 << 20)
 #define RECORD_KEY        16 /* where the key is in a record */
+#define INDEX_KEY         16 /* bytes of the key that are the index's key */
 #define JOURNAL_TEXT_MAX  ((size_t)64 << 20)
 #define JOURNAL_TAIL_MAX  ((size_t)8 << 20) /* then it is moved into LMDB */
 #define JOURNAL_BUCKETS   4096              /* of calls in flight; a power of two */
+#define JOURNAL_REPAIR    8                 /* open flag: damage in the tail is passed over */
 
 /* An answer in memory, on its way in or out. `e.text` and `e.model` point into `bytes`. */
 struct journal_answer {
@@ -41,6 +44,7 @@ void codec_close(struct codec *c);
 uint64_t codec_request(struct codec *c, const struct model_request *rq, const char *identity,
                        uint64_t *len);
 int record_write(struct codec *c, const struct journal_answer *a, struct buf *out);
+bool record_damaged(const void *bytes, size_t len);
 /* GRASP_EPARSE: damaged. */
 int record_read(struct codec *c, const void *bytes, size_t len, struct journal_answer *a);
 
@@ -82,7 +86,7 @@ struct journal {
     int flags;
     int guard_fd; /* shared flock: somebody uses it; journal_gc wants it alone */
     MDB_env *env;
-    MDB_dbi calls, index;
+    MDB_dbi main, calls, index;
     MDB_txn *reader;    /* reset between uses */
     uint64_t first_seq; /* of this open; JOURNAL_FRESH does not look before it */
     char *broken;       /* why nothing can be written any more */
@@ -101,18 +105,26 @@ void journal_call_free(struct journal_call *c);
 
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
+/* The kind of file system when it is one of a network (statfs's f_type), else NULL. */
+const char *journal_network(uint64_t type);
 /* Begins a read or write transaction, following a map that another process made larger. */
 int store_begin(struct journal *j, unsigned flags, MDB_txn **txn);
 int store_read(struct journal *j, MDB_txn **txn); /* the kept reader; end with mdb_txn_reset */
 /* The entry of `want`'s key whose request hash matches, from the tail's mirror or from LMDB.
- * GRASP_ENOTFOUND when it is not there, damaged, or not to be looked at; `report` says damage aloud
- * and counts it. */
-int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want, bool report);
+ * GRASP_ENOTFOUND when it is not there or not to be looked at; GRASP_EPARSE, with the message set,
+ * when it is damaged or another request's. */
+int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want);
+/* The generation of the tail that was moved last. LMDB's codes; MDB_NOTFOUND: from before it was
+ * noted. */
+int store_moved(struct journal *j, MDB_txn *txn, uint64_t *generation);
+int store_note_moved(struct journal *j, MDB_txn *txn, uint64_t generation);
 /* Commits what is pending and hands it to the models' lists. */
 void journal_commit(struct journal *j);
 /* Appends the answers of these calls to the tail; where another process was first, its answer takes
  * the place of ours. */
 int store_put(struct journal *j, struct journal_call *list);
+/* Compares the two databases; walks all of both. */
+int check_index(struct journal *j, struct journal_check *out);
 /* Doubles the map. No transaction of this process is open. */
 int store_grow(struct journal *j);
 int store_next_seq(struct journal *j, MDB_txn *txn, uint64_t *seq); /* LMDB's codes */
@@ -126,6 +138,11 @@ int tail_error(const struct journal *j, const char *what);
 /* Takes in what other processes appended, if anything: 1, 0 nothing new, negative. */
 int tail_look(struct journal *j);
 int tail_refresh(struct journal *j); /* the same, waiting for the lock; 0 or negative */
+/* Takes in the file when a journal is opened for writing. Damage is GRASP_EREFUSED (JOURNAL_REPAIR:
+ * passed over), and so is a database that has not what this file was emptied into. */
+int tail_take(struct journal *j);
+/* GRASP_EREFUSED: the database has not what the file was emptied into. */
+int tail_follows(struct journal *j);
 /* Locks and takes in. Then frames are made by tail_frame and written by one tail_append. */
 int tail_lock(struct journal *j);
 void tail_unlock(struct journal *j);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -76,21 +77,22 @@ static int open_databases(struct journal *j)
 {
     bool write = !(j->flags & JOURNAL_READ_ONLY);
     MDB_txn *txn;
-    MDB_dbi main_db;
     MDB_val k = {strlen(FORMAT_KEY), FORMAT_KEY}, v;
     MDB_stat st;
     int rc = store_begin(j, write ? 0 : MDB_RDONLY, &txn);
     if (rc < 0)
         return rc;
-    rc = mdb_dbi_open(txn, NULL, 0, &main_db);
+    rc = mdb_dbi_open(txn, NULL, 0, &j->main);
     if (rc == 0)
-        rc = mdb_stat(txn, main_db, &st);
+        rc = mdb_stat(txn, j->main, &st);
     if (rc == 0 && st.ms_entries == 0 && write) {
         v = (MDB_val){strlen(FORMAT_TEXT), FORMAT_TEXT};
-        rc = mdb_put(txn, main_db, &k, &v, 0);
+        rc = mdb_put(txn, j->main, &k, &v, 0);
+        if (rc == 0)
+            rc = store_note_moved(j, txn, 0);
     }
     if (rc == 0)
-        rc = mdb_get(txn, main_db, &k, &v);
+        rc = mdb_get(txn, j->main, &k, &v);
     if (rc == MDB_NOTFOUND || (rc == 0 && (v.mv_size != strlen(FORMAT_TEXT) ||
                                            memcmp(v.mv_data, FORMAT_TEXT, v.mv_size) != 0)))
         rc = MDB_INCOMPATIBLE;
@@ -114,6 +116,58 @@ static int read_first_seq(struct journal *j)
     rc = store_next_seq(j, txn, &j->first_seq);
     mdb_txn_reset(txn);
     return rc ? journal_error(j, rc, "cannot open") : 0;
+}
+
+/* Locks and shared memory are what holds a journal together when several processes use it, and a
+ * network file system gives neither to processes of two hosts: answers are lost without a word. */
+const char *journal_network(uint64_t type)
+{
+    static const struct {
+        uint32_t type;
+        const char *name;
+    } kinds[] = {
+        {0x6969, "NFS"},        {0xff534d42, "SMB"},   {0xfe534d42, "SMB"},
+        {0x517b, "SMB"},        {0x01021997, "9P"},    {0x5346414f, "AFS"},
+        {0x6b414653, "AFS"},    {0x73757245, "Coda"},  {0x00c36400, "Ceph"},
+        {0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"},  {0x19830326, "BeeGFS"},
+        {0x01161970, "GFS2"},   {0x7461636f, "OCFS2"}, {0x20030528, "OrangeFS"},
+        {0x013111a8, "IBRIX"},  {0xaad7aaea, "PanFS"}, {0x564c, "NCP"},
+    };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if ((uint32_t)type == kinds[i].type)
+            return kinds[i].name;
+    return NULL;
+}
+
+static int check_place(const char *dir)
+{
+    struct statfs fs;
+    if (statfs(dir, &fs) < 0)
+        return err_set_errno(GRASP_EIO, "cannot look at '%s'", dir);
+    const char *kind = journal_network((uint64_t)fs.f_type);
+    return kind ? err_set(
+                      GRASP_EREFUSED,
+                      "journal '%s' is on a network file system (%s), where answers get lost; "
+                      "name a directory on a local disk with --run or journal:, or copy it there",
+                      dir, kind)
+                : 0;
+}
+
+/* A journal that came from somewhere may have links out of it, or pipes that nobody fills. */
+static int check_files(const char *dir)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "guard", "tail"};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && rc == 0; i++) {
+        struct stat st;
+        char *path = fs_join(dir, names[i]);
+        if (!path)
+            rc = err_oom();
+        else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+            rc = err_set(GRASP_EREFUSED, "journal '%s': its %s is no regular file", dir, names[i]);
+        free(path);
+    }
+    return rc;
 }
 
 static int take_guard(struct journal *j)
@@ -144,7 +198,8 @@ static int tail_open(struct journal *j)
     free(path);
     if (j->tail.fd < 0)
         return read_only && errno == ENOENT ? 0 : tail_error(j, "cannot open its tail");
-    return read_only ? tail_refresh(j) : tail_move(j);
+    int rc = read_only ? tail_refresh(j) : tail_take(j);
+    return rc < 0 || read_only ? rc : tail_move(j);
 }
 
 static int open_env(struct journal *j, size_t map_size)
@@ -189,6 +244,10 @@ int journal_open_sized(struct journal **out, const char *dir, int flags, size_t 
         rc = err_set(GRASP_ENOTFOUND, "there is no journal in '%s'", dir);
     else if (!(flags & JOURNAL_READ_ONLY))
         rc = fs_mkdirs(dir);
+    if (rc == 0)
+        rc = check_place(dir);
+    if (rc == 0)
+        rc = check_files(dir);
     if (rc == 0 && (rc = codec_open(&j->codec)) == 0 && (rc = take_guard(j)) == 0)
         rc = open_env(j, map_size);
     free(file);

@@ -186,6 +186,12 @@ int record_write(struct codec *c, const struct journal_answer *a, struct buf *ou
     return 0;
 }
 
+bool record_damaged(const void *bytes, size_t len)
+{
+    const uint8_t *p = bytes;
+    return len < FIXED || p[0] != VERSION || check_of(p, len) != get_u64(p + 8);
+}
+
 static int damaged(void)
 {
     return err_set(GRASP_EPARSE, "a damaged journal entry");
@@ -196,7 +202,7 @@ int record_read(struct codec *c, const void *bytes, size_t len, struct journal_a
     const uint8_t *p = bytes, *end = p + len;
     struct journal_entry *e = &a->e;
     int64_t request_len = 0, draw = 0;
-    if (len < FIXED || p[0] != VERSION || check_of(p, len) != get_u64(p + 8))
+    if (record_damaged(p, len))
         return damaged();
     uint8_t flags = p[1];
     size_t name = p[3], text = (size_t)(get_u64(p) >> 32);

@@ -6,11 +6,16 @@
  * is compared whole, and the request's second hash with it, when the record is read. New answers
  * come by way of the tail (tail.c), which is looked at first.
  *
+ * The main database has the format and the generation of the tail that was moved last: LMDB's two
+ * first pages have no check, and a flipped bit in one of them shows the state before the last
+ * commit as if nothing had happened. The tail's header knows better.
+ *
  * MDB_NOMETASYNC: a commit flushes its data but not the page that points to it; a power failure may
  * undo the last commit and damages nothing. store_move flushes that page too.
  */
 #include "runtime/journal/journal_private.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +29,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 
-#define INDEX_KEY    16
+#define MOVED_KEY    "moved"
 #define RESIZE_TRIES 100
 
 int store_begin(struct journal *j, unsigned flags, MDB_txn **txn)
@@ -96,9 +101,21 @@ static int find_seq(struct journal *j, MDB_txn *txn, uint8_t *key, uint64_t *seq
     return 0;
 }
 
-int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want, bool report)
+/* What is wrong with an entry, and what to do about it. */
+static int spoilt(struct journal *j, const uint8_t *key, const char *how)
 {
-    uint64_t seq;
+    char hex[HASH_HEX];
+    hash_hex(key, hex);
+    j->damaged++;
+    return err_set(GRASP_EPARSE,
+                   "journal '%s': entry %.16s %s; 'grasp journal check' says what else is damaged, "
+                   "'grasp journal gc' drops it, and it is paid for again",
+                   j->dir, hex, how);
+}
+
+int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want)
+{
+    uint64_t seq = 0;
     struct journal_answer found;
     answer_init(&found);
     int rc = tail_get(j, want->e.key, &found);
@@ -106,6 +123,7 @@ int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want, bool
         rc = !seq || ((j->flags & JOURNAL_FRESH) && seq < j->first_seq)
                  ? GRASP_ENOTFOUND
                  : store_get_seq(j, txn, seq, &found);
+    bool lost = rc == GRASP_ENOTFOUND && seq && !((j->flags & JOURNAL_FRESH) && seq < j->first_seq);
     bool same = rc == 0 && memcmp(found.e.key, want->e.key, HASH_SIZE) == 0 &&
                 found.request_hash == want->request_hash &&
                 found.e.request_len == want->e.request_len;
@@ -115,16 +133,9 @@ int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want, bool
         return 0;
     }
     answer_release(&found);
-    if (rc < 0 && rc != GRASP_EPARSE)
-        return rc;
-    if (!report)
-        return GRASP_ENOTFOUND;
-    char hex[HASH_HEX];
-    hash_hex(want->e.key, hex);
-    j->damaged++;
-    log_warn("journal '%s': entry %.16s %s: taken as missing", j->dir, hex,
-             rc < 0 ? "is damaged" : "belongs to another request");
-    return GRASP_ENOTFOUND;
+    if (rc == GRASP_EPARSE || lost)
+        return spoilt(j, want->e.key, "is damaged");
+    return rc < 0 ? rc : spoilt(j, want->e.key, "belongs to another request");
 }
 
 int store_next_seq(struct journal *j, MDB_txn *txn, uint64_t *seq)
@@ -174,6 +185,13 @@ static int move_one(struct journal *j, MDB_txn *txn, size_t i, uint64_t *seq, in
     return rc;
 }
 
+int store_note_moved(struct journal *j, MDB_txn *txn, uint64_t generation)
+{
+    uint64_t moved = htole64(generation);
+    MDB_val k = {strlen(MOVED_KEY), MOVED_KEY}, v = {sizeof(moved), &moved};
+    return mdb_put(txn, j->main, &k, &v, 0);
+}
+
 static int move_all(struct journal *j, int *ours)
 {
     MDB_txn *txn;
@@ -183,11 +201,24 @@ static int move_all(struct journal *j, int *ours)
     int rc = store_next_seq(j, txn, &seq);
     for (size_t i = 0; i < tail_count(j) && rc == 0 && *ours == 0; i++)
         rc = move_one(j, txn, i, &seq, ours);
+    if (rc == 0 && *ours == 0)
+        rc = store_note_moved(j, txn, j->tail.generation);
     if (rc || *ours < 0) {
         mdb_txn_abort(txn);
         return rc;
     }
     return mdb_txn_commit(txn);
+}
+
+int store_moved(struct journal *j, MDB_txn *txn, uint64_t *generation)
+{
+    MDB_val k = {strlen(MOVED_KEY), MOVED_KEY}, v;
+    int rc = mdb_get(txn, j->main, &k, &v);
+    *generation = 0;
+    if (rc == 0 && v.mv_size == sizeof(*generation))
+        memcpy(generation, v.mv_data, sizeof(*generation));
+    *generation = le64toh(*generation);
+    return rc == 0 && v.mv_size != sizeof(*generation) ? MDB_CORRUPTED : rc;
 }
 
 /* Everything in the mirror goes to LMDB in one durable transaction. The caller holds the lock. */
@@ -212,14 +243,14 @@ static int put_one(struct journal *j, MDB_txn *txn, struct journal_call *c)
     memcpy(there.e.key, a->e.key, HASH_SIZE);
     there.request_hash = a->request_hash;
     there.e.request_len = a->e.request_len;
-    int rc = store_get(j, txn, &there, false);
+    int rc = store_get(j, txn, &there);
     if (rc == 0) {
         answer_release(a);
         *a = there;
         return 0;
     }
     answer_release(&there);
-    if (rc != GRASP_ENOTFOUND)
+    if (rc != GRASP_ENOTFOUND && rc != GRASP_EPARSE) /* ours takes a damaged one's place */
         return rc;
     buf_reset(&j->scratch);
     if ((rc = record_write(&j->codec, a, &j->scratch)) == 0)

@@ -171,26 +171,60 @@ static void frame_add(struct buf *b, uint64_t generation, uint64_t at, uint32_t 
     buf_add(b, head, sizeof(head));
 }
 
+/* True when what stands at `at` is no frame and no damage either: the beginning of one whose write
+ * was cut off, what is left from before a move, or the zeros of a power failure. */
+static bool unfinished(const struct tail *t, size_t at)
+{
+    uint32_t head[2];
+    if (t->bytes.len - at < FRAME)
+        return true;
+    memcpy(head, t->bytes.ptr + at, sizeof(head));
+    uint32_t len = le32toh(head[0]);
+    return (head[0] == 0 && head[1] == 0) || frame_check(t->generation, at, len) == head[1] ||
+           frame_check(t->generation - 1, at, len) == head[1];
+}
+
+/* Damage, in a journal that is written to: an answer that was paid for is gone. */
+static int damaged(struct journal *j)
+{
+    j->damaged++;
+    return j->flags & (JOURNAL_REPAIR | JOURNAL_READ_ONLY)
+               ? 0
+               : err_set(GRASP_EREFUSED,
+                         "journal '%s': an answer in its tail is damaged; 'grasp journal check' "
+                         "says what else is, 'grasp journal gc' drops it, and it is paid for again",
+                         j->dir);
+}
+
 /* Indexes what was read into the mirror from `from` on and cuts it after the last whole frame: what
- * follows is a write that was cut off, or one that its process has not finished. */
+ * follows is a write that was cut off, or one that its process has not finished. Past a damaged
+ * length, the next frame is looked for. */
 static int take_frames(struct journal *j, size_t from)
 {
     struct tail *t = &j->tail;
     struct journal_answer a;
+    size_t end = from;
     int rc = 0;
     answer_init(&a);
-    for (int64_t len; rc == 0 && (len = frame_at(t, from)) >= 0; from += FRAME + (size_t)len) {
-        rc = record_read(&j->codec, t->bytes.ptr + from + FRAME, (size_t)len, &a);
-        if (rc == GRASP_EPARSE) {
-            j->damaged++;
-            log_warn("journal '%s': a damaged answer is passed over", j->dir);
-            rc = 0;
-        } else if (rc == 0) {
-            rc = add_slot(t, from + FRAME, (size_t)len);
+    while (rc == 0 && from < t->bytes.len) {
+        int64_t len = frame_at(t, from);
+        if (len < 0) {
+            if (from == end && unfinished(t, from))
+                break;
+            if (from++ == end)
+                rc = damaged(j);
+            continue;
         }
+        rc = record_read(&j->codec, t->bytes.ptr + from + FRAME, (size_t)len, &a);
+        if (rc == GRASP_EPARSE)
+            rc = damaged(j);
+        else if (rc == 0)
+            rc = add_slot(t, from + FRAME, (size_t)len);
+        if (rc == 0) /* whoever comes again meets the same damage */
+            end = from += FRAME + (size_t)len;
     }
     answer_release(&a);
-    buf_truncate(&t->bytes, from);
+    buf_truncate(&t->bytes, end);
     return rc;
 }
 
@@ -340,14 +374,69 @@ int tail_restart(struct journal *j)
     return 0;
 }
 
+/* The generation in LMDB: 0 when none was moved yet, or it was not noted (*noted). */
+static int moved(struct journal *j, uint64_t *generation, bool *noted)
+{
+    MDB_txn *txn;
+    int rc = store_read(j, &txn);
+    if (rc < 0)
+        return rc;
+    rc = store_moved(j, txn, generation);
+    mdb_txn_reset(txn);
+    *noted = rc == 0;
+    return rc && rc != MDB_NOTFOUND ? journal_error(j, rc, "cannot read") : 0;
+}
+
+static int note_moved(struct journal *j, uint64_t generation)
+{
+    MDB_txn *txn;
+    int bad, rc = store_begin(j, 0, &txn);
+    if (rc < 0)
+        return rc;
+    if ((bad = store_note_moved(j, txn, generation)))
+        mdb_txn_abort(txn);
+    else
+        bad = mdb_txn_commit(txn);
+    return bad ? journal_error(j, bad, "cannot write") : 0;
+}
+
+int tail_follows(struct journal *j)
+{
+    const struct tail *t = &j->tail;
+    uint64_t before;
+    bool noted;
+    int rc = t->generation ? moved(j, &before, &noted) : 0;
+    if (rc < 0 || !t->generation || !noted || before == t->generation ||
+        before == t->generation - 1)
+        return rc;
+    return err_set(GRASP_EREFUSED,
+                   "journal '%s': its database has not what was written last; put back a copy, or "
+                   "'grasp journal gc' takes it as it is, and what is missing is paid for again",
+                   j->dir);
+}
+
+int tail_take(struct journal *j)
+{
+    int rc = tail_lock(j);
+    if (rc < 0)
+        return rc;
+    rc = tail_follows(j);
+    if (rc == GRASP_EREFUSED && (j->flags & JOURNAL_REPAIR))
+        rc = note_moved(j, j->tail.generation - 1);
+    tail_unlock(j);
+    return rc;
+}
+
 int tail_lock(struct journal *j)
 {
     struct tail *t = &j->tail;
+    bool noted;
     int rc = lock(j, LOCK_EX);
     if (rc < 0)
         return rc;
     rc = refresh(j);
-    if (rc == 0 && t->generation == 0)
+    /* A tail that is new begins after what was moved before somebody took the old one away. */
+    if (rc == 0 && t->generation == 0 && (rc = moved(j, &t->generation, &noted)) == 0)
         rc = tail_restart(j);
     if (rc < 0)
         tail_unlock(j);

@@ -8,11 +8,11 @@
 
 #include "runtime/engine/arms.h"
 #include "runtime/base/err.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 static struct gate_past *past_of(const struct learn *l, const struct probe *p)
 {
-    return &l->past[p->failing][p->task - l->dev->v];
+    return &l->seen.past[p->failing][p->task - l->dev->v];
 }
 
 /* What outcomes of an update are remembered by. */
@@ -40,7 +40,7 @@ static struct arms arms_of(const struct learn *l, const struct probe_set *p)
     return (struct arms){.engine = l->s->engine,
                          .probes = p,
                          .repeats = (int)l->c->gate.repeats,
-                         .wave = l->wave,
+                         .wave = l->run.wave,
                          .draws = &l->s->draws,
                          .purpose = DRAW_PROBE,
                          .counter = (uint32_t)l->updates * DRAWS_AN_UPDATE};
@@ -76,9 +76,9 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
     for (size_t i = 0; i < p->n; i++)
         g->past[i] = *past_of(l, &p->v[i]);
     if (rc == 0)
-        rc = arms_measure(&arms, g, l->view, views);
+        rc = arms_measure(&arms, g, l->at.view, views);
     for (size_t arm = 0; rc == 0 && arm < g->arms; arm++) {
-        l->probes_saved += g->arm[arm].score.pending * l->c->gate.repeats;
+        l->count.probes_saved += g->arm[arm].score.pending * l->c->gate.repeats;
         if (!gate_covered(&g->rules, g->base, g->arm[arm].outcomes, g->n))
             rc = err_set(GRASP_EOUTAGE,
                          "update %d of epoch %d is indecisive: too many probes could not be "

@@ -6,7 +6,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rules *out)
 {
@@ -41,14 +41,14 @@ int learn_noise(struct learn *l, const struct batch *first)
 {
     struct buf line = BUF_INIT;
     struct gate_rules rules;
-    const json_t *known = json_object_get(l->state, "noise");
+    const json_t *known = json_object_get(l->run.state, "noise");
     int rc = 0;
     if (l->noise_known)
         return 0;
     if (known)
         rc = noise_from_json(&l->noise, known);
     else if (wants_noise(l))
-        rc = noise_measure(&l->noise, l->s->engine, &l->s->draws, first->group, l->view);
+        rc = noise_measure(&l->noise, l->s->engine, &l->s->draws, first->group, l->at.view);
     if (rc < 0)
         return rc;
     l->noise_known = true;

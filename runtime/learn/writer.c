@@ -4,11 +4,11 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 static void call_free(struct writer_call *w)
 {
-    *(w->prev ? &w->prev->next : &w->l->calls) = w->next;
+    *(w->prev ? &w->prev->next : &w->l->told.calls) = w->next;
     if (w->next)
         w->next->prev = w->prev;
     buf_release(&w->text);
@@ -39,20 +39,19 @@ static struct writer_call *call_new(struct learn *l)
         return NULL;
     buf_init(&w->text);
     w->l = l;
-    w->next = l->calls;
+    w->next = l->told.calls;
     if (w->next)
         w->next->prev = w;
-    l->calls = w;
+    l->told.calls = w;
     return w;
 }
 
-/* The K proposals of an update are K samples whatever the temperature, and also where the endpoint
- * answers alike: it does so for one prompt and one seed, and is asked once for each. */
+/* Samples of the writer are never shared: the K proposals of an update are K samples whatever the
+ * temperature, and an endpoint that answers alike is asked once for each. */
 static int64_t draw_of(const struct learn *l, int sample)
 {
-    if (l->s->draws.shared)
-        return sample;
-    return draw_number(&l->s->draws, DRAW_WRITER,
+    struct draws own = {.seed = l->s->draws.seed};
+    return draw_number(&own, DRAW_WRITER,
                        (uint32_t)l->updates * DRAWS_AN_UPDATE + (uint32_t)sample);
 }
 
@@ -111,6 +110,6 @@ void writer_release(struct writer_call *w)
 
 void writer_close(struct learn *l)
 {
-    while (l->calls)
-        call_free(l->calls);
+    while (l->told.calls)
+        call_free(l->told.calls);
 }

@@ -25,6 +25,12 @@ int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void
     return m->ops->ask(m, rq, fn, arg);
 }
 
+void model_halt(struct model *m, const char *why)
+{
+    if (m && m->halt)
+        m->halt(m, why);
+}
+
 void model_close(struct model *m)
 {
     if (!m)

@@ -23,20 +23,13 @@ struct merging {
     struct skills_view *view;
 };
 
-static bool same_strings(const struct strlist *a, const struct strlist *b)
-{
-    bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++)
-        same = strcmp(a->v[i], b->v[i]) == 0;
-    return same;
-}
-
 int merge_proposal(const struct skill_set *set, const struct skill *skill, struct proposal *p)
 {
     const struct skill *mine = skill_set_find(set, skill->name);
     *p = (struct proposal){0};
     if (mine && strcmp(mine->description, skill->description) == 0 &&
-        strcmp(mine->body, skill->body) == 0 && same_strings(&mine->tags, &skill->tags))
+        strcmp(mine->body, skill->body) == 0 && strlist_equal(&mine->tags, &skill->tags) &&
+        skill_files_equal(mine->files, skill->files))
         return 0;
     struct edit *e = &p->v[0];
     *e = (struct edit){.action = mine ? EDIT_MODIFY : EDIT_ADD,
@@ -45,8 +38,12 @@ int merge_proposal(const struct skill_set *set, const struct skill *skill, struc
                        .content = str_dup(skill->body)};
     p->n = 1;
     int rc = e->name && e->description && e->content ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    for (size_t i = 0; rc == 0 && i < skill->tags.n; i++)
-        rc = strlist_add(&e->tags, skill->tags.v[i]);
+    if (rc == 0)
+        rc = strlist_copy(&e->tags, &skill->tags);
+    e->files = skill_files_ref(skill->files);
+    if (rc == 0 && skill->foreign && skill->source &&
+        !(e->source = str_ndup(skill->source, skill->source_len)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc < 0)
         proposal_release(p);
     return rc;
@@ -61,8 +58,7 @@ static const char *refuse(const struct merging *m, const struct proposal *p)
     char what[128] = "";
     if (!p->n)
         return "same";
-    if (leak_guard_hit(m->leak, e->description, what, sizeof(what)) ||
-        leak_guard_hit(m->leak, e->content, what, sizeof(what))) {
+    if (session_leaks(m->leak, e, what, sizeof(what))) {
         log_warn("%s quotes the benchmark (%s): refused", e->name, what);
         return "leak";
     }
@@ -249,6 +245,8 @@ static int open_merging(struct merging *m, struct skill_set *theirs)
         rc = library_resolve(from, m->o->at, &m->r->from);
     if (rc == 0)
         rc = library_read(from, m->r->from.hex, theirs);
+    if (rc == 0)
+        rc = library_load_files(from, theirs);
     library_close(from);
     if (rc == 0)
         rc = find_start(m);

@@ -51,7 +51,11 @@ static int named(struct target *t)
     return rc;
 }
 
-int target_slug(const char *name, char out[TARGET_SLUG])
+/* A model's name as a part of a branch's name and as a folder's: letters, digits, '-', '_' and '.'
+ * stay, everything else (and a '.' where git or a shell take it for something) is "%XX" of its
+ * bytes. So no two names give the same one, and each can be read back: GRASP_EUSAGE when it does not
+ * fit. */
+static int target_slug(const char *name, char out[TARGET_SLUG])
 {
     struct buf b = BUF_INIT;
     bool any = false;

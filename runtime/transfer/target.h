@@ -17,14 +17,9 @@ struct target {
     char *text;             /* as given */
     char *preset;           /* NULL: none */
     struct strlist sets;    /* "key=value", for the configuration */
-    char slug[TARGET_SLUG]; /* for branches and directories, see target_slug */
+    char slug[TARGET_SLUG]; /* for branches and directories; the name can be read back */
 };
 
-/* A model's name as a part of a branch's name and as a folder's: letters, digits, '-', '_' and '.'
- * stay, everything else (and a '.' where git or a shell take it for something) is "%XX" of its
- * bytes. So no two names give the same one, and each can be read back: GRASP_EUSAGE when it does not
- * fit. */
-int target_slug(const char *name, char out[TARGET_SLUG]);
 /* GRASP_EUSAGE says what is wrong with it. */
 int target_parse(struct target *t, const char *text);
 void target_release(struct target *t);

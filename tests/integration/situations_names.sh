@@ -39,13 +39,10 @@ situation 39 "names of models" <<'END'
 > would both be called
 2$ $T_ --to '---'
 > letters or digits
-0$ $T_ --to openai/gpt-oss-120b --to qwen3:8b --to 'gpt 4o' --to a..b --to 模型 --to simulated:weak --set model.kind=simulated
+0$ $T_ --to openai/gpt-oss-120b --to a..b --to 模型 --set model.kind=simulated
 ? git -C lib rev-parse -q --verify refs/heads/for/openai%2Fgpt-oss-120b
-? git -C lib rev-parse -q --verify refs/heads/for/qwen3%3A8b
-? git -C lib rev-parse -q --verify refs/heads/for/gpt%204o
 ? git -C lib rev-parse -q --verify refs/heads/for/a.%2Eb
 ? git -C lib rev-parse -q --verify refs/heads/for/%E6%A8%A1%E5%9E%8B
-? git -C lib rev-parse -q --verify refs/heads/for/simulated-weak
 0$ grasp skills verify lib
 END
 

@@ -92,7 +92,7 @@ dev=$(dirname "$CONFIG")/tasks/split_dev.json
 [ -f "$dev" ] || dev=$GRASP_SHARED/medagentbench/v1/split_dev.json
 "$GRASP" run "$CONFIG" "$fixed" --exit-code --library lib --at HEAD --journal j >/dev/null 2>&1; now=$?
 asked=0 agreed=0 changed=0
-for task in $(jq -r '.[].id' "$dev" | head -n 24); do
+for task in "$fixed" $(jq -r '.[].id' "$dev" | head -n 24); do
     if S bisect "$CONFIG" lib "$task" --journal j --json >bisect.json 2>bisect.err; then
         changed=$((changed + 1))
         # the first two are the ends; then git asks about the same ones in the same order
@@ -117,7 +117,7 @@ for task in $(jq -r '.[].id' "$dev" | head -n 24); do
 done
 [ "$changed" -gt 0 ] && ok "bisect: some tasks changed ($changed)" || not_ok "bisect: no task changed"
 is "bisect: git bisect run finds the same by the same steps" "$agreed" "$asked"
-first=$(for task in $(jq -r '.[].id' "$dev" | head -n 24); do
+first=$(for task in "$fixed" $(jq -r '.[].id' "$dev" | head -n 24); do
     S bisect "$CONFIG" lib "$task" --journal j --json 2>/dev/null && break; done)
 task=$(echo "$first" | jq -r .task) commit=$(echo "$first" | jq -r .first)
 S bisect "$CONFIG" lib "$task" --journal j --replay-only --json >again.json

@@ -36,7 +36,7 @@ static void fhir_load_and_search(void **state)
     assert_int_equal(printed_int("total"), 60);
     ends(0, "fhir search --data clinic/fhir/Patient.ndjson --base http://example.org/r4 Patient");
     prints("http://example.org/r4/Patient/");
-    says("60 resources, 0 skipped");
+    says("60 resources loaded, 0 skipped");
     refuses(1, "the answer is a 400", "fhir search --store db Patient?nosuch=1");
     prints("OperationOutcome");
     ends(0, "fhir search --store db --unknown-params ignore Patient?nosuch=1");
@@ -46,7 +46,9 @@ static void fhir_load_and_search(void **state)
     refuses(2, "http:// or https://", "fhir search --store db --base ftp://x Patient");
     refuses(1, "there is no store 'nothere'", "fhir search --store nothere Patient");
     refuses(1, "cannot read 'nothere'", "fhir load nothere --store db");
-    refuses(1, "is a directory", "fhir load clinic --store db");
+    ends(0, "fhir load clinic/fhir --store folder --json");
+    assert_true(printed_int("loaded") > 1000);
+    assert_int_equal(printed_int("skipped"), 0);
     write_file("bad.ndjson", "{\"resourceType\": \"Patient\", \"id\": \"good\"}\n{\n");
     ends(0, "fhir load bad.ndjson --store half --json");
     assert_int_equal(printed_int("skipped"), 1);

@@ -1,6 +1,9 @@
 /* test_journal.c - the journal: nothing is paid twice, nothing that was delivered is lost. */
 #include "journal_harness.h"
 
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
 static void an_answer_is_paid_once(void **state)
 {
     struct place *p = *state;
@@ -83,6 +86,59 @@ static void equal_calls_in_flight_are_joined(void **state)
     assert_int_equal(n.saved.prompt_tokens, 300);
     for (int i = 0; i < 5; i++)
         got_release(&g[i]);
+}
+
+/* What was paid for under the number that stands for draw 0 is not paid for again. */
+static void another_draw_stands_for_the_shared_one(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0}, b = {0}, c = {0};
+    struct journal_counts n;
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask_draw(p, &a, "known", 77);
+    turn(p);
+    ask_also(p, &b, "known", 0, 77);
+    assert_int_equal(p->fake.n, 0);
+    turn(p);
+    assert_string_equal(b.text, "answer to known/77");
+    assert_true(b.reply.from_journal);
+    /* only draw 0 is stood for, and only by that number */
+    ask_also(p, &b, "known", 5, 77);
+    ask_also(p, &c, "known", 0, 78);
+    assert_int_equal(p->fake.n, 2);
+    turn(p);
+    assert_string_equal(b.text, "answer to known/5");
+    assert_string_equal(c.text, "answer to known/0");
+    /* its own answer comes first */
+    ask_also(p, &b, "known", 0, 77);
+    turn(p);
+    assert_string_equal(b.text, "answer to known/0");
+    /* one on its way is waited for */
+    ask_draw(p, &a, "soon", 77);
+    ask_also(p, &b, "soon", 0, 77);
+    assert_int_equal(p->fake.n, 1);
+    turn(p);
+    assert_int_equal(b.times, 1);
+    assert_string_equal(b.text, "answer to soon/77");
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.asked, 7);
+    assert_int_equal(n.made, 4);
+    assert_int_equal(n.replayed, 2);
+    assert_int_equal(n.joined, 1);
+    close_all(p);
+    open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
+    ask_also(p, &a, "soon", 0, 77);
+    ask_also(p, &b, "never", 0, 77);
+    turn(p);
+    assert_string_equal(a.text, "answer to soon/77");
+    assert_int_equal(b.reply.result, MODEL_MISSING);
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.missing, 1);
+    assert_int_equal(journal_missing(p->j)->n, 1);
+    assert_non_null(strstr(journal_missing(p->j)->v[0], "draw 0"));
+    got_release(&a);
+    got_release(&b);
+    got_release(&c);
 }
 
 static void outages_are_never_kept(void **state)
@@ -367,7 +423,8 @@ static void damage(const char *dir, const char *find, size_t len)
     free(path);
 }
 
-static void damaged_entries_are_missing(void **state)
+/* Paying again without a word would hide that the disk is bad. */
+static void damaged_entries_end_the_run(void **state)
 {
     struct place *p = *state;
     struct got a = {0};
@@ -384,17 +441,31 @@ static void damaged_entries_are_missing(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(journal_damaged(p->j), 1);
     size_t calls = p->fake.calls;
+    ask(p, &a, "two");
+    turn(p);
+    assert_true(a.reply.from_journal);
+    ask(p, &a, "one");
+    turn(p);
+    assert_int_equal(a.reply.result, MODEL_FATAL);
+    assert_non_null(strstr(a.error, "is damaged"));
+    ask(p, &a, "three");
+    turn(p);
+    assert_int_equal(a.reply.result, MODEL_FATAL);
+    assert_int_equal(p->fake.calls, calls);
+    close_all(p);
+    struct journal_check c;
+    struct journal_gc_report r;
+    assert_int_equal(journal_check(p->path, &c), GRASP_EREFUSED);
+    assert_int_equal(c.damaged, 1);
+    assert_int_equal(c.entries, 1);
+    works(journal_gc(p->path, 0, &r));
+    assert_int_equal(r.damaged, 1);
+    works(journal_check(p->path, &c));
+    open_with(p, 0, JOURNAL_MAP_START);
     ask(p, &a, "one");
     turn(p);
     assert_int_equal(p->fake.calls, calls + 1);
     assert_int_equal(a.reply.result, MODEL_OK);
-    n = 0;
-    works(journal_walk(p->j, count_entry, &n)); /* the new one took the damaged one's place */
-    assert_int_equal(n, 2);
-    ask(p, &a, "one");
-    turn(p);
-    assert_true(a.reply.from_journal);
-    close_all(p);
     got_release(&a);
 }
 
@@ -414,11 +485,57 @@ static void a_collision_is_seen(void **state)
     works(model_ask(p->m, &rq, take, &a));
     turn(p);
     assert_int_equal(journal_damaged(p->j), 1);
-    assert_string_equal(a.text, "answer to y/0");
-    assert_false(a.reply.from_journal);
+    assert_int_equal(a.reply.result, MODEL_FATAL);
+    assert_non_null(strstr(a.error, "belongs to another request"));
     hash_free(h);
     chat_release(&wrong);
     got_release(&a);
+}
+
+/* What stands for statfs in this program: the type of the file system is ours to say. */
+static uint32_t fs_type;
+int statfs(const char *path, struct statfs *out)
+{
+    int rc = (int)syscall(SYS_statfs, path, out);
+    if (rc == 0 && fs_type)
+        out->f_type = (__typeof__(out->f_type))fs_type;
+    return rc;
+}
+
+static void network_file_systems_are_refused(void **state)
+{
+    struct place *p = *state;
+    static const uint32_t types[] = {0x6969, 0xff534d42, 0xfe534d42, 0x01021997, 0x0bd00bd0};
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        fs_type = types[i];
+        assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
+        assert_non_null(strstr(err_msg(), "network file system"));
+        assert_null(p->j);
+    }
+    fs_type = 0;
+    open_with(p, 0, JOURNAL_MAP_START);
+}
+
+static void links_and_pipes_are_refused(void **state)
+{
+    struct place *p = *state;
+    static const char *const names[] = {"data.mdb", "lock.mdb", "guard", "tail"};
+    char *victim = fs_join(p->dir, "victim");
+    works(fs_mkdirs(p->path));
+    works(fs_write(victim, "", 0));
+    for (int i = 0; i < 8; i++) {
+        char *path = fs_join(p->path, names[i / 2]);
+        assert_int_equal(i % 2 ? mkfifo(path, 0600) : symlink(victim, path), 0);
+        assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
+        assert_non_null(strstr(err_msg(), "no regular file"));
+        unlink(path);
+        free(path);
+    }
+    struct stat st;
+    assert_int_equal(stat(victim, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    free(victim);
+    open_with(p, 0, JOURNAL_MAP_START);
 }
 
 static void foreign_journals_are_refused(void **state)
@@ -711,6 +828,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_answer_is_paid_once),
         T(equal_calls_in_flight_are_joined),
+        T(another_draw_stands_for_the_shared_one),
         T(outages_are_never_kept),
         T(replay_only_never_calls_out),
         T(fresh_looks_only_at_its_own),
@@ -718,7 +836,9 @@ int main(void)
         T(a_kill_loses_no_delivered_answer),
         T(readers_work_meanwhile),
         T(two_runs_that_pay_get_one_answer),
-        T(damaged_entries_are_missing),
+        T(damaged_entries_end_the_run),
+        T(network_file_systems_are_refused),
+        T(links_and_pipes_are_refused),
         T(a_collision_is_seen),
         T(foreign_journals_are_refused),
         T(a_cut_off_file_is_not_a_crash),

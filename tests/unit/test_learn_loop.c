@@ -304,8 +304,8 @@ static void probes_come_from_three_sources(void **state)
         expect_source(&lab, 1, 0, all, all + N, second, strict ? BATCH : 0, 0); /* (2) */
         expect_source(&lab, 1, 1, second, second + BATCH, NULL, 0, 1);
         expect_source(&lab, 1, 2, second, second + 2 * BATCH, NULL, 0, 1);
-        assert_int_equal(lab.l.judged, strict ? 5 : 6);
-        assert_int_equal(lab.l.accepted, 0);
+        assert_int_equal(lab.l.count.judged, strict ? 5 : 6);
+        assert_int_equal(lab.l.count.accepted, 0);
         /* Without probes the writer is not asked either. */
         assert_int_equal(lab.asked[PHASE_CLASSIFY], strict ? 5 : 6);
         expect_fate(&lab, 1, 2, "score");
@@ -337,7 +337,7 @@ static void without_labels_there_is_one_group(void **state)
         works(learn_run(&lab.l));
         assert_int_equal(lab.asked[PHASE_CLASSIFY], cases[i].asked);
         assert_int_equal(lab.asked[PHASE_PROPOSE], 4);
-        assert_int_equal(lab.l.refused[EDIT_EMPTY_ARRAY], 4);
+        assert_int_equal(lab.l.count.refused[EDIT_EMPTY_ARRAY], 4);
         end(&lab, &s);
     }
 }
@@ -395,7 +395,7 @@ static void a_collapse_takes_a_skill_out(void **state)
         works(learn_run(&lab.l));
         if (limit) {
             expect_library(&lab, "HEAD", "{'good': '1', 'poison': '2'}");
-            assert_int_equal(lab.l.judged, 2);
+            assert_int_equal(lab.l.count.judged, 2);
         } else {
             expect_library(&lab, "HEAD", "{'good': '1'}");
             json_t *e = evidence(&lab, 1, 0);
@@ -411,7 +411,7 @@ static void a_collapse_takes_a_skill_out(void **state)
             expect_recovery_probes(&lab, e);
             json_decref(e);
             assert_null(evidence(&lab, 1, 2));
-            assert_int_equal(lab.l.judged, 4);
+            assert_int_equal(lab.l.count.judged, 4);
             assert_int_equal(refs(&lab, "refs/grasp/candidates/"), 1);
         }
         end(&lab, &s);
@@ -456,18 +456,18 @@ static void a_run_goes_on_after_an_outage(void **state)
         assert_int_equal(learn_run(&lab.l), cases[i].rc);
         expect_library(&lab, "HEAD", cases[i].decided ? "{'good': '1'}" : "{}");
         assert_int_equal(refs(&lab, "refs/grasp/candidates/"), cases[i].decided);
-        struct oid head = lab.l.head;
+        struct oid head = lab.l.at.head;
         lab_close(&lab);
 
         /* Again, and everything answers: what was decided stands, to the byte. */
         s.is_away = false;
         works(lab_reopen(&lab));
-        assert_true(lab.l.resumed);
+        assert_true(lab.l.run.resumed);
         works(learn_run(&lab.l));
         expect_library(&lab, "HEAD", "{'good': '1'}");
         assert_int_equal(refs(&lab, "refs/grasp/candidates/"), 1);
         if (cases[i].decided)
-            assert_string_equal(lab.l.head.hex, head.hex);
+            assert_string_equal(lab.l.at.head.hex, head.hex);
         end(&lab, &s);
     }
 }
@@ -518,13 +518,13 @@ static void the_best_checkpoint_stays_chosen(void **state)
     begin(&lab, &s, 20, "{'cycle': {'epochs': 2, 'update_every': 20, 'run_baseline': false}}");
     assert_int_equal(learn_run(&lab.l), GRASP_EOUTAGE);
     expect_library(&lab, "refs/heads/best", "{'good': '1'}");
-    struct oid head = lab.l.head;
+    struct oid head = lab.l.at.head;
     lab_close(&lab);
     s.is_away = false;
     works(lab_reopen(&lab));
     works(learn_run(&lab.l));
     expect_library(&lab, "refs/heads/best", "{'good': '1'}");
-    assert_string_equal(lab.l.head.hex, head.hex);
+    assert_string_equal(lab.l.at.head.hex, head.hex);
     end(&lab, &s);
 }
 
@@ -566,14 +566,14 @@ static void best_is_strictly_better(void **state)
         /* dev accuracy is 0, so the recovery is tried as well: it takes nothing out */
         works(learn_run(&lab.l));
         struct library_commit_info info = {0};
-        works(library_commit_read(lab.l.lib, &lab.l.head, &info));
+        works(library_commit_read(lab.l.lib, &lab.l.at.head, &info));
         assert_true(str_starts(info.subject, cases[i].head));
         library_commit_release(&info);
         if (cases[i].best) {
             expect_library(&lab, "HEAD", cases[i].best);
             works(library_resolve(lab.l.lib, "best", &best));
             works(library_tree_of(lab.l.lib, &best, &best_tree));
-            works(library_tree_of(lab.l.lib, &lab.l.head, &tree));
+            works(library_tree_of(lab.l.lib, &lab.l.at.head, &tree));
             assert_string_equal(tree.hex, best_tree.hex);
             struct buf message = BUF_INIT;
             char epoch[32];
@@ -610,9 +610,9 @@ static void no_gate_applies_all_in_order(void **state)
     expect_library(&lab, "HEAD", "{'b': '7', 'c': '4', 'd': '5'}");
     /* "e" and "f" had no room (the second when it was proposed), "x" was never there, "a" was gone
      * when its turn came; the second "a" had another text, but its name was taken. */
-    assert_int_equal(lab.l.refused[EDIT_FULL], 2);
-    assert_int_equal(lab.l.refused[EDIT_MISSING], 2);
-    assert_int_equal(lab.l.refused[EDIT_EXISTS], 1);
+    assert_int_equal(lab.l.count.refused[EDIT_FULL], 2);
+    assert_int_equal(lab.l.count.refused[EDIT_MISSING], 2);
+    assert_int_equal(lab.l.count.refused[EDIT_EXISTS], 1);
     end(&lab, &s);
 }
 

@@ -248,9 +248,9 @@ static void check_refused(struct replay *r)
         r->refused[i] = json_integer_value(v);
     }
     for (int i = 0; i < EDIT_REFUSALS; i++)
-        if (r->lab.l.refused[i] != r->refused[i])
+        if (r->lab.l.count.refused[i] != r->refused[i])
             fail_msg("%s: %d refused, %d expected", edit_refusal_name((enum edit_refusal)i),
-                     (int)r->lab.l.refused[i], (int)r->refused[i]);
+                     (int)r->lab.l.count.refused[i], (int)r->refused[i]);
 }
 
 /* ---- runs ---- */
@@ -296,8 +296,8 @@ static void run_once(struct replay *r, int concurrency, bool early, struct oid *
     check_scores(r);
     check_refused(r);
     if (!early || concurrency == 1) /* a wide wave measures all at once */
-        assert_int_equal(r->lab.l.probes_saved > 0, early);
-    works(library_tree_of(r->lab.l.lib, &r->lab.l.head, tree));
+        assert_int_equal(r->lab.l.count.probes_saved > 0, early);
+    works(library_tree_of(r->lab.l.lib, &r->lab.l.at.head, tree));
     json_decref(r->base);
     json_decref(settings);
     lab_close(&r->lab);
