@@ -26,7 +26,6 @@
 #include "probes/graders/grader.h"
 #include "probes/probe_set.h"
 #include "runtime/base/hash.h"
-#include "runtime/engine/engine.h"
 #include "runtime/model/model.h"
 
 enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
@@ -144,7 +143,6 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
  * flips or where each probe is measured several times anyway. */
 void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);
-void config_engine(const struct config *c, struct engine_settings *out);
 /* True when the writer is configured apart from the executor. */
 bool config_has_writer(const struct config *c);
 

@@ -36,19 +36,6 @@ void config_grader(const struct config *c, struct grader_settings *out)
     };
 }
 
-void config_engine(const struct config *c, struct engine_settings *out)
-{
-    *out = (struct engine_settings){
-        .concurrency = (size_t)c->cycle.batch_concurrency,
-        .max_rounds = (int)c->cycle.max_rounds,
-        .inject = (enum inject_mode)c->skills.inject,
-        .top_k = (int)c->skills.top_k,
-        .order = (enum prompt_order)c->prompt.order,
-        .temperature = c->model.temperature,
-        .max_tokens = (int)c->model.max_tokens,
-    };
-}
-
 bool config_has_writer(const struct config *c)
 {
     const struct model_config *m = &c->model, *w = &c->writer;

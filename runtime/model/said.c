@@ -156,7 +156,7 @@ void said_write(struct buf *out, enum said_kind kind, const char *finish,
         buf_addf(out, "<reply kind=\"%s\"", kind_names[kind]);
         if (finish && *finish) {
             buf_adds(out, " finish=\"");
-            for (size_t i = 0; finish[i] && i < sizeof(((struct said *)0)->finish) - 1; i++)
+            for (size_t i = 0; i < sizeof(((struct said *)0)->finish) - 1 && finish[i]; i++)
                 if (ascii_isalnum(finish[i]) || strchr("_-. ", finish[i]))
                     buf_addch(out, finish[i]);
             buf_adds(out, "\"");

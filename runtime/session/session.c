@@ -58,6 +58,19 @@ struct model *session_model(struct session *s, bool writer)
     return s->said[writer && s->backend[1]];
 }
 
+void session_engine_settings(const struct config *c, struct engine_settings *out)
+{
+    *out = (struct engine_settings){
+        .concurrency = (size_t)c->cycle.batch_concurrency,
+        .max_rounds = (int)c->cycle.max_rounds,
+        .inject = (enum inject_mode)c->skills.inject,
+        .top_k = (int)c->skills.top_k,
+        .order = (enum prompt_order)c->prompt.order,
+        .temperature = c->model.temperature,
+        .max_tokens = (int)c->model.max_tokens,
+    };
+}
+
 /* A model in this process without noise answers alike every time; what an endpoint does is found
  * out by who depends on it (learn/noise.c). */
 static bool known_alike(const struct session *s)
@@ -99,7 +112,7 @@ int session_open(struct session *s, const struct session_options *o)
         s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
                                   .shared = s->config->draws == DRAWS_SHARED ||
                                             (s->config->draws == DRAWS_AUTO && known_alike(s))};
-        config_engine(s->config, &es);
+        session_engine_settings(s->config, &es);
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;
