@@ -193,6 +193,9 @@ static int add_way(struct fhir_parse *p, struct fhir_clause *c,
                    const char *rest, const char *value, unsigned depth)
 {
     struct fhir_parse own = {.q = p->q, .source = p->source};
+    if (++p->q->n_ways > QUERY_WAYS_MAX)
+        return err_set(GRASP_EINVAL,
+                       "a chain that may lead to too many types: name them (subject:Patient.name)");
     struct fhir_clause *next = fhir_arena_alloc(&p->q->arena, sizeof(*next));
     if (!next)
         return GRASP_ENOMEM;
@@ -217,7 +220,11 @@ static int parse_chain(struct fhir_parse *p, struct fhir_clause *c, const char *
         return 0;
     if (depth >= QUERY_CHAIN_DEPTH)
         return err_set(GRASP_EINVAL, "a chain of more than %d links", QUERY_CHAIN_DEPTH);
-    c->chains = fhir_arena_alloc(&p->q->arena, fhir_resource_type_count * sizeof(*c->chains));
+    size_t n = 0;
+    for (size_t i = 0; i < fhir_resource_type_count; i++)
+        n += !targets || fhir_listed(targets, '|', fhir_resource_types[i].name,
+                                     strlen(fhir_resource_types[i].name));
+    c->chains = fhir_arena_alloc(&p->q->arena, (n + 1) * sizeof(*c->chains));
     if (!c->chains)
         return GRASP_ENOMEM;
     for (size_t i = 0; rc == 0 && i < fhir_resource_type_count; i++) {

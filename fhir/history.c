@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fhir/rest.h"
+#include "fhir/search.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -88,15 +89,16 @@ static void add_version(struct buf *out, struct fhir_exchange *x, const struct f
              r->version, time);
 }
 
-static int add_versions(struct fhir_exchange *x, struct fhir_view *v, const struct frame *f,
-                        uint32_t newest)
+static int add_versions(struct fhir_exchange *x, struct fhir_view *v, const struct frame *f)
 {
+    struct fhir_matches versions = {0};
     struct buf entries = BUF_INIT, *out = &x->rs->body;
     struct fhir_record r;
     size_t total = 0, shown = 0;
     uint32_t next = 0;
-    int rc = 0;
-    for (uint32_t version = newest; rc == 0 && version > 0; version--) {
+    int rc = fhir_view_versions(v, x->type->name, x->id, &versions);
+    for (size_t i = versions.n; rc == 0 && i-- > 0;) { /* the newest first */
+        uint32_t version = (uint32_t)versions.v[i];
         rc = fhir_view_version(v, x->type->name, x->id, version, &r);
         if (rc == GRASP_ENOTFOUND || (rc == 0 && r.updated_us < f->since)) {
             rc = 0;
@@ -132,6 +134,7 @@ static int add_versions(struct fhir_exchange *x, struct fhir_view *v, const stru
     if (rc == 0)
         rc = buf_check(&entries);
     buf_release(&entries);
+    fhir_matches_release(&versions);
     return rc < 0 ? rc : buf_check(out);
 }
 
@@ -154,7 +157,7 @@ int fhir_rest_history(struct fhir_exchange *x)
     if (rc == GRASP_ENOTFOUND && !entry.version)
         rc = fhir_outcome_reply(x->rs, 404, "there is no %s/%.80s", x->type->name, x->id);
     else if (rc == 0 || rc == GRASP_ENOTFOUND)
-        rc = add_versions(x, v, &f, entry.version);
+        rc = add_versions(x, v, &f);
     fhir_view_close(&own);
     return rc;
 }

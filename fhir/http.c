@@ -28,9 +28,9 @@
 #define BODIES_LIMIT ((size_t)256 << 20) /* of all that are on their way */
 #define TARGET_LIMIT ((size_t)64 << 10)  /* bytes of a request's target */
 /* What a connection may take for its request line and headers. The library splits parameters into it
- * before it asks us, some hundred bytes each; it must be able to, for the refusal to be ours. Only
- * what is touched becomes memory. */
-#define HEADER_LIMIT     ((size_t)1 << 20)
+ * before it asks us, 80 bytes each: with room for some thousand the refusal is ours. Not more, as it
+ * clears all of it after each request. */
+#define HEADER_LIMIT     ((size_t)128 << 10)
 #define CONNECTION_LIMIT 4096 /* more are let in, and the longest idle ones closed for them */
 #define CONNECTION_SPARE 256  /* files that are not connections */
 #define IDLE_SECONDS     60

@@ -1,6 +1,7 @@
 /* include.c - resources that come with a page: what it refers to, and what refers to it. */
 #include "fhir/include.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/err.h"
@@ -11,6 +12,7 @@ struct include {
     const uint64_t *page;
     size_t n;
     struct fhir_matches *included;
+    uint8_t *types; /* of which there are resources: 1, none: 2; 0: not looked yet */
 };
 
 static int include_one(struct include *a, const char *type, const char *id)
@@ -86,9 +88,14 @@ static int include_to(struct include *a, const struct fhir_include *inc,
     int rc = 0;
     if (inc->by.param)
         return include_by(a, inc->source, &inc->by, r);
-    for (size_t i = 0; rc == 0 && i < fhir_resource_type_count; i++)
-        if (!inc->source || inc->source == &fhir_resource_types[i])
+    for (size_t i = 0; rc == 0 && i < fhir_resource_type_count; i++) {
+        if (inc->source && inc->source != &fhir_resource_types[i])
+            continue;
+        if (!a->types[i])
+            a->types[i] = fhir_view_has(a->v, &fhir_resource_types[i]) ? 1 : 2;
+        if (a->types[i] == 1)
             rc = include_by_all(a, &fhir_resource_types[i], r);
+    }
     return rc;
 }
 
@@ -186,10 +193,14 @@ int fhir_include(struct fhir_view *v, const struct fhir_query *q, const uint64_t
 {
     struct include a = {.v = v, .q = q, .page = page, .n = n, .included = included};
     int rc = 0;
+    a.types = calloc(fhir_resource_type_count, 1);
+    if (!a.types)
+        return err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = include_for(&a, page[i], false);
     if (rc == 0 && iterates(q))
         rc = iterate(&a);
+    free(a.types);
     fhir_matches_sort(included);
     size_t left = 0;
     for (size_t i = 0; i < included->n; i++)

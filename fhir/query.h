@@ -21,7 +21,8 @@
 #define QUERY_CHAIN_MAX  5000 /* resources a chained parameter may lead to */
 #define QUERY_TARGET_MAX (1u << 20)
 
-#define QUERY_CHAIN_DEPTH 4 /* links of a chain: a.b.c.d.name */
+#define QUERY_CHAIN_DEPTH 4   /* links of a chain: a.b.c.d.name */
+#define QUERY_WAYS_MAX    512 /* types that the links of all chains of a request may lead to */
 
 enum fhir_modifier {
     MOD_NONE,
@@ -105,7 +106,7 @@ struct fhir_query {
     const char *path; /* what the search's links begin with: "Observation", "Patient/1/Condition" */
     bool lenient;     /* unknown parameters are skipped */
     struct fhir_pair *pairs;
-    size_t n_pairs;
+    size_t n_pairs, n_ways;
     struct fhir_clause *clauses;
     size_t n;
     struct fhir_sort_key sort[QUERY_SORTS_MAX];

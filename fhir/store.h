@@ -35,6 +35,7 @@
 #define FHIR_TIME_NEVER INT64_MIN
 
 struct fhir_cache;
+struct fhir_matches;
 
 struct fhir_store {
     MDB_env *env;
@@ -113,9 +114,14 @@ int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out);
 int fhir_view_put(struct fhir_view *v, const struct fhir_prepared *p, uint32_t version,
                   int64_t updated_us);
 int fhir_view_delete(struct fhir_view *v, const char *type, const char *id);
-/* One version that is not the current one; a deletion has no text. GRASP_ENOTFOUND: not kept. */
+/* The current version or one that was; a deletion has no text. GRASP_ENOTFOUND: not kept. */
 int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uint32_t version,
                       struct fhir_record *out);
+/* The numbers of all versions that are kept, ascending; the caller releases them. */
+int fhir_view_versions(struct fhir_view *v, const char *type, const char *id,
+                       struct fhir_matches *out);
+/* Is there any resource of the type? */
+bool fhir_view_has(struct fhir_view *v, const struct fhir_resource_type *type);
 /* An id for a created resource that nobody has had. *next: 0 at first, then where to go on for
  * another id in the same transaction. */
 int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,

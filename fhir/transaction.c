@@ -141,6 +141,7 @@ static int run_step(struct bundle *b, struct bundle_entry *s, struct fhir_view *
                               .if_match = s->if_match,
                               .if_none_match = s->if_none_match,
                               .if_none_exist = s->if_none_exist,
+                              .prefer = b->x->rq->prefer,
                               .overlay = b->x->rq->overlay};
     struct fhir_exchange x = {.store = b->x->store,
                               .rq = &rq,

@@ -9,6 +9,7 @@
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
 #include "fhir/pending.h"
+#include "fhir/search.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
@@ -232,6 +233,42 @@ int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uin
     return rc ? fhir_store_error(rc, "reading a version") : record_decode(&got, 0, out);
 }
 
+static int add_kept(struct fhir_view *v, const char *type, const char *id, struct fhir_matches *out)
+{
+    char key[176];
+    size_t len = version_key(key, type, id, 0), prefix = len - sizeof(uint32_t);
+    MDB_val k = {len, key}, d;
+    MDB_cursor *cur = NULL;
+    int rc = mdb_cursor_open(v->txn, v->store->hist, &cur), err = 0;
+    if (rc == 0)
+        rc = mdb_cursor_get(cur, &k, &d, MDB_SET_RANGE);
+    for (; rc == 0 && err == 0 && k.mv_size == len && memcmp(k.mv_data, key, prefix) == 0;
+         rc = mdb_cursor_get(cur, &k, &d, MDB_NEXT)) {
+        uint32_t big;
+        memcpy(&big, (char *)k.mv_data + prefix, sizeof(big));
+        err = fhir_matches_add(out, __builtin_bswap32(big));
+    }
+    if (cur)
+        mdb_cursor_close(cur);
+    return err < 0 ? err : rc == MDB_NOTFOUND ? 0 : fhir_store_error(rc, "reading versions");
+}
+
+int fhir_view_versions(struct fhir_view *v, const char *type, const char *id,
+                       struct fhir_matches *out)
+{
+    struct fhir_id_entry entry;
+    int rc = strlen(type) + strlen(id) > 150 ? 0 : add_kept(v, type, id, out);
+    if (rc == 0 && get_id(v, type, id, &entry) == 0)
+        rc = fhir_matches_add(out, entry.version);
+    for (size_t i = 0; rc == 0 && v->overlay && i < v->overlay->n; i++) {
+        const struct fhir_record *r = &v->overlay->v[i].record;
+        if (strcmp(r->type, type) == 0 && strcmp(r->id, id) == 0)
+            rc = fhir_matches_add(out, r->version);
+    }
+    fhir_matches_sort(out);
+    return rc;
+}
+
 /* Takes a stored record and its index entries out. */
 static int remove_record(struct fhir_view *v, uint64_t seq)
 {
@@ -397,4 +434,12 @@ uint64_t fhir_count(struct fhir_store *store, const char *type)
         n = stat.ms_entries;
     fhir_view_close(&v);
     return n;
+}
+
+bool fhir_view_has(struct fhir_view *v, const struct fhir_resource_type *type)
+{
+    for (size_t i = 0; v->overlay && i < v->overlay->n; i++)
+        if (v->overlay->v[i].type == type)
+            return true;
+    return view_count(v, type) > 0;
 }

@@ -229,7 +229,11 @@ static void a_store_that_may_not_be_written_is_read(void **state)
     assert_int_equal(fhir_handle(s, &rq, &rs), 0);
     assert_int_equal(rs.status, 405);
     fhir_response_release(&rs);
-    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"b\"}"), GRASP_EIO);
+    struct fhir_batch *b = NULL;
+    static const char other[] = "{\"resourceType\":\"Patient\",\"id\":\"b\"}";
+    works(fhir_batch_begin(s, &b));
+    works(fhir_batch_put_text(b, other, strlen(other), NULL));
+    assert_int_equal(fhir_batch_commit(b), GRASP_EREFUSED);
     fhir_close(s);
     chmod(dir, 0755);
     fs_remove_tree(dir);
