@@ -1,8 +1,8 @@
 # grasp - build, test, install. `make help` lists the targets.
 #
 # Everything is built under build/ (SAN=1: build/san, with ASan and UBSan; SAN=fuzz: build/fuzz, the
-# same with clang and coverage for libFuzzer). The program is made of
-# the folders' archives in the order runtime, fhir, skills, gate, probes, base.
+# same with clang and coverage for libFuzzer; SAN=coverage: build/coverage, counted by gcov). The
+# program is made of the folders' archives in the order runtime, fhir, skills, gate, probes, base.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -12,8 +12,10 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 VERSION := 0.1.0
 comma := ,
+# make test T=gate: only the suites whose name contains it.
+T =
 
-B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter fuzz,$(SAN)),/fuzz)
+B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter fuzz coverage,$(SAN)),/$(SAN))
 PACKAGES := build-essential pkg-config libgit2-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev \
 	libmicrohttpd-dev libyaml-dev libcmocka-dev libzstd-dev libxxhash-dev zlib1g-dev libssl-dev \
 	ca-certificates git curl jq
@@ -23,8 +25,9 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 	-Wno-format-nonliteral -Wno-unknown-warning-option -Wno-string-concatenation -Wundef -Wpointer-arith $(if $(filter 1,$(WERROR)),-Werror)
 SANITIZE := address$(comma)undefined$(if $(filter fuzz,$(SAN)),$(comma)fuzzer-no-link)
 SANFLAGS := $(if $(filter 1 fuzz,$(SAN)),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer -O1)
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/gen -DGRASP_VERSION='"$(VERSION)"' $(WARN) \
+	-fno-omit-frame-pointer -O1)$(if $(filter coverage,$(SAN)),--coverage -O0 \
+	-fprofile-update=atomic)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -I. -I$(B)/gen -DGRASP_VERSION='"$(VERSION)"' $(WARN) \
 	$(CFLAGS) $(SANFLAGS) $(DEP_CFLAGS) -MMD -MP -pthread
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 LIBS = $(DEP_LIBS) -lm
@@ -36,7 +39,9 @@ sources = $(filter-out $(MAIN) $(if $(filter runtime,$(1)),runtime/base/%),$(sor
 	$(1)/*.c $(1)/*/*.c)))
 lib = $(B)/lib$(notdir $(1)).a
 ARCHIVES := $(foreach f,$(FOLDERS),$(if $(strip $(call sources,$(f))),$(call lib,$(f))))
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+SUITES := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(if $(T),$(foreach t,$(SUITES),$(if $(findstring \
+	$(T),$(notdir $(t))),$(t))),$(SUITES)))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
@@ -48,7 +53,7 @@ HAVE_DEPS := $(shell pkg-config --exists $(MODULES) cmocka 2>/dev/null && \
 DEP_CFLAGS = $(eval DEP_CFLAGS := $(shell pkg-config --cflags $(MODULES)))$(DEP_CFLAGS)
 DEP_LIBS = $(eval DEP_LIBS := $(shell pkg-config --libs $(MODULES)))$(DEP_LIBS)
 
-.PHONY: all deps build demo test sanitize bench check fuzz install uninstall clean format help
+.PHONY: all deps build demo test sanitize coverage bench check fuzz install uninstall clean format help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -58,9 +63,11 @@ all: deps
 help:
 	@echo 'make            install what is missing, build build/grasp'
 	@echo 'make demo       a learning run on a synthetic clinic, with the simulated model'
-	@echo 'make test       unit and integration tests'
+	@echo 'make test       unit and integration tests, as many at once as there are processors (JOBS=N)'
+	@echo 'make test T=X   builds and runs only the suites whose name contains X'
 	@echo 'make sanitize   the same tests under ASan and UBSan'
-	@echo 'make check      clang-format, cppcheck, documentation against the program'
+	@echo 'make check      clang-format, cppcheck, who uses whom, documentation against the program'
+	@echo 'make coverage   which share of each folder the unit and the integration tests reach'
 	@echo 'make bench      the measurements behind the figures in README.md'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS (default 10) or FUZZ_RUNS inputs'
 	@echo 'make mutants    removes each check of the graders in turn; the tests must notice'
@@ -129,7 +136,7 @@ build/fuzz/targets/%: tests/fuzz/%.c $(ARCHIVES)
 	@$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
 	    $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-.PHONY: demo-run test-run bench-run fuzz-run mutants
+.PHONY: demo-run test-run coverage-run bench-run fuzz-run mutants
 demo test bench: all
 	@$(MAKE) --no-print-directory $@-run
 
@@ -137,10 +144,16 @@ demo-run:
 	@examples/quickstart/demo.sh $(B)/grasp
 
 test-run: $(B)/grasp $(UNIT_TESTS) $(EXAMPLES_C) $(TOOLS)
-	@tests/run $(B)
+	@tests/run $(B) '$(T)'
 
 sanitize: deps
 	@$(MAKE) --no-print-directory SAN=1 test-run
+
+coverage: deps
+	@$(MAKE) --no-print-directory SAN=coverage coverage-run
+
+coverage-run: $(B)/grasp $(UNIT_TESTS) $(EXAMPLES_C) $(TOOLS)
+	@tests/coverage $(B)
 
 bench-run: $(B)/grasp $(BENCHES) $(EXAMPLES_C)
 	@tests/bench/run $(B)

@@ -9,23 +9,23 @@
 
 #define CHUNK_SIZE 4000
 
-struct arena_chunk {
-    struct arena_chunk *next;
+struct fhir_arena_chunk {
+    struct fhir_arena_chunk *next;
     size_t used, size;
     alignas(max_align_t) char bytes[];
 };
 
-void *arena_alloc(struct arena *a, size_t size)
+void *fhir_arena_alloc(struct fhir_arena *a, size_t size)
 {
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (!a->head || a->head->size - a->head->used < size) {
         size_t want = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-        struct arena_chunk *c = malloc(sizeof(*c) + want);
+        struct fhir_arena_chunk *c = malloc(sizeof(*c) + want);
         if (!c) {
             err_set(GRASP_ENOMEM, "out of memory");
             return NULL;
         }
-        *c = (struct arena_chunk){.next = a->head, .size = want};
+        *c = (struct fhir_arena_chunk){.next = a->head, .size = want};
         a->head = c;
     }
     void *p = a->head->bytes + a->head->used;
@@ -33,16 +33,16 @@ void *arena_alloc(struct arena *a, size_t size)
     return memset(p, 0, size);
 }
 
-char *arena_ndup(struct arena *a, const char *s, size_t len)
+char *fhir_arena_ndup(struct fhir_arena *a, const char *s, size_t len)
 {
-    char *p = arena_alloc(a, len + 1);
+    char *p = fhir_arena_alloc(a, len + 1);
     return p ? memcpy(p, s, len) : NULL;
 }
 
-void arena_release(struct arena *a)
+void fhir_arena_release(struct fhir_arena *a)
 {
     while (a->head) {
-        struct arena_chunk *next = a->head->next;
+        struct fhir_arena_chunk *next = a->head->next;
         free(a->head);
         a->head = next;
     }

@@ -4,15 +4,15 @@
 
 #include <stddef.h>
 
-struct arena_chunk;
-struct arena {
-    struct arena_chunk *head;
+struct fhir_arena_chunk;
+struct fhir_arena {
+    struct fhir_arena_chunk *head;
 };
 
 /* Zeroed; NULL when out of memory (the message is set). Aligned for anything. */
-void *arena_alloc(struct arena *a, size_t size);
+void *fhir_arena_alloc(struct fhir_arena *a, size_t size);
 /* A copy with a terminator. */
-char *arena_ndup(struct arena *a, const char *s, size_t len);
-void arena_release(struct arena *a);
+char *fhir_arena_ndup(struct fhir_arena *a, const char *s, size_t len);
+void fhir_arena_release(struct fhir_arena *a);
 
 #endif

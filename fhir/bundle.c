@@ -1,26 +1,31 @@
 /* bundle.c - the answer to a search: order, pages, included resources, the searchset. */
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
+#include "fhir/custom.h"
+#include "fhir/include.h"
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
 #include "fhir/page.h"
 #include "fhir/rest.h"
 #include "fhir/search.h"
 #include "runtime/base/err.h"
+#include "runtime/base/text.h"
 
-#define ENTRY_GUESS  1500  /* bytes of a typical entry */
-#define INCLUDED_MAX 10000 /* resources that _include and _revinclude may add to a page */
+#define ENTRY_GUESS 1500 /* bytes of a typical entry */
 
-struct answer {
-    struct exchange *x;
-    struct view *v;
-    struct query *q;
-    struct matches all;  /* in the order asked for */
-    size_t first, after; /* the page */
+struct searchset {
+    struct fhir_exchange *x;
+    struct fhir_view *v;
+    struct fhir_query *queries; /* one a type */
+    size_t n_queries;
+    struct fhir_query *q;    /* the first: what shapes the answer is the same in all */
+    struct fhir_matches all; /* in the order asked for */
+    size_t first, after;     /* the page */
     bool has_next;
-    struct matches included;
-    struct page_token token;
+    struct fhir_matches included;
+    struct fhir_page_token token;
 };
 
 /* ---- resources in entries ---- */
@@ -45,31 +50,53 @@ static void add_subsetted_meta(struct buf *out, const char *meta, size_t len)
     json_decref(m);
 }
 
-static bool listed(const char *elements, const struct jsontext_iter *it)
+/* Is the member one of "status,value[x]", or of "Observation.status" for an Observation? */
+static bool listed(const char *elements, const char *type, const struct fhir_jsontext_iter *it)
 {
-    static const char *const always[] = {"resourceType", "id"};
-    for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
-        if (jsontext_key_is(it, always[i]))
-            return true;
-    for (const char *p = elements; *p;) {
-        size_t n = strcspn(p, ",");
-        if (n == it->key_len && memcmp(p, it->key, n) == 0)
+    size_t type_len = strlen(type);
+    for (const char *p = elements; p && *p;) {
+        size_t n = strcspn(p, ","), len = n;
+        const char *name = p;
+        if (len > type_len && name[type_len] == '.' && memcmp(name, type, type_len) == 0) {
+            name += type_len + 1;
+            len -= type_len + 1;
+        }
+        bool choice = len > 3 && memcmp(name + len - 3, "[x]", 3) == 0;
+        len -= choice ? 3 : 0;
+        if (it->key_len >= len && memcmp(name, it->key, len) == 0 &&
+            (choice ? it->key_len > len && it->key[len] >= 'A' && it->key[len] <= 'Z'
+                    : it->key_len == len))
             return true;
         p += n + (p[n] == ',');
     }
     return false;
 }
 
-static void add_elements(struct buf *out, const struct record *r, const char *elements)
+static bool shown(const struct fhir_query *q, const struct fhir_resource_type *type,
+                  const struct fhir_jsontext_iter *it)
 {
-    struct jsontext_iter it = jsontext_walk(r->text, r->text_len);
+    if (fhir_jsontext_key_is(it, "resourceType") || fhir_jsontext_key_is(it, "id"))
+        return true;
+    if (q->elements)
+        return listed(q->elements, type->name, it);
+    if (q->summary == SUMMARY_TRUE)
+        return listed(type->summary, type->name, it);
+    bool text = fhir_jsontext_key_is(it, "text");
+    return q->summary == SUMMARY_DATA ? !text : text || listed(type->mandatory, type->name, it);
+}
+
+/* What _elements or _summary asks for, with the tag that it is not everything. */
+static void add_part(struct buf *out, const struct fhir_record *r, const struct fhir_query *q)
+{
+    const struct fhir_resource_type *type = fhir_resource_type_find(r->type, strlen(r->type));
+    struct fhir_jsontext_iter it = fhir_jsontext_walk(r->text, r->text_len);
     const char *meta = NULL;
     size_t meta_len = 0;
     bool first = true;
-    jsontext_find(r->text, r->text_len, "meta", &meta, &meta_len);
+    fhir_jsontext_find(r->text, r->text_len, "meta", &meta, &meta_len);
     buf_addch(out, '{');
-    while (jsontext_next(&it)) {
-        if (jsontext_key_is(&it, "meta") || !listed(elements, &it))
+    while (fhir_jsontext_next(&it)) {
+        if (fhir_jsontext_key_is(&it, "meta") || !shown(q, type, &it))
             continue;
         buf_addf(out, "%s\"%.*s\":", first ? "" : ",", (int)it.key_len, it.key);
         buf_add(out, it.value, it.len);
@@ -80,10 +107,11 @@ static void add_elements(struct buf *out, const struct record *r, const char *el
     buf_addch(out, '}');
 }
 
-static int add_entry(struct answer *a, struct buf *out, uint64_t seq, const char *mode, bool first)
+static int add_entry(struct searchset *a, struct buf *out, uint64_t seq, const char *mode,
+                     bool first)
 {
-    struct record r;
-    int rc = search_fetch(a->v, seq, &r);
+    struct fhir_record r;
+    int rc = fhir_search_fetch(a->v, seq, &r);
     if (rc < 0)
         return rc;
     buf_adds(out, first ? "{\"fullUrl\":\"" : ",{\"fullUrl\":\"");
@@ -93,8 +121,8 @@ static int add_entry(struct answer *a, struct buf *out, uint64_t seq, const char
     buf_addch(out, '/');
     buf_adds(out, r.id);
     buf_adds(out, "\",\"resource\":");
-    if (a->q->elements)
-        add_elements(out, &r, a->q->elements);
+    if (a->q->elements || a->q->summary != SUMMARY_NONE)
+        add_part(out, &r, a->q);
     else
         buf_add(out, r.text, r.text_len);
     buf_adds(out, ",\"search\":{\"mode\":\"");
@@ -103,99 +131,14 @@ static int add_entry(struct answer *a, struct buf *out, uint64_t seq, const char
     return 0;
 }
 
-/* ---- included resources ---- */
-
-static int include_one(struct answer *a, const char *type, const char *id)
-{
-    struct record r;
-    struct id_entry entry;
-    int rc = view_get(a->v, type, id, &r, &entry);
-    if (rc == GRASP_ENOTFOUND)
-        return 0; /* a reference to what is not here */
-    return rc < 0 ? rc : matches_add(&a->included, r.seq);
-}
-
-static int include_from(struct answer *a, const struct include *inc, const struct record *r)
-{
-    struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
-    int rc = 0;
-    while (rc == 0 && values_next(&it)) {
-        unsigned slot = it.number & 31;
-        if (inc->param ? it.number != inc->number
-                       : it.number & PARAM_TEXT_BIT || slot < PARAM_SLOT_OWN ||
-                             inc->source->params[slot - PARAM_SLOT_OWN].kind != PARAM_REFERENCE)
-            continue;
-        const char *id = (const char *)it.bytes, *type = id + strlen(id) + 1;
-        if (*type && (!inc->target || strcmp(inc->target, type) == 0))
-            rc = include_one(a, type, id);
-    }
-    return rc;
-}
-
-static int include_to(struct answer *a, const struct include *inc, const struct record *r)
-{
-    struct matches some = {0};
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < inc->source->n; i++) {
-        const struct search_param *p = &inc->source->params[i];
-        if (p->kind != PARAM_REFERENCE || (inc->param && inc->param != p))
-            continue;
-        some.n = 0;
-        rc = search_referring(a->v, inc->source,
-                              param_slot_number(inc->source, PARAM_SLOT_OWN + (unsigned)i), r->type,
-                              r->id, &some);
-        for (size_t j = 0; rc == 0 && j < some.n; j++)
-            rc = matches_add(&a->included, some.v[j]);
-    }
-    matches_release(&some);
-    return rc;
-}
-
-static bool on_page(const struct answer *a, uint64_t seq)
-{
-    for (size_t i = a->first; i < a->after; i++)
-        if (a->all.v[i] == seq)
-            return true;
-    return false;
-}
-
-static int collect_included(struct answer *a)
-{
-    struct query *q = a->q;
-    int rc = 0;
-    for (size_t i = a->first; rc == 0 && i < a->after; i++) {
-        struct record r;
-        if ((rc = search_fetch(a->v, a->all.v[i], &r)) < 0)
-            return rc;
-        for (size_t j = 0; rc == 0 && j < q->n_includes; j++)
-            rc = include_from(a, &q->includes[j], &r);
-        for (size_t j = 0; rc == 0 && j < q->n_revincludes; j++)
-            rc = include_to(a, &q->revincludes[j], &r);
-        if (a->included.n > INCLUDED_MAX) {
-            matches_sort(&a->included);
-            if (a->included.n > INCLUDED_MAX)
-                return err_set(GRASP_EINVAL,
-                               "more than %d resources would be included: ask for a smaller _count",
-                               INCLUDED_MAX);
-        }
-    }
-    matches_sort(&a->included);
-    size_t n = 0;
-    for (size_t i = 0; i < a->included.n; i++)
-        if (!on_page(a, a->included.v[i]))
-            a->included.v[n++] = a->included.v[i];
-    a->included.n = n;
-    return rc;
-}
-
 /* ---- the Bundle ---- */
 
-static void add_link(struct buf *out, const struct answer *a, const char *relation,
+static void add_link(struct buf *out, const struct searchset *a, const char *relation,
                      const char *page)
 {
     struct buf url = BUF_INIT;
-    buf_addf(&url, "%s%s", a->q->store->base_url, a->q->type->name);
-    query_add_url(a->q, &url, page ? "_page" : NULL);
+    buf_addf(&url, "%s%s", a->q->store->base_url, a->q->path);
+    fhir_query_add_url(a->q, &url, page ? "_page" : NULL);
     if (page)
         buf_addf(&url, "%c_page=%s", strchr(url.ptr, '?') ? '&' : '?', page);
     buf_addf(out, "{\"relation\":\"%s\",\"url\":\"", relation);
@@ -208,16 +151,16 @@ static void add_link(struct buf *out, const struct answer *a, const char *relati
 
 /* The same search on the same data has the same id: a rollout that is run again reads the same
  * bytes. */
-static void add_head(struct buf *out, const struct answer *a)
+static void add_head(struct buf *out, const struct searchset *a)
 {
     char changed[REST_TIME];
     struct buf self = BUF_INIT;
-    query_add_url(a->q, &self, NULL);
-    XXH128_hash_t h = XXH3_128bits_withSeed(self.ptr, self.len, (uint64_t)rest_changed(a->v));
+    fhir_query_add_url(a->q, &self, NULL);
+    XXH128_hash_t h = XXH3_128bits_withSeed(self.ptr, self.len, (uint64_t)fhir_rest_changed(a->v));
     h.low64 ^= XXH3_64bits_withSeed(a->all.v, a->all.n * sizeof(*a->all.v),
-                                    (uint64_t)(a->q->type - resource_types));
+                                    (uint64_t)(a->q->type - fhir_resource_types));
     buf_release(&self);
-    rest_time(rest_changed(a->v), changed);
+    fhir_rest_time(fhir_rest_changed(a->v), changed);
     buf_addf(out,
              "{\"resourceType\":\"Bundle\",\"id\":\"%08x-%04x-4%03x-%04x-%012llx\",\"meta\":{"
              "\"lastUpdated\":\"%s\"},\"type\":\"searchset\"",
@@ -228,7 +171,7 @@ static void add_head(struct buf *out, const struct answer *a)
         buf_addf(out, ",\"total\":%zu", a->all.n);
 }
 
-static int add_bundle(struct answer *a, struct buf *out)
+static int add_bundle(struct searchset *a, struct buf *out)
 {
     int rc = 0;
     buf_grow(out, 1024 + ENTRY_GUESS * (a->after - a->first + a->included.n));
@@ -237,7 +180,7 @@ static int add_bundle(struct answer *a, struct buf *out)
     add_link(out, a, "self", NULL);
     if (a->has_next) {
         struct buf token = BUF_INIT;
-        rc = page_token_write(&token, a->v, a->q, a->all.v[a->after - 1], &a->token);
+        rc = fhir_page_token_write(&token, a->v, a->q, a->all.v[a->after - 1], &a->token);
         buf_addch(out, ',');
         add_link(out, a, "next", token.ptr);
         buf_release(&token);
@@ -255,12 +198,16 @@ static int add_bundle(struct answer *a, struct buf *out)
     return rc < 0 ? rc : buf_check(out);
 }
 
-static int answer_search(struct answer *a)
+static int answer_search(struct searchset *a)
 {
-    struct query *q = a->q;
-    int rc = search_run(a->v, q, &a->all);
+    struct fhir_query *q = a->q;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->n_queries; i++)
+        rc = fhir_search_run(a->v, &a->queries[i], &a->all);
+    if (a->n_queries > 1 || a->x->everything)
+        fhir_matches_sort(&a->all);
     if (rc == 0)
-        rc = page_start(a->v, q, &a->all, &a->token, &a->first);
+        rc = fhir_page_start(a->v, q, &a->all, &a->token, &a->first);
     if (rc < 0)
         return rc;
     a->after = a->first;
@@ -268,7 +215,9 @@ static int answer_search(struct answer *a)
         size_t left = a->all.n - a->first;
         a->after += left < (size_t)q->count ? left : (size_t)q->count;
         a->has_next = a->after < a->all.n;
-        if ((q->n_includes || q->n_revincludes) && (rc = collect_included(a)) < 0)
+        if ((q->n_includes || q->n_revincludes) && left > 0 &&
+            (rc = fhir_include(a->v, q, a->all.v + a->first, a->after - a->first, &a->included)) <
+                0)
             return rc;
     }
     a->x->rs->status = 200;
@@ -276,37 +225,222 @@ static int answer_search(struct answer *a)
 }
 
 /* "ap" depends on the time of day. */
-static bool depends_on_clock(const struct query *q)
+static bool clause_on_clock(const struct fhir_clause *c)
 {
-    for (size_t i = 0; i < q->n; i++) {
-        const struct clause *c = q->clauses[i].chain ? q->clauses[i].chain : &q->clauses[i];
-        for (size_t j = 0; j < c->n; j++)
-            if (c->param->kind == PARAM_DATE && c->alts[j].prefix == PRE_AP)
-                return true;
-    }
+    for (size_t i = 0; i < c->n_chains; i++)
+        if (clause_on_clock(c->chains[i].clause))
+            return true;
+    for (size_t j = 0; j < c->n; j++)
+        if (c->param->kind == PARAM_DATE && c->alts[j].prefix == PRE_AP)
+            return true;
     return false;
 }
 
-int rest_search(struct exchange *x)
+static bool depends_on_clock(const struct fhir_query *q)
 {
-    struct query q;
-    struct view own = {0};
-    struct answer a = {.x = x, .q = &q, .v = x->view};
-    int rc = query_init(&q, x->store, x->type, x->query, x->query_len);
-    if (rc < 0)
-        goto out;
-    x->compact = q.compact;
-    x->keep = !depends_on_clock(&q);
-    if (!a.v) {
-        if ((rc = view_open(&own, x->store, x->rq->overlay)) < 0)
-            goto out;
-        a.v = &own;
+    for (size_t i = 0; i < q->n; i++)
+        if (clause_on_clock(&q->clauses[i]))
+            return true;
+    return false;
+}
+
+/* ---- what is searched ---- */
+
+/* The types that a request is about, as "A,B" (NULL: all that can be meant). */
+static bool wanted(const struct fhir_exchange *x, const char *types,
+                   const struct fhir_resource_type *t)
+{
+    if (x->type && t != x->type)
+        return false;
+    return !types || fhir_listed(types, ',', t->name, strlen(t->name));
+}
+
+static int check_types(const char *types)
+{
+    for (const char *p = types; p && *p;) {
+        size_t n = strcspn(p, ",");
+        if (!fhir_resource_type_find(p, n))
+            return err_set(GRASP_EINVAL, "_type: '%.*s' is no resource type",
+                           (int)(n < 60 ? n : 60), p);
+        p += n + (p[n] == ',');
     }
-    rc = answer_search(&a);
-out:
-    view_close(&own);
-    matches_release(&a.all);
-    matches_release(&a.included);
-    query_release(&q);
+    return 0;
+}
+
+/* Takes the parameters that are not about single types out of the rest: _type, and of $everything
+ * start, end, _since. `rest`: what each type's query is made of. */
+struct frame {
+    const char *types, *start, *end, *since;
+    struct buf rest;
+};
+
+static int read_frame(struct fhir_exchange *x, struct frame *f)
+{
+    struct fhir_pair *pairs;
+    size_t n;
+    int rc = fhir_query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const char *name = pairs[i].name, *value = pairs[i].value;
+        if (strcmp(name, "_type") == 0)
+            f->types = value;
+        else if (x->everything && strcmp(name, "start") == 0)
+            f->start = value;
+        else if (x->everything && strcmp(name, "end") == 0)
+            f->end = value;
+        else if (x->everything && strcmp(name, "_since") == 0)
+            f->since = value;
+        else if (!x->type && *name != '_' && !x->lenient)
+            rc = err_set(GRASP_EINVAL,
+                         "unknown search parameter '%.80s': over several types only those that all "
+                         "of them have are known, like _id and _lastUpdated",
+                         name);
+        else if (x->type || *name == '_') {
+            buf_addf(&f->rest, "%s", f->rest.len ? "&" : "");
+            buf_add_url(&f->rest, name, strlen(name));
+            buf_addch(&f->rest, '=');
+            buf_add_url(&f->rest, value, strlen(value));
+        }
+    }
+    return rc < 0 ? rc : check_types(f->types);
+}
+
+static void add_condition(struct buf *out, const char *param, const char *prefix, const char *value)
+{
+    if (!value)
+        return;
+    buf_addf(out, "%s%s=%s", out->len ? "&" : "", param, prefix);
+    buf_add_url(out, value, strlen(value));
+}
+
+/* Reads one type's query. */
+static int add_query(struct searchset *a, const struct fhir_query_source *source,
+                     const struct fhir_resource_type *t, const struct frame *f)
+{
+    struct fhir_exchange *x = a->x;
+    struct fhir_query *q = &a->queries[a->n_queries];
+    struct fhir_param_ref date;
+    struct buf text = BUF_INIT;
+    buf_add(&text, f->rest.ptr ? f->rest.ptr : "", f->rest.len);
+    add_condition(&text, "_lastUpdated", "ge", f->since);
+    if (x->everything && fhir_param_find(t, "date", 4, &date) && date.param->kind == PARAM_DATE) {
+        add_condition(&text, "date", "ge", f->start);
+        add_condition(&text, "date", "le", f->end);
+    }
+    int rc = buf_check(&text);
+    if (rc == 0) {
+        const char *own = fhir_arena_ndup(&x->arena, text.ptr ? text.ptr : "", text.len);
+        rc = own ? fhir_query_init(q, source, t, own, text.len) : GRASP_ENOMEM;
+        a->n_queries++;
+    }
+    buf_release(&text);
+    if (rc == 0 && x->compartment &&
+        !fhir_query_add_compartment(q, x->compartment->name, x->id)) { /* it has no such types */
+        fhir_query_release(q);
+        a->n_queries--;
+    }
+    return rc;
+}
+
+/* The Patient of Patient/1/$everything itself, or all of them. */
+static int add_subject(struct searchset *a)
+{
+    struct fhir_exchange *x = a->x;
+    struct fhir_record r;
+    struct fhir_id_entry entry;
+    if (!x->id) {
+        struct fhir_query all = {.store = x->store, .type = x->compartment};
+        int rc = fhir_search_run(a->v, &all, &a->all);
+        fhir_query_release(&all);
+        return rc;
+    }
+    int rc = fhir_view_get(a->v, x->compartment->name, x->id, &r, &entry);
+    if (rc == GRASP_ENOTFOUND)
+        return err_set(GRASP_ENOTFOUND, "there is no %s/%.80s", x->compartment->name, x->id);
+    return rc < 0 ? rc : fhir_matches_add(&a->all, r.seq);
+}
+
+/* What resources of $everything refer to comes with them. */
+static int shape_everything(struct searchset *a)
+{
+    struct fhir_query *q = a->q;
+    bool counted = false;
+    for (size_t i = 0; i < q->n_pairs; i++)
+        counted |= strcmp(q->pairs[i].name, "_count") == 0;
+    if (!counted)
+        q->count = QUERY_COUNT_MAX;
+    q->includes = fhir_arena_alloc(&q->arena, sizeof(*q->includes));
+    if (!q->includes)
+        return GRASP_ENOMEM;
+    *q->includes = (struct fhir_include){0};
+    q->n_includes = 1;
+    return 0;
+}
+
+static int run_search(struct searchset *a, const struct frame *f)
+{
+    struct fhir_exchange *x = a->x;
+    bool several = !x->type || x->compartment;
+    struct fhir_query_source source = {
+        .view = a->v, .custom = fhir_custom_param, .lenient = x->lenient};
+    size_t n = 0;
+    int rc = 0;
+    for (size_t i = 0; i < fhir_resource_type_count; i++)
+        n += wanted(x, f->types, &fhir_resource_types[i]);
+    a->queries = calloc(n + 1, sizeof(*a->queries));
+    if (!a->queries)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < fhir_resource_type_count; i++)
+        if (wanted(x, f->types, &fhir_resource_types[i]))
+            rc = add_query(a, &source, &fhir_resource_types[i], f);
+    if (rc == 0 && a->n_queries == 0)
+        rc = err_set(GRASP_EINVAL, "nothing of %s is in a compartment of %s",
+                     f->types  ? f->types
+                     : x->type ? x->type->name
+                               : "any type",
+                     x->compartment ? x->compartment->name : "any type");
+    a->q = a->queries;
+    if (rc == 0 && several) {
+        /* links show what was asked, not what it became for the first type */
+        rc = fhir_query_pairs(&a->q->arena, x->query, x->query_len, &a->q->pairs, &a->q->n_pairs);
+        a->q->path = x->path;
+    }
+    if (rc == 0 && x->everything)
+        rc = shape_everything(a);
+    if (rc == 0 && x->everything &&
+        (!f->types ||
+         fhir_listed(f->types, ',', x->compartment->name, strlen(x->compartment->name))))
+        rc = add_subject(a);
+    if (rc < 0)
+        return rc;
+    x->compact = a->q->compact;
+    x->keep = true;
+    for (size_t i = 0; i < a->n_queries; i++)
+        x->keep &= !depends_on_clock(&a->queries[i]);
+    return answer_search(a);
+}
+
+int fhir_rest_search(struct fhir_exchange *x)
+{
+    struct fhir_view own = {0};
+    struct searchset a = {.x = x, .v = x->view};
+    struct frame f = {.rest = BUF_INIT};
+    int rc = 0;
+    if (!x->type || x->compartment)
+        rc = read_frame(x, &f);
+    else
+        buf_add(&f.rest, x->query, x->query_len);
+    if (rc == 0)
+        rc = buf_check(&f.rest);
+    if (rc == 0 && !a.v && (rc = fhir_view_open(&own, x->store, x->rq->overlay)) == 0)
+        a.v = &own;
+    if (rc == 0)
+        rc = run_search(&a, &f);
+    fhir_view_close(&own);
+    fhir_matches_release(&a.all);
+    fhir_matches_release(&a.included);
+    for (size_t i = 0; i < a.n_queries; i++)
+        fhir_query_release(&a.queries[i]);
+    free(a.queries);
+    buf_release(&f.rest);
     return rc;
 }

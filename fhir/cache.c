@@ -6,19 +6,19 @@
 #include <string.h>
 #include <xxhash.h>
 
-struct slot {
+struct cache_slot {
     char *key; /* NULL: empty */
     char *body;
     json_t *tree;
     size_t len, cost;
     uint64_t generation;
-    enum cache_kind kind;
+    enum fhir_cache_kind kind;
 };
 
 struct fhir_cache {
     pthread_mutex_t lock;
     size_t bytes;
-    struct slot slots[CACHE_SLOTS];
+    struct cache_slot slots[CACHE_SLOTS];
 };
 
 struct fhir_cache *fhir_cache_new(void)
@@ -29,13 +29,13 @@ struct fhir_cache *fhir_cache_new(void)
     return c;
 }
 
-static void empty(struct fhir_cache *c, struct slot *s)
+static void empty(struct fhir_cache *c, struct cache_slot *s)
 {
     c->bytes -= s->cost;
     free(s->key);
     free(s->body);
     json_decref(s->tree);
-    *s = (struct slot){0};
+    *s = (struct cache_slot){0};
 }
 
 void fhir_cache_free(struct fhir_cache *c)
@@ -48,15 +48,15 @@ void fhir_cache_free(struct fhir_cache *c)
     free(c);
 }
 
-static struct slot *slot_of(struct fhir_cache *c, enum cache_kind kind, const char *key)
+static struct cache_slot *slot_of(struct fhir_cache *c, enum fhir_cache_kind kind, const char *key)
 {
     return &c->slots[XXH3_64bits_withSeed(key, strlen(key), (uint64_t)kind) % CACHE_SLOTS];
 }
 
-bool fhir_cache_get(struct fhir_cache *c, enum cache_kind kind, const char *key,
+bool fhir_cache_get(struct fhir_cache *c, enum fhir_cache_kind kind, const char *key,
                     uint64_t generation, struct buf *body, json_t **tree)
 {
-    struct slot *s = slot_of(c, kind, key);
+    struct cache_slot *s = slot_of(c, kind, key);
     bool hit = false;
     pthread_mutex_lock(&c->lock);
     if (s->key && s->kind == kind && s->generation == generation && strcmp(s->key, key) == 0) {
@@ -70,10 +70,10 @@ bool fhir_cache_get(struct fhir_cache *c, enum cache_kind kind, const char *key,
     return hit;
 }
 
-void fhir_cache_put(struct fhir_cache *c, enum cache_kind kind, const char *key,
+void fhir_cache_put(struct fhir_cache *c, enum fhir_cache_kind kind, const char *key,
                     uint64_t generation, const struct buf *body, json_t *tree, size_t cost)
 {
-    struct slot *s = slot_of(c, kind, key), new = {.generation = generation, .kind = kind};
+    struct cache_slot *s = slot_of(c, kind, key), new = {.generation = generation, .kind = kind};
     new.cost = cost + strlen(key) + 1;
     if (new.cost > CACHE_ENTRY_MAX)
         return;

@@ -24,14 +24,14 @@ struct fhir_cache *fhir_cache_new(void);
 void fhir_cache_free(struct fhir_cache *c);
 
 /* Kinds keep answers to the same key apart. */
-enum cache_kind { CACHE_BODY, CACHE_BODY_AGENT, CACHE_TREE };
+enum fhir_cache_kind { CACHE_BODY, CACHE_BODY_AGENT, CACHE_TREE };
 
 /* Appends the kept body to *body, or puts a new reference to the kept tree into *tree. */
-bool fhir_cache_get(struct fhir_cache *c, enum cache_kind kind, const char *key,
+bool fhir_cache_get(struct fhir_cache *c, enum fhir_cache_kind kind, const char *key,
                     uint64_t generation, struct buf *body, json_t **tree);
 /* Copies the body, or takes a reference to the tree, which nobody may change from then on. `cost`:
  * its bytes. What does not fit is not kept. */
-void fhir_cache_put(struct fhir_cache *c, enum cache_kind kind, const char *key,
+void fhir_cache_put(struct fhir_cache *c, enum fhir_cache_kind kind, const char *key,
                     uint64_t generation, const struct buf *body, json_t *tree, size_t cost);
 
 #endif

@@ -73,7 +73,7 @@ static bool seconds(struct scan *s, int64_t *us, int64_t *span)
     return true;
 }
 
-bool date_interval(const char *text, size_t len, int64_t *lo, int64_t *hi)
+bool fhir_date_interval(const char *text, size_t len, int64_t *lo, int64_t *hi)
 {
     struct scan s = {text, text + len};
     int64_t y, m = 1, d = 1, h, min;

@@ -44,9 +44,13 @@ struct fhir_options {
     bool ignore_unknown_params; /* lenient reading: unknown search parameters are skipped */
     bool read_only;             /* create, update and delete answer 405 */
     bool no_sync;               /* no fsync per commit: for throw-away stores */
+    bool keep_versions;         /* versions that were replaced or deleted stay readable: _history */
+    const char *cors;           /* origins that browsers may call the HTTP front from, separated by
+                                   blanks; "*": any; NULL: none */
 };
 
-/* Opens or creates the store in directory `dir`; NULL: a temporary one, removed by fhir_close.
+/* Opens or creates the store in directory `dir`; NULL: a temporary one, removed by fhir_close. One
+ * whose files may not be written is opened read-only; one whose making was interrupted is made anew.
  * GRASP_EIO, GRASP_EREFUSED (the directory holds something else or another version). */
 int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_options *options);
 void fhir_close(struct fhir_store *store); /* NULL is fine */
@@ -60,9 +64,11 @@ struct fhir_request {
     const char *accept;       /* NULL: anything */
     const char *if_match;     /* header values, NULL where absent */
     const char *if_none_match;
+    const char *if_none_exist;    /* create only when this search finds nothing */
+    const char *prefer;           /* handling=strict|lenient, return=minimal|representation|... */
     struct fhir_overlay *overlay; /* NULL, or where this request's writes go and reads look first */
-    bool agent_url; /* the target is what an agent wrote, with "&_format=json" appended by the
-                       harness: an extra "&..." at the end of a path is taken as its query */
+    bool agent_url; /* the target is what an agent wrote: a fragment ("#...") is cut off, as an HTTP
+                       client does */
 };
 
 struct fhir_response {
@@ -98,11 +104,16 @@ uint64_t fhir_count(struct fhir_store *store, const char *type);
 
 struct fhir_load_report {
     uint64_t loaded, bad; /* resources; lines or entries that were skipped */
-    bool strict;          /* in: stop at the first bad one */
+    uint64_t unresolved; /* references that are searches ("Type?identifier=...") and find not one */
+    bool strict;         /* in: stop at the first bad one */
 };
-/* Loads NDJSON, a Bundle or a single resource, gzip or not; streamed, so that memory does not grow
- * with the file. What is bad is logged with file and line, skipped and counted. "-": standard
- * input. */
+/* Loads NDJSON, Bundles and single resources, gzip or not; streamed, so that memory does not grow
+ * with the files. A path that is a folder stands for the JSON files in it, "-" for standard input.
+ * What is bad is logged with file and line, skipped and counted. Of several versions of a resource
+ * the newest stays. */
+int fhir_load(struct fhir_store *store, const char *const *paths, size_t n,
+              struct fhir_load_report *report);
+/* The same with one path. */
 int fhir_load_file(struct fhir_store *store, const char *path, struct fhir_load_report *report);
 /* Copies a running server's resources by following search pages (types NULL: those of its
  * CapabilityStatement). GRASP_EOUTAGE when it does not answer. */
@@ -113,10 +124,9 @@ int fhir_import(struct fhir_store *store, const char *base_url, const char *cons
  * Its path is that of the store's base URL; a store without one of its own (FHIR_DEFAULT_BASE) is
  * told the address it is served at, so that its links lead back. */
 struct fhir_server;
+int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port);
 /* Where it listens, "http://127.0.0.1:8080/fhir/"; good as long as the server. */
 const char *fhir_server_url(const struct fhir_server *server);
-int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port);
-int fhir_server_port(const struct fhir_server *server);
 void fhir_server_stop(struct fhir_server *server);
 
 #endif

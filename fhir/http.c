@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,15 +24,32 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 
-#define BODY_LIMIT       ((size_t)32 << 20) /* bytes of one request body */
-#define HEADER_LIMIT     ((size_t)64 << 10) /* request line and headers, and the read buffer */
-#define CONNECTION_LIMIT 4096
+#define BODY_LIMIT   ((size_t)32 << 20)  /* bytes of one request body */
+#define BODIES_LIMIT ((size_t)256 << 20) /* of all that are on their way */
+#define TARGET_LIMIT ((size_t)64 << 10)  /* bytes of a request's target */
+/* What a connection may take for its request line and headers. The library splits parameters into it
+ * before it asks us, some hundred bytes each; it must be able to, for the refusal to be ours. Only
+ * what is touched becomes memory. */
+#define HEADER_LIMIT     ((size_t)1 << 20)
+#define CONNECTION_LIMIT 4096 /* more are let in, and the longest idle ones closed for them */
+#define CONNECTION_SPARE 256  /* files that are not connections */
 #define IDLE_SECONDS     60
 #define MAX_THREADS      16
 
 static const char fhir_json[] = "application/fhir+json;charset=UTF-8";
 
+/* An open connection, in the order of what happened last on them. */
+struct connection {
+    struct connection *prev, *next;
+    int fd;
+    bool closing;
+};
+
 struct fhir_server {
+    pthread_mutex_t lock;     /* of the list */
+    struct connection oldest; /* its ring's knot: .next is the longest idle, .prev the latest */
+    size_t open;              /* in the list and not closing */
+    _Atomic size_t bodies;    /* bytes that are held of requests on their way */
     struct MHD_Daemon *daemon;
     struct fhir_store *store;
     char *base_path; /* "/fhir/" */
@@ -37,19 +57,91 @@ struct fhir_server {
     int port;
 };
 
-struct call {
+struct http_exchange {
     char *target; /* path and query as they came */
     struct buf body;
-    bool started, too_large;
+    struct fhir_server *server;
+    bool started, too_large, too_many;
 };
+
+/* ---- connections ---- */
+
+static void unlink_connection(struct connection *c)
+{
+    c->prev->next = c->next;
+    c->next->prev = c->prev;
+}
+
+static void link_latest(struct fhir_server *s, struct connection *c)
+{
+    c->next = &s->oldest;
+    c->prev = s->oldest.prev;
+    c->prev->next = c;
+    s->oldest.prev = c;
+}
+
+/* Closes the longest idle connection: the library sees its end and cleans up. */
+static void close_oldest(struct fhir_server *s)
+{
+    struct connection *c = s->oldest.next;
+    while (c != &s->oldest && c->closing)
+        c = c->next;
+    if (c == &s->oldest)
+        return;
+    c->closing = true;
+    s->open--;
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+/* Somebody who opens connections and says nothing must not keep others out. */
+static void on_connection(void *server, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct fhir_server *s = server;
+    struct connection *c = *context;
+    pthread_mutex_lock(&s->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = c = info ? calloc(1, sizeof(*c)) : NULL;
+        if (c) {
+            c->fd = info->connect_fd;
+            if (s->open >= CONNECTION_LIMIT)
+                close_oldest(s);
+            link_latest(s, c);
+            s->open++;
+        }
+    } else if (c) {
+        unlink_connection(c);
+        s->open -= !c->closing;
+        free(c);
+        *context = NULL;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void touch(struct fhir_server *s, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct connection *c = info ? info->socket_context : NULL;
+    if (!c)
+        return;
+    pthread_mutex_lock(&s->lock);
+    unlink_connection(c);
+    link_latest(s, c);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- requests ---- */
 
 static void *call_new(void *server, const char *uri, struct MHD_Connection *connection)
 {
-    (void)server;
     (void)connection;
-    struct call *c = calloc(1, sizeof(*c));
+    struct http_exchange *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
+    c->server = server;
     buf_init(&c->body);
     c->target = str_dup(uri);
     return c;
@@ -61,9 +153,10 @@ static void call_done(void *server, struct MHD_Connection *connection, void **co
     (void)server;
     (void)connection;
     (void)code;
-    struct call *c = *context;
+    struct http_exchange *c = *context;
     if (!c)
         return;
+    atomic_fetch_sub(&c->server->bodies, c->body.len);
     buf_release(&c->body);
     free(c->target);
     free(c);
@@ -76,8 +169,31 @@ static void add_header(struct MHD_Response *r, const char *name, const char *val
         MHD_add_response_header(r, name, value);
 }
 
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Lets a browser's page of a named origin read the answer (Fetch, CORS protocol). */
+static void add_cors(const struct fhir_server *s, struct MHD_Connection *connection,
+                     struct MHD_Response *r)
+{
+    const char *origin = header(connection, "Origin"), *cors = s->store->cors;
+    if (!cors)
+        return;
+    bool any = fhir_listed(cors, ' ', "*", 1);
+    if (!any)
+        add_header(r, "Vary", "Origin");
+    if (!origin || (!any && !fhir_listed(cors, ' ', origin, strlen(origin))))
+        return;
+    add_header(r, "Access-Control-Allow-Origin", any ? "*" : origin);
+    add_header(r, "Access-Control-Expose-Headers",
+               "Location, Content-Location, ETag, Last-Modified");
+}
+
 /* Sends the response and empties it. */
-static enum MHD_Result send_response(struct MHD_Connection *connection, struct fhir_response *rs)
+static enum MHD_Result send_response(const struct fhir_server *s, struct MHD_Connection *connection,
+                                     struct fhir_response *rs)
 {
     size_t len = rs->body.len;
     char *body = buf_detach(&rs->body);
@@ -93,14 +209,15 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct f
     add_header(r, MHD_HTTP_HEADER_ETAG, rs->etag);
     add_header(r, MHD_HTTP_HEADER_LAST_MODIFIED, rs->last_modified);
     add_header(r, MHD_HTTP_HEADER_LOCATION, rs->location);
+    add_cors(s, connection, r);
     enum MHD_Result sent = MHD_queue_response(connection, (unsigned)rs->status, r);
     MHD_destroy_response(r);
     return sent;
 }
 
 /* A problem that is the front's, not the store's. */
-static enum MHD_Result send_problem(struct MHD_Connection *connection, int status, const char *code,
-                                    const char *diagnostics)
+static enum MHD_Result send_problem(const struct fhir_server *s, struct MHD_Connection *connection,
+                                    int status, const char *code, const char *diagnostics)
 {
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     rs.status = status;
@@ -110,14 +227,30 @@ static enum MHD_Result send_problem(struct MHD_Connection *connection, int statu
              code);
     buf_add_json(&rs.body, diagnostics, strlen(diagnostics), false);
     buf_adds(&rs.body, "\"\n    }\n  ]\n}\n");
-    enum MHD_Result sent = send_response(connection, &rs);
+    enum MHD_Result sent = send_response(s, connection, &rs);
     fhir_response_release(&rs);
     return sent;
 }
 
-static const char *header(struct MHD_Connection *connection, const char *name)
+/* OPTIONS: what may be done here; for a browser, whether a page may do it (preflight). */
+static enum MHD_Result send_options(const struct fhir_server *s, struct MHD_Connection *connection)
 {
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    static const char methods[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    if (!r)
+        return MHD_NO;
+    add_header(r, "Allow", methods);
+    add_cors(s, connection, r);
+    if (MHD_get_response_header(r, "Access-Control-Allow-Origin")) {
+        const char *wanted = header(connection, "Access-Control-Request-Headers");
+        add_header(r, "Access-Control-Allow-Methods", methods);
+        add_header(r, "Access-Control-Allow-Headers",
+                   wanted ? wanted : "Accept, Content-Type, If-Match, If-None-Exist, Prefer");
+        add_header(r, "Access-Control-Max-Age", "86400");
+    }
+    enum MHD_Result sent = MHD_queue_response(connection, MHD_HTTP_NO_CONTENT, r);
+    MHD_destroy_response(r);
+    return sent;
 }
 
 /* The part of the target behind the base path, or NULL when it lies elsewhere. */
@@ -128,19 +261,21 @@ static const char *below_base(const struct fhir_server *s, const char *target)
         return target + n;
     /* the base itself without its last slash */
     if (strncmp(target, s->base_path, n - 1) == 0 &&
-        (target[n - 1] == '\0' || target[n - 1] == '?'))
+        (target[n - 1] == '\0' || target[n - 1] == '?' || target[n - 1] == '&'))
         return target + n - 1;
     return NULL;
 }
 
 static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *connection,
-                              const char *method, struct call *c)
+                              const char *method, struct http_exchange *c)
 {
     char text[256];
     const char *target = below_base(s, c->target);
+    if (strcmp(method, "OPTIONS") == 0)
+        return send_options(s, connection);
     if (!target) {
         snprintf(text, sizeof(text), "nothing is here; the FHIR base is '%.180s'", s->base_path);
-        return send_problem(connection, MHD_HTTP_NOT_FOUND, "not-found", text);
+        return send_problem(s, connection, MHD_HTTP_NOT_FOUND, "not-found", text);
     }
     struct fhir_request rq = {
         .method =
@@ -152,6 +287,8 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
         .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
         .if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH),
         .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .if_none_exist = header(connection, "If-None-Exist"),
+        .prefer = header(connection, "Prefer"),
     };
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (fhir_handle(s->store, &rq, &rs) < 0) {
@@ -159,9 +296,85 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
         if (rs.status == 0)
             rs.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     }
-    enum MHD_Result sent = send_response(connection, &rs);
+    enum MHD_Result sent = send_response(s, connection, &rs);
     fhir_response_release(&rs);
     return sent;
+}
+
+/* What the headers of a request must not be (RFC 9112): two readers of it would disagree about
+ * whose it is or where the next one begins. */
+struct header_check {
+    size_t lengths, hosts;
+    bool blank; /* before a colon */
+};
+
+static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct header_check *h = arg;
+    (void)kind;
+    (void)value;
+    h->lengths += str_caseeq(name, MHD_HTTP_HEADER_CONTENT_LENGTH) ||
+                  str_caseeq(name, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    h->hosts += str_caseeq(name, MHD_HTTP_HEADER_HOST);
+    h->blank |= strpbrk(name, " \t") != NULL;
+    return MHD_YES;
+}
+
+/* NULL: nothing is wrong. */
+static const char *ambiguous(struct MHD_Connection *connection)
+{
+    struct header_check h = {0};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &h);
+    return h.lengths > 1 ? "more than one header says how long the body is"
+           : h.hosts > 1 ? "there is more than one Host header"
+           : h.blank     ? "there is a blank before a header's colon"
+                         : NULL;
+}
+
+/* The headers are here: what need not be read further is answered at once. */
+static enum MHD_Result begin(struct fhir_server *s, struct MHD_Connection *connection,
+                             struct http_exchange *c)
+{
+    int64_t announced;
+    char text[120];
+    const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *encoding = header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    const char *why = ambiguous(connection);
+    if (why)
+        return send_problem(s, connection, MHD_HTTP_BAD_REQUEST, "invalid", why);
+    if (strlen(c->target) > TARGET_LIMIT) {
+        snprintf(text, sizeof(text), "a URL of more than %zu bytes: search by POST Type/_search",
+                 TARGET_LIMIT);
+        return send_problem(s, connection, MHD_HTTP_URI_TOO_LONG, "too-long", text);
+    }
+    if (encoding && !str_caseeq(encoding, "identity"))
+        return send_problem(s, connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "not-supported",
+                            "send the body without Content-Encoding");
+    c->too_large = length && !str_to_i64(length, 0, BODY_LIMIT, &announced);
+    if (c->too_large) {
+        snprintf(text, sizeof(text), "the body is larger than %zu bytes; send it in parts",
+                 BODY_LIMIT);
+        return send_problem(s, connection, MHD_HTTP_CONTENT_TOO_LARGE, "too-long", text);
+    }
+    return MHD_YES;
+}
+
+/* A piece of the body. */
+static enum MHD_Result take(struct fhir_server *s, struct http_exchange *c, const char *data,
+                            size_t len)
+{
+    if (len > BODY_LIMIT - c->body.len)
+        c->too_large = true;
+    else if (atomic_load(&s->bodies) + len > BODIES_LIMIT)
+        c->too_many = true;
+    if (c->too_large || c->too_many)
+        return MHD_YES;
+    buf_add(&c->body, data, len);
+    if (c->body.failed)
+        return MHD_NO;
+    atomic_fetch_add(&s->bodies, len);
+    return MHD_YES;
 }
 
 /* Called once with the headers, then with pieces of the body, then at its end. */
@@ -169,37 +382,32 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
                                   const char *method, const char *version, const char *data,
                                   size_t *data_len, void **context)
 {
+    struct fhir_server *s = server;
+    struct http_exchange *c = *context;
     (void)url;
     (void)version;
-    struct call *c = *context;
     if (!c || !c->target)
         return MHD_NO;
+    touch(s, connection);
     if (!c->started) {
         c->started = true;
-        int64_t announced;
-        const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
-        const char *encoding = header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING);
-        if (encoding && !str_caseeq(encoding, "identity"))
-            return send_problem(connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "not-supported",
-                                "send the body without Content-Encoding");
-        c->too_large = length && !str_to_i64(length, 0, BODY_LIMIT, &announced);
-        if (!c->too_large)
-            return MHD_YES;
-    } else if (*data_len) {
-        if (*data_len > BODY_LIMIT - c->body.len)
-            c->too_large = true;
-        else if (!c->too_large)
-            buf_add(&c->body, data, *data_len);
+        return begin(s, connection, c);
+    }
+    if (*data_len) {
+        size_t len = *data_len;
         *data_len = 0;
-        return c->body.failed ? MHD_NO : MHD_YES;
+        return take(s, c, data, len);
     }
     if (c->too_large) {
         char text[80];
         snprintf(text, sizeof(text), "the body is larger than %zu bytes; send it in parts",
                  BODY_LIMIT);
-        return send_problem(connection, MHD_HTTP_CONTENT_TOO_LARGE, "too-long", text);
+        return send_problem(s, connection, MHD_HTTP_CONTENT_TOO_LARGE, "too-long", text);
     }
-    return answer(server, connection, method, c);
+    if (c->too_many)
+        return send_problem(s, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "throttled",
+                            "too many bodies are on their way; try again");
+    return answer(s, connection, method, c);
 }
 
 static void on_message(void *server, const char *fmt, va_list ap)
@@ -283,6 +491,22 @@ static int own_base(struct fhir_store *store, const char *url)
     return 0;
 }
 
+/* Files that this process may have open: connections are files. */
+static unsigned connections_possible(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return CONNECTION_LIMIT;
+    if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < 4 * CONNECTION_LIMIT) {
+        rlim_t most = 4 * CONNECTION_LIMIT;
+        limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    rlim_t n = limit.rlim_cur > 2 * CONNECTION_SPARE ? limit.rlim_cur - CONNECTION_SPARE
+                                                     : CONNECTION_SPARE;
+    return n < 4 * CONNECTION_LIMIT ? (unsigned)n : 4 * CONNECTION_LIMIT;
+}
+
 int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char *host, int port)
 {
     int rc = 0, fd = -1;
@@ -290,6 +514,8 @@ int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char
     *server = NULL;
     if (!s)
         return err_set(GRASP_ENOMEM, "out of memory");
+    pthread_mutex_init(&s->lock, NULL);
+    s->oldest.next = s->oldest.prev = &s->oldest;
     s->store = store;
     s->port = port;
     if (!host || !*host)
@@ -308,9 +534,10 @@ int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char
         MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, (uint16_t)s->port, NULL,
         NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_URI_LOG_CALLBACK, call_new, s,
-        MHD_OPTION_NOTIFY_COMPLETED, call_done, s, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADER_LIMIT, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, call_done, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, connections_possible(),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        HEADER_LIMIT, MHD_OPTION_END);
     if (!s->daemon) {
         rc = err_set_errno(GRASP_EIO, "cannot start the HTTP server");
         goto out;
@@ -330,17 +557,13 @@ const char *fhir_server_url(const struct fhir_server *server)
     return server->url;
 }
 
-int fhir_server_port(const struct fhir_server *server)
-{
-    return server->port;
-}
-
 void fhir_server_stop(struct fhir_server *server)
 {
     if (!server)
         return;
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
+    pthread_mutex_destroy(&server->lock);
     free(server->base_path);
     free(server->url);
     free(server);

@@ -28,7 +28,7 @@
 #define CONNECT_SECONDS 10L
 #define STALL_SECONDS   60L
 
-struct import {
+struct fhir_importer {
     CURL *curl;
     struct curl_slist *headers;
     char *base; /* ends in '/' */
@@ -38,7 +38,7 @@ struct import {
 
 /* One answer on its way in: an answer that is a page goes through the splitter, any other into
  * text. */
-struct answer {
+struct page_reply {
     struct fhir_split *split;
     struct buf text;
     CURL *curl;
@@ -47,7 +47,7 @@ struct answer {
 
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
-    struct answer *a = arg;
+    struct page_reply *a = arg;
     long status = 0;
     size_t len = size * n;
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -63,7 +63,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 }
 
 /* What the server asks for, else 100 ms, 200 ms, 400 ms. */
-static void pause_before_retry(struct import *im, int attempt)
+static void pause_before_retry(struct fhir_importer *im, int attempt)
 {
     curl_off_t asked = 0;
     struct timespec t = {.tv_nsec = 100000000L << attempt};
@@ -74,7 +74,7 @@ static void pause_before_retry(struct import *im, int attempt)
 }
 
 /* One request; *again when it may work next time. */
-static int get_once(struct import *im, const char *url, struct answer *a, bool *again)
+static int get_once(struct fhir_importer *im, const char *url, struct page_reply *a, bool *again)
 {
     long status = 0;
     char text[CURL_ERROR_SIZE] = "";
@@ -109,7 +109,7 @@ static int get_once(struct import *im, const char *url, struct answer *a, bool *
 }
 
 /* The text of an answer that is no page, with retries. */
-static int get_text(struct import *im, const char *url, struct answer *a)
+static int get_text(struct fhir_importer *im, const char *url, struct page_reply *a)
 {
     for (int attempt = 0;; attempt++) {
         bool again;
@@ -123,7 +123,7 @@ static int get_text(struct import *im, const char *url, struct answer *a)
 
 /* Where the next link leads, as a URL of this server: servers behind a proxy or a port mapping
  * write the name they know themselves by. */
-static int next_url(const struct import *im, const char *link, char **out)
+static int next_url(const struct fhir_importer *im, const char *link, char **out)
 {
     const char *base_path = strstr(im->base, "://"), *path = strstr(link, "://");
     base_path = base_path ? strchr(base_path + 3, '/') : NULL;
@@ -141,7 +141,7 @@ static int next_url(const struct import *im, const char *link, char **out)
 
 struct page {
     struct fhir_loader *loader;
-    struct import *im;
+    struct fhir_importer *im;
     bool complete;  /* the Bundle came to its end */
     uint64_t items; /* entries of it */
     char *next;
@@ -177,7 +177,7 @@ static int page_end(const char *text, size_t len, void *arg)
 }
 
 /* Takes one page in; *next is the following one or NULL. */
-static int take_page(struct import *im, const char *url, uint64_t *items, char **next)
+static int take_page(struct fhir_importer *im, const char *url, uint64_t *items, char **next)
 {
     int rc = 0;
     *next = NULL;
@@ -187,14 +187,15 @@ static int take_page(struct import *im, const char *url, uint64_t *items, char *
         struct fhir_loader loader;
         struct fhir_split split;
         struct page page = {.loader = &loader, .im = im};
-        if ((rc = fhir_loader_init(&loader, im->store, url, im->report)) < 0)
+        if ((rc = fhir_loader_init(&loader, im->store, im->report)) < 0)
             return rc;
+        fhir_loader_start(&loader, url);
         fhir_split_init(&split, &(struct fhir_sink){page_item, page_bad, page_end, &page});
-        struct answer a = {.split = &split, .text = BUF_INIT};
+        struct page_reply a = {.split = &split, .text = BUF_INIT};
         rc = get_once(im, url, &a, &again);
         if (rc == 0 && (rc = fhir_split_end(&split)) == 0 && !page.complete)
             rc = err_set(GRASP_EINVAL, "%s does not answer with a Bundle", url);
-        rc = fhir_loader_end(&loader, rc);
+        rc = fhir_loader_end(&loader, fhir_loader_finish(&loader, rc));
         fhir_split_release(&split);
         buf_release(&a.text);
         *items = page.items;
@@ -211,7 +212,7 @@ static int take_page(struct import *im, const char *url, uint64_t *items, char *
     }
 }
 
-static int import_type(struct import *im, const char *type)
+static int import_type(struct fhir_importer *im, const char *type)
 {
     int rc, empty = 0;
     char *url = NULL, *next = NULL, label[80];
@@ -241,12 +242,12 @@ static int import_type(struct import *im, const char *type)
 }
 
 /* The types that the server says can be searched. */
-static int types_of_server(struct import *im, struct strlist *types)
+static int types_of_server(struct fhir_importer *im, struct strlist *types)
 {
     char *url = NULL;
     json_t *statement = NULL, *rest, *resource;
     size_t i, j;
-    struct answer a = {.text = BUF_INIT};
+    struct page_reply a = {.text = BUF_INIT};
     int rc = 0;
     if (asprintf(&url, "%smetadata", im->base) < 0)
         return err_set(GRASP_ENOMEM, "out of memory");
@@ -281,7 +282,7 @@ out:
     return rc;
 }
 
-static int import_open(struct import *im, const char *base_url)
+static int import_open(struct fhir_importer *im, const char *base_url)
 {
     if (!str_starts(base_url, "http://") && !str_starts(base_url, "https://"))
         return err_set(GRASP_EINVAL, "'%s' is no FHIR base URL: it begins with http:// or https://",
@@ -308,7 +309,7 @@ static int import_open(struct import *im, const char *base_url)
 int fhir_import(struct fhir_store *store, const char *base_url, const char *const *types,
                 struct fhir_load_report *report)
 {
-    struct import im = {.store = store, .report = report};
+    struct fhir_importer im = {.store = store, .report = report};
     struct strlist found = {0};
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
         return err_set(GRASP_ENOMEM, "cannot start the HTTP client");

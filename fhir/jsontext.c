@@ -120,7 +120,7 @@ static const char *indent_token(struct indenter *w, const char *p, const char *e
     }
 }
 
-void jsontext_indent(struct buf *out, const char *text, size_t len)
+void fhir_jsontext_indent(struct buf *out, const char *text, size_t len)
 {
     const char *p = text, *end = text + len;
     struct indenter w; /* in_array is filled as levels open */
@@ -150,7 +150,7 @@ void jsontext_indent(struct buf *out, const char *text, size_t len)
     out->len = (size_t)(w.o - out->ptr);
 }
 
-void jsontext_compact(struct buf *out, const char *text, size_t len)
+void fhir_jsontext_compact(struct buf *out, const char *text, size_t len)
 {
     const char *p = text, *end = text + len;
     while ((p = skip_space(p, end)) < end) {
@@ -190,13 +190,13 @@ static const char *value_end(const char *p, const char *end)
     return end;
 }
 
-struct jsontext_iter jsontext_walk(const char *text, size_t len)
+struct fhir_jsontext_iter fhir_jsontext_walk(const char *text, size_t len)
 {
     const char *p = skip_space(text, text + len);
-    return (struct jsontext_iter){.p = p < text + len ? p + 1 : p, .end = text + len};
+    return (struct fhir_jsontext_iter){.p = p < text + len ? p + 1 : p, .end = text + len};
 }
 
-bool jsontext_next(struct jsontext_iter *it)
+bool fhir_jsontext_next(struct fhir_jsontext_iter *it)
 {
     const char *p = skip_space(it->p, it->end);
     if (p < it->end && *p == ',')
@@ -218,17 +218,18 @@ bool jsontext_next(struct jsontext_iter *it)
     return stop > p;
 }
 
-bool jsontext_key_is(const struct jsontext_iter *it, const char *key)
+bool fhir_jsontext_key_is(const struct fhir_jsontext_iter *it, const char *key)
 {
     return it->key && it->key_len == strlen(key) && memcmp(it->key, key, it->key_len) == 0;
 }
 
-bool jsontext_find(const char *text, size_t len, const char *key, const char **value, size_t *n)
+bool fhir_jsontext_find(const char *text, size_t len, const char *key, const char **value,
+                        size_t *n)
 {
-    struct jsontext_iter it = jsontext_walk(text, len);
+    struct fhir_jsontext_iter it = fhir_jsontext_walk(text, len);
     bool found = false;
-    while (jsontext_next(&it))
-        if (jsontext_key_is(&it, key)) {
+    while (fhir_jsontext_next(&it))
+        if (fhir_jsontext_key_is(&it, key)) {
             *value = it.value;
             *n = it.len;
             found = true;
@@ -236,7 +237,8 @@ bool jsontext_find(const char *text, size_t len, const char *key, const char **v
     return found;
 }
 
-void jsontext_replace(struct buf *out, const char *text, size_t len, jsontext_map map, void *arg)
+void fhir_jsontext_replace(struct buf *out, const char *text, size_t len, fhir_jsontext_map map,
+                           void *arg)
 {
     const char *p = text, *end = text + len;
     while (p < end) {
@@ -258,4 +260,29 @@ void jsontext_replace(struct buf *out, const char *text, size_t len, jsontext_ma
         p = stop;
     }
     buf_add(out, p, (size_t)(end - p));
+}
+
+/* An unescaped quote before `reference` can only open a key or value of that very text. */
+void fhir_jsontext_replace_references(struct buf *out, const char *text, size_t len,
+                                      fhir_jsontext_map map, void *arg)
+{
+    static const char key[] = "\"reference\"";
+    const char *from = text, *p = text, *end = text + len;
+    while ((p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
+        p = skip_space(p + sizeof(key) - 1, end);
+        if (p == end || *p != ':')
+            continue;
+        p = skip_space(p + 1, end);
+        if (p == end || *p != '"')
+            continue;
+        const char *close = string_end(p, end) - 1;
+        const char *other = close > p ? map(p + 1, (size_t)(close - p) - 1, arg) : NULL;
+        if (other) {
+            buf_add(out, from, (size_t)(p + 1 - from));
+            buf_add_json(out, other, strlen(other), false);
+            from = close;
+        }
+        p = close;
+    }
+    buf_add(out, from, (size_t)(end - from));
 }

@@ -1,43 +1,40 @@
 /*
  * load.c - files into the store: read in pieces, cut into resources (split.h), stored in batches.
- *
- * References by urn to entries that come later in a Bundle wait in a temporary file until the
- * names of all entries are known; those resources are stored last.
+ * What waits, and why, is told in load.h.
  */
-#include "fhir/fhir.h"
+#include "fhir/load.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
-#include "fhir/load.h"
-#include "fhir/split.h"
+#include "fhir/decide.h"
+#include "fhir/jsontext.h"
 #include "fhir/store.h"
-#include "fhir/urn.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 
-#define CHUNK     (256 * 1024)
 #define BAD_SHOWN 20 /* messages about one file */
 
-int fhir_loader_init(struct fhir_loader *l, struct fhir_store *store, const char *name,
+int fhir_loader_init(struct fhir_loader *l, struct fhir_store *store,
                      struct fhir_load_report *report)
 {
     memset(l, 0, sizeof(*l));
     l->store = store;
-    l->name = name;
+    l->name = "";
     l->report = report;
     l->before = report->loaded;
     buf_init(&l->text);
-    urn_map_init(&l->urns);
+    fhir_urn_map_init(&l->urns);
     return fhir_batch_begin(store, &l->batch);
+}
+
+void fhir_loader_start(struct fhir_loader *l, const char *name)
+{
+    l->name = name;
+    l->bad = l->unresolved = 0;
+    snprintf(l->last, sizeof(l->last), "%s", name);
 }
 
 int fhir_loader_bad(size_t line, const char *why, void *loader)
@@ -57,8 +54,60 @@ static bool resource_is_bad(int rc)
     return rc == GRASP_EPARSE || rc == GRASP_EINVAL || rc == GRASP_ELIMIT;
 }
 
+/* ---- what waits ---- */
+
+/* Followed by the name of its file and its text. */
+struct waiting {
+    size_t line, name_len, len;
+};
+
+static int wait_in(FILE **file, const char *name, size_t line, const char *text, size_t len)
+{
+    if (!*file && !(*file = tmpfile()))
+        return err_set_errno(GRASP_EIO, "cannot make a temporary file");
+    struct waiting head = {line, strlen(name) + 1, len};
+    if (fwrite(&head, sizeof(head), 1, *file) != 1 ||
+        fwrite(name, 1, head.name_len, *file) != head.name_len ||
+        fwrite(text, 1, len, *file) != len)
+        return err_set_errno(GRASP_EIO, "cannot write a temporary file");
+    return 0;
+}
+
+/* The next one, name and text behind each other in *bytes; 1, 0 at the end, or negative. */
+static int next_waiting(FILE *file, struct waiting *head, struct buf *bytes)
+{
+    if (fread(head, sizeof(*head), 1, file) != 1)
+        return ferror(file) ? err_set_errno(GRASP_EIO, "cannot read a temporary file back") : 0;
+    buf_reset(bytes);
+    size_t n = head->name_len + head->len;
+    if (!buf_grow(bytes, n))
+        return buf_check(bytes);
+    if (fread(bytes->ptr, 1, n, file) != n)
+        return err_set(GRASP_EIO, "cannot read a temporary file back");
+    bytes->ptr[n] = '\0';
+    return 1;
+}
+
+static const char *see_search(const char *s, size_t len, void *found)
+{
+    *(bool *)found |= fhir_conditional_reference(s, len) != NULL;
+    return NULL;
+}
+
+static bool has_search(const char *text, size_t len)
+{
+    struct buf unused = BUF_INIT;
+    bool found = false;
+    if (memchr(text, '?', len))
+        fhir_jsontext_replace_references(&unused, text, len, see_search, &found);
+    buf_release(&unused);
+    return found;
+}
+
 static int put(struct fhir_loader *l, size_t line, const char *text, size_t len, json_t *tree)
 {
+    if (!l->ending && has_search(text, len))
+        return wait_in(&l->searching, l->name, line, text, len);
     int rc = fhir_batch_put_text(l->batch, text, len, tree);
     if (rc == 0) {
         l->report->loaded++;
@@ -66,6 +115,8 @@ static int put(struct fhir_loader *l, size_t line, const char *text, size_t len,
     }
     return resource_is_bad(rc) ? fhir_loader_bad(line, err_msg(), l) : rc;
 }
+
+/* ---- entries that are named by urn ---- */
 
 /* The id that a resource without one has by its fullUrl; NULL when that gives none. */
 static const char *id_of_urn(const char *urn)
@@ -78,16 +129,6 @@ static const char *id_of_urn(const char *urn)
         if (!ascii_isalnum(id[i]) && id[i] != '-' && id[i] != '.')
             return NULL;
     return id;
-}
-
-static int put_later(struct fhir_loader *l, size_t line, const char *text, size_t len)
-{
-    if (!l->later && !(l->later = tmpfile()))
-        return err_set_errno(GRASP_EIO, "cannot make a temporary file");
-    struct fhir_later head = {line, len};
-    if (fwrite(&head, sizeof(head), 1, l->later) != 1 || fwrite(text, 1, len, l->later) != len)
-        return err_set_errno(GRASP_EIO, "cannot write a temporary file");
-    return 0;
 }
 
 /* An entry named by urn: notes its name, gives it an id if it has none, resolves its references. */
@@ -121,16 +162,16 @@ static int put_urn_entry(struct fhir_loader *l, const struct fhir_item *it)
             rc = err_set(GRASP_ENOMEM, "out of memory");
             goto out;
         }
-        if ((rc = urn_map_put(&l->urns, urn, strlen(urn), target)) < 0)
+        if ((rc = fhir_urn_map_put(&l->urns, urn, strlen(urn), target)) < 0)
             goto out;
     }
     size_t replaced, unknown;
     buf_reset(&l->text);
-    urn_resolve(&l->urns, text, len, &l->text, &replaced, &unknown);
+    fhir_urn_resolve(&l->urns, text, len, &l->text, &replaced, &unknown);
     if ((rc = buf_check(&l->text)) < 0)
         goto out;
     if (unknown)
-        rc = put_later(l, it->line, text, len);
+        rc = wait_in(&l->later, l->name, it->line, text, len);
     else
         rc = put(l, it->line, l->text.ptr, l->text.len, replaced || text != it->text ? NULL : tree);
 out:
@@ -155,32 +196,101 @@ int fhir_loader_item(const struct fhir_item *it, void *loader)
 }
 
 /* What waited for names that came later. What no entry is called stays as it is. */
-static int put_waiting(struct fhir_loader *l)
+static int put_later(struct fhir_loader *l)
 {
-    int rc = 0;
-    struct fhir_later head;
-    struct buf text = BUF_INIT;
+    struct waiting head;
+    struct buf bytes = BUF_INIT;
+    int rc = 0, more = 0;
     if (!l->later)
         return 0;
     rewind(l->later);
-    while (rc == 0 && fread(&head, sizeof(head), 1, l->later) == 1) {
+    while (rc == 0 && (more = next_waiting(l->later, &head, &bytes)) > 0) {
         size_t replaced, unknown;
-        buf_reset(&text);
         buf_reset(&l->text);
-        if (!buf_grow(&text, head.len)) {
-            rc = buf_check(&text);
-            break;
-        }
-        if (fread(text.ptr, 1, head.len, l->later) != head.len) {
-            rc = err_set(GRASP_EIO, "cannot read a temporary file back");
-            break;
-        }
-        urn_resolve(&l->urns, text.ptr, head.len, &l->text, &replaced, &unknown);
+        fhir_urn_resolve(&l->urns, bytes.ptr + head.name_len, head.len, &l->text, &replaced,
+                         &unknown);
         l->unresolved += unknown;
         if ((rc = buf_check(&l->text)) == 0)
             rc = put(l, head.line, l->text.ptr, l->text.len, NULL);
     }
-    buf_release(&text);
+    buf_release(&bytes);
+    fclose(l->later);
+    l->later = NULL;
+    return rc < 0 ? rc : more;
+}
+
+int fhir_loader_finish(struct fhir_loader *l, int rc)
+{
+    if (rc == 0)
+        rc = put_later(l);
+    else if (l->later) {
+        fclose(l->later);
+        l->later = NULL;
+    }
+    if (l->bad > BAD_SHOWN && !l->report->strict)
+        log_warn("%s: %zu more were skipped", l->name, l->bad - BAD_SHOWN);
+    if (l->unresolved)
+        log_warn("%s: %zu references by urn name no entry of their Bundle and stay as they are",
+                 l->name, l->unresolved);
+    fhir_urn_map_release(&l->urns);
+    return rc;
+}
+
+/* ---- references that are searches ---- */
+
+/* One round over what waits: stores what is resolved; the rest goes to *left, or (last) is stored
+ * with the references that find nothing as they are. */
+static int search_round(struct fhir_loader *l, bool last, FILE **left, size_t *stored)
+{
+    struct waiting head;
+    struct buf bytes = BUF_INIT;
+    FILE *from = l->searching;
+    int rc = 0, more = 0;
+    rewind(from);
+    while (rc == 0 && (more = next_waiting(from, &head, &bytes)) > 0) {
+        struct fhir_view v;
+        size_t found, unresolved = 0;
+        const char *text = bytes.ptr + head.name_len;
+        buf_reset(&l->text);
+        /* no longer than this: the writer thread may have to grow the map */
+        if ((rc = fhir_view_open(&v, l->store, NULL)) < 0)
+            break;
+        rc = fhir_decide_references(&v, text, head.len, &l->text, &found, &unresolved);
+        fhir_view_close(&v);
+        l->name = bytes.ptr;
+        if (rc == 0 && unresolved && !last) {
+            rc = wait_in(left, l->name, head.line, text, head.len);
+        } else if (rc == 0) {
+            l->report->unresolved += unresolved;
+            *stored += 1;
+            rc = put(l, head.line, l->text.ptr, l->text.len, NULL);
+        }
+        l->name = "";
+    }
+    buf_release(&bytes);
+    return rc < 0 ? rc : more;
+}
+
+/* What a search finds may itself have waited: rounds, until one brings nothing new. */
+static int put_searching(struct fhir_loader *l)
+{
+    uint64_t committed, before = l->report->unresolved;
+    bool last = false;
+    int rc = 0;
+    l->ending = true;
+    while (rc == 0 && l->searching) {
+        FILE *left = NULL;
+        size_t stored = 0;
+        if ((rc = fhir_batch_flush(l->batch, &committed)) == 0)
+            rc = search_round(l, last, &left, &stored);
+        fclose(l->searching);
+        l->searching = left;
+        last = stored == 0;
+    }
+    if (l->report->unresolved > before)
+        log_warn("%llu references are searches that do not find exactly one resource; they stay as "
+                 "they are",
+                 (unsigned long long)(l->report->unresolved - before));
     return rc;
 }
 
@@ -188,97 +298,18 @@ int fhir_loader_end(struct fhir_loader *l, int rc)
 {
     uint64_t committed = 0;
     if (rc == 0)
-        rc = put_waiting(l);
+        rc = put_searching(l);
     int flushed = fhir_batch_flush(l->batch, &committed);
     if (flushed < 0) {
-        rc = err_prefix(flushed, "loading %s into '%s'", l->name, l->store->dir);
+        rc = err_prefix(flushed, "loading %s into '%s'", l->last, l->store->dir);
         l->report->loaded = l->before + committed;
     }
     fhir_batch_abort(l->batch);
-    if (l->bad > BAD_SHOWN && !l->report->strict)
-        log_warn("%s: %zu more were skipped", l->name, l->bad - BAD_SHOWN);
-    if (l->unresolved)
-        log_warn("%s: %zu references by urn name no entry of their Bundle and stay as they are",
-                 l->name, l->unresolved);
     if (l->later)
         fclose(l->later);
-    urn_map_release(&l->urns);
+    if (l->searching)
+        fclose(l->searching);
+    fhir_urn_map_release(&l->urns);
     buf_release(&l->text);
-    return rc;
-}
-
-static int open_input(const char *path, int *fd, uint64_t *size)
-{
-    struct stat st;
-    *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0)
-        return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot read '%s'",
-                             path);
-    if (fstat(*fd, &st) < 0)
-        return err_set_errno(GRASP_EIO, "cannot read '%s'", path);
-    if (S_ISDIR(st.st_mode))
-        return err_set(GRASP_EIO, "cannot read '%s': it is a directory; name the files in it",
-                       path);
-    *size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
-    return 0;
-}
-
-/* Reads all of it. A gzip stream that ends early or is damaged is bad input like any other. */
-static int feed_file(struct fhir_loader *l, struct fhir_split *split, gzFile in, uint64_t size)
-{
-    int rc = 0, n = 0;
-    char *chunk = malloc(CHUNK);
-    if (!chunk)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    while (rc == 0 && (n = gzread(in, chunk, CHUNK)) > 0) {
-        rc = fhir_split_feed(split, chunk, (size_t)n);
-        progress_set("loading", (uint64_t)gzoffset(in), size, l->name);
-    }
-    free(chunk);
-    int code = Z_OK;
-    const char *why = gzerror(in, &code);
-    if (rc == 0 && code == Z_ERRNO)
-        return err_set_errno(GRASP_EIO, "cannot read '%s'", l->name);
-    if (rc == 0 && code == Z_MEM_ERROR)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = fhir_split_end(split);
-    if (rc == 0 && n <= 0 && code == Z_BUF_ERROR)
-        rc = fhir_loader_bad(split->line, "the gzip file ends early (cut off?)", l);
-    else if (rc == 0 && n < 0)
-        rc = fhir_loader_bad(split->line, why, l);
-    return rc;
-}
-
-int fhir_load_file(struct fhir_store *store, const char *path, struct fhir_load_report *report)
-{
-    int rc, fd = -1;
-    uint64_t size = 0;
-    gzFile in = NULL;
-    struct fhir_loader loader;
-    struct fhir_split split;
-    if ((rc = open_input(path, &fd, &size)) < 0)
-        goto out;
-    if (!(in = gzdopen(fd, "rb"))) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
-        goto out;
-    }
-    fd = -1; /* the gzip stream's now */
-    gzbuffer(in, CHUNK);
-    rc = fhir_loader_init(&loader, store, strcmp(path, "-") == 0 ? "stdin" : path, report);
-    if (rc < 0)
-        goto out;
-    fhir_split_init(&split, &(struct fhir_sink){
-                                .item = fhir_loader_item, .bad = fhir_loader_bad, .arg = &loader});
-    split.lines = str_ends(path, ".ndjson") || str_ends(path, ".ndjson.gz") ||
-                  str_ends(path, ".jsonl") || str_ends(path, ".jsonl.gz");
-    rc = fhir_loader_end(&loader, feed_file(&loader, &split, in, size));
-    fhir_split_release(&split);
-    progress_clear();
-out:
-    if (in)
-        gzclose_r(in);
-    if (fd >= 0)
-        close(fd);
     return rc;
 }

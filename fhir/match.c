@@ -1,231 +1,45 @@
-/* match.c - values of a search: how they are read and when a resource satisfies them. */
+/* match.c - when a resource satisfies a clause: by its packed values, or by its text where a
+ * parameter keeps none. */
 #include <math.h>
 #include <stdlib.h>
 
+#include "fhir/path.h"
 #include "fhir/query.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-/* ---- reading ---- */
-
-/* Resolves "\," "\|" "\$" "\\" in a copy. */
-static char *unescape(struct arena *arena, const char *s, size_t len)
-{
-    char *out = arena_alloc(arena, len + 1), *p = out;
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < len; i++) {
-        if (s[i] == '\\' && i + 1 < len && strchr(",|$\\", s[i + 1]))
-            i++;
-        *p++ = s[i];
-    }
-    return out;
-}
-
-static const char *find_bar(const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '\\' && s[1])
-            s++;
-        else if (*s == '|')
-            return s;
-    }
-    return NULL;
-}
-
-/* A code or system as it stands in index keys. */
-static const char *part(struct query *q, const char *s, size_t len)
-{
-    char *plain = unescape(&q->arena, s, len);
-    if (!plain || strlen(plain) <= INDEX_PART_MAX)
-        return plain;
-    struct buf b = BUF_INIT;
-    index_add_part(&b, plain, strlen(plain));
-    char *out = buf_check(&b) == 0 ? arena_ndup(&q->arena, b.ptr, b.len) : NULL;
-    buf_release(&b);
-    return out;
-}
-
-static int parse_token(struct query *q, struct alt *a, const char *raw)
-{
-    const char *bar = find_bar(raw), *code = bar ? bar + 1 : raw;
-    a->system = NULL;
-    if (bar && !(a->system = part(q, raw, (size_t)(bar - raw))))
-        return GRASP_ENOMEM;
-    if (*code && !(a->code = part(q, code, strlen(code))))
-        return GRASP_ENOMEM;
-    if (!a->code && !*a->system)
-        return err_set(GRASP_EINVAL, "'|' alone names neither a system nor a code");
-    return 0;
-}
-
-static int parse_string(struct query *q, struct alt *a, const char *raw)
-{
-    struct buf norm = BUF_INIT;
-    a->raw = unescape(&q->arena, raw, strlen(raw));
-    if (!a->raw)
-        return GRASP_ENOMEM;
-    string_normalize(&norm, a->raw, strlen(a->raw));
-    a->norm_len = norm.len;
-    a->norm = buf_check(&norm) == 0 ? arena_ndup(&q->arena, norm.ptr, norm.len) : NULL;
-    buf_release(&norm);
-    return a->norm ? 0 : GRASP_ENOMEM;
-}
-
-static int parse_reference(struct query *q, struct alt *a, const char *raw)
-{
-    struct buf packed = BUF_INIT;
-    const char *plain = unescape(&q->arena, raw, strlen(raw)), *type;
-    int rc = 0;
-    if (!plain)
-        return GRASP_ENOMEM;
-    if (!reference_pack(&packed, plain, strlen(plain), q->store->base_url)) {
-        a->code = ""; /* "#contained" and the like: matches nothing */
-        goto out;
-    }
-    if ((rc = buf_check(&packed)) < 0)
-        goto out;
-    type = packed.ptr + strlen(packed.ptr) + 1;
-    a->code = arena_ndup(&q->arena, packed.ptr, strlen(packed.ptr));
-    if (*type) {
-        if (a->system && strcmp(a->system, type) != 0) /* subject:Patient=Group/1 */
-            a->code = "";
-        a->system = arena_ndup(&q->arena, type, strlen(type));
-    }
-    rc = a->code ? 0 : GRASP_ENOMEM;
-out:
-    buf_release(&packed);
-    return rc;
-}
-
-static size_t parse_prefix(const char *s, enum prefix *out)
-{
-    static const char *const names[] = {
-        [PRE_EQ] = "eq", [PRE_NE] = "ne", [PRE_GT] = "gt", [PRE_LT] = "lt", [PRE_GE] = "ge",
-        [PRE_LE] = "le", [PRE_SA] = "sa", [PRE_EB] = "eb", [PRE_AP] = "ap"};
-    *out = PRE_EQ;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (s[0] == names[i][0] && s[1] == names[i][1]) {
-            *out = (enum prefix)i;
-            return 2;
-        }
-    return 0;
-}
-
-static int parse_date(struct clause *c, struct alt *a, const char *raw)
-{
-    const char *s = raw + parse_prefix(raw, &a->prefix);
-    if (!date_interval(s, strlen(s), &a->lo, &a->hi))
-        return err_set(GRASP_EINVAL,
-                       "'%.80s' is no date for '%s': write [prefix]YYYY-MM-DD[Thh:mm:ss[+hh:mm]], "
-                       "prefix one of eq ne gt lt ge le sa eb ap",
-                       raw, c->param->name);
-    if (a->prefix == PRE_AP) { /* a tenth of the distance to now, on both sides */
-        int64_t now = clock_stamp() / 1000;
-        int64_t far = a->lo > now ? a->lo - now : now - a->lo;
-        a->lo -= far / 10;
-        a->hi += far / 10;
-    }
-    return 0;
-}
-
-/* "5.40" stands for [5.395, 5.405): half of the last digit given, to both sides. */
-static double precision(const char *s)
-{
-    int decimals = 0;
-    long exponent = 0;
-    bool dot = false;
-    for (; *s; s++) {
-        if (*s == 'e' || *s == 'E') {
-            exponent = strtol(s + 1, NULL, 10);
-            break;
-        }
-        decimals += dot;
-        dot |= *s == '.';
-    }
-    return 0.5 * pow(10, (double)exponent - decimals);
-}
-
-static int parse_quantity(struct query *q, struct clause *c, struct alt *a, const char *raw)
-{
-    const char *s = raw + parse_prefix(raw, &a->prefix), *bar = find_bar(s);
-    const char *number = arena_ndup(&q->arena, s, bar ? (size_t)(bar - s) : strlen(s));
-    a->system = NULL;
-    if (!number)
-        return GRASP_ENOMEM;
-    if (!str_to_double(number, &a->num))
-        return err_set(GRASP_EINVAL,
-                       "'%.80s' is no quantity for '%s': write [prefix]number[|system|code]", raw,
-                       c->param->name);
-    double around = a->prefix == PRE_AP ? fabs(a->num) / 10 : precision(number);
-    a->low = a->num - around;
-    a->top = a->num + around;
-    if (!bar)
-        return 0;
-    const char *unit = find_bar(bar + 1);
-    if (!unit)
-        return err_set(GRASP_EINVAL, "'%.80s': after the number comes |system|code or ||unit", raw);
-    if (unit > bar + 1 && !(a->system = part(q, bar + 1, (size_t)(unit - bar - 1))))
-        return GRASP_ENOMEM;
-    if (unit[1] && !(a->unit = part(q, unit + 1, strlen(unit + 1))))
-        return GRASP_ENOMEM;
-    return 0;
-}
-
-int alt_parse(struct query *q, struct clause *c, struct alt *a, const char *raw)
-{
-    if (c->mod == MOD_TEXT)
-        return parse_string(q, a, raw);
-    switch (c->param->kind) {
-    case PARAM_TOKEN:
-        return parse_token(q, a, raw);
-    case PARAM_STRING:
-        return parse_string(q, a, raw);
-    case PARAM_REFERENCE:
-        return parse_reference(q, a, raw);
-    case PARAM_DATE:
-        return parse_date(c, a, raw);
-    case PARAM_QUANTITY:
-        return parse_quantity(q, c, a, raw);
-    case PARAM_ID:
-        a->raw = strrchr(raw, '/') ? strrchr(raw, '/') + 1 : raw;
-        return 0;
-    }
-    return 0;
-}
-
-/* ---- matching ---- */
-
-static bool token_matches(const struct alt *a, const char *code)
+static bool token_matches(const struct fhir_clause *c, const struct fhir_alt *a, const char *code)
 {
     const char *system = code + strlen(code) + 1;
+    if (strcmp(system, TOKEN_OWN_SYSTEM) == 0 && c->param->system)
+        system = c->param->system;
     if (a->code && strcmp(a->code, code) != 0)
         return false;
     return !a->system || strcmp(a->system, system) == 0;
 }
 
-static bool reference_matches(const struct alt *a, const char *id)
+static bool reference_matches(const struct fhir_alt *a, const char *id)
 {
     const char *type = id + strlen(id) + 1;
-    return strcmp(a->code, id) == 0 && (!a->system || strcmp(a->system, type) == 0);
+    return (!a->code || strcmp(a->code, id) == 0) && (!a->system || strcmp(a->system, type) == 0);
 }
 
-static bool starts_a_word(const struct buf *norm, const struct alt *a)
+static bool starts_a_word(const struct buf *norm, const struct fhir_alt *a)
 {
-    for (size_t at = string_next_word(norm->ptr, norm->len, SIZE_MAX); at < norm->len;
-         at = string_next_word(norm->ptr, norm->len, at))
+    for (size_t at = fhir_string_next_word(norm->ptr, norm->len, SIZE_MAX); at < norm->len;
+         at = fhir_string_next_word(norm->ptr, norm->len, at))
         if (norm->len - at >= a->norm_len && memcmp(norm->ptr + at, a->norm, a->norm_len) == 0)
             return true;
     return false;
 }
 
-static bool string_matches(const struct clause *c, const struct alt *a, const struct value_iter *it)
+static bool string_matches(const struct fhir_clause *c, const struct fhir_alt *a,
+                           const struct fhir_value_iter *it)
 {
     if (c->mod == MOD_EXACT)
         return strlen(a->raw) == it->len && memcmp(a->raw, it->bytes, it->len) == 0;
     struct buf norm = BUF_INIT;
-    string_normalize(&norm, (const char *)it->bytes, it->len);
+    fhir_string_normalize(&norm, (const char *)it->bytes, it->len);
     bool hit = c->mod == MOD_CONTAINS ? memmem(norm.ptr, norm.len, a->norm, a->norm_len) != NULL
                                       : starts_a_word(&norm, a);
     buf_release(&norm);
@@ -233,7 +47,7 @@ static bool string_matches(const struct clause *c, const struct alt *a, const st
 }
 
 /* R4, search, prefixes, on the intervals [lo, hi) of the resource and [a->lo, a->hi). */
-static bool date_matches(const struct alt *a, int64_t lo, int64_t hi)
+static bool date_matches(const struct fhir_alt *a, int64_t lo, int64_t hi)
 {
     bool within = lo >= a->lo && hi <= a->hi;
     switch (a->prefix) {
@@ -259,13 +73,14 @@ static bool date_matches(const struct alt *a, int64_t lo, int64_t hi)
     return false;
 }
 
-static bool quantity_matches(const struct alt *a, const uint8_t *bytes)
+static bool quantity_matches(const struct fhir_alt *a, const uint8_t *bytes)
 {
-    double x = get_double(bytes);
+    double x = fhir_get_double(bytes);
     const char *unit = (const char *)bytes + 8, *system = unit + strlen(unit) + 1;
     const char *code = system + strlen(system) + 1;
+    /* a unit is taken for a code's as well: what clients see and write back */
     if ((a->system && strcmp(a->system, system) != 0) ||
-        (a->unit && strcmp(a->unit, code) != 0 && (a->system || strcmp(a->unit, unit) != 0)))
+        (a->unit && strcmp(a->unit, code) != 0 && !str_caseeq(a->unit, unit)))
         return false;
     switch (a->prefix) {
     case PRE_EQ:
@@ -288,49 +103,181 @@ static bool quantity_matches(const struct alt *a, const uint8_t *bytes)
     return false;
 }
 
-static bool value_matches(const struct clause *c, const struct alt *a, const struct value_iter *it)
+/* :below: what begins with the value; :above: what the value begins with (R4, search, uri). */
+static bool uri_matches(const struct fhir_clause *c, const struct fhir_alt *a, const char *uri)
+{
+    if (c->mod == MOD_BELOW)
+        return str_starts(uri, a->raw);
+    return c->mod == MOD_ABOVE ? *uri && str_starts(a->raw, uri) : strcmp(a->code, uri) == 0;
+}
+
+static bool value_matches(const struct fhir_clause *c, const struct fhir_alt *a,
+                          const struct fhir_value_iter *it)
 {
     if (c->mod == MOD_TEXT)
         return string_matches(c, a, it);
+    if (it->len == 0) /* something is there that is no value */
+        return false;
+    if (c->mod == MOD_IDENTIFIER || c->mod == MOD_OF_TYPE)
+        return token_matches(c, a, (const char *)it->bytes);
     switch (c->param->kind) {
     case PARAM_TOKEN:
-        return token_matches(a, (const char *)it->bytes);
+        return token_matches(c, a, (const char *)it->bytes);
     case PARAM_STRING:
         return string_matches(c, a, it);
     case PARAM_REFERENCE:
         return reference_matches(a, (const char *)it->bytes);
     case PARAM_DATE:
-        return date_matches(a, get_i64(it->bytes), get_i64(it->bytes + 8));
+        return date_matches(a, fhir_get_i64(it->bytes), fhir_get_i64(it->bytes + 8));
     case PARAM_QUANTITY:
+    case PARAM_NUMBER:
         return quantity_matches(a, it->bytes);
+    case PARAM_URI:
+        return uri_matches(c, a, (const char *)it->bytes);
+    case PARAM_COMPOSITE:
     case PARAM_ID:
         break;
     }
     return false;
 }
 
-static bool any_value_matches(const struct clause *c, const struct record *r)
+static int compare_id(const void *key, const void *alt)
 {
-    uint16_t number = c->mod == MOD_TEXT ? c->number | PARAM_TEXT_BIT : c->number;
-    struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
-    while (values_next_of(&it, number))
-        for (size_t i = 0; i < c->n; i++)
-            if (value_matches(c, &c->alts[i], &it))
-                return true;
+    const struct fhir_alt *a = alt;
+    return strcmp(key, a->raw);
+}
+
+/* Of what a chain led to, which may be thousands. */
+static bool sorted_matches(const struct fhir_clause *c, const char *id)
+{
+    return bsearch(id, c->alts, c->n, sizeof(*c->alts), compare_id) != NULL;
+}
+
+static bool alts_match(const struct fhir_clause *c, const struct fhir_value_iter *it)
+{
+    size_t from = 0, to = c->n;
+    if (c->sorted &&
+        c->param->kind == PARAM_REFERENCE) { /* by id; the types of one stand together */
+        const char *id = (const char *)it->bytes;
+        const struct fhir_alt *a =
+            it->len ? bsearch(id, c->alts, c->n, sizeof(*c->alts), compare_id) : NULL;
+        if (!a)
+            return false;
+        from = to = (size_t)(a - c->alts);
+        while (from > 0 && strcmp(c->alts[from - 1].raw, id) == 0)
+            from--;
+        while (to < c->n && strcmp(c->alts[to].raw, id) == 0)
+            to++;
+    }
+    for (; from < to; from++)
+        if (value_matches(c, &c->alts[from], it))
+            return true;
     return false;
 }
 
-bool clause_matches(const struct clause *c, const struct record *r)
+static uint16_t bits_of(const struct fhir_clause *c)
+{
+    return c->mod == MOD_TEXT                                  ? PARAM_TEXT_BIT
+           : c->mod == MOD_IDENTIFIER || c->mod == MOD_OF_TYPE ? PARAM_EXTRA_BIT
+                                                               : 0;
+}
+
+static bool any_value_matches(const struct fhir_clause *c, const uint16_t *numbers, size_t n,
+                              const uint8_t *values, size_t len)
+{
+    struct fhir_value_iter it = {.p = values, .end = values + len};
+    while (fhir_values_next_of(&it, numbers, n, bits_of(c)))
+        if (alts_match(c, &it))
+            return true;
+    return false;
+}
+
+static bool has_value(const uint16_t *numbers, size_t n, const uint8_t *values, size_t len)
+{
+    static const uint16_t bits[] = {0, PARAM_EXTRA_BIT, PARAM_TEXT_BIT};
+    for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++) {
+        struct fhir_value_iter it = {.p = values, .end = values + len};
+        if (fhir_values_next_of(&it, numbers, n, bits[i]))
+            return true;
+    }
+    return false;
+}
+
+/* ---- in the text ---- */
+
+struct text_check {
+    const struct fhir_clause *clause;
+    const json_t *resource;
+    bool there, hit;
+};
+
+static const uint16_t text_number = 1; /* any will do: nothing else is in the buffer */
+
+/* Do the values of one component, found from this element, satisfy its part of an alternative? */
+static bool component_matches(struct text_check *t, const json_t *node, size_t i,
+                              struct fhir_alt *part, bool *there)
+{
+    struct fhir_clause one = {.param = &t->clause->components[i], .alts = part, .n = 1};
+    struct buf values = BUF_INIT;
+    const char *base = t->clause->base_url;
+    bool hit = false;
+    *there = false;
+    if (fhir_param_values(&values, one.param, text_number, t->resource, node, base) == 0) {
+        const uint8_t *bytes = (const uint8_t *)values.ptr;
+        *there = values.len > 0;
+        hit = part && any_value_matches(&one, &text_number, 1, bytes, values.len);
+    }
+    buf_release(&values);
+    return hit;
+}
+
+static void check_element(const json_t *node, void *arg)
+{
+    struct text_check *t = arg;
+    const struct fhir_clause *c = t->clause;
+    bool all = true, there;
+    for (size_t i = 0; i < c->n_components; i++) {
+        component_matches(t, node, i, NULL, &there);
+        all &= there;
+    }
+    t->there |= all;
+    for (size_t j = 0; all && j < c->n; j++) {
+        bool fits = true;
+        for (size_t i = 0; fits && i < c->n_components; i++)
+            fits = component_matches(t, node, i, &c->alts[j].parts[i], &there);
+        t->hit |= fits;
+    }
+}
+
+static bool text_matches(const struct fhir_clause *c, const struct fhir_record *r)
+{
+    json_t *tree = json_loadb(r->text, r->text_len, JSON_ALLOW_NUL, NULL);
+    struct text_check t = {.clause = c, .resource = tree};
+    struct buf values = BUF_INIT;
+    if (c->param->kind == PARAM_COMPOSITE) {
+        fhir_path_walk(tree, tree, c->param->path, check_element, &t);
+    } else if (fhir_param_values(&values, c->param, text_number, tree, tree, c->base_url) == 0) {
+        const uint8_t *bytes = (const uint8_t *)values.ptr;
+        t.there = has_value(&text_number, 1, bytes, values.len);
+        t.hit = any_value_matches(c, &text_number, 1, bytes, values.len);
+    }
+    buf_release(&values);
+    json_decref(tree);
+    return c->mod == MOD_MISSING ? t.there != c->missing : t.hit != (c->mod == MOD_NOT);
+}
+
+bool fhir_clause_matches(const struct fhir_clause *c, const struct fhir_record *r)
 {
     if (c->param->kind == PARAM_ID) {
-        for (size_t i = 0; i < c->n; i++)
-            if (strcmp(c->alts[i].raw, r->id) == 0)
-                return true;
-        return false;
+        bool hit = c->sorted && sorted_matches(c, r->id);
+        for (size_t i = 0; !c->sorted && !hit && i < c->n; i++)
+            hit = strcmp(c->alts[i].raw, r->id) == 0;
+        return hit != (c->mod == MOD_NOT);
     }
-    if (c->mod == MOD_MISSING) {
-        struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
-        return values_next_of(&it, c->number) != c->missing;
-    }
-    return any_value_matches(c, r) != (c->mod == MOD_NOT);
+    if (c->n_numbers == 0)
+        return text_matches(c, r);
+    if (c->mod == MOD_MISSING)
+        return has_value(c->numbers, c->n_numbers, r->values, r->values_len) != c->missing;
+    return any_value_matches(c, c->numbers, c->n_numbers, r->values, r->values_len) !=
+           (c->mod == MOD_NOT);
 }

@@ -23,15 +23,15 @@ static const char *issue_type(int status)
     return "exception";
 }
 
-void outcome_add(struct buf *out, int status, const char *diagnostics)
+static void outcome_add(struct buf *out, int status, const char *code, const char *diagnostics)
 {
     buf_addf(
         out,
         "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"%s\",\"code\":\"%s\","
         "\"diagnostics\":\"",
-        status < 300 ? "information" : "error", issue_type(status));
-    for (const char *p = diagnostics;
-         *p;) { /* what a client sent may have been cut mid-character */
+        status < 300 ? "information" : "error", code);
+    /* what a client sent may have been cut in the middle of a character */
+    for (const char *p = diagnostics; *p;) {
         uint32_t cp;
         size_t n = utf8_decode(p, strlen(p), &cp);
         if (utf8_valid(p, n))
@@ -43,21 +43,37 @@ void outcome_add(struct buf *out, int status, const char *diagnostics)
     buf_adds(out, "\"}]}");
 }
 
-int outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
+static int reply(struct fhir_response *rs, int status, const char *code, const char *fmt,
+                 va_list ap)
 {
     struct buf text = BUF_INIT;
-    va_list ap;
-    va_start(ap, fmt);
     buf_vaddf(&text, fmt, ap);
-    va_end(ap);
     rs->status = status;
     buf_reset(&rs->body);
-    outcome_add(&rs->body, status, text.ptr);
+    outcome_add(&rs->body, status, code, text.ptr);
     buf_release(&text);
     return 0;
 }
 
-int outcome_of_error(struct fhir_response *rs, int rc)
+int fhir_outcome_reply(struct fhir_response *rs, int status, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = reply(rs, status, issue_type(status), fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+int fhir_outcome_unsupported(struct fhir_response *rs, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = reply(rs, 400, "not-supported", fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+int fhir_outcome_of_error(struct fhir_response *rs, int rc)
 {
     int status = rc == GRASP_EINVAL || rc == GRASP_EPARSE ? 400
                  : rc == GRASP_ELIMIT                     ? 413
@@ -65,6 +81,6 @@ int outcome_of_error(struct fhir_response *rs, int rc)
                  : rc == GRASP_ECONFLICT                  ? 412
                  : rc == GRASP_EREFUSED                   ? 405
                                                           : 500;
-    outcome_reply(rs, status, "%s", err_msg());
+    fhir_outcome_reply(rs, status, "%s", err_msg());
     return status == 500 ? rc : 0;
 }

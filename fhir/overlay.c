@@ -1,4 +1,10 @@
-/* overlay.c - the writes of one rollout. */
+/*
+ * overlay.c - the writes of one rollout.
+ *
+ * A list, searched from its end, and no index: an episode writes a handful of resources, while
+ * hundreds of episodes share the store below. Nothing is ever changed in place, because a
+ * transaction that fails is undone by cutting the list back to where it was.
+ */
 #include "fhir/overlay.h"
 
 #include <stdlib.h>
@@ -15,12 +21,13 @@ void fhir_overlay_free(struct fhir_overlay *o)
 {
     if (!o)
         return;
-    overlay_cut(o, 0);
+    fhir_overlay_cut(o, 0);
     free(o->v);
     free(o);
 }
 
-static struct overlay_entry *find(const struct fhir_overlay *o, const char *type, const char *id)
+static struct fhir_overlay_entry *find(const struct fhir_overlay *o, const char *type,
+                                       const char *id)
 {
     for (size_t i = o->n; i-- > 0;)
         if (strcmp(o->v[i].record.id, id) == 0 && strcmp(o->v[i].record.type, type) == 0)
@@ -28,8 +35,8 @@ static struct overlay_entry *find(const struct fhir_overlay *o, const char *type
     return NULL;
 }
 
-const struct overlay_entry *overlay_find(const struct fhir_overlay *o, const char *type,
-                                         const char *id)
+const struct fhir_overlay_entry *fhir_overlay_find(const struct fhir_overlay *o, const char *type,
+                                                   const char *id)
 {
     return find(o, type, id);
 }
@@ -42,14 +49,14 @@ static char *append(char **p, const void *bytes, size_t len)
     return at;
 }
 
-int overlay_put(struct fhir_overlay *o, const struct resource_type *type, const struct record *r,
-                bool deleted)
+int fhir_overlay_put(struct fhir_overlay *o, const struct fhir_resource_type *type,
+                     const struct fhir_record *r, bool deleted)
 {
-    struct overlay_entry e = {.record = *r, .type = type, .deleted = deleted};
-    struct overlay_entry *old = find(o, r->type, r->id);
+    struct fhir_overlay_entry e = {.record = *r, .type = type, .deleted = deleted};
+    struct fhir_overlay_entry *old = find(o, r->type, r->id);
     if (o->n == o->cap) {
         size_t cap = o->cap ? 2 * o->cap : 8;
-        struct overlay_entry *v = realloc(o->v, cap * sizeof(*v));
+        struct fhir_overlay_entry *v = realloc(o->v, cap * sizeof(*v));
         if (!v)
             return err_set(GRASP_ENOMEM, "out of memory");
         old = old ? v + (old - o->v) : NULL;
@@ -73,11 +80,11 @@ int overlay_put(struct fhir_overlay *o, const struct resource_type *type, const 
     return 0;
 }
 
-void overlay_cut(struct fhir_overlay *o, size_t n)
+void fhir_overlay_cut(struct fhir_overlay *o, size_t n)
 {
     while (o->n > n) {
-        struct overlay_entry e = o->v[--o->n];
-        struct overlay_entry *older = find(o, e.record.type, e.record.id);
+        struct fhir_overlay_entry e = o->v[--o->n];
+        struct fhir_overlay_entry *older = find(o, e.record.type, e.record.id);
         if (older)
             older->superseded = false;
         free(e.memory);

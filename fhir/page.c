@@ -20,7 +20,7 @@ struct sort_value {
 
 struct sort_row {
     uint64_t seq;
-    const struct query *q;
+    const struct fhir_query *q;
     struct sort_value *values; /* one for each sort key */
 };
 
@@ -40,18 +40,20 @@ static void set_value(struct sort_value *v, const void *bytes, size_t len)
     memcpy(v->bytes, bytes, v->len);
 }
 
-static void read_value(const struct sort_key *k, const struct value_iter *it, struct sort_value *v)
+static void read_value(const struct fhir_sort_key *k, const struct fhir_value_iter *it,
+                       struct sort_value *v)
 {
     struct buf norm = BUF_INIT;
-    switch (k->param->kind) {
+    switch (k->by.param->kind) {
     case PARAM_STRING:
-        string_normalize(&norm, (const char *)it->bytes, it->len);
+        fhir_string_normalize(&norm, (const char *)it->bytes, it->len);
         set_value(v, norm.ptr, norm.len);
         break;
     case PARAM_DATE: /* ascending by beginning, descending by end */
         set_value(v, it->bytes + (k->descending ? 8 : 0), 8);
         break;
     case PARAM_QUANTITY:
+    case PARAM_NUMBER:
         set_value(v, it->bytes, 8);
         break;
     default:
@@ -61,16 +63,23 @@ static void read_value(const struct sort_key *k, const struct value_iter *it, st
 }
 
 /* Of several values the smallest counts when ascending, the largest when descending. */
-static void sort_value_of(const struct sort_key *k, const struct record *r, struct sort_value *out)
+static void sort_value_of(const struct fhir_sort_key *k, const struct fhir_record *r,
+                          struct sort_value *out)
 {
-    struct value_iter it = {.p = r->values, .end = r->values + r->values_len};
+    struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
     struct sort_value v = {0};
     *out = v;
-    if (k->param->kind == PARAM_ID) {
+    if (k->by.param->kind == PARAM_ID) {
         set_value(out, r->id, strlen(r->id));
         return;
     }
-    while (values_next_of(&it, k->number)) {
+    if (PARAM_SLOT(k->by.numbers[0]) == PARAM_SLOT_LAST_UPDATED) { /* of any type */
+        uint8_t bytes[8];
+        fhir_put_i64(bytes, r->updated_us);
+        set_value(out, bytes, sizeof(bytes));
+        return;
+    }
+    while (fhir_values_next_of(&it, k->by.numbers, k->by.n, 0)) {
         read_value(k, &it, &v);
         int c = out->present ? compare_values(&v, out) : 0;
         if (!out->present || (k->descending ? c > 0 : c < 0))
@@ -92,10 +101,11 @@ static int compare_rows(const void *pa, const void *pb)
     return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
-static int fill_row(struct view *v, const struct query *q, uint64_t seq, struct sort_row *row)
+static int fill_row(struct fhir_view *v, const struct fhir_query *q, uint64_t seq,
+                    struct sort_row *row)
 {
-    struct record r;
-    int rc = search_fetch(v, seq, &r);
+    struct fhir_record r;
+    int rc = fhir_search_fetch(v, seq, &r);
     row->seq = seq;
     row->q = q;
     for (size_t i = 0; rc == 0 && i < q->n_sort; i++)
@@ -105,11 +115,11 @@ static int fill_row(struct view *v, const struct query *q, uint64_t seq, struct 
 
 /* ---- tokens ---- */
 
-static uint64_t search_hash(const struct query *q)
+static uint64_t search_hash(const struct fhir_query *q)
 {
     struct buf url = BUF_INIT;
-    buf_adds(&url, q->type->name);
-    query_add_url(q, &url, "_page");
+    buf_adds(&url, q->path);
+    fhir_query_add_url(q, &url, "_page");
     uint64_t h = XXH3_64bits(url.ptr, url.len);
     buf_release(&url);
     return h;
@@ -148,8 +158,8 @@ static bool decode64(const char *s, uint8_t *out, size_t room, size_t *len)
     return true;
 }
 
-int page_token_write(struct buf *out, struct view *v, const struct query *q, uint64_t last,
-                     const struct page_token *token)
+int fhir_page_token_write(struct buf *out, struct fhir_view *v, const struct fhir_query *q,
+                          uint64_t last, const struct fhir_page_token *token)
 {
     uint8_t bytes[TOKEN_BYTES], *p = bytes + 9;
     struct sort_value values[QUERY_SORTS_MAX] = {0};
@@ -159,14 +169,15 @@ int page_token_write(struct buf *out, struct view *v, const struct query *q, uin
         return rc;
     const uint64_t numbers[] = {token->store_seq, token->overlay_seq, last};
     for (size_t i = 0; i < 3; i++, p += 8)
-        put_be64(p, numbers[i]);
+        fhir_put_be64(p, numbers[i]);
     for (size_t i = 0; i < q->n_sort; i++) {
         *p++ = values[i].present ? values[i].len : 0xff;
         memcpy(p, values[i].bytes, values[i].len);
         p += values[i].len;
     }
     bytes[0] = TOKEN_VERSION;
-    put_be64(bytes + 1, XXH3_64bits_withSeed(bytes + 9, (size_t)(p - bytes) - 9, search_hash(q)));
+    fhir_put_be64(bytes + 1,
+                  XXH3_64bits_withSeed(bytes + 9, (size_t)(p - bytes) - 9, search_hash(q)));
     encode64(out, bytes, (size_t)(p - bytes));
     return buf_check(out);
 }
@@ -177,16 +188,18 @@ static int bad_token(void)
                                  "it was given");
 }
 
-static int read_token(const struct query *q, struct page_token *token, struct sort_row *last)
+static int read_token(const struct fhir_query *q, struct fhir_page_token *token,
+                      struct sort_row *last)
 {
     uint8_t bytes[TOKEN_BYTES], sum[8], *p = bytes + 9;
     size_t len;
     if (!decode64(q->page, bytes, sizeof(bytes), &len) || len < 9 + 24 || bytes[0] != TOKEN_VERSION)
         return bad_token();
-    put_be64(sum, XXH3_64bits_withSeed(bytes + 9, len - 9, search_hash(q)));
+    fhir_put_be64(sum, XXH3_64bits_withSeed(bytes + 9, len - 9, search_hash(q)));
     if (memcmp(sum, bytes + 1, 8) != 0)
         return bad_token();
-    *token = (struct page_token){true, get_be64(p), get_be64(p + 8), get_be64(p + 16)};
+    *token = (struct fhir_page_token){true, fhir_get_be64(p), fhir_get_be64(p + 8),
+                                      fhir_get_be64(p + 16)};
     p += 24;
     for (size_t i = 0; i < q->n_sort; i++) {
         struct sort_value *v = &last->values[i];
@@ -208,7 +221,7 @@ static int read_token(const struct query *q, struct page_token *token, struct so
 
 /* ---- order ---- */
 
-static int sort_matches(struct view *v, const struct query *q, struct matches *all,
+static int sort_matches(struct fhir_view *v, const struct fhir_query *q, struct fhir_matches *all,
                         const struct sort_row *last, size_t *first)
 {
     struct sort_row *rows = calloc(all->n + 1, sizeof(*rows));
@@ -232,7 +245,7 @@ static int sort_matches(struct view *v, const struct query *q, struct matches *a
     return rc;
 }
 
-static void drop_newer(struct matches *all, const struct page_token *t)
+static void drop_newer(struct fhir_matches *all, const struct fhir_page_token *t)
 {
     size_t n = 0;
     for (size_t i = 0; i < all->n; i++)
@@ -241,14 +254,14 @@ static void drop_newer(struct matches *all, const struct page_token *t)
     all->n = n;
 }
 
-int page_start(struct view *v, struct query *q, struct matches *all, struct page_token *token,
-               size_t *first)
+int fhir_page_start(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *all,
+                    struct fhir_page_token *token, size_t *first)
 {
     struct sort_value values[QUERY_SORTS_MAX];
     struct sort_row last = {.values = values};
     int rc;
-    *token = (struct page_token){.store_seq = v->next_seq,
-                                 .overlay_seq = OVERLAY_SEQ + (v->overlay ? v->overlay->n : 0)};
+    *token = (struct fhir_page_token){
+        .store_seq = v->next_seq, .overlay_seq = OVERLAY_SEQ + (v->overlay ? v->overlay->n : 0)};
     *first = 0;
     if (q->page) {
         if ((rc = read_token(q, token, &last)) < 0)

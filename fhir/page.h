@@ -15,7 +15,7 @@
 
 #define PAGE_KEY_MAX 64 /* bytes of a sort key; what is longer is cut */
 
-struct page_token {
+struct fhir_page_token {
     bool given;
     uint64_t store_seq;   /* resources of the store from here on are newer than the first page */
     uint64_t overlay_seq; /* and those of the overlay from here on */
@@ -23,10 +23,10 @@ struct page_token {
 };
 
 /* Puts the matches in the order asked for, and finds where the page begins. GRASP_EINVAL. */
-int page_start(struct view *v, struct query *q, struct matches *all, struct page_token *token,
-               size_t *first);
+int fhir_page_start(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *all,
+                    struct fhir_page_token *token, size_t *first);
 /* Appends the token of the page after `last`. */
-int page_token_write(struct buf *out, struct view *v, const struct query *q, uint64_t last,
-                     const struct page_token *token);
+int fhir_page_token_write(struct buf *out, struct fhir_view *v, const struct fhir_query *q,
+                          uint64_t last, const struct fhir_page_token *token);
 
 #endif

@@ -1,298 +1,49 @@
-/* params.c - the tables of params.h. Systems of plain codes are those that R4 binds them to. */
+/* params.c - finding one's way in the tables of params.h. */
 #include "fhir/params.h"
 
 #include <string.h>
 #include <xxhash.h>
 
-static const struct search_param patient_params[] = {
-    {"identifier", PARAM_TOKEN, "identifier", NULL},
-    {"name", PARAM_STRING, "name.family|name.given|name.text|name.prefix|name.suffix", NULL},
-    {"family", PARAM_STRING, "name.family", NULL},
-    {"given", PARAM_STRING, "name.given", NULL},
-    {"birthdate", PARAM_DATE, "birthDate", NULL},
-    {"gender", PARAM_TOKEN, "gender", "http://hl7.org/fhir/administrative-gender"},
-    {"address", PARAM_STRING,
-     "address.line|address.city|address.district|address.state|address.postalCode|address.country|"
-     "address.text",
-     NULL},
-    {"address-city", PARAM_STRING, "address.city", NULL},
-    {"address-state", PARAM_STRING, "address.state", NULL},
-    {"address-postalcode", PARAM_STRING, "address.postalCode", NULL},
-    {"telecom", PARAM_TOKEN, "telecom", NULL},
-    {"phone", PARAM_TOKEN, "telecom", "=phone"},
-    {"email", PARAM_TOKEN, "telecom", "=email"},
-    {"active", PARAM_TOKEN, "active", NULL},
+const struct fhir_search_param fhir_common_params[] = {
+    {"_id", PARAM_ID, "id", NULL, NULL, NULL, NULL},
+    {"_lastUpdated", PARAM_DATE, "meta.lastUpdated", NULL, NULL, NULL, NULL},
+    {"_tag", PARAM_TOKEN, "meta.tag", NULL, NULL, NULL, NULL},
+    {"_profile", PARAM_URI, "meta.profile", NULL, NULL, NULL, NULL},
+    {"_security", PARAM_TOKEN, "meta.security", NULL, NULL, NULL, NULL},
+    {"_source", PARAM_URI, "meta.source", NULL, NULL, NULL, NULL},
 };
+const size_t fhir_common_param_count = sizeof(fhir_common_params) / sizeof(*fhir_common_params);
+_Static_assert(PARAM_SLOT_COMMON + sizeof(fhir_common_params) / sizeof(*fhir_common_params) - 1 ==
+                   PARAM_SLOT_OWN,
+               "a slot for each common parameter but _id");
 
-static const struct search_param observation_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "code", NULL},
-    {"category", PARAM_TOKEN, "category", NULL},
-    {"date", PARAM_DATE, "effectiveDateTime|effectivePeriod|effectiveInstant|effectiveTiming.event",
-     NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/observation-status"},
-    {"value-quantity", PARAM_QUANTITY, "valueQuantity", NULL},
-    {"encounter", PARAM_REFERENCE, "encounter", "Encounter"},
-};
-
-static const struct search_param condition_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "code", NULL},
-    {"category", PARAM_TOKEN, "category", NULL},
-    {"clinical-status", PARAM_TOKEN, "clinicalStatus", NULL},
-    {"onset-date", PARAM_DATE, "onsetDateTime|onsetPeriod", NULL},
-    {"recorded-date", PARAM_DATE, "recordedDate", NULL},
-};
-
-static const struct search_param medicationrequest_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "medicationCodeableConcept", NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/CodeSystem/medicationrequest-status"},
-    {"intent", PARAM_TOKEN, "intent", "http://hl7.org/fhir/CodeSystem/medicationrequest-intent"},
-    {"authoredon", PARAM_DATE, "authoredOn", NULL},
-    {"date", PARAM_DATE, "dosageInstruction.timing.event|authoredOn", NULL},
-    {"category", PARAM_TOKEN, "category", NULL},
-};
-
-static const struct search_param procedure_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "code", NULL},
-    {"date", PARAM_DATE, "performedDateTime|performedPeriod", NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/event-status"},
-};
-
-static const struct search_param servicerequest_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "code", NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/request-status"},
-    {"intent", PARAM_TOKEN, "intent", "http://hl7.org/fhir/request-intent"},
-    {"category", PARAM_TOKEN, "category", NULL},
-    {"authored", PARAM_DATE, "authoredOn", NULL},
-    {"occurrence", PARAM_DATE, "occurrenceDateTime|occurrencePeriod|occurrenceTiming.event", NULL},
-    {"priority", PARAM_TOKEN, "priority", "http://hl7.org/fhir/request-priority"},
-};
-
-static const struct search_param encounter_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"class", PARAM_TOKEN, "class", NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/encounter-status"},
-    {"date", PARAM_DATE, "period", NULL},
-};
-
-static const struct search_param allergyintolerance_params[] = {
-    {"patient", PARAM_REFERENCE, "patient", "Patient"},
-    {"code", PARAM_TOKEN, "code|reaction.substance", NULL},
-    {"clinical-status", PARAM_TOKEN, "clinicalStatus", NULL},
-    {"status", PARAM_TOKEN, "clinicalStatus", NULL},
-    {"date", PARAM_DATE, "recordedDate", NULL},
-};
-
-static const struct search_param immunization_params[] = {
-    {"patient", PARAM_REFERENCE, "patient", "Patient"},
-    {"vaccine-code", PARAM_TOKEN, "vaccineCode", NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/event-status"},
-    {"date", PARAM_DATE, "occurrenceDateTime", NULL},
-};
-
-static const struct search_param diagnosticreport_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "code", NULL},
-    {"status", PARAM_TOKEN, "status", "http://hl7.org/fhir/diagnostic-report-status"},
-    {"date", PARAM_DATE, "effectiveDateTime|effectivePeriod", NULL},
-};
-
-static const struct search_param medicationadministration_params[] = {
-    {"patient", PARAM_REFERENCE, "subject", "Patient"},
-    {"subject", PARAM_REFERENCE, "subject", NULL},
-    {"code", PARAM_TOKEN, "medicationCodeableConcept", NULL},
-    {"status", PARAM_TOKEN, "status",
-     "http://terminology.hl7.org/CodeSystem/medication-admin-status"},
-    {"date", PARAM_DATE, "effectiveDateTime|effectivePeriod", NULL},
-};
-
-const struct search_param common_params[] = {
-    {"_id", PARAM_ID, "id", NULL},
-    {"_lastUpdated", PARAM_DATE, "meta.lastUpdated", NULL},
-};
-const size_t common_param_count = sizeof(common_params) / sizeof(*common_params);
-
-#define PLAIN(name)                                                                                \
-    {                                                                                              \
-        name, NULL, 0                                                                              \
-    }
-#define TYPE(name, table)                                                                          \
-    {                                                                                              \
-        name, table, sizeof(table) / sizeof(*(table))                                              \
-    }
-
-/* The resource types of R4 (4.0.1), sorted. */
-const struct resource_type resource_types[] = {
-    PLAIN("Account"),
-    PLAIN("ActivityDefinition"),
-    PLAIN("AdverseEvent"),
-    TYPE("AllergyIntolerance", allergyintolerance_params),
-    PLAIN("Appointment"),
-    PLAIN("AppointmentResponse"),
-    PLAIN("AuditEvent"),
-    PLAIN("Basic"),
-    PLAIN("Binary"),
-    PLAIN("BiologicallyDerivedProduct"),
-    PLAIN("BodyStructure"),
-    PLAIN("Bundle"),
-    PLAIN("CapabilityStatement"),
-    PLAIN("CarePlan"),
-    PLAIN("CareTeam"),
-    PLAIN("CatalogEntry"),
-    PLAIN("ChargeItem"),
-    PLAIN("ChargeItemDefinition"),
-    PLAIN("Claim"),
-    PLAIN("ClaimResponse"),
-    PLAIN("ClinicalImpression"),
-    PLAIN("CodeSystem"),
-    PLAIN("Communication"),
-    PLAIN("CommunicationRequest"),
-    PLAIN("CompartmentDefinition"),
-    PLAIN("Composition"),
-    PLAIN("ConceptMap"),
-    TYPE("Condition", condition_params),
-    PLAIN("Consent"),
-    PLAIN("Contract"),
-    PLAIN("Coverage"),
-    PLAIN("CoverageEligibilityRequest"),
-    PLAIN("CoverageEligibilityResponse"),
-    PLAIN("DetectedIssue"),
-    PLAIN("Device"),
-    PLAIN("DeviceDefinition"),
-    PLAIN("DeviceMetric"),
-    PLAIN("DeviceRequest"),
-    PLAIN("DeviceUseStatement"),
-    TYPE("DiagnosticReport", diagnosticreport_params),
-    PLAIN("DocumentManifest"),
-    PLAIN("DocumentReference"),
-    PLAIN("EffectEvidenceSynthesis"),
-    TYPE("Encounter", encounter_params),
-    PLAIN("Endpoint"),
-    PLAIN("EnrollmentRequest"),
-    PLAIN("EnrollmentResponse"),
-    PLAIN("EpisodeOfCare"),
-    PLAIN("EventDefinition"),
-    PLAIN("Evidence"),
-    PLAIN("EvidenceVariable"),
-    PLAIN("ExampleScenario"),
-    PLAIN("ExplanationOfBenefit"),
-    PLAIN("FamilyMemberHistory"),
-    PLAIN("Flag"),
-    PLAIN("Goal"),
-    PLAIN("GraphDefinition"),
-    PLAIN("Group"),
-    PLAIN("GuidanceResponse"),
-    PLAIN("HealthcareService"),
-    PLAIN("ImagingStudy"),
-    TYPE("Immunization", immunization_params),
-    PLAIN("ImmunizationEvaluation"),
-    PLAIN("ImmunizationRecommendation"),
-    PLAIN("ImplementationGuide"),
-    PLAIN("InsurancePlan"),
-    PLAIN("Invoice"),
-    PLAIN("Library"),
-    PLAIN("Linkage"),
-    PLAIN("List"),
-    PLAIN("Location"),
-    PLAIN("Measure"),
-    PLAIN("MeasureReport"),
-    PLAIN("Media"),
-    PLAIN("Medication"),
-    TYPE("MedicationAdministration", medicationadministration_params),
-    PLAIN("MedicationDispense"),
-    PLAIN("MedicationKnowledge"),
-    TYPE("MedicationRequest", medicationrequest_params),
-    PLAIN("MedicationStatement"),
-    PLAIN("MedicinalProduct"),
-    PLAIN("MedicinalProductAuthorization"),
-    PLAIN("MedicinalProductContraindication"),
-    PLAIN("MedicinalProductIndication"),
-    PLAIN("MedicinalProductIngredient"),
-    PLAIN("MedicinalProductInteraction"),
-    PLAIN("MedicinalProductManufactured"),
-    PLAIN("MedicinalProductPackaged"),
-    PLAIN("MedicinalProductPharmaceutical"),
-    PLAIN("MedicinalProductUndesirableEffect"),
-    PLAIN("MessageDefinition"),
-    PLAIN("MessageHeader"),
-    PLAIN("MolecularSequence"),
-    PLAIN("NamingSystem"),
-    PLAIN("NutritionOrder"),
-    TYPE("Observation", observation_params),
-    PLAIN("ObservationDefinition"),
-    PLAIN("OperationDefinition"),
-    PLAIN("OperationOutcome"),
-    PLAIN("Organization"),
-    PLAIN("OrganizationAffiliation"),
-    PLAIN("Parameters"),
-    TYPE("Patient", patient_params),
-    PLAIN("PaymentNotice"),
-    PLAIN("PaymentReconciliation"),
-    PLAIN("Person"),
-    PLAIN("PlanDefinition"),
-    PLAIN("Practitioner"),
-    PLAIN("PractitionerRole"),
-    TYPE("Procedure", procedure_params),
-    PLAIN("Provenance"),
-    PLAIN("Questionnaire"),
-    PLAIN("QuestionnaireResponse"),
-    PLAIN("RelatedPerson"),
-    PLAIN("RequestGroup"),
-    PLAIN("ResearchDefinition"),
-    PLAIN("ResearchElementDefinition"),
-    PLAIN("ResearchStudy"),
-    PLAIN("ResearchSubject"),
-    PLAIN("RiskAssessment"),
-    PLAIN("RiskEvidenceSynthesis"),
-    PLAIN("Schedule"),
-    PLAIN("SearchParameter"),
-    TYPE("ServiceRequest", servicerequest_params),
-    PLAIN("Slot"),
-    PLAIN("Specimen"),
-    PLAIN("SpecimenDefinition"),
-    PLAIN("StructureDefinition"),
-    PLAIN("StructureMap"),
-    PLAIN("Subscription"),
-    PLAIN("Substance"),
-    PLAIN("SubstanceNucleicAcid"),
-    PLAIN("SubstancePolymer"),
-    PLAIN("SubstanceProtein"),
-    PLAIN("SubstanceReferenceInformation"),
-    PLAIN("SubstanceSourceMaterial"),
-    PLAIN("SubstanceSpecification"),
-    PLAIN("SupplyDelivery"),
-    PLAIN("SupplyRequest"),
-    PLAIN("Task"),
-    PLAIN("TerminologyCapabilities"),
-    PLAIN("TestReport"),
-    PLAIN("TestScript"),
-    PLAIN("ValueSet"),
-    PLAIN("VerificationResult"),
-    PLAIN("VisionPrescription"),
-};
-const size_t resource_type_count = sizeof(resource_types) / sizeof(*resource_types);
-
-const struct resource_type *resource_type_find(const char *name, size_t len)
+bool fhir_param_refused(const struct fhir_resource_type *type, const char *name)
 {
-    size_t lo = 0, hi = resource_type_count;
+    size_t len = strcspn(name, ":.");
+    for (size_t i = 0; i < fhir_refused_param_count; i++) {
+        const struct fhir_refused_param *p = &fhir_refused_params[i];
+        if (strlen(p->name) == len && memcmp(p->name, name, len) == 0 &&
+            (!p->type || strcmp(p->type, type->name) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* As strcmp does, of a name that ends after len bytes. */
+static int compare_name(const char *name, size_t len, const char *other)
+{
+    int c = strncmp(name, other, len);
+    return c == 0 && other[len] != '\0' ? -1 : c;
+}
+
+const struct fhir_resource_type *fhir_resource_type_find(const char *name, size_t len)
+{
+    size_t lo = 0, hi = fhir_resource_type_count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = strncmp(name, resource_types[mid].name, len);
-        if (c == 0 && resource_types[mid].name[len] != '\0')
-            c = -1;
+        int c = compare_name(name, len, fhir_resource_types[mid].name);
         if (c == 0)
-            return &resource_types[mid];
+            return &fhir_resource_types[mid];
         if (c < 0)
             hi = mid;
         else
@@ -301,48 +52,111 @@ const struct resource_type *resource_type_find(const char *name, size_t len)
     return NULL;
 }
 
-uint16_t param_slot_number(const struct resource_type *type, unsigned slot)
+uint16_t fhir_param_slot_number(const struct fhir_resource_type *type, unsigned slot)
 {
-    return (uint16_t)((size_t)(type - resource_types) << 5 | slot);
+    return (uint16_t)((size_t)(type - fhir_resource_types) << PARAM_SLOT_BITS | slot);
 }
 
-const struct search_param *param_find(const struct resource_type *type, const char *name,
-                                      size_t len, uint16_t *number)
+const struct fhir_search_param *fhir_param_at(const struct fhir_resource_type *type,
+                                              uint16_t number)
 {
-    for (size_t i = 0; i < type->n; i++)
-        if (strncmp(type->params[i].name, name, len) == 0 && !type->params[i].name[len]) {
-            *number = param_slot_number(type, PARAM_SLOT_OWN + (unsigned)i);
-            return &type->params[i];
-        }
-    for (size_t i = 0; i < common_param_count; i++)
-        if (strncmp(common_params[i].name, name, len) == 0 && !common_params[i].name[len]) {
-            *number = param_slot_number(type, PARAM_SLOT_LAST_UPDATED);
-            return &common_params[i];
-        }
+    unsigned slot = PARAM_SLOT(number);
+    if (slot >= PARAM_SLOT_OWN)
+        return slot - PARAM_SLOT_OWN < type->n ? &type->params[slot - PARAM_SLOT_OWN] : NULL;
+    return slot >= PARAM_SLOT_COMMON ? &fhir_common_params[1 + slot - PARAM_SLOT_COMMON] : NULL;
+}
+
+/* The tables are sorted by name. */
+static const struct fhir_search_param *own_param(const struct fhir_resource_type *type,
+                                                 const char *name, size_t len)
+{
+    size_t lo = 0, hi = type->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = compare_name(name, len, type->params[mid].name);
+        if (c == 0)
+            return &type->params[mid];
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
     return NULL;
 }
 
-uint64_t params_fingerprint(void)
+bool fhir_param_find(const struct fhir_resource_type *type, const char *name, size_t len,
+                     struct fhir_param_ref *out)
 {
-    uint64_t h = 0;
-    for (size_t i = 0; i < resource_type_count; i++) {
-        const struct resource_type *t = &resource_types[i];
+    *out = (struct fhir_param_ref){.param = own_param(type, name, len)};
+    if (!out->param) {
+        for (size_t i = 0; i < fhir_common_param_count; i++)
+            if (strncmp(fhir_common_params[i].name, name, len) == 0 &&
+                !fhir_common_params[i].name[len]) {
+                out->param = &fhir_common_params[i];
+                if (i > 0)
+                    out->numbers[out->n++] =
+                        fhir_param_slot_number(type, PARAM_SLOT_COMMON + (unsigned)i - 1);
+            }
+        return out->param != NULL;
+    }
+    if (out->param->kind == PARAM_COMPOSITE)
+        return true;
+    const char *from = out->param->shared ? out->param->shared : out->param->name;
+    for (size_t n; *from; from += n + (from[n] == ',')) {
+        n = strcspn(from, ",");
+        const struct fhir_search_param *p = own_param(type, from, n);
+        if (p)
+            out->numbers[out->n++] =
+                fhir_param_slot_number(type, PARAM_SLOT_OWN + (unsigned)(p - type->params));
+    }
+    return true;
+}
+
+bool fhir_listed(const char *list, char separator, const char *name, size_t len)
+{
+    const char stop[] = {separator, '\0'};
+    for (size_t n; list && *list; list += n + (list[n] != '\0')) {
+        n = strcspn(list, stop);
+        if (n == len && memcmp(list, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+uint64_t fhir_params_fingerprint(void)
+{
+    uint64_t h = PARAM_SLOT_OWN;
+    for (size_t i = 0; i < fhir_resource_type_count; i++) {
+        const struct fhir_resource_type *t = &fhir_resource_types[i];
         h = XXH3_64bits_withSeed(t->name, strlen(t->name) + 1, h);
         for (size_t j = 0; j < t->n; j++) {
-            const struct search_param *p = &t->params[j];
-            h = XXH3_64bits_withSeed(p->name, strlen(p->name) + 1, h + (uint64_t)p->kind);
-            h = XXH3_64bits_withSeed(p->path, strlen(p->path) + 1, h);
-            if (p->arg)
-                h = XXH3_64bits_withSeed(p->arg, strlen(p->arg) + 1, h);
+            const struct fhir_search_param *p = &t->params[j];
+            const char *texts[] = {p->name, p->path, p->system, p->shared};
+            h += (uint64_t)p->kind;
+            for (size_t k = 0; k < sizeof(texts) / sizeof(*texts); k++)
+                if (texts[k])
+                    h = XXH3_64bits_withSeed(texts[k], strlen(texts[k]) + 1, h + k);
         }
     }
     return h;
 }
 
-const char *param_kind_name(enum param_kind kind)
+static const char *const kind_names[] = {
+    [PARAM_TOKEN] = "token", [PARAM_STRING] = "string",       [PARAM_REFERENCE] = "reference",
+    [PARAM_DATE] = "date",   [PARAM_QUANTITY] = "quantity",   [PARAM_NUMBER] = "number",
+    [PARAM_URI] = "uri",     [PARAM_COMPOSITE] = "composite", [PARAM_ID] = "token"};
+
+const char *fhir_param_kind_name(enum fhir_param_kind kind)
 {
-    static const char *const names[] = {
-        [PARAM_TOKEN] = "token", [PARAM_STRING] = "string",     [PARAM_REFERENCE] = "reference",
-        [PARAM_DATE] = "date",   [PARAM_QUANTITY] = "quantity", [PARAM_ID] = "token"};
-    return names[kind];
+    return kind_names[kind];
+}
+
+bool fhir_param_kind_find(const char *name, size_t len, enum fhir_param_kind *out)
+{
+    for (size_t i = 0; i < sizeof(kind_names) / sizeof(*kind_names); i++)
+        if (strlen(kind_names[i]) == len && memcmp(kind_names[i], name, len) == 0) {
+            *out = (enum fhir_param_kind)i;
+            return true;
+        }
+    return false;
 }

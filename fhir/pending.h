@@ -6,23 +6,28 @@
 #include "fhir/index.h"
 #include "fhir/store.h"
 
-struct pending_entry {
+struct fhir_pending_entry {
     size_t at; /* of the key in `keys` */
     uint64_t seq;
     uint32_t len;
     uint64_t head; /* first bytes of the key, for quick comparison */
 };
 
-struct pending {
+struct fhir_pending {
     struct buf keys;
-    struct pending_entry *v;
+    struct fhir_pending_entry *v;
     size_t n, cap;
 };
 
-void pending_release(struct pending *p);
-int pending_add(struct pending *p, const struct index_key *key, uint64_t seq);
+void fhir_pending_release(struct fhir_pending *p);
+int fhir_pending_add(struct fhir_pending *p, const struct fhir_index_key *key, uint64_t seq);
 /* Writes and forgets all. */
-int pending_flush(struct pending *p, struct view *v);
-void pending_clear(struct pending *p);
+int fhir_pending_flush(struct fhir_pending *p, struct fhir_view *v);
+void fhir_pending_clear(struct fhir_pending *p);
+
+#define PENDING_TRIM_EVERY 4096 /* puts between two rounds of fhir_pending_trim */
+/* Lets go of the pages of LMDB's map that a bulk write has read: they would stay resident, which
+ * looks as if memory grew with the store. The system keeps them in its cache. */
+void fhir_pending_trim(struct fhir_view *v);
 
 #endif

@@ -1,4 +1,12 @@
-/* postings.c - ranges of index keys and the sequence numbers they lead to. */
+/*
+ * postings.c - ranges of index keys and the sequence numbers they lead to.
+ *
+ * A clause is answered by walking keys in order, never by looking at resources: what satisfies it
+ * lies together, because the keys are made so that their bytes compare as the values do. Where a
+ * range holds more than the clause means (a prefix of a word, a quantity in another unit, an
+ * interval that only begins within), it says so (*exact false) and the search checks what comes
+ * out against the packed values. A range is never too small: what it leaves out cannot be found.
+ */
 #include "fhir/postings.h"
 
 #include <math.h>
@@ -9,13 +17,13 @@
 #define ESTIMATE_KEYS 16                  /* keys looked at before guessing */
 #define ESTIMATE_MANY (UINT64_C(1) << 32) /* what a range is taken for that has more */
 
-void matches_release(struct matches *m)
+void fhir_matches_release(struct fhir_matches *m)
 {
     free(m->v);
-    *m = (struct matches){0};
+    *m = (struct fhir_matches){0};
 }
 
-static int matches_grow(struct matches *m, size_t extra)
+static int matches_grow(struct fhir_matches *m, size_t extra)
 {
     if (m->cap - m->n >= extra)
         return 0;
@@ -30,7 +38,7 @@ static int matches_grow(struct matches *m, size_t extra)
     return 0;
 }
 
-int matches_add(struct matches *m, uint64_t seq)
+int fhir_matches_add(struct fhir_matches *m, uint64_t seq)
 {
     int rc = matches_grow(m, 1);
     if (rc == 0)
@@ -44,7 +52,7 @@ static int by_seq(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void matches_sort(struct matches *m)
+void fhir_matches_sort(struct fhir_matches *m)
 {
     size_t n = 0;
     bool sorted = true;
@@ -61,64 +69,73 @@ void matches_sort(struct matches *m)
 
 /* ---- ranges ---- */
 
-static void start(struct key_range *r, uint16_t number)
+static void start(struct fhir_key_range *r, uint16_t number)
 {
     r->exact = false;
     r->ending = r->holding = NULL;
     r->to.len = 0;
-    index_key_start(&r->from, number);
+    fhir_index_key_start(&r->from, number);
 }
 
-static size_t token_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+/* Code comes first in a key, so a code of any system is a prefix. `system|` is not: every code of
+ * the parameter is walked, which is rare enough not to pay for keys in the other order. */
+static size_t token_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                           struct fhir_key_range *r, bool *exact)
 {
-    start(r, c->number);
+    /* written as itself or by its mark: a prefix holds both */
+    bool own_system = a->system && c->param->system && strcmp(a->system, c->param->system) == 0;
+    *exact &= !own_system;
+    start(r, number);
     if (!a->code) {
-        r->ending = a->system;
+        r->ending = own_system ? NULL : a->system;
         return 1;
     }
-    index_key_add(&r->from, a->code, strlen(a->code) + 1);
-    if (a->system) {
-        index_key_add(&r->from, a->system, strlen(a->system) + 1);
+    fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
+    if (a->system && !own_system) {
+        fhir_index_key_add(&r->from, a->system, strlen(a->system) + 1);
         r->exact = true;
     }
     return 1;
 }
 
-static size_t string_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+static size_t string_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                            struct fhir_key_range *r)
 {
     size_t n = a->norm_len;
-    start(r, c->mod == MOD_TEXT ? c->number | PARAM_TEXT_BIT : c->number);
+    start(r, c->mod == MOD_TEXT ? number | PARAM_TEXT_BIT : number);
     if (c->mod == MOD_CONTAINS) { /* half a key: every stretch of that length is in some key */
         r->holding = a->norm;
         r->holding_len = n < INDEX_STRING_MAX / 2 ? n : INDEX_STRING_MAX / 2;
     } else {
-        index_key_add(&r->from, a->norm, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
+        fhir_index_key_add(&r->from, a->norm, n < INDEX_STRING_MAX ? n : INDEX_STRING_MAX);
     }
     return 1;
 }
 
 /* Keys with 'L' begin with the lower end of the resource's interval, those with 'H' with the
  * upper. */
-static void date_range(struct key_range *r, uint16_t number, char end, const int64_t *from,
+static void date_range(struct fhir_key_range *r, uint16_t number, char end, const int64_t *from,
                        const int64_t *below)
 {
     uint8_t bytes[8];
     start(r, number);
-    index_key_add(&r->from, &end, 1);
+    fhir_index_key_add(&r->from, &end, 1);
     r->to = r->from;
     if (from) {
-        put_i64(bytes, *from);
-        index_key_add(&r->from, bytes, 8);
+        fhir_put_i64(bytes, *from);
+        fhir_index_key_add(&r->from, bytes, 8);
     }
     if (below) {
-        put_i64(bytes, *below);
-        index_key_add(&r->to, bytes, 8);
+        fhir_put_i64(bytes, *below);
+        fhir_index_key_add(&r->to, bytes, 8);
     } else {
         r->to.bytes[2]++;
     }
 }
 
-static size_t date_ranges(const struct clause *c, const struct alt *a, struct key_range *r,
+/* Two orders of the same intervals, by beginning and by end, make each prefix one or two ranges:
+ * "gt" asks where intervals end, "lt" where they begin. */
+static size_t date_ranges(uint16_t number, const struct fhir_alt *a, struct fhir_key_range *r,
                           bool *exact)
 {
     int64_t after = a->hi + 1, until = a->lo + 1;
@@ -127,40 +144,40 @@ static size_t date_ranges(const struct clause *c, const struct alt *a, struct ke
     case PRE_NE:
         return 0;
     case PRE_GE: /* ends later, or lies within */
-        date_range(&r[1], c->number, 'H', &after, NULL);
-        date_range(&r[0], c->number, 'L', &a->lo, &a->hi);
+        date_range(&r[1], number, 'H', &after, NULL);
+        date_range(&r[0], number, 'L', &a->lo, &a->hi);
         *exact = false; /* what begins within may end later: both are right, ends may not be */
         return 2;
     case PRE_LE:
-        date_range(&r[1], c->number, 'L', NULL, &a->lo);
-        date_range(&r[0], c->number, 'L', &a->lo, &a->hi);
+        date_range(&r[1], number, 'L', NULL, &a->lo);
+        date_range(&r[0], number, 'L', &a->lo, &a->hi);
         *exact = false;
         return 2;
     case PRE_EQ:
-        date_range(r, c->number, 'L', &a->lo, &a->hi);
+        date_range(r, number, 'L', &a->lo, &a->hi);
         *exact = false;
         return 1;
     case PRE_GT:
-        date_range(r, c->number, 'H', &after, NULL);
+        date_range(r, number, 'H', &after, NULL);
         return 1;
     case PRE_LT:
-        date_range(r, c->number, 'L', NULL, &a->lo);
+        date_range(r, number, 'L', NULL, &a->lo);
         return 1;
     case PRE_SA:
-        date_range(r, c->number, 'L', &a->hi, NULL);
+        date_range(r, number, 'L', &a->hi, NULL);
         return 1;
     case PRE_EB:
-        date_range(r, c->number, 'H', NULL, &until);
+        date_range(r, number, 'H', NULL, &until);
         return 1;
     case PRE_AP: /* begins before the end; whether it ends after the beginning is checked */
-        date_range(r, c->number, 'L', NULL, &a->hi);
+        date_range(r, number, 'L', NULL, &a->hi);
         *exact = false;
         return 1;
     }
     return 0;
 }
 
-static size_t quantity_ranges(const struct clause *c, const struct alt *a, struct key_range *r)
+static size_t quantity_ranges(uint16_t number, const struct fhir_alt *a, struct fhir_key_range *r)
 {
     double lo = -INFINITY, hi = INFINITY;
     uint8_t bytes[8];
@@ -183,63 +200,90 @@ static size_t quantity_ranges(const struct clause *c, const struct alt *a, struc
         hi = a->num;
         break;
     }
-    start(r, c->number);
+    start(r, number);
     r->to = r->from;
-    put_double(bytes, lo);
-    index_key_add(&r->from, bytes, 8);
-    put_double(bytes, hi);
-    index_key_add(&r->to, bytes, 8);
-    index_key_add(&r->to, "", 1); /* and hi itself; what is too much is checked */
+    fhir_put_double(bytes, lo);
+    fhir_index_key_add(&r->from, bytes, 8);
+    fhir_put_double(bytes, hi);
+    fhir_index_key_add(&r->to, bytes, 8);
+    fhir_index_key_add(&r->to, "", 1); /* and hi itself; what is too much is checked */
     return 1;
 }
 
-size_t alt_ranges(const struct clause *c, const struct alt *a, struct key_range r[RANGES_MAX],
-                  bool *exact)
+/* A uri, whole or as a beginning; one that was cut and hashed begins nothing. */
+static size_t uri_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                         struct fhir_key_range *r)
 {
-    *exact = true;
+    size_t n = strlen(a->raw);
+    start(r, number);
+    if (c->mod == MOD_BELOW) {
+        fhir_index_key_add(&r->from, a->raw, n < INDEX_PART_MAX - 40 ? n : INDEX_PART_MAX - 40);
+        return 1;
+    }
+    fhir_index_key_add(&r->from, a->code, strlen(a->code) + 1);
+    r->exact = true;
+    return 1;
+}
+
+static size_t number_ranges(const struct fhir_clause *c, uint16_t number, const struct fhir_alt *a,
+                            struct fhir_key_range *r, bool *exact)
+{
     if (c->mod == MOD_TEXT || c->param->kind == PARAM_STRING) {
         *exact = false;
-        return string_ranges(c, a, r);
+        return string_ranges(c, number, a, r);
     }
+    if (c->mod == MOD_IDENTIFIER || c->mod == MOD_OF_TYPE)
+        return token_ranges(c, number | PARAM_EXTRA_BIT, a, r, exact);
     switch (c->param->kind) {
     case PARAM_TOKEN:
-        return token_ranges(c, a, r);
-    case PARAM_REFERENCE:
-        start(r, c->number);
-        index_key_add(&r->from, a->code, strlen(a->code) + 1);
-        if (a->system) {
-            index_key_add(&r->from, a->system, strlen(a->system) + 1);
-            r->exact = true;
-        }
-        return 1;
+    case PARAM_REFERENCE: /* the same form */
+        return token_ranges(c, number, a, r, exact);
     case PARAM_DATE:
-        return date_ranges(c, a, r, exact);
+        return date_ranges(number, a, r, exact);
     case PARAM_QUANTITY:
+    case PARAM_NUMBER:
         *exact = false;
-        return quantity_ranges(c, a, r);
+        return quantity_ranges(number, a, r);
+    case PARAM_URI:
+        *exact &= c->mod == MOD_NONE;
+        return uri_ranges(c, number, a, r);
     default:
         return 0;
     }
 }
 
-bool clause_indexed(const struct clause *c)
+size_t fhir_alt_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                       struct fhir_key_range r[RANGES_MAX], bool *exact)
 {
-    if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->param->kind == PARAM_ID)
+    size_t n = 0;
+    *exact = true;
+    for (size_t i = 0; i < c->n_numbers; i++) {
+        bool one = true;
+        n += number_ranges(c, c->numbers[i], a, r + n, &one);
+        *exact &= one;
+    }
+    return n;
+}
+
+/* What has no value has no key, so :not, :missing and "ne" cannot drive a search. */
+bool fhir_clause_indexed(const struct fhir_clause *c)
+{
+    if (c->mod == MOD_NOT || c->mod == MOD_MISSING || c->mod == MOD_ABOVE || c->n_numbers == 0)
         return false;
     for (size_t i = 0; i < c->n; i++)
-        if (c->alts[i].prefix == PRE_NE)
+        if (c->alts[i].prefix == PRE_NE || (c->param->kind == PARAM_REFERENCE && !c->alts[i].code))
             return false;
     return true;
 }
 
 /* ---- walking keys ---- */
 
-static bool has_prefix(const MDB_val *k, const struct index_key *prefix)
+static bool has_prefix(const MDB_val *k, const struct fhir_index_key *prefix)
 {
     return k->mv_size >= prefix->len && memcmp(k->mv_data, prefix->bytes, prefix->len) == 0;
 }
 
-static bool in_range(const MDB_val *k, const struct key_range *r)
+static bool in_range(const MDB_val *k, const struct fhir_key_range *r)
 {
     if (r->exact)
         return k->mv_size == r->from.len && has_prefix(k, &r->from);
@@ -250,7 +294,7 @@ static bool in_range(const MDB_val *k, const struct key_range *r)
     return c < 0 || (c == 0 && k->mv_size < r->to.len);
 }
 
-static bool passes(const MDB_val *k, const struct key_range *r)
+static bool passes(const MDB_val *k, const struct fhir_key_range *r)
 {
     const char *s = (const char *)k->mv_data + 2;
     size_t len = k->mv_size - 2;
@@ -263,10 +307,12 @@ static bool passes(const MDB_val *k, const struct key_range *r)
 
 static int walk_error(int rc)
 {
-    return rc == MDB_NOTFOUND ? 0 : store_error(rc, "reading the index");
+    return rc == MDB_NOTFOUND ? 0 : fhir_store_error(rc, "reading the index");
 }
 
-int range_estimate(MDB_cursor *cur, const struct key_range *r, uint64_t *n)
+/* LMDB knows how many duplicates a key has without reading them: a few keys tell which clause is
+ * the cheapest, and a range with more keys than that is surely not. */
+int fhir_range_estimate(MDB_cursor *cur, const struct fhir_key_range *r, uint64_t *n)
 {
     MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
     size_t keys = 0, dups;
@@ -287,14 +333,16 @@ int range_estimate(MDB_cursor *cur, const struct key_range *r, uint64_t *n)
     return walk_error(rc);
 }
 
-static int load_key(MDB_cursor *cur, const MDB_val *first, struct matches *out)
+/* A page of duplicates at a time: a common code leads to a hundred thousand resources, and a call
+ * each would cost more than the copying. */
+static int load_key(MDB_cursor *cur, const MDB_val *first, struct fhir_matches *out)
 {
     size_t dups;
     uint64_t seq;
     MDB_val k, d;
     int rc = mdb_cursor_count(cur, &dups);
     if (rc != 0)
-        return store_error(rc, "reading the index");
+        return fhir_store_error(rc, "reading the index");
     if ((rc = matches_grow(out, dups)) < 0)
         return rc;
     if (dups == 1) {
@@ -314,7 +362,7 @@ static int load_key(MDB_cursor *cur, const MDB_val *first, struct matches *out)
     return walk_error(rc);
 }
 
-int range_load(MDB_cursor *cur, const struct key_range *r, struct matches *out)
+int fhir_range_load(MDB_cursor *cur, const struct fhir_key_range *r, struct fhir_matches *out)
 {
     MDB_val k = {r->from.len, (void *)r->from.bytes}, d;
     int rc = mdb_cursor_get(cur, &k, &d, r->exact ? MDB_SET : MDB_SET_RANGE), err;

@@ -6,25 +6,25 @@
 #include "fhir/search.h"
 
 /* Keys from `from` on that begin with it (to.len == 0), equal it (exact), or are below `to`. */
-struct key_range {
-    struct index_key from, to;
+struct fhir_key_range {
+    struct fhir_index_key from, to;
     bool exact;
     /* Of token "system|": keys that end in this system. Of :contains: keys that hold this text. */
     const char *ending, *holding;
     size_t holding_len;
 };
 
-#define RANGES_MAX 3 /* of one alternative */
+#define RANGES_MAX (2 * PARAM_NUMBERS_MAX) /* of one alternative */
 
 /* The ranges of an alternative; 0 when the index cannot answer it (ne). *exact: whatever they lead
  * to satisfies the alternative. */
-size_t alt_ranges(const struct clause *c, const struct alt *a, struct key_range r[RANGES_MAX],
-                  bool *exact);
+size_t fhir_alt_ranges(const struct fhir_clause *c, const struct fhir_alt *a,
+                       struct fhir_key_range r[RANGES_MAX], bool *exact);
 /* Can the index answer the clause? */
-bool clause_indexed(const struct clause *c);
+bool fhir_clause_indexed(const struct fhir_clause *c);
 /* About how many sequence numbers a range leads to, at little cost. */
-int range_estimate(MDB_cursor *cur, const struct key_range *r, uint64_t *n);
+int fhir_range_estimate(MDB_cursor *cur, const struct fhir_key_range *r, uint64_t *n);
 /* All of them, unsorted. */
-int range_load(MDB_cursor *cur, const struct key_range *r, struct matches *out);
+int fhir_range_load(MDB_cursor *cur, const struct fhir_key_range *r, struct fhir_matches *out);
 
 #endif

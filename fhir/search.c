@@ -1,7 +1,20 @@
-/* search.c - choosing the clause that drives a search, and checking the rest. */
+/*
+ * search.c - choosing the clause that drives a search, and checking the rest.
+ *
+ * A patient has thousands of Observations and a code has as many, but few are both. So the clause
+ * that leads to the fewest is loaded, and the others are looked up in the packed values of what it
+ * found: reading a record costs about as much as sixteen entries of a list (LIST_RATIO), which
+ * is where intersecting becomes cheaper. Subject with code, what graders and agents ask for most,
+ * has keys of its own and needs neither.
+ *
+ * Results are sequence numbers in ascending order, that is, in load order. The index knows the
+ * store alone; the few writes of an overlay are matched one by one at the end and take the place
+ * of what they changed.
+ */
 #include "fhir/search.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fhir/overlay.h"
 #include "fhir/postings.h"
@@ -12,25 +25,32 @@
 #define LIST_CANDIDATES 256
 #define LIST_RATIO      16
 
-struct plan {
-    struct view *v;
-    struct query *q;
+struct search_plan {
+    struct fhir_view *v;
+    struct fhir_query *q;
     MDB_cursor *cur;
     bool *done; /* clauses that every candidate satisfies */
 };
 
 /* ---- candidates of one clause ---- */
 
-static int clause_estimate(struct plan *p, const struct clause *c, uint64_t *n)
+/* A composite's first component stands for it. */
+static bool indexed(const struct fhir_clause *c)
 {
-    struct key_range ranges[RANGES_MAX];
+    return fhir_clause_indexed(c->driver ? c->driver : c);
+}
+
+static int clause_estimate(struct search_plan *p, const struct fhir_clause *c, uint64_t *n)
+{
+    struct fhir_key_range ranges[RANGES_MAX];
     bool exact;
     *n = 0;
+    c = c->driver ? c->driver : c;
     for (size_t i = 0; i < c->n; i++) {
-        size_t k = alt_ranges(c, &c->alts[i], ranges, &exact);
+        size_t k = fhir_alt_ranges(c, &c->alts[i], ranges, &exact);
         for (size_t j = 0; j < k; j++) {
             uint64_t some;
-            int rc = range_estimate(p->cur, &ranges[j], &some);
+            int rc = fhir_range_estimate(p->cur, &ranges[j], &some);
             if (rc < 0)
                 return rc;
             *n += some;
@@ -39,158 +59,165 @@ static int clause_estimate(struct plan *p, const struct clause *c, uint64_t *n)
     return 0;
 }
 
-static int clause_load(struct plan *p, const struct clause *c, struct matches *out, bool *exact)
+static int clause_load(struct search_plan *p, const struct fhir_clause *c, struct fhir_matches *out,
+                       bool *exact)
 {
-    struct key_range ranges[RANGES_MAX];
+    struct fhir_key_range ranges[RANGES_MAX];
     bool one;
     int rc = 0;
-    *exact = true;
+    *exact = c->driver == NULL;
+    c = c->driver ? c->driver : c;
     for (size_t i = 0; rc == 0 && i < c->n; i++) {
-        size_t k = alt_ranges(c, &c->alts[i], ranges, &one);
+        size_t k = fhir_alt_ranges(c, &c->alts[i], ranges, &one);
         *exact &= one;
         for (size_t j = 0; rc == 0 && j < k; j++)
-            rc = range_load(p->cur, &ranges[j], out);
+            rc = fhir_range_load(p->cur, &ranges[j], out);
     }
-    matches_sort(out);
+    fhir_matches_sort(out);
     return rc;
 }
 
 /* ---- patient=A&code=B: keys of subject and code together ---- */
 
-static void add_code(struct index_key *k, const struct alt *code)
+static void add_code(struct fhir_index_key *k, const struct fhir_alt *code)
 {
-    index_key_add(k, code->code, strlen(code->code) + 1);
+    fhir_index_key_add(k, code->code, strlen(code->code) + 1);
     if (code->system)
-        index_key_add(k, code->system, strlen(code->system) + 1);
+        fhir_index_key_add(k, code->system, strlen(code->system) + 1);
 }
 
 /* The subject's type is not known: goes from type to type in the index. */
-static int untyped_load(struct plan *p, const struct key_range *prefix, const struct alt *code,
-                        struct matches *out)
+static int untyped_load(struct search_plan *p, const struct fhir_key_range *prefix,
+                        const struct fhir_alt *code, struct fhir_matches *out)
 {
-    struct index_key at = prefix->from;
-    struct key_range r = *prefix;
+    struct fhir_index_key at = prefix->from;
+    struct fhir_key_range r = *prefix;
     size_t len = prefix->from.len;
     for (;;) {
         MDB_val k = {at.len, at.bytes}, d;
         int rc = mdb_cursor_get(p->cur, &k, &d, MDB_SET_RANGE);
         if (rc != 0)
-            return rc == MDB_NOTFOUND ? 0 : store_error(rc, "reading the index");
+            return rc == MDB_NOTFOUND ? 0 : fhir_store_error(rc, "reading the index");
         if (k.mv_size <= len || memcmp(k.mv_data, prefix->from.bytes, len) != 0)
             return 0;
         const char *type = (const char *)k.mv_data + len;
         size_t n = strnlen(type, k.mv_size - len);
         r.from.len = at.len = len;
-        index_key_add(&r.from, type, n);
-        index_key_add(&r.from, "", 1);
-        index_key_add(&at, type, n);
-        index_key_add(&at, "\x01", 1); /* past every code of this type */
+        fhir_index_key_add(&r.from, type, n);
+        fhir_index_key_add(&r.from, "", 1);
+        fhir_index_key_add(&at, type, n);
+        fhir_index_key_add(&at, "\x01", 1); /* past every code of this type */
         add_code(&r.from, code);
-        if ((rc = range_load(p->cur, &r, out)) < 0)
+        if ((rc = fhir_range_load(p->cur, &r, out)) < 0)
             return rc;
     }
 }
 
-static int pair_load(struct plan *p, const struct clause *subject, const struct alt *who,
-                     const struct alt *code, struct matches *out, bool *exact)
+static int pair_load(struct search_plan *p, const struct fhir_clause *subject,
+                     const struct fhir_alt *who, const struct fhir_alt *code,
+                     struct fhir_matches *out, bool *exact)
 {
-    struct key_range r = {.exact = false};
+    struct fhir_key_range r = {.exact = false};
     const char *type = who->system;
     if (!type && strcmp(subject->param->name, "patient") == 0 && !strchr(who->code, '/'))
         type = "Patient";
-    index_key_start(&r.from, param_slot_number(p->q->type, PARAM_SLOT_SUBJECT_CODE));
-    index_key_add(&r.from, who->code, strlen(who->code) + 1);
+    fhir_index_key_start(&r.from, fhir_param_slot_number(p->q->type, PARAM_SLOT_SUBJECT_CODE));
+    fhir_index_key_add(&r.from, who->code, strlen(who->code) + 1);
     if (!type) {
         *exact = false;
         return untyped_load(p, &r, code, out);
     }
-    index_key_add(&r.from, type, strlen(type) + 1);
+    fhir_index_key_add(&r.from, type, strlen(type) + 1);
     add_code(&r.from, code);
     *exact &= r.from.len < INDEX_KEY_MAX; /* else the key may have been cut */
-    return range_load(p->cur, &r, out);
+    return fhir_range_load(p->cur, &r, out);
 }
 
-static int subject_code_load(struct plan *p, struct matches *out, bool *used)
+static int subject_code_load(struct search_plan *p, struct fhir_matches *out, bool *used)
 {
     size_t subject = SIZE_MAX, code = SIZE_MAX;
+    uint16_t subject_number, code_number;
     bool exact = true;
     int rc = 0;
     *used = false;
+    if (!fhir_subject_code(p->q->type, &subject_number, &code_number))
+        return 0;
     for (size_t i = 0; i < p->q->n; i++) {
-        const struct clause *c = &p->q->clauses[i];
-        if (c->mod != MOD_NONE)
+        const struct fhir_clause *c = &p->q->clauses[i];
+        if (c->mod != MOD_NONE || c->n_numbers != 1)
             continue;
         if (c->param->kind == PARAM_REFERENCE &&
-            (strcmp(c->param->name, "patient") == 0 || strcmp(c->param->name, "subject") == 0))
+            (c->numbers[0] == subject_number || strcmp(c->param->name, "patient") == 0))
             subject = i;
-        else if (strcmp(c->param->name, "code") == 0)
+        else if (c->numbers[0] == code_number)
             code = i;
     }
     if (subject == SIZE_MAX || code == SIZE_MAX)
         return 0;
-    const struct clause *s = &p->q->clauses[subject], *c = &p->q->clauses[code];
+    const struct fhir_clause *s = &p->q->clauses[subject], *c = &p->q->clauses[code];
     if (s->n * c->n > QUERY_VALUES_MAX)
         return 0;
     for (size_t i = 0; i < c->n; i++)
-        if (!c->alts[i].code)
+        if (!c->alts[i].code ||
+            (c->alts[i].system && c->param->system)) /* it may stand as a mark */
             return 0;
     *used = true;
     for (size_t i = 0; rc == 0 && i < s->n; i++)
         for (size_t j = 0; rc == 0 && j < c->n; j++)
             rc = pair_load(p, s, &s->alts[i], &c->alts[j], out, &exact);
-    matches_sort(out);
+    fhir_matches_sort(out);
     p->done[subject] = p->done[code] = exact;
     return rc;
 }
 
-static int ids_load(struct plan *p, const struct clause *c, struct matches *out)
+static int ids_load(struct search_plan *p, const struct fhir_clause *c, struct fhir_matches *out)
 {
     for (size_t i = 0; i < c->n; i++) {
-        struct record r;
-        struct id_entry entry;
-        struct view below = *p->v;
+        struct fhir_record r;
+        struct fhir_id_entry entry;
+        struct fhir_view below = *p->v;
         below.overlay = NULL;
-        int rc = view_get(&below, p->q->type->name, c->alts[i].raw, &r, &entry);
+        int rc = fhir_view_get(&below, p->q->type->name, c->alts[i].raw, &r, &entry);
         if (rc < 0 && rc != GRASP_ENOTFOUND)
             return rc;
-        if (rc == 0 && (rc = matches_add(out, entry.seq)) < 0)
+        if (rc == 0 && (rc = fhir_matches_add(out, entry.seq)) < 0)
             return rc;
     }
-    matches_sort(out);
+    fhir_matches_sort(out);
     return 0;
 }
 
-static int type_load(struct plan *p, struct matches *out)
+static int type_load(struct search_plan *p, struct fhir_matches *out)
 {
-    struct key_range r = {.exact = true};
-    index_key_start(&r.from, param_slot_number(p->q->type, PARAM_SLOT_TYPE));
-    return range_load(p->cur, &r, out);
+    struct fhir_key_range r = {.exact = true};
+    fhir_index_key_start(&r.from, fhir_param_slot_number(p->q->type, PARAM_SLOT_TYPE));
+    return fhir_range_load(p->cur, &r, out);
 }
 
 /* Loads the candidates of the cheapest clause. */
-static int drive(struct plan *p, struct matches *out)
+static int drive(struct search_plan *p, struct fhir_matches *out)
 {
-    struct query *q = p->q;
+    struct fhir_query *q = p->q;
     bool used, exact;
     size_t best = SIZE_MAX;
     uint64_t least = UINT64_MAX;
     for (size_t i = 0; i < q->n; i++)
-        if (q->clauses[i].param->kind == PARAM_ID) {
+        if (q->clauses[i].param->kind == PARAM_ID && q->clauses[i].mod == MOD_NONE) {
             p->done[i] = true;
             return ids_load(p, &q->clauses[i], out);
         }
     int rc = subject_code_load(p, out, &used);
     if (rc < 0 || used)
         return rc;
-    size_t indexed = 0, last = 0;
+    size_t drivers = 0, last = 0;
     for (size_t i = 0; i < q->n; i++)
-        if (clause_indexed(&q->clauses[i])) {
-            indexed++;
+        if (indexed(&q->clauses[i])) {
+            drivers++;
             last = i;
         }
-    for (size_t i = 0; indexed > 1 && i < q->n; i++) {
+    for (size_t i = 0; drivers > 1 && i < q->n; i++) {
         uint64_t n;
-        if (!clause_indexed(&q->clauses[i]))
+        if (!indexed(&q->clauses[i]))
             continue;
         if ((rc = clause_estimate(p, &q->clauses[i], &n)) < 0)
             return rc;
@@ -199,7 +226,7 @@ static int drive(struct plan *p, struct matches *out)
             best = i;
         }
     }
-    if (indexed == 1)
+    if (drivers == 1)
         best = last;
     if (best == SIZE_MAX)
         return type_load(p, out);
@@ -210,7 +237,7 @@ static int drive(struct plan *p, struct matches *out)
 
 /* ---- checking ---- */
 
-static void intersect(struct matches *a, const struct matches *b)
+static void intersect(struct fhir_matches *a, const struct fhir_matches *b)
 {
     size_t n = 0, j = 0;
     for (size_t i = 0; i < a->n; i++) {
@@ -222,15 +249,15 @@ static void intersect(struct matches *a, const struct matches *b)
     a->n = n;
 }
 
-static int intersect_lists(struct plan *p, struct matches *out)
+static int intersect_lists(struct search_plan *p, struct fhir_matches *out)
 {
-    struct matches list = {0};
+    struct fhir_matches list = {0};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < p->q->n && out->n > LIST_CANDIDATES; i++) {
-        const struct clause *c = &p->q->clauses[i];
+        const struct fhir_clause *c = &p->q->clauses[i];
         uint64_t n;
         bool exact;
-        if (p->done[i] || !clause_indexed(c) || c->mod == MOD_CONTAINS)
+        if (p->done[i] || !indexed(c) || c->mod == MOD_CONTAINS)
             continue;
         if ((rc = clause_estimate(p, c, &n)) < 0 || n > (uint64_t)out->n * LIST_RATIO)
             continue;
@@ -240,27 +267,28 @@ static int intersect_lists(struct plan *p, struct matches *out)
             p->done[i] = exact;
         }
     }
-    matches_release(&list);
+    fhir_matches_release(&list);
     return rc;
 }
 
-static bool all_match(const struct plan *p, const struct record *r, bool fresh)
+/* `fresh`: of the overlay, which the index did not answer for. */
+static bool all_match(const struct search_plan *p, const struct fhir_record *r, bool fresh)
 {
     for (size_t i = 0; i < p->q->n; i++)
-        if ((fresh || !p->done[i]) && !clause_matches(&p->q->clauses[i], r))
+        if ((fresh || !p->done[i]) && !fhir_clause_matches(&p->q->clauses[i], r))
             return false;
     return true;
 }
 
-static int check_candidates(struct plan *p, struct matches *out)
+static int check_candidates(struct search_plan *p, struct fhir_matches *out)
 {
     bool todo = false;
     size_t n = 0;
     for (size_t i = 0; i < p->q->n; i++)
         todo |= !p->done[i];
     for (size_t i = 0; todo && i < out->n; i++) {
-        struct record r;
-        int rc = view_at(p->v, out->v[i], &r);
+        struct fhir_record r;
+        int rc = fhir_view_at(p->v, out->v[i], &r);
         if (rc < 0)
             return rc == GRASP_ENOTFOUND ? err_set(GRASP_EIO, "FHIR store: index without resource")
                                          : rc;
@@ -274,11 +302,11 @@ static int check_candidates(struct plan *p, struct matches *out)
 
 /* ---- the overlay above ---- */
 
-static int apply_overlay(struct plan *p, struct matches *out)
+static int apply_overlay(struct search_plan *p, struct fhir_matches *out)
 {
     const struct fhir_overlay *o = p->v->overlay;
     for (size_t i = 0; i < o->n; i++) {
-        const struct overlay_entry *e = &o->v[i];
+        const struct fhir_overlay_entry *e = &o->v[i];
         if (e->type != p->q->type || e->superseded)
             continue;
         for (size_t j = 0; j < out->n; j++)
@@ -288,72 +316,126 @@ static int apply_overlay(struct plan *p, struct matches *out)
                 break;
             }
         if (!e->deleted && all_match(p, &e->record, true)) {
-            int rc = matches_add(out, e->record.seq);
+            int rc = fhir_matches_add(out, e->record.seq);
             if (rc < 0)
                 return rc;
         }
     }
-    matches_sort(out);
+    fhir_matches_sort(out);
     return 0;
 }
 
-int search_fetch(struct view *v, uint64_t seq, struct record *out)
+int fhir_search_fetch(struct fhir_view *v, uint64_t seq, struct fhir_record *out)
 {
     for (size_t i = v->overlay ? v->overlay->n : 0; i-- > 0;)
         if (v->overlay->v[i].record.seq == seq && !v->overlay->v[i].superseded) {
             *out = v->overlay->v[i].record;
             return 0;
         }
-    int rc = view_at(v, seq, out);
+    int rc = fhir_view_at(v, seq, out);
     return rc == GRASP_ENOTFOUND ? err_set(GRASP_EIO, "FHIR store: index without resource") : rc;
 }
 
 /* ---- chains ---- */
 
-/* Replaces patient.identifier=X by patient=A,B,... */
-static int resolve_chain(struct view *v, struct query *q, struct clause *c)
+/* Where a chain leads: "id" and type of each. */
+struct ends {
+    struct fhir_query *q;
+    struct fhir_alt *v;
+    size_t n, cap;
+};
+
+static int add_end(struct ends *e, const char *id, const char *type)
 {
-    struct query inner = {
-        .arena = q->arena, .store = q->store, .type = c->chain_type, .clauses = c->chain, .n = 1};
-    struct matches found = {0};
-    int rc = search_run(v, &inner, &found);
-    q->arena = inner.arena;
-    if (rc == 0 && found.n > QUERY_CHAIN_MAX)
-        rc = err_set(GRASP_EINVAL, "'%s.%s' leads to more than %d resources: narrow it",
-                     c->param->name, c->chain->param->name, QUERY_CHAIN_MAX);
-    if (rc < 0)
-        goto out;
-    c->alts = arena_alloc(&q->arena, (found.n + 1) * sizeof(*c->alts));
-    c->n = found.n;
-    c->chain = NULL;
-    if (!c->alts)
-        rc = GRASP_ENOMEM;
-    for (size_t i = 0; rc == 0 && i < found.n; i++) {
-        struct record r;
-        if ((rc = search_fetch(v, found.v[i], &r)) < 0)
-            break;
-        c->alts[i].code = arena_ndup(&q->arena, r.id, strlen(r.id));
-        c->alts[i].system = c->chain_type->name;
-        rc = c->alts[i].code ? 0 : GRASP_ENOMEM;
+    if (e->n == QUERY_CHAIN_MAX)
+        return err_set(GRASP_EINVAL, "a chain leads to more than %d resources: narrow it",
+                       QUERY_CHAIN_MAX);
+    if (e->n == e->cap) {
+        size_t cap = e->cap ? 2 * e->cap : 64;
+        struct fhir_alt *v = fhir_arena_alloc(&e->q->arena, cap * sizeof(*v));
+        if (!v)
+            return GRASP_ENOMEM;
+        if (e->n)
+            memcpy(v, e->v, e->n * sizeof(*v));
+        e->v = v;
+        e->cap = cap;
     }
-out:
-    matches_release(&found);
+    const char *own = fhir_arena_ndup(&e->q->arena, id, strlen(id));
+    if (!own)
+        return GRASP_ENOMEM;
+    e->v[e->n++] = (struct fhir_alt){.raw = own, .code = own, .system = type};
+    return 0;
+}
+
+/* What this record of a reverse chain refers to, as far as it is of the type that is searched. */
+static int add_referred(struct ends *e, const struct fhir_chain *way, const struct fhir_record *r)
+{
+    struct fhir_value_iter it = {.p = r->values, .end = r->values + r->values_len};
+    int rc = 0;
+    while (rc == 0 && fhir_values_next_of(&it, way->back.numbers, way->back.n, 0)) {
+        const char *id = (const char *)it.bytes, *type = id + strlen(id) + 1;
+        if (strcmp(type, e->q->type->name) == 0)
+            rc = add_end(e, id, NULL);
+    }
     return rc;
 }
 
-int search_run(struct view *v, struct query *q, struct matches *out)
+static int follow(struct fhir_view *v, struct ends *e, struct fhir_chain *way)
 {
-    struct plan p = {.v = v, .q = q};
+    struct fhir_query *q = e->q, inner = {.arena = q->arena, .store = q->store, .type = way->type};
+    struct fhir_matches found = {0};
+    inner.clauses = way->clause;
+    inner.n = 1;
+    int rc = fhir_search_run(v, &inner, &found);
+    q->arena = inner.arena;
+    for (size_t i = 0; rc == 0 && i < found.n; i++) {
+        struct fhir_record r;
+        if ((rc = fhir_search_fetch(v, found.v[i], &r)) < 0)
+            break;
+        rc = way->back.param ? add_referred(e, way, &r) : add_end(e, r.id, way->type->name);
+    }
+    fhir_matches_release(&found);
+    return rc;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct fhir_alt *x = a, *y = b;
+    return strcmp(x->raw, y->raw);
+}
+
+/* Replaces patient.identifier=X by patient=A,B,..., and _has by _id=A,B,..., so that everything
+ * after it sees one kind of clause. */
+static int resolve_chain(struct fhir_view *v, struct fhir_query *q, struct fhir_clause *c)
+{
+    struct ends e = {.q = q};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->n_chains; i++)
+        rc = follow(v, &e, &c->chains[i]);
+    if (rc < 0)
+        return rc;
+    if (e.n)
+        qsort(e.v, e.n, sizeof(*e.v), by_id);
+    c->alts = e.v;
+    c->n = e.n;
+    c->sorted = e.n > 0;
+    c->n_chains = 0;
+    return 0;
+}
+
+int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *out)
+{
+    struct search_plan p = {.v = v, .q = q};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < q->n; i++)
-        if (q->clauses[i].chain)
+        if (q->clauses[i].n_chains)
             rc = resolve_chain(v, q, &q->clauses[i]);
     if (rc < 0)
         return rc;
-    p.done = arena_alloc(&q->arena, q->n + 1);
+    p.done = fhir_arena_alloc(&q->arena, q->n + 1);
     if (!p.done)
         return GRASP_ENOMEM;
-    rc = store_error(mdb_cursor_open(v->txn, v->store->idx, &p.cur), "reading the index");
+    rc = fhir_store_error(mdb_cursor_open(v->txn, v->store->idx, &p.cur), "reading the index");
     if (rc == 0 && (rc = drive(&p, out)) == 0 && (rc = intersect_lists(&p, out)) == 0 &&
         (rc = check_candidates(&p, out)) == 0 && v->overlay)
         rc = apply_overlay(&p, out);
@@ -362,16 +444,15 @@ int search_run(struct view *v, struct query *q, struct matches *out)
     return rc;
 }
 
-int search_referring(struct view *v, const struct resource_type *source, uint16_t number,
-                     const char *type, const char *id, struct matches *out)
+int fhir_search_referring(struct fhir_view *v, const struct fhir_resource_type *source,
+                          const struct fhir_param_ref *by, const char *type, const char *id,
+                          struct fhir_matches *out)
 {
-    struct alt a = {.code = id, .system = type};
-    struct clause c = {.number = number, .alts = &a, .n = 1};
-    struct query q = {.store = v->store, .type = source, .clauses = &c, .n = 1};
-    for (size_t i = 0; i < source->n; i++)
-        if (param_slot_number(source, PARAM_SLOT_OWN + (unsigned)i) == number)
-            c.param = &source->params[i];
-    int rc = c.param ? search_run(v, &q, out) : 0;
-    query_release(&q);
+    struct fhir_alt a = {.code = id, .raw = id, .system = type};
+    struct fhir_clause c = {.param = by->param, .n_numbers = by->n, .alts = &a, .n = 1};
+    struct fhir_query q = {.store = v->store, .type = source, .clauses = &c, .n = 1};
+    memcpy(c.numbers, by->numbers, sizeof(c.numbers));
+    int rc = by->n ? fhir_search_run(v, &q, out) : 0;
+    fhir_query_release(&q);
     return rc;
 }

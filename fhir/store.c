@@ -3,8 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fhir/cache.h"
 #include "fhir/index.h"
@@ -21,7 +24,7 @@
 #define FORMAT_KEY   "format"
 #define TABLES_KEY   "tables"
 
-int store_error(int rc, const char *what)
+int fhir_store_error(int rc, const char *what)
 {
     if (rc == 0)
         return 0;
@@ -33,6 +36,31 @@ int store_error(int rc, const char *what)
                    full ? "; is the disk full?" : "");
 }
 
+/* A data file whose making was interrupted: LMDB writes its two first pages at once, and what is
+ * shorter, or all zero, holds nothing. Such a store is made anew. */
+static int drop_unmade(const char *dir, const char *data)
+{
+    char head[64] = {0};
+    static const char zero[sizeof(head)];
+    struct stat st;
+    int rc = 0;
+    FILE *f = fopen(data, "rbe");
+    if (!f)
+        return 0; /* opening it says why */
+    if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
+        (st.st_size == 0 ||
+         (fread(head, 1, sizeof(head), f) > 0 && memcmp(head, zero, sizeof(head)) == 0))) {
+        char *lock = fs_join(dir, "lock.mdb");
+        if (!lock || (unlink(data) < 0 && errno != ENOENT))
+            rc = err_set_errno(GRASP_EIO, "cannot make the FHIR store '%s' anew", dir);
+        else
+            unlink(lock);
+        free(lock);
+    }
+    fclose(f);
+    return rc;
+}
+
 /* Refuses a directory that is not empty and not ours. */
 static int check_dir(const char *dir)
 {
@@ -40,11 +68,14 @@ static int check_dir(const char *dir)
     int rc = 0;
     if (!data)
         return err_set(GRASP_ENOMEM, "out of memory");
-    if (fs_is_dir(dir) && !fs_exists(data)) {
+    if (fs_exists(data)) {
+        rc = drop_unmade(dir, data);
+    } else if (fs_is_dir(dir)) {
         DIR *d = opendir(dir);
         struct dirent *e;
         while (d && rc == 0 && (e = readdir(d)))
-            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+                strcmp(e->d_name, "lock.mdb") != 0) /* all that an interrupted making left */
                 rc = err_set(GRASP_EREFUSED,
                              "'%s' is no FHIR store and not empty (it holds '%s'): choose another "
                              "directory",
@@ -56,17 +87,28 @@ static int check_dir(const char *dir)
     return rc;
 }
 
+/* A store that this user may read and not write is one to read. *lock: its lock file can be used. */
+static bool may_write(const char *dir, bool *lock)
+{
+    char *data = fs_join(dir, "data.mdb"), *file = fs_join(dir, "lock.mdb");
+    bool writable = !data || access(data, F_OK) < 0 || access(data, W_OK) == 0;
+    *lock = file && (access(file, F_OK) == 0 ? access(file, W_OK) == 0 : access(dir, W_OK) == 0);
+    free(data);
+    free(file);
+    return writable;
+}
+
 static int check_value(struct fhir_store *s, MDB_txn *txn, const char *key, const char *value,
                        bool fresh)
 {
     MDB_val k = {strlen(key), (void *)key}, v = {strlen(value), (void *)value}, got;
     if (fresh)
-        return store_error(mdb_put(txn, s->meta, &k, &v, 0), "writing its format");
+        return fhir_store_error(mdb_put(txn, s->meta, &k, &v, 0), "writing its format");
     int rc = mdb_get(txn, s->meta, &k, &got);
     if (rc == 0 && got.mv_size == v.mv_size && memcmp(got.mv_data, value, v.mv_size) == 0)
         return 0;
     if (rc != 0 && rc != MDB_NOTFOUND)
-        return store_error(rc, "reading its format");
+        return fhir_store_error(rc, "reading its format");
     return err_set(GRASP_EREFUSED,
                    "'%s' was written by another version of this program: load its resources into a "
                    "new directory",
@@ -78,7 +120,9 @@ static int open_tables(struct fhir_store *s)
     MDB_txn *txn = NULL;
     MDB_stat stat;
     char tables[32];
-    int rc = store_error(mdb_txn_begin(s->env, NULL, 0, &txn), "first transaction");
+    unsigned create = s->unwritable ? 0 : MDB_CREATE;
+    int rc = fhir_store_error(mdb_txn_begin(s->env, NULL, s->unwritable ? MDB_RDONLY : 0, &txn),
+                              "first transaction");
     if (rc < 0)
         return rc;
     static const struct {
@@ -90,21 +134,22 @@ static int open_tables(struct fhir_store *s)
         {"ids", offsetof(struct fhir_store, ids), 0},
         {"res", offsetof(struct fhir_store, res), MDB_INTEGERKEY},
         {"idx", offsetof(struct fhir_store, idx), MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP},
+        {"hist", offsetof(struct fhir_store, hist), 0},
     };
     for (size_t i = 0; rc == 0 && i < sizeof(dbs) / sizeof(*dbs); i++) {
         MDB_dbi *dbi = (MDB_dbi *)((char *)s + dbs[i].at);
-        rc = store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | MDB_CREATE, dbi),
-                         "opening its tables");
+        rc = fhir_store_error(mdb_dbi_open(txn, dbs[i].name, dbs[i].flags | create, dbi),
+                              "opening its tables");
     }
     if (rc == 0)
-        rc = store_error(mdb_stat(txn, s->meta, &stat), "reading its format");
-    snprintf(tables, sizeof(tables), "%016llx", (unsigned long long)params_fingerprint());
+        rc = fhir_store_error(mdb_stat(txn, s->meta, &stat), "reading its format");
+    snprintf(tables, sizeof(tables), "%016llx", (unsigned long long)fhir_params_fingerprint());
     if (rc == 0)
         rc = check_value(s, txn, FORMAT_KEY, FORMAT, stat.ms_entries == 0);
     if (rc == 0)
         rc = check_value(s, txn, TABLES_KEY, tables, stat.ms_entries == 0);
     if (rc == 0)
-        return store_error(mdb_txn_commit(txn), "first transaction");
+        return fhir_store_error(mdb_txn_commit(txn), "first transaction");
     mdb_txn_abort(txn);
     return rc;
 }
@@ -112,8 +157,14 @@ static int open_tables(struct fhir_store *s)
 static int open_env(struct fhir_store *s, bool no_sync)
 {
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+    bool lock = true;
     if (no_sync || s->temporary)
         flags |= MDB_NOSYNC;
+    s->unwritable = !s->temporary && !may_write(s->dir, &lock);
+    if (s->unwritable) {
+        s->read_only = true;
+        flags |= MDB_RDONLY | (lock ? 0 : MDB_NOLOCK);
+    }
     static const uint64_t sizes[] = {MAP_START, MAP_FALLBACK};
     int rc = 0;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -155,13 +206,15 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
         return err_set(GRASP_ENOMEM, "out of memory");
     s->ignore_unknown_params = o->ignore_unknown_params;
     s->read_only = o->read_only;
+    s->keep_versions = o->keep_versions;
     s->temporary = !dir;
     rc = init_locks(s);
     if (rc < 0)
         goto out;
     s->base_url = str_dup(o->base_url ? o->base_url : FHIR_DEFAULT_BASE);
     s->dir = dir ? str_dup(dir) : fs_tempdir("grasp-fhir");
-    if (!s->base_url || !s->dir) {
+    s->cors = o->cors ? str_dup(o->cors) : NULL;
+    if (!s->base_url || !s->dir || (o->cors && !s->cors)) {
         rc = err_set(GRASP_EIO, "cannot make a directory for a temporary FHIR store");
         goto out;
     }
@@ -193,13 +246,14 @@ void fhir_close(struct fhir_store *s)
     pthread_rwlock_destroy(&s->map_lock);
     pthread_mutex_destroy(&s->write_lock);
     free(s->base_url);
+    free(s->cors);
     free(s->dir);
     free(s);
 }
 
 /* ---- views ---- */
 
-static int begin(struct view *v, unsigned flags)
+static int begin(struct fhir_view *v, unsigned flags)
 {
     struct fhir_store *s = v->store;
     pthread_rwlock_rdlock(&s->map_lock);
@@ -219,7 +273,7 @@ out:
         v->txn = NULL;
         pthread_rwlock_unlock(&s->map_lock);
     }
-    return store_error(rc, "beginning a transaction");
+    return fhir_store_error(rc, "beginning a transaction");
 }
 
 /* What the store knows about itself, kept under STATE_KEY. */
@@ -228,7 +282,7 @@ struct state {
     int64_t changed_us;
 };
 
-static int read_state(struct view *v)
+static int read_state(struct fhir_view *v)
 {
     MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, got;
     struct state state = {.next_seq = 1};
@@ -239,26 +293,26 @@ static int read_state(struct view *v)
         rc = 0;
     v->next_seq = state.next_seq;
     v->changed_us = state.changed_us;
-    return store_error(rc, "reading the store's state");
+    return fhir_store_error(rc, "reading the store's state");
 }
 
-static int write_state(struct view *v)
+static int write_state(struct fhir_view *v)
 {
     struct state state = {v->next_seq, v->changed_us};
     MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, d = {sizeof(state), &state};
     return mdb_put(v->txn, v->store->meta, &k, &d, 0);
 }
 
-int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay)
+int fhir_view_open(struct fhir_view *v, struct fhir_store *store, struct fhir_overlay *overlay)
 {
-    *v = (struct view){.store = store, .overlay = overlay};
+    *v = (struct fhir_view){.store = store, .overlay = overlay};
     int rc = begin(v, MDB_RDONLY);
     if (rc == 0 && (rc = read_state(v)) < 0)
-        view_close(v);
+        fhir_view_close(v);
     return rc;
 }
 
-void view_close(struct view *v)
+void fhir_view_close(struct fhir_view *v)
 {
     if (!v->txn)
         return;
@@ -275,10 +329,10 @@ static int grow(struct fhir_store *s)
     if (rc == 0)
         rc = mdb_env_set_mapsize(s->env, info.me_mapsize * 2);
     pthread_rwlock_unlock(&s->map_lock);
-    return store_error(rc, "growing");
+    return fhir_store_error(rc, "growing");
 }
 
-static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
+static int write_once(struct fhir_view *v, fhir_write_fn fn, void *arg, bool *full)
 {
     int mdb, rc = begin(v, 0);
     if (rc < 0)
@@ -293,7 +347,7 @@ static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
             atomic_fetch_add(&v->store->generation, 1);
         }
         v->full |= mdb == MDB_MAP_FULL;
-        rc = store_error(mdb, "committing");
+        rc = fhir_store_error(mdb, "committing");
     }
     if (v->txn)
         mdb_txn_abort(v->txn);
@@ -303,19 +357,22 @@ static int write_once(struct view *v, write_fn fn, void *arg, bool *full)
     return rc;
 }
 
-int store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn, void *arg)
+int fhir_store_write(struct fhir_store *s, struct fhir_overlay *overlay, fhir_write_fn fn,
+                     void *arg)
 {
-    struct view v = {.store = s, .overlay = overlay};
+    struct fhir_view v = {.store = s, .overlay = overlay};
     int rc;
+    if (s->unwritable && !overlay)
+        return err_set(GRASP_EREFUSED, "the files of FHIR store '%s' may not be written", s->dir);
     if (overlay) {
         size_t mark = overlay->n;
-        if ((rc = view_open(&v, s, overlay)) < 0)
+        if ((rc = fhir_view_open(&v, s, overlay)) < 0)
             return rc;
         v.writing = true;
         rc = fn(&v, arg);
         if (rc < 0)
-            overlay_cut(overlay, mark);
-        view_close(&v);
+            fhir_overlay_cut(overlay, mark);
+        fhir_view_close(&v);
         return rc;
     }
     bool full = false;
@@ -327,20 +384,4 @@ int store_write(struct fhir_store *s, struct fhir_overlay *overlay, write_fn fn,
     } while (full);
     pthread_mutex_unlock(&s->write_lock);
     return rc;
-}
-
-uint64_t fhir_count(struct fhir_store *store, const char *type)
-{
-    struct view v;
-    uint64_t n = 0;
-    MDB_stat stat;
-    const struct resource_type *t = type ? resource_type_find(type, strlen(type)) : NULL;
-    if ((type && !t) || view_open(&v, store, NULL) < 0)
-        return 0;
-    if (t)
-        n = view_count(&v, t);
-    else if (mdb_stat(v.txn, store->res, &stat) == 0)
-        n = stat.ms_entries;
-    view_close(&v);
-    return n;
 }

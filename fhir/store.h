@@ -8,14 +8,16 @@
  *                                                             // bad, err_msg says why; go on
  *     rc = fhir_batch_commit(batch);                          // frees the batch, also on failure
  *
- * Four LMDB tables:
+ * Five LMDB tables:
  *   meta  format, fingerprint of the search parameters, next sequence number
- *   ids   "Type/id" -> struct id_entry (sequence number, version, deleted)
+ *   ids   "Type/id" -> struct fhir_id_entry (sequence number, version, deleted)
  *   res   sequence number -> record: head, type, id, packed index values, text as it came
  *   idx   index key (see index.h) -> sequence numbers (sorted duplicates)
+ *   hist  "Type/id", NUL, version (4 bytes) -> what that version was: a record, or one without
+ *         text for a deletion (only when versions are kept)
  * A sequence number is a resource's place in load order; an update keeps it.
  *
- * Readers (struct view) run side by side; there is one writer at a time. LMDB's map is grown only
+ * Readers (struct fhir_view) run side by side; there is one writer at a time. LMDB's map is grown only
  * while no transaction is open, which `map_lock` sees to.
  */
 #ifndef GRASP_FHIR_STORE_H
@@ -36,10 +38,12 @@ struct fhir_cache;
 
 struct fhir_store {
     MDB_env *env;
-    MDB_dbi meta, ids, res, idx;
+    MDB_dbi meta, ids, res, idx, hist;
     char *dir;
     char *base_url;
-    bool temporary, ignore_unknown_params, read_only;
+    char *cors;
+    bool temporary, ignore_unknown_params, read_only, keep_versions;
+    bool unwritable;             /* its files are: they are opened to be read */
     pthread_rwlock_t map_lock;   /* shared: a transaction is open; exclusive: the map grows */
     pthread_mutex_t write_lock;  /* one writer */
     _Atomic uint64_t generation; /* counts commits: what a cache is checked against */
@@ -47,7 +51,7 @@ struct fhir_store {
 };
 
 /* A resource as stored. Pointers borrow from the transaction or the overlay. */
-struct record {
+struct fhir_record {
     uint64_t seq;
     uint32_t version;
     int64_t updated_us; /* microseconds since 1970 */
@@ -58,7 +62,7 @@ struct record {
     size_t text_len;
 };
 
-struct id_entry {
+struct fhir_id_entry {
     uint64_t seq;
     uint32_t version;
     uint32_t deleted;
@@ -66,20 +70,21 @@ struct id_entry {
 
 /* What one request reads (and in a write transaction, writes): the store below, maybe an overlay
  * above it. */
-struct view {
+struct fhir_view {
     struct fhir_store *store;
     MDB_txn *txn;
     struct fhir_overlay *overlay;
     uint64_t next_seq;  /* what the next new resource gets */
     int64_t changed_us; /* the latest meta.lastUpdated that any resource said; 0: none did */
     bool writing;
-    bool full;               /* the map is: the write is undone and run again after growing it */
-    struct pending *pending; /* index entries that wait to be written in order; NULL: at once */
+    bool full; /* the map is: the write is undone and run again after growing it */
+    struct fhir_pending
+        *pending; /* index entries that wait to be written in order; NULL: at once */
 };
 
 /* A resource checked and indexed, ready to be stored. Owned memory. */
-struct prepared {
-    const struct resource_type *type;
+struct fhir_prepared {
+    const struct fhir_resource_type *type;
     char id[FHIR_ID_MAX + 1];
     char *text;
     size_t text_len;
@@ -91,35 +96,39 @@ struct prepared {
 
 /* Reads type, id, version, time and index values out of a resource's text. `tree` is the parsed
  * text when the caller has it (borrowed), else NULL. GRASP_EPARSE, GRASP_EINVAL, GRASP_ELIMIT. */
-int prepared_init(struct prepared *p, struct fhir_store *store, const char *text, size_t len,
-                  const json_t *tree);
-void prepared_release(struct prepared *p);
+int fhir_prepared_init(struct fhir_prepared *p, struct fhir_store *store, const char *text,
+                       size_t len, const json_t *tree);
+void fhir_prepared_release(struct fhir_prepared *p);
 
-/* Reading: the resources stay as they are until view_close. */
-int view_open(struct view *v, struct fhir_store *store, struct fhir_overlay *overlay);
-void view_close(struct view *v);
+/* Reading: the resources stay as they are until fhir_view_close. */
+int fhir_view_open(struct fhir_view *v, struct fhir_store *store, struct fhir_overlay *overlay);
+void fhir_view_close(struct fhir_view *v);
 /* 0, GRASP_ENOTFOUND (entry->deleted tells "gone" from "never was"), GRASP_EIO. */
-int view_get(struct view *v, const char *type, const char *id, struct record *out,
-             struct id_entry *entry);
+int fhir_view_get(struct fhir_view *v, const char *type, const char *id, struct fhir_record *out,
+                  struct fhir_id_entry *entry);
 /* The store's own resource at a sequence number. */
-int view_at(struct view *v, uint64_t seq, struct record *out);
+int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out);
 /* Inside a write: stores it, replacing one of the same type and id (which keeps its place).
  * `version` 0: as loaded. */
-int view_put(struct view *v, const struct prepared *p, uint32_t version, int64_t updated_us);
-int view_delete(struct view *v, const char *type, const char *id);
+int fhir_view_put(struct fhir_view *v, const struct fhir_prepared *p, uint32_t version,
+                  int64_t updated_us);
+int fhir_view_delete(struct fhir_view *v, const char *type, const char *id);
+/* One version that is not the current one; a deletion has no text. GRASP_ENOTFOUND: not kept. */
+int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uint32_t version,
+                      struct fhir_record *out);
 /* An id for a created resource that nobody has had. *next: 0 at first, then where to go on for
  * another id in the same transaction. */
-int view_new_id(struct view *v, const char *type, uint64_t *next, char out[FHIR_ID_MAX + 1]);
+int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,
+                     char out[FHIR_ID_MAX + 1]);
 
-/* Resources of a type in the store alone. */
-uint64_t view_count(struct view *v, const struct resource_type *type);
 /* Turns LMDB's code into ours, with the message set. */
-int store_error(int mdb_rc, const char *what);
+int fhir_store_error(int mdb_rc, const char *what);
 
 /* Runs fn with a view that may write; its changes are kept when it returns 0 and undone otherwise.
  * With an overlay they go there. fn may be run again (after the map grew): it must start over. */
-typedef int (*write_fn)(struct view *v, void *arg);
-int store_write(struct fhir_store *store, struct fhir_overlay *overlay, write_fn fn, void *arg);
+typedef int (*fhir_write_fn)(struct fhir_view *v, void *arg);
+int fhir_store_write(struct fhir_store *store, struct fhir_overlay *overlay, fhir_write_fn fn,
+                     void *arg);
 
 /* Loading many: gathers resources and commits them by the thousand. Not for two threads at once. */
 struct fhir_batch;

@@ -78,7 +78,7 @@ static void add_folded(struct buf *out, uint32_t cp)
         add_utf8(out, lower_other(cp));
 }
 
-void string_normalize(struct buf *out, const char *s, size_t len)
+void fhir_string_normalize(struct buf *out, const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
         if ((unsigned char)s[i] < 0x80) {
@@ -96,7 +96,7 @@ static bool in_word(char c)
     return ascii_isalnum(c) || (unsigned char)c >= 0x80 || c == '\'';
 }
 
-size_t string_next_word(const char *norm, size_t len, size_t at)
+size_t fhir_string_next_word(const char *norm, size_t len, size_t at)
 {
     if (at == SIZE_MAX)
         return 0;

@@ -5,35 +5,35 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "fhir/jsontext.h"
 #include "runtime/base/err.h"
-#include "runtime/base/text.h"
 
-void urn_map_init(struct urn_map *m)
+void fhir_urn_map_init(struct fhir_urn_map *m)
 {
     memset(m, 0, sizeof(*m));
     buf_init(&m->names);
 }
 
-void urn_map_release(struct urn_map *m)
+void fhir_urn_map_release(struct fhir_urn_map *m)
 {
     free(m->slots);
     if (m->names.ptr)
         buf_release(&m->names);
-    urn_map_init(m);
+    fhir_urn_map_init(m);
 }
 
-static struct urn_slot *find(const struct urn_map *m, const char *urn, size_t len)
+static struct fhir_urn_slot *find(const struct fhir_urn_map *m, const char *urn, size_t len)
 {
     for (size_t i = XXH3_64bits(urn, len);; i++) {
-        struct urn_slot *s = &m->slots[i & (m->cap - 1)];
+        struct fhir_urn_slot *s = &m->slots[i & (m->cap - 1)];
         if (!s->urn_len || (s->urn_len == len && memcmp(m->names.ptr + s->urn, urn, len) == 0))
             return s;
     }
 }
 
-static int grow(struct urn_map *m)
+static int grow(struct fhir_urn_map *m)
 {
-    struct urn_map bigger = {.cap = m->cap ? m->cap * 2 : 64, .names = m->names};
+    struct fhir_urn_map bigger = {.cap = m->cap ? m->cap * 2 : 64, .names = m->names};
     bigger.slots = calloc(bigger.cap, sizeof(*bigger.slots));
     if (!bigger.slots)
         return err_set(GRASP_ENOMEM, "out of memory");
@@ -46,7 +46,7 @@ static int grow(struct urn_map *m)
     return 0;
 }
 
-int urn_map_put(struct urn_map *m, const char *urn, size_t urn_len, const char *target)
+int fhir_urn_map_put(struct fhir_urn_map *m, const char *urn, size_t urn_len, const char *target)
 {
     if (!urn_len)
         return 0;
@@ -54,8 +54,8 @@ int urn_map_put(struct urn_map *m, const char *urn, size_t urn_len, const char *
         buf_init(&m->names);
     if (m->n * 4 >= m->cap * 3 && grow(m) < 0)
         return GRASP_ENOMEM;
-    struct urn_slot *s = find(m, urn, urn_len);
-    struct urn_slot now = {.urn = s->urn, .urn_len = urn_len};
+    struct fhir_urn_slot *s = find(m, urn, urn_len);
+    struct fhir_urn_slot now = {.urn = s->urn, .urn_len = urn_len};
     if (!s->urn_len) {
         now.urn = m->names.len;
         buf_add(&m->names, urn, urn_len);
@@ -69,46 +69,34 @@ int urn_map_put(struct urn_map *m, const char *urn, size_t urn_len, const char *
     return 0;
 }
 
-const char *urn_map_get(const struct urn_map *m, const char *urn, size_t urn_len)
+const char *fhir_urn_map_get(const struct fhir_urn_map *m, const char *urn, size_t urn_len)
 {
     if (!m->n || !urn_len)
         return NULL;
-    const struct urn_slot *s = find(m, urn, urn_len);
+    const struct fhir_urn_slot *s = find(m, urn, urn_len);
     return s->urn_len ? m->names.ptr + s->target : NULL;
 }
 
-static const char *skip_space(const char *p, const char *end)
+struct resolution {
+    const struct fhir_urn_map *map;
+    size_t replaced, unknown;
+};
+
+static const char *resolve(const char *s, size_t len, void *arg)
 {
-    while (p < end && ascii_isspace(*p))
-        p++;
-    return p;
+    struct resolution *r = arg;
+    if (len < 4 || memcmp(s, "urn:", 4) != 0)
+        return NULL;
+    const char *target = fhir_urn_map_get(r->map, s, len);
+    *(target ? &r->replaced : &r->unknown) += 1;
+    return target;
 }
 
-/* An unescaped quote before `reference` can only open a key or value of that very text. */
-void urn_resolve(const struct urn_map *m, const char *text, size_t len, struct buf *out,
-                 size_t *replaced, size_t *unknown)
+void fhir_urn_resolve(const struct fhir_urn_map *m, const char *text, size_t len, struct buf *out,
+                      size_t *replaced, size_t *unknown)
 {
-    static const char key[] = "\"reference\"", value[] = "\"urn:";
-    const char *from = text, *p = text, *end = text + len;
-    *replaced = *unknown = 0;
-    while ((p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
-        p = skip_space(p + sizeof(key) - 1, end);
-        if (p == end || *p != ':')
-            continue;
-        p = skip_space(p + 1, end);
-        if ((size_t)(end - p) < sizeof(value) - 1 || memcmp(p, value, sizeof(value) - 1) != 0)
-            continue;
-        const char *urn = p + 1, *close = memchr(urn, '"', (size_t)(end - urn));
-        if (!close)
-            break;
-        const char *target = urn_map_get(m, urn, (size_t)(close - urn));
-        if (target) {
-            buf_add(out, from, (size_t)(urn - from));
-            buf_adds(out, target);
-            from = close;
-        }
-        *(target ? replaced : unknown) += 1;
-        p = close;
-    }
-    buf_add(out, from, (size_t)(end - from));
+    struct resolution r = {.map = m};
+    fhir_jsontext_replace_references(out, text, len, resolve, &r);
+    *replaced = r.replaced;
+    *unknown = r.unknown;
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gate/gate.h"
+#include "gate/gate_private.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 
@@ -34,14 +34,33 @@ static int count_of(const struct gate_score *s, size_t i)
     return *(const int *)((const char *)s + counts[i].offset);
 }
 
+/* What the path looked at, and no more: draws made ahead of it are none of its evidence. */
+static void add_again(json_t *row, const char *key, const enum outcome *again, unsigned n)
+{
+    json_t *list = n ? json_array() : NULL;
+
+    for (unsigned r = 0; list && r < n; r++)
+        json_array_append_new(list, json_string(outcome_name(again[r])));
+    if (list)
+        json_object_set_new(row, key, list);
+}
+
 json_t *gate_evidence(const struct gate *g, size_t arm, const char *const *ids)
 {
     const struct gate_arm *a = &g->arm[arm];
     const struct gate_rules *r = &g->rules;
     json_t *score = json_object(), *probes = json_array();
+    struct replicate_state state = {0};
+    struct replicate_used *used = NULL;
     struct gate_score s;
 
-    gate_score(r, g->failing, g->base, a->outcomes, g->n, &s);
+    if (r->rule == GATE_REPLICATE && !(used = calloc(g->n + 1, sizeof(*used))))
+        goto fail;
+    if (used)
+        replicate_weigh(g, arm, &state, NULL, NULL, used);
+    else
+        gate_score(r, g->failing, g->base, a->outcomes, g->n, &state.score);
+    s = state.score;
     for (size_t i = 0; i < N_COUNTS; i++)
         if (json_object_set_new(score, counts[i].key, json_integer(count_of(&s, i))) < 0)
             goto fail;
@@ -51,16 +70,27 @@ json_t *gate_evidence(const struct gate *g, size_t arm, const char *const *ids)
         json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "id", ids[i], "side",
                                 g->failing[i] ? "failing" : "passing", "base",
                                 outcome_name(g->base[i]), "cand", outcome_name(a->outcomes[i]));
+        if (used && row) {
+            add_again(row, "base_again", g->base_again + i * GATE_REDRAWS, used[i].base);
+            add_again(row, "cand_again", a->again + i * GATE_REDRAWS, used[i].cand);
+        }
         if (json_array_append_new(probes, row) < 0)
             goto fail;
     }
-    return json_pack("{s:s, s:{s:i, s:i, s:b, s:b, s:b, s:f, s:i}, s:s, s:o, s:o}", "schema",
-                     SCHEMA, "rules", "invalid_action_penalty", r->invalid_action_penalty,
-                     "regression_budget", r->regression_budget, "regression_gate",
-                     r->regression_gate, "fixes_only_scoring", r->fixes_only, "early_stop",
-                     r->early_stop, "coverage_floor", r->coverage_floor, "repeats", r->repeats,
-                     "stop", gate_stop_name(a->stop), "score", score, "probes", probes);
+    json_t *rules = json_pack("{s:i, s:i, s:b, s:b, s:b, s:f, s:i}", "invalid_action_penalty",
+                              r->invalid_action_penalty, "regression_budget", r->regression_budget,
+                              "regression_gate", r->regression_gate, "fixes_only_scoring",
+                              r->fixes_only, "early_stop", r->early_stop, "coverage_floor",
+                              r->coverage_floor, "repeats", r->repeats);
+    if (used && rules)
+        json_object_update_new(rules, json_pack("{s:s, s:f, s:f, s:i}", "rule",
+                                                gate_rule_name(r->rule), "alpha", r->alpha, "flips",
+                                                r->flips, "candidates", r->candidates));
+    free(used);
+    return json_pack("{s:s, s:o, s:s, s:o, s:o}", "schema", SCHEMA, "rules", rules, "stop",
+                     gate_stop_name(a->stop), "score", score, "probes", probes);
 fail:
+    free(used);
     json_decref(score);
     json_decref(probes);
     return NULL;
@@ -80,9 +110,38 @@ static int read_rules(const json_t *evidence, struct gate_rules *r)
     if (abs(r->invalid_action_penalty) > MOST_RULE || abs(r->regression_budget) > MOST_RULE ||
         r->repeats < 1 || r->repeats > MOST_RULE)
         return err_set(GRASP_EPARSE, "evidence: rules: a number is out of range");
+    const json_t *rule = json_object_get(json_object_get(evidence, "rules"), "rule");
+    if (rule) { /* the paper's has no such key */
+        if (strcmp(json_string_value(rule) ? json_string_value(rule) : "",
+                   gate_rule_name(GATE_REPLICATE)) != 0 ||
+            json_unpack_ex((json_t *)evidence, &e, 0, "{s:{s:F, s:F, s:i}}", "rules", "alpha",
+                           &r->alpha, "flips", &r->flips, "candidates", &r->candidates) < 0 ||
+            !(r->alpha > 0 && r->alpha <= 1) || !(r->flips > 0 && r->flips < 0.5) ||
+            r->candidates < 1 || r->candidates > MOST_PROBES)
+            return err_set(GRASP_EPARSE, "evidence: rules: want rule 'replicate' with alpha, flips "
+                                         "and candidates in range");
+        r->rule = GATE_REPLICATE;
+    }
     r->regression_gate = gate;
     r->fixes_only = fixes;
     r->early_stop = stop;
+    return 0;
+}
+
+static int read_again(const json_t *list, const struct gate *g, enum outcome *again, size_t probe)
+{
+    size_t n = json_array_size(list);
+
+    if (!list)
+        return 0;
+    if (!json_is_array(list) || g->rules.rule != GATE_REPLICATE || n > GATE_REDRAWS)
+        return -1;
+    for (size_t r = 0; r < n; r++) {
+        int o = outcome_from_name(json_string_value(json_array_get(list, r)));
+        if (o <= OUTCOME_PENDING)
+            return -1;
+        again[probe * GATE_REDRAWS + r] = (enum outcome)o;
+    }
     return 0;
 }
 
@@ -105,8 +164,37 @@ static int read_probes(struct gate *g, const json_t *probes)
         g->failing[i] = side[0] == 'f';
         g->base[i] = (enum outcome)b;
         g->arm[0].outcomes[i] = (enum outcome)c;
+        if (read_again(json_object_get(row, "base_again"), g, g->base_again, i) < 0 ||
+            read_again(json_object_get(row, "cand_again"), g, g->arm[0].again, i) < 0)
+            return err_set(GRASP_EPARSE,
+                           "evidence: probes[%zu]: its redraws are no list of at most "
+                           "%d known outcomes",
+                           i, GATE_REDRAWS);
     }
     return 0;
+}
+
+/* A row shows the redraws that the rule looked at: all of them, and no others. */
+static int check_again(const struct gate *g, const json_t *probes)
+{
+    struct replicate_used *used = calloc(g->n + 1, sizeof(*used));
+    struct replicate_state state;
+    json_t *row;
+    size_t i;
+    int rc = used ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+
+    if (used)
+        replicate_weigh(g, 0, &state, NULL, NULL, used);
+    json_array_foreach (probes, i, row) {
+        if (rc == 0 && (json_array_size(json_object_get(row, "base_again")) != used[i].base ||
+                        json_array_size(json_object_get(row, "cand_again")) != used[i].cand))
+            rc = err_set(GRASP_EREFUSED,
+                         "evidence: probes[%zu] has other redraws than its rule asked for: %d of "
+                         "the baseline, %d of the candidate",
+                         i, used[i].base, used[i].cand);
+    }
+    free(used);
+    return rc;
 }
 
 static int check_score(const json_t *score, const struct gate_score *s)
@@ -167,12 +255,16 @@ int gate_evidence_check(const json_t *evidence, struct gate_score *recomputed)
         (rc = gate_init(&g, &rules, NULL, json_array_size(probes), 1)) < 0 ||
         (rc = read_probes(&g, probes)) < 0)
         goto out;
-    gate_score(&rules, g.failing, g.base, g.arm[0].outcomes, g.n, &s);
-    gate_bound(&rules, g.failing, g.base, g.arm[0].outcomes, g.n, &b);
+    g.arm[0].stop = GATE_RUNNING;
+    gate_update(&g); /* the same look at it as when it was decided */
+    s = g.arm[0].score;
+    b = g.arm[0].bound;
     if (recomputed)
         *recomputed = s;
     if ((rc = check_score(json_object_get(evidence, "score"), &s)) == 0)
         rc = check_stop(json_str_at(evidence, "stop", NULL), &s, &b);
+    if (rc == 0 && rules.rule == GATE_REPLICATE)
+        rc = check_again(&g, probes);
 out:
     gate_release(&g);
     return rc;

@@ -5,7 +5,7 @@
  * regressions the rule would allow), so the best and the worst an unfinished candidate can reach is
  * a sum over its probes.
  */
-#include "gate/gate.h"
+#include "gate/gate_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,11 @@ static const char *const stop_names[] = {"running", "finished", "regressions", "
 const char *outcome_name(enum outcome o)
 {
     return outcome_names[o];
+}
+
+const char *gate_rule_name(enum gate_rule r)
+{
+    return r == GATE_REPLICATE ? "replicate" : "paper";
 }
 
 int outcome_from_name(const char *name)
@@ -162,7 +167,8 @@ void gate_score(const struct gate_rules *rules, const bool *failing, const enum 
         out->score += e.score;
         slack += e.slack;
     }
-    out->eligible = out->score > 0 && within_budget(rules, slack);
+    out->gains = out->score > 0;
+    out->eligible = out->gains && within_budget(rules, slack);
 }
 
 void gate_bound(const struct gate_rules *rules, const bool *failing, const enum outcome *base,
@@ -188,7 +194,11 @@ void gate_bound(const struct gate_rules *rules, const bool *failing, const enum 
 int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failing, size_t n,
               size_t candidates)
 {
+    size_t again = rules->rule == GATE_REPLICATE ? n * GATE_REDRAWS : 0;
+
     *g = (struct gate){.rules = *rules, .n = n, .arms = candidates};
+    if (g->rules.candidates < (int)candidates)
+        g->rules.candidates = (int)candidates;
     g->failing = calloc(n ? n : 1, sizeof(*g->failing));
     g->base = calloc(n ? n : 1, sizeof(*g->base));
     g->arm = calloc(candidates ? candidates : 1, sizeof(*g->arm));
@@ -197,12 +207,18 @@ int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failin
     g->order = calloc((n ? n : 1) * (candidates ? candidates : 1), sizeof(*g->order));
     g->listed = calloc(candidates ? candidates : 1, sizeof(*g->listed));
     g->lead = calloc(candidates ? candidates : 1, sizeof(*g->lead));
+    g->base_again = calloc(again + 1, sizeof(*g->base_again));
+    g->walk = calloc(again ? 2 * n : 1, sizeof(*g->walk));
+    g->wanted = calloc(again ? 2 * n * candidates + 1 : 1, sizeof(*g->wanted));
     if (!g->failing || !g->base || !g->arm || !g->past || !g->rank || !g->order || !g->listed ||
-        !g->lead)
+        !g->lead || !g->base_again || !g->walk || !g->wanted)
         goto fail;
-    for (size_t k = 0; k < candidates; k++)
-        if (!(g->arm[k].outcomes = calloc(n ? n : 1, sizeof(*g->arm[k].outcomes))))
+    for (size_t k = 0; k < candidates; k++) {
+        g->arm[k].outcomes = calloc(n ? n : 1, sizeof(*g->arm[k].outcomes));
+        g->arm[k].again = calloc(again + 1, sizeof(*g->arm[k].again));
+        if (!g->arm[k].outcomes || !g->arm[k].again)
             goto fail;
+    }
     if (failing && n)
         memcpy(g->failing, failing, n * sizeof(*failing));
     return 0;
@@ -213,8 +229,13 @@ fail:
 
 void gate_release(struct gate *g)
 {
-    for (size_t k = 0; g->arm && k < g->arms; k++)
+    for (size_t k = 0; g->arm && k < g->arms; k++) {
         free(g->arm[k].outcomes);
+        free(g->arm[k].again);
+    }
+    free(g->base_again);
+    free(g->walk);
+    free(g->wanted);
     free(g->failing);
     free(g->base);
     free(g->arm);
@@ -224,6 +245,20 @@ void gate_release(struct gate *g)
     free(g->listed);
     free(g->lead);
     *g = (struct gate){0};
+}
+
+void gate_keep(struct gate *g, const struct gate *from)
+{
+    size_t again = from->rules.rule == GATE_REPLICATE ? g->n * GATE_REDRAWS : 0;
+
+    memcpy(g->base_again, from->base_again, again * sizeof(*g->base_again));
+    for (size_t k = 0; k < from->arms; k++) {
+        memcpy(g->arm[k].outcomes, from->arm[k].outcomes, g->n * sizeof(*g->arm[k].outcomes));
+        memcpy(g->arm[k].again, from->arm[k].again, again * sizeof(*g->arm[k].again));
+        g->arm[k].stop = from->arm[k].stop;
+        g->arm[k].score = from->arm[k].score;
+        g->arm[k].bound = from->arm[k].bound;
+    }
 }
 
 /* Whether arm k cannot win because of what another arm is sure to reach: a later one must exceed
@@ -241,19 +276,50 @@ static bool beaten(const struct gate *g, size_t k)
     return false;
 }
 
-size_t gate_update(struct gate *g)
+enum outcome *gate_place(struct gate *g, const struct gate_pick *pick)
 {
-    size_t running = 0;
+    bool base = pick->arm == GATE_BASE;
+    struct gate_arm *a = base ? NULL : &g->arm[pick->arm];
 
-    for (size_t k = 0; k < g->arms; k++) {
-        struct gate_arm *a = &g->arm[k];
-        if (a->stop != GATE_RUNNING)
-            continue;
+    if (pick->draw == 0)
+        return (base ? g->base : a->outcomes) + pick->probe;
+    return (base ? g->base_again : a->again) + pick->probe * GATE_REDRAWS + pick->draw - 1;
+}
+
+/* Score and bound of arm k by all that is known of it. */
+static void look(const struct gate *g, size_t k)
+{
+    struct gate_arm *a = &g->arm[k];
+    struct replicate_state s;
+
+    if (g->rules.rule == GATE_PAPER) {
         gate_bound(&g->rules, g->failing, g->base, a->outcomes, g->n, &a->bound);
         gate_score(&g->rules, g->failing, g->base, a->outcomes, g->n, &a->score);
         if (a->score.pending == 0)
             a->stop = GATE_FINISHED;
+        return;
     }
+    replicate_weigh(g, k, &s, NULL, NULL, NULL);
+    a->score = s.score;
+    a->bound = (struct gate_bound){.most = s.most,
+                                   .slack = g->rules.regression_budget - s.score.regressions};
+    a->bound.within_budget = within_budget(&g->rules, -s.score.regressions);
+    a->bound.can_be_eligible = s.phase != REPLICATE_REFUSED && s.most > 0 && a->bound.within_budget;
+    if (s.phase == REPLICATE_DECIDED || s.score.pending == 0)
+        a->stop = GATE_FINISHED;
+    if (a->stop == GATE_FINISHED) {
+        a->bound.least = s.score.score;
+        a->bound.must_be_eligible = s.score.eligible;
+    }
+}
+
+size_t gate_update(struct gate *g)
+{
+    size_t running = 0;
+
+    for (size_t k = 0; k < g->arms; k++)
+        if (g->arm[k].stop == GATE_RUNNING)
+            look(g, k);
     for (size_t k = 0; k < g->arms; k++) {
         struct gate_arm *a = &g->arm[k];
         if (a->stop == GATE_RUNNING && g->rules.early_stop) {
@@ -282,6 +348,12 @@ int gate_winner(const struct gate *g)
     return winner;
 }
 
+bool gate_enough(size_t unscored, size_t n, double floor)
+{
+    /* 33 of 36 at a floor of 0.9; the sum forgives the floor's last binary digit */
+    return n == 0 || (double)(n - unscored) / (double)n + 1e-12 >= floor;
+}
+
 bool gate_covered(const struct gate_rules *rules, const enum outcome *base,
                   const enum outcome *cand, size_t n)
 {
@@ -289,6 +361,5 @@ bool gate_covered(const struct gate_rules *rules, const enum outcome *base,
 
     for (size_t i = 0; i < n; i++)
         unscored += base[i] == OUTCOME_UNSCORED || cand[i] == OUTCOME_UNSCORED;
-    /* 33 of 36 at a floor of 0.9; the sum forgives the floor's last binary digit */
-    return n == 0 || (double)(n - unscored) / (double)n + 1e-12 >= rules->coverage_floor;
+    return gate_enough(unscored, n, rules->coverage_floor);
 }

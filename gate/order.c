@@ -11,7 +11,7 @@
  */
 #include <stdlib.h>
 
-#include "gate/gate.h"
+#include "gate/gate_private.h"
 
 /* Priors as pseudo-counts {wrong, seen}: of one probe, and of an arm on one side. */
 static const struct {
@@ -191,6 +191,8 @@ size_t gate_wave(const struct gate *g, size_t max, struct gate_pick *out)
 {
     size_t n = 0, more = 0;
 
+    if (g->rules.rule == GATE_REPLICATE)
+        return replicate_wave(g, max, out);
     for (size_t k = 0; k < g->arms; k++) {
         wanted(g, k, g->n, g->order + k * g->n, &g->listed[k]);
         more += g->listed[k] > 0;
@@ -201,9 +203,14 @@ size_t gate_wave(const struct gate *g, size_t max, struct gate_pick *out)
         for (size_t i = 0; i < g->arms; i++) {
             size_t k = g->lead[i];
             for (size_t at = from; at < from + CHUNK && at < g->listed[k] && n < max; at++)
-                out[n++] = (struct gate_pick){k, g->order[k * g->n + at]};
+                out[n++] = (struct gate_pick){k, g->order[k * g->n + at], 0};
             more += from + CHUNK < g->listed[k];
         }
     }
     return n;
+}
+
+size_t gate_wave_max(const struct gate *g)
+{
+    return (g->rules.rule == GATE_REPLICATE ? 3 : 1) * g->arms * g->n + 1;
 }

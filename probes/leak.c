@@ -1,4 +1,10 @@
-/* leak.c - what an edit must not quote, and whether it does. */
+/*
+ * leak.c - what an edit must not quote, and whether it does.
+ *
+ * A skill that names a task or its answer would pass the gate on that task and be worth nothing on
+ * any other. Ids and texts made of letters and digits are looked up word by word, so that a library
+ * of thousands of tasks costs no more than one; the rest is searched for.
+ */
 #include "probes/leak.h"
 
 #include <stdio.h>
@@ -8,19 +14,19 @@
 
 #include "runtime/base/text.h"
 
-enum kind { LEAK_ID, LEAK_PATIENT, LEAK_SOLUTION, LEAK_NUMBER };
+enum leak_kind { LEAK_ID, LEAK_PATIENT, LEAK_SOLUTION, LEAK_NUMBER };
 
 /* A string that must not appear. Numbers (`value`) do only together with their `patient`. */
-struct secret {
-    enum kind kind;
+struct leak_secret {
+    enum leak_kind kind;
     char *text;
     char *patient; /* LEAK_NUMBER only */
 };
 
 struct leak_guard {
-    struct secret *words; /* made of word characters alone: sorted, looked up word by word */
+    struct leak_secret *words; /* made of word characters alone: sorted, looked up word by word */
     size_t n_words;
-    struct secret *phrases; /* the others: searched for */
+    struct leak_secret *phrases; /* the others: searched for */
     size_t n_phrases;
 };
 
@@ -41,17 +47,17 @@ static bool is_word(const char *s)
     return *s == '\0';
 }
 
-static bool add(struct leak_guard *g, enum kind kind, const char *text, const char *patient)
+static bool add(struct leak_guard *g, enum leak_kind kind, const char *text, const char *patient)
 {
     bool word = kind != LEAK_NUMBER && is_word(text) && strlen(text) < LONGEST_WORD;
-    struct secret **list = word ? &g->words : &g->phrases, s = {.kind = kind};
+    struct leak_secret **list = word ? &g->words : &g->phrases, s = {.kind = kind};
     size_t *n = word ? &g->n_words : &g->n_phrases;
 
     if (kind != LEAK_NUMBER &&
         strlen(text) < (text[strspn(text, "0123456789")] ? SHORTEST_TEXT : SHORTEST_DIGITS))
         return true;
     if ((*n & (*n - 1)) == 0) { /* full at every power of two */
-        struct secret *grown = realloc(*list, (*n ? 2 * *n : 1) * sizeof(**list));
+        struct leak_secret *grown = realloc(*list, (*n ? 2 * *n : 1) * sizeof(**list));
         if (!grown)
             return false;
         *list = grown;
@@ -106,7 +112,7 @@ static bool add_task(struct leak_guard *g, const struct task *task)
 
 static int by_text(const void *a, const void *b)
 {
-    const struct secret *x = a, *y = b;
+    const struct leak_secret *x = a, *y = b;
     int d = strcasecmp(x->text, y->text);
     return d ? d : (int)x->kind - (int)y->kind;
 }
@@ -128,7 +134,7 @@ struct leak_guard *leak_guard_new(const struct task_set *const *sets, size_t n)
     return g;
 }
 
-static void free_list(struct secret *list, size_t n)
+static void free_list(struct leak_secret *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(list[i].text);
@@ -166,7 +172,7 @@ static bool quoted(const char *text, const char *needle)
     return false;
 }
 
-static bool found(const struct secret *s, char *what, size_t size)
+static bool found(const struct leak_secret *s, char *what, size_t size)
 {
     static const char *const names[] = {"task id", "patient identifier", "solution", "solution"};
 
@@ -180,11 +186,11 @@ static bool found(const struct secret *s, char *what, size_t size)
 bool leak_guard_hit(const struct leak_guard *guard, const char *text, char *what, size_t size)
 {
     char word[LONGEST_WORD];
-    struct secret key = {.kind = LEAK_ID, .text = word};
+    struct leak_secret key = {.kind = LEAK_ID, .text = word};
 
     if (!guard)
         return false;
-    for (const struct secret *s = guard->phrases; s < guard->phrases + guard->n_phrases; s++)
+    for (const struct leak_secret *s = guard->phrases; s < guard->phrases + guard->n_phrases; s++)
         if (quoted(text, s->text) && (!s->patient || quoted(text, s->patient)))
             return found(s, what, size);
     for (const char *p = text; *p;) {
@@ -211,5 +217,42 @@ bool leak_guard_hit(const struct leak_guard *guard, const char *text, char *what
         }
         p += len;
     }
+    return false;
+}
+
+/* A slug that was made of "as in task3_7" is "as-in-task3-7": any run of its parts may be an id. */
+static bool name_hit(const struct leak_guard *guard, const char *name, char *what, size_t size)
+{
+    char text[LONGEST_WORD];
+    size_t n = strlen(name);
+
+    if (leak_guard_hit(guard, name, what, size))
+        return true;
+    if (n >= sizeof(text)) /* longer than any name may be */
+        return false;
+    for (size_t from = 0; from < n; from++) {
+        if (from && name[from - 1] != '-')
+            continue;
+        memcpy(text, name, n + 1);
+        for (size_t i = from; i < n; i++)
+            if (text[i] == '-') {
+                text[i] = '_';
+                if (leak_guard_hit(guard, text + from, what, size))
+                    return true;
+            }
+    }
+    return false;
+}
+
+bool leak_guard_edit(const struct leak_guard *guard, const struct leak_edit *edit, char *what,
+                     size_t size)
+{
+    if ((edit->name && name_hit(guard, edit->name, what, size)) ||
+        (edit->description && leak_guard_hit(guard, edit->description, what, size)) ||
+        (edit->content && leak_guard_hit(guard, edit->content, what, size)))
+        return true;
+    for (size_t i = 0; edit->tags && i < edit->tags->n; i++)
+        if (leak_guard_hit(guard, edit->tags->v[i], what, size))
+            return true;
     return false;
 }

@@ -1,4 +1,11 @@
-/* probe_set.c - stratified sampling of either side, and the order of dev in an epoch. */
+/*
+ * probe_set.c - stratified sampling of either side, and the order of dev in an epoch.
+ *
+ * Failing probes can show a fix and passing ones a regression; a set of both at equal weight is
+ * what lets a handful of rollouts judge an edit. Strata keep a family with many failures from
+ * filling its side. The steps and the order of draws are the reference's, draw for draw: whatever
+ * consumes the generator differently gives other probe sets for the same seed.
+ */
 #include "probes/probe_set.h"
 
 #include <stdlib.h>
@@ -9,7 +16,7 @@
 
 /* One side of the source, and scratch for sampling from it; all arrays hold one entry per source
  * task. */
-struct side {
+struct probe_side {
     const struct task **v;
     size_t n;
     size_t *group; /* of each task, numbered by first appearance */
@@ -25,7 +32,7 @@ static const char *stratum(const struct task *task, enum probe_strata strata)
     return task->type ? task->type : "other";
 }
 
-static void number_groups(struct side *s, enum probe_strata strata)
+static void number_groups(struct probe_side *s, enum probe_strata strata)
 {
     s->groups = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -36,7 +43,9 @@ static void number_groups(struct side *s, enum probe_strata strata)
     }
 }
 
-static int take(struct side *s, struct rng *r, size_t members, size_t k, struct probe_set *set)
+/* Draws k of the first `members` of s->member. */
+static int take(struct probe_side *s, struct rng *r, size_t members, size_t k,
+                struct probe_set *set)
 {
     int rc = rng_sample(r, members, k, s->pick);
     if (rc < 0)
@@ -50,12 +59,14 @@ static int take(struct side *s, struct rng *r, size_t members, size_t k, struct 
 }
 
 /* Adds up to `half` tasks of one side. */
-static int sample_side(struct side *s, struct rng *r, size_t half, enum probe_strata strata,
+static int sample_side(struct probe_side *s, struct rng *r, size_t half, enum probe_strata strata,
                        struct probe_set *set)
 {
     size_t start = set->n, members;
     int rc;
 
+    /* First the same number from each group, at least one; sampled even where nothing is left to
+     * choose, because the reference's generator is asked then, too. */
     number_groups(s, strata);
     memset(s->taken, 0, s->n * sizeof(*s->taken));
     for (size_t g = 0; g < s->groups; g++) {
@@ -67,6 +78,7 @@ static int sample_side(struct side *s, struct rng *r, size_t half, enum probe_st
         if ((rc = take(s, r, members, want < members ? want : members, set)) < 0)
             return rc;
     }
+    /* Small groups leave places open: they are filled from all that is left. */
     if (set->n - start < half) {
         size_t missing = half - (set->n - start);
         members = 0;
@@ -81,6 +93,8 @@ static int sample_side(struct side *s, struct rng *r, size_t half, enum probe_st
     return 0;
 }
 
+/* By id and not by side: a source may list a task twice, with one outcome each, and one failure
+ * makes it a failing probe wherever it was drawn. */
 static bool is_failing(const struct probe_source *source, size_t n, const struct task *task)
 {
     for (size_t i = 0; i < n; i++)
@@ -93,11 +107,11 @@ int probe_set_draw(struct probe_set *set, const struct probe_source *source, siz
                    enum probe_strata strata, const struct strlist *without, uint64_t seed)
 {
     size_t room = n ? n : 1;
-    struct side s = {.v = malloc(room * sizeof(*s.v)),
-                     .group = malloc(room * sizeof(*s.group)),
-                     .pick = malloc(room * sizeof(*s.pick)),
-                     .member = malloc(room * sizeof(*s.member)),
-                     .taken = malloc(room * sizeof(*s.taken))};
+    struct probe_side s = {.v = malloc(room * sizeof(*s.v)),
+                           .group = malloc(room * sizeof(*s.group)),
+                           .pick = malloc(room * sizeof(*s.pick)),
+                           .member = malloc(room * sizeof(*s.member)),
+                           .taken = malloc(room * sizeof(*s.taken))};
     struct rng r;
     int rc = 0;
 

@@ -1,6 +1,11 @@
 /*
  * probe_set.h - the balanced sample of previously failing and previously passing tasks on which an
- * update is measured (spec/method.md, "Probe set"). Pure.
+ * update is measured. Pure.
+ *
+ *     struct probe_set set;
+ *     probe_set_draw(&set, source, n, 36, PROBE_STRATA_TYPE, NULL, rng_seed_probes(1, 0, 3));
+ *     ... set.v[0 .. set.n): at most 18 failing tasks, then at most 18 passing ones ...
+ *     probe_set_release(&set);
  */
 #ifndef GRASP_PROBES_PROBE_SET_H
 #define GRASP_PROBES_PROBE_SET_H

@@ -1,7 +1,13 @@
 /*
  * rng.h - CPython's random.Random for an integer seed, so that batches and probe sets are those of
- * the reference (spec: MT19937, init_by_array over the seed's 32-bit words, getrandbits, randbelow,
- * shuffle, sample).
+ * the reference: MT19937, init_by_array over the seed's 32-bit words, getrandbits, randbelow,
+ * shuffle, sample.
+ *
+ *     struct rng r;
+ *     rng_init(&r, rng_seed_probes(seed, epoch, update));
+ *     rng_sample(&r, n, k, out);
+ *
+ * The generator is a value: copying it forks the sequence. Nothing to release.
  */
 #ifndef GRASP_PROBES_RNG_H
 #define GRASP_PROBES_RNG_H

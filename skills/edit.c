@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 
 static const char *const action_names[] = {"ADD", "MODIFY", "REMOVE"};
 
@@ -29,6 +30,8 @@ static const char *const refusal_names[] = {
     [EDIT_LEAK] = "leak",
     [EDIT_DUPLICATE] = "duplicate",
     [EDIT_UNCHANGED] = "unchanged",
+    [EDIT_PINNED] = "pinned",
+    [EDIT_TOO_LARGE] = "library-too-large",
 };
 
 const char *edit_action_name(enum edit_action a)
@@ -47,6 +50,8 @@ void edit_release(struct edit *e)
     free(e->description);
     free(e->content);
     strlist_release(&e->tags);
+    free(e->source);
+    skill_files_unref(e->files);
     *e = (struct edit){0};
 }
 
@@ -65,18 +70,13 @@ void proposal_list_release(struct proposal_list *l)
     *l = (struct proposal_list){0};
 }
 
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 bool proposal_equal(const struct proposal *a, const struct proposal *b)
 {
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (a->v[i].action != b->v[i].action || !same(a->v[i].name, b->v[i].name) ||
-            !same(a->v[i].content, b->v[i].content))
+        if (a->v[i].action != b->v[i].action || !str_same(a->v[i].name, b->v[i].name) ||
+            !str_same(a->v[i].content, b->v[i].content))
             return false;
     return true;
 }
@@ -149,7 +149,8 @@ static int set_number(struct skill *s, const char *key, int64_t n)
     return skill_set_meta(s, key, text);
 }
 
-/* Metadata says what was known before measuring, of this version alone. */
+/* Metadata says what was known before measuring, of this version alone: what was measured of the
+ * version before it, or how that one came about, would be a false claim about this one. */
 static int set_provenance(struct skill *s, const struct provenance *p, int parent)
 {
     static const char *const stale[] = {"author-model", "epoch", "update", "parent-version"};
@@ -176,21 +177,28 @@ static int make_skill(struct skill *s, const struct skill *old, const struct edi
                       const struct provenance *provenance)
 {
     *s = (struct skill){0};
-    int rc = old ? skill_copy(s, old) : 0;
+    int rc = 0;
+    if (e->source)
+        rc = skill_parse(s, e->source, strlen(e->source), e->name, e->name);
+    else if (old)
+        rc = skill_copy(s, old);
     if (rc < 0)
         return rc;
+    if (e->files || e->source) {
+        skill_files_unref(s->files);
+        s->files = skill_files_ref(e->files);
+    }
     int parent = old ? old->version : 0;
     s->version = parent < INT_MAX ? parent + 1 : parent;
-    if (!old)
+    if (!old && !e->source)
         s->name = str_dup(e->name);
-    if (e->description || !old) {
+    if (e->description || (!old && !e->source)) {
         free(s->description);
         s->description = e->description ? str_dup(e->description) : describe(e);
     }
     if (e->tags.n) {
         strlist_release(&s->tags);
-        for (size_t i = 0; rc == 0 && i < e->tags.n; i++)
-            rc = strlist_add(&s->tags, e->tags.v[i]);
+        rc = strlist_copy(&s->tags, &e->tags);
     }
     if (!s->name || !s->description)
         rc = err_set(GRASP_ENOMEM, "out of memory");
@@ -235,16 +243,30 @@ int proposal_apply(const struct skill_set *library, const struct proposal *p,
 
 /* ---- JSON ---- */
 
+static json_t *files_to_json(const struct skill_files *files)
+{
+    json_t *out = json_array();
+    char mode[16];
+    for (size_t i = 0; i < files->n; i++) {
+        snprintf(mode, sizeof(mode), "%o", files->v[i].mode);
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s}", "path", files->v[i].path, "mode",
+                                             mode, "id", files->v[i].id));
+    }
+    return out;
+}
+
 static json_t *edit_to_json(const struct edit *e)
 {
-    json_t *tags = json_array();
-    for (size_t i = 0; i < e->tags.n; i++)
-        json_array_append_new(tags, json_string(e->tags.v[i]));
+    json_t *tags = json_strings(&e->tags);
     json_t *v = json_pack("{s:s, s:s, s:s*, s:s*}", "action", edit_action_name(e->action), "name",
                           e->name, "description", e->description, "content", e->content);
     if (e->action != EDIT_REMOVE)
         json_object_set(v, "tags", tags);
     json_decref(tags);
+    if (e->source)
+        json_object_set_new(v, "source", json_string(e->source));
+    if (e->files && e->files->n)
+        json_object_set_new(v, "files", files_to_json(e->files));
     return v;
 }
 

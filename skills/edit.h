@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "skills/reply.h"
 #include "skills/skill.h"
-
-#define EDIT_REPLY_MAX (4U << 20) /* bytes of a reply that are looked at */
 
 enum edit_action { EDIT_ADD, EDIT_MODIFY, EDIT_REMOVE };
 const char *edit_action_name(enum edit_action a); /* "ADD", ... */
@@ -21,6 +20,10 @@ struct edit {
     char *name;                  /* a valid slug once validated */
     char *description, *content; /* NULL when absent */
     struct strlist tags;
+    /* Of a skill that comes whole from another library, and never from a writer: its SKILL.md, when
+     * that holds keys of other tools (else NULL), and its other files. */
+    char *source;
+    struct skill_files *files;
 };
 
 /* One candidate: one edit, or a REMOVE paired with an ADD in a full library. */
@@ -55,6 +58,8 @@ enum edit_refusal {
     EDIT_LEAK,      /* quotes the benchmark (leak guard) */
     EDIT_DUPLICATE, /* equal to an earlier candidate of the update */
     EDIT_UNCHANGED, /* MODIFY that leaves the file as it is */
+    EDIT_PINNED,    /* MODIFY or REMOVE of a skill whose metadata says pinned: "true" */
+    EDIT_TOO_LARGE, /* with it, the library would pass edit_rules.max_chars */
     EDIT_REFUSALS
 };
 const char *edit_refusal_name(enum edit_refusal r); /* "bad-action", ... */
@@ -63,8 +68,9 @@ struct edit_rules {
     size_t capacity;  /* max_learned_skills */
     size_t max_edits; /* max_proposals, 2 when two places or fewer are left */
     bool append_only;
-    /* Further check on the text of an edit (leak guard): true refuses. May be NULL. */
-    bool (*forbidden)(void *arg, const char *text, char *what, size_t size);
+    size_t max_chars; /* characters of all skills as the executor reads them; 0: any */
+    /* Further check on the texts of an edit (leak guard): true refuses. May be NULL. */
+    bool (*forbidden)(void *arg, const struct edit *e, char *what, size_t size);
     void *forbidden_arg;
 };
 
@@ -88,12 +94,6 @@ void proposal_list_release(struct proposal_list *l);
 int edit_parse_reply(const char *text, size_t len, const struct skill_set *library,
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg);
-/* The first balanced JSON value of the wanted kind ('[' or '{') in a reply with prose, fences or
- * nonsense around it; new reference or NULL. Text up to the last "</think>" is passed over. Slips
- * that models make (raw newlines in strings, needless backslashes, a comma too many) are put right.
- * Bounded in size (EDIT_REPLY_MAX), depth (64) and work. */
-json_t *reply_json(const char *text, size_t len, char open);
-
 /* A text as a description or tag may hold it (see above); caller frees, NULL: no memory. */
 char *edit_clean_description(const char *s, size_t len);
 
@@ -106,7 +106,8 @@ struct provenance {
  * metadata (NULL: none). GRASP_EINVAL when it does not apply. */
 int proposal_apply(const struct skill_set *library, const struct proposal *p,
                    const struct provenance *provenance, struct skill_set *out);
-/* As JSON {action, name, description, content, tags} (array of them for a pair), and back. */
+/* As JSON {action, name, description, content, tags, source, files} (array of them for a pair), and
+ * back. Of files there are path, mode and id: their bytes are in the library. */
 json_t *proposal_to_json(const struct proposal *p);
 int proposal_from_json(struct proposal *p, const json_t *v); /* GRASP_EPARSE */
 

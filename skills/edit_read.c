@@ -2,28 +2,29 @@
  * library. */
 #include "skills/edit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "skills/inject.h"
 
 enum {
     NAME_RAW_MAX = 1024, /* bytes of a name before it becomes a slug */
-    PAIR_PLACES = 2      /* this many places or fewer: a REMOVE may pair with an ADD */
+    /* This many places or fewer: a REMOVE may pair with an ADD. The gate measures a pair as one edit,
+     * so that a full library can still learn without first losing what the REMOVE was worth. */
+    PAIR_PLACES = 2
 };
 
 /* Takes ownership of *p (left empty), also when it fails. */
 static int list_add(struct proposal_list *l, struct proposal *p)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 8;
-        struct proposal *v = reallocarray(l->v, cap, sizeof(*v));
-        if (!v) {
-            proposal_release(p);
-            return err_set(GRASP_ENOMEM, "out of memory");
-        }
-        l->v = v;
-        l->cap = cap;
+    int rc = grow(&l->v, &l->cap, l->n + 1);
+    if (rc < 0) {
+        proposal_release(p);
+        return rc;
     }
     l->v[l->n++] = *p;
     *p = (struct proposal){0};
@@ -57,11 +58,6 @@ static bool text_ok(const char *s, size_t len)
             s[i] == 0x7f)
             return false;
     return utf8_valid(s, len) && !memmem(s, len, "\xef\xbf\xbd", 3);
-}
-
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 static enum edit_refusal read_action(struct draft *d, const json_t *v)
@@ -273,14 +269,6 @@ static enum edit_refusal read_tags(struct draft *d, const json_t *v)
 
 /* ---- an edit against the library ---- */
 
-static bool tags_equal(const struct strlist *a, const struct strlist *b)
-{
-    bool equal = a->n == b->n;
-    for (size_t i = 0; equal && i < a->n; i++)
-        equal = strcmp(a->v[i], b->v[i]) == 0;
-    return equal;
-}
-
 static enum edit_refusal check_library(struct draft *d)
 {
     const struct edit *e = &d->edit;
@@ -291,25 +279,20 @@ static enum edit_refusal check_library(struct draft *d)
         return old ? refuse(d, EDIT_EXISTS, "a skill of this name is there") : EDIT_OK;
     if (!old)
         return refuse(d, EDIT_MISSING, "no skill of this name");
-    if (e->action == EDIT_MODIFY && same(e->content, old->body) &&
-        (!e->description || same(e->description, old->description)) &&
-        (!e->tags.n || tags_equal(&e->tags, &old->tags)))
+    if (str_same(skill_meta(old, "pinned"), "true"))
+        return refuse(d, EDIT_PINNED, "the skill is pinned: a person keeps it as it is");
+    if (e->action == EDIT_MODIFY && str_same(e->content, old->body) &&
+        (!e->description || str_same(e->description, old->description)) &&
+        (!e->tags.n || strlist_equal(&e->tags, &old->tags)))
         return refuse(d, EDIT_UNCHANGED, "the skill is like that already");
     return EDIT_OK;
 }
 
 static enum edit_refusal check_leak(struct draft *d)
 {
-    const char *texts[3 + SKILL_TAGS_MAX] = {d->edit.name, d->edit.description, d->edit.content};
-    size_t n = 3;
-    if (d->edit.action == EDIT_REMOVE || !d->rules->forbidden)
-        return EDIT_OK;
-    for (size_t i = 0; i < d->edit.tags.n; i++)
-        texts[n++] = d->edit.tags.v[i];
-    for (size_t i = 0; i < n; i++)
-        if (texts[i] &&
-            d->rules->forbidden(d->rules->forbidden_arg, texts[i], d->what, sizeof(d->what)))
-            return refuse(d, EDIT_LEAK, d->what);
+    if (d->edit.action != EDIT_REMOVE && d->rules->forbidden &&
+        d->rules->forbidden(d->rules->forbidden_arg, &d->edit, d->what, sizeof(d->what)))
+        return refuse(d, EDIT_LEAK, d->what);
     return EDIT_OK;
 }
 
@@ -338,6 +321,8 @@ static enum edit_refusal read_edit(struct draft *d, const json_t *v)
 /* ---- a reply ---- */
 
 struct reply {
+    const struct skill_set *library;
+    const struct edit_rules *rules;
     struct proposal_list *out;
     edit_refused_fn refused;
     void *arg;
@@ -349,9 +334,37 @@ static void report(const struct reply *r, enum edit_refusal why, const char *det
         r->refused(r->arg, why, detail ? detail : "");
 }
 
+/* How many characters the executor would read with these edits; GRASP_ENOMEM. */
+static int measure(const struct reply *r, const struct proposal *p, size_t *chars)
+{
+    struct skill_set set;
+    int rc = proposal_apply(r->library, p, NULL, &set);
+    if (rc == 0)
+        rc = inject_chars(&set, chars);
+    skill_set_release(&set);
+    return rc;
+}
+
 /* Takes ownership of *p. */
 static int take(const struct reply *r, struct proposal *p)
 {
+    size_t chars = 0, now = 0;
+    int rc = r->rules->max_chars ? measure(r, p, &chars) : 0;
+    if (rc == 0 && chars > r->rules->max_chars)
+        rc = inject_chars(r->library, &now);
+    bool passes = chars > r->rules->max_chars && chars > now; /* what shrinks it is welcome */
+    if (rc == 0 && passes) {
+        char detail[200];
+        snprintf(detail, sizeof(detail),
+                 "%.64s: the skills would have %zu characters, and %zu are allowed "
+                 "(skills.max_chars)",
+                 p->v[0].name, chars, r->rules->max_chars);
+        report(r, EDIT_TOO_LARGE, detail);
+    }
+    if (rc < 0 || passes) {
+        proposal_release(p);
+        return rc;
+    }
     for (size_t i = 0; i < r->out->n; i++)
         if (proposal_equal(&r->out->v[i], p)) {
             report(r, EDIT_DUPLICATE, p->v[0].name);
@@ -361,7 +374,9 @@ static int take(const struct reply *r, struct proposal *p)
     return list_add(r->out, p);
 }
 
-/* Each of `edits` becomes a proposal; with `pair`, the i-th REMOVE goes together with the i-th ADD.
+/* Each of `edits` becomes a proposal; with `pair`, the i-th REMOVE goes together with the i-th ADD:
+ * writers give the two in either order, so the first of them looks ahead for its other half. An ADD
+ * without one is refused in a full library only here, when it is known that no REMOVE makes room.
  * Empties the edits. */
 static int group(const struct reply *r, struct edit *edits, size_t n, size_t places, bool pair)
 {
@@ -398,7 +413,7 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg)
 {
-    struct reply r = {out, refused, arg};
+    struct reply r = {library, rules, out, refused, arg};
     size_t places = library->n < rules->capacity ? rules->capacity - library->n : 0;
     bool pair = places <= PAIR_PLACES && !rules->append_only;
     size_t max = places <= PAIR_PLACES && rules->max_edits < 2 ? 2 : rules->max_edits;
@@ -406,7 +421,7 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
     size_t n = 0;
     int rc = 0;
     json_t *array = reply_json(text, len, '[');
-    if (!array && len > EDIT_REPLY_MAX)
+    if (!array && len > REPLY_MAX)
         report(&r, EDIT_TOO_LONG, "the reply is larger than 4 MiB");
     else if (!array && !utf8_valid(text, len))
         report(&r, EDIT_BAD_TEXT, "the reply is not UTF-8");
@@ -448,6 +463,31 @@ out:
 
 /* ---- from JSON ---- */
 
+/* What a writer cannot give: a skill's file as it is, and its other files. */
+static int read_whole(struct edit *e, const json_t *v)
+{
+    const char *source = json_str_at(v, "source", NULL);
+    const json_t *files = json_object_get(v, "files");
+    json_t *one;
+    size_t i;
+    int rc = 0;
+    if (source && !(e->source = str_dup(source)))
+        return err_set(GRASP_ENOMEM, "out of memory");
+    json_array_foreach ((json_t *)files, i, one) {
+        struct skill_file f = {.path = (char *)json_str_at(one, "path", "")};
+        const char *id = json_str_at(one, "id", ""), *mode = json_str_at(one, "mode", "");
+        char *end;
+        unsigned long bits = strtoul(mode, &end, 8);
+        if (!*f.path || strlen(id) != SKILL_FILE_ID || !*mode || *end || bits > 0177777)
+            return err_set(GRASP_EPARSE, "files holds no path, mode and id");
+        f.mode = (unsigned)bits;
+        memcpy(f.id, id, SKILL_FILE_ID + 1);
+        if ((rc = skill_files_add(&e->files, &f)) < 0)
+            return rc;
+    }
+    return 0;
+}
+
 int proposal_from_json(struct proposal *p, const json_t *v)
 {
     static const struct skill_set none;
@@ -460,10 +500,12 @@ int proposal_from_json(struct proposal *p, const json_t *v)
         struct draft d = {.library = &none, .rules = &free_rules};
         enum edit_refusal why = read_edit(&d, json_is_array(v) ? json_array_get(v, i) : v);
         p->v[p->n++] = d.edit;
-        /* There is no library to compare with. */
-        if (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory))
+        int rc = read_whole(&p->v[p->n - 1], json_is_array(v) ? json_array_get(v, i) : v);
+        /* There is no library to compare with: MODIFY and REMOVE name what is not there. */
+        if (rc == 0 && (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory)))
             continue;
-        int rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")
+        if (rc == 0)
+            rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")
                              : err_set(GRASP_EPARSE, "edit %zu: %s", i + 1, d.detail);
         proposal_release(p);
         return rc;

@@ -30,12 +30,12 @@ enum { PROVENANCE_KEYS = sizeof(provenance_keys) / sizeof(*provenance_keys) };
 
 /* ---- YAML to JSON: every scalar a string ---- */
 
-struct reader {
+struct flat_reader {
     yaml_parser_t yaml;
     const char *where;
 };
 
-static int next_event(struct reader *r, yaml_event_t *e)
+static int next_event(struct flat_reader *r, yaml_event_t *e)
 {
     if (yaml_parser_parse(&r->yaml, e))
         return 0;
@@ -46,10 +46,10 @@ static int next_event(struct reader *r, yaml_event_t *e)
                    r->yaml.problem ? r->yaml.problem : "not valid YAML");
 }
 
-static int read_value(struct reader *r, yaml_event_t *e, int depth, json_t **out);
+static int read_value(struct flat_reader *r, yaml_event_t *e, int depth, json_t **out);
 
 /* The rest of a list or map, until its end. */
-static int read_items(struct reader *r, bool map, int depth, json_t *out)
+static int read_items(struct flat_reader *r, bool map, int depth, json_t *out)
 {
     for (;;) {
         yaml_event_t e;
@@ -79,7 +79,7 @@ static int read_items(struct reader *r, bool map, int depth, json_t *out)
 }
 
 /* The value that begins with event *e, which is deleted. */
-static int read_value(struct reader *r, yaml_event_t *e, int depth, json_t **out)
+static int read_value(struct flat_reader *r, yaml_event_t *e, int depth, json_t **out)
 {
     int rc = 0;
     yaml_event_type_t type = e->type;
@@ -112,7 +112,7 @@ static int read_value(struct reader *r, yaml_event_t *e, int depth, json_t **out
 
 static int read_yaml(json_t **out, const char *text, size_t len, const char *where)
 {
-    struct reader r = {.where = where};
+    struct flat_reader r = {.where = where};
     yaml_event_t e;
     *out = NULL;
     if (!yaml_parser_initialize(&r.yaml))
@@ -317,7 +317,8 @@ static int take_provenance(const struct flat *f)
     return rc;
 }
 
-/* The other keys, those of SKILL.md among them. */
+/* The other keys, those of SKILL.md among them: nothing that a file says is lost for want of a place
+ * here, it goes into the metadata and comes back when the file is written flat again. */
 static int take_others(const struct flat *f)
 {
     static const char *const done[] = {"name", "description", "tags", "version", "provenance"};

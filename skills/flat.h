@@ -23,17 +23,25 @@
 int flat_parse(struct skill *s, const char *text, size_t len, const char *where,
                struct strlist *changes);
 void flat_render(const struct skill *s, struct buf *out);
-/* The name of a skill's flat file without ".md"; safe as a file name. Caller frees, NULL: no
- * memory.
- */
+/* The name of a skill's flat file without ".md"; safe as a file name. Caller
+ * frees, NULL: no memory. */
 char *flat_name(const struct skill *s);
 
-/* Reads a directory into a set: folders with SKILL.md (also below skills/, as a library has them),
- * a single SKILL.md, or flat files (*.md but README.md and templates), whichever it holds. A
- * SKILL.md with keys that ours cannot have is read like a flat file. GRASP_ENOTFOUND when there is
- * no skill, GRASP_EINVAL when two get the same name. */
-int flat_read_dir(const char *dir, struct skill_set *set, struct strlist *changes);
-/* Writes DIR/name.md, or DIR/name/SKILL.md; other files there are left alone. */
+/* What a directory was found to hold besides skills; a line each. */
+struct flat_report {
+    struct strlist changes; /* what had to be changed for our form */
+    struct strlist passed;  /* what was passed over: texts for people, templates, caches */
+    struct strlist refused; /* skills that cannot be read, and files of skills that were left out */
+};
+void flat_report_release(struct flat_report *r);
+/* Reads a directory into a set, as collections are laid out: folders with SKILL.md and all files
+ * beside it, to a depth of 6 (skills/NAME, skills/CATEGORY/NAME, .claude/skills/NAME); flat files
+ * (NAME.md) in it, when it has no such folders, and in folders called "skills"; or, with none of
+ * these, a single SKILL.md. What is wrong with one skill is noted and does not refuse the others.
+ * GRASP_ENOTFOUND when there is no skill, GRASP_EINVAL when each one that is there is refused. */
+int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *report);
+/* Writes DIR/name.md, or DIR/name/SKILL.md, each with the skill's other files (below DIR/name/);
+ * files there that are not of these skills are left alone. */
 int flat_write_dir(const char *dir, const struct skill_set *set);
 int flat_write_folders(const char *dir, const struct skill_set *set);
 

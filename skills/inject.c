@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "skills/prompt.h"
 #include "skills/prompts.h"
 
 /* ---- rendering ---- */
 
-json_t *inject_data(const struct skill_set *set, const size_t *pick, size_t n)
+/* The data of the template "inject". NULL: no memory. */
+static json_t *inject_data(const struct skill_set *set, const size_t *pick, size_t n)
 {
     json_t *list = json_array();
     if (!pick)
@@ -39,6 +41,16 @@ void inject_render(const struct skill_set *set, const size_t *pick, size_t n, st
     if (!data || prompt_render_text(source->text, strlen(source->text), "inject.md", data, out) < 0)
         out->failed = true;
     json_decref(data);
+}
+
+int inject_chars(const struct skill_set *set, size_t *chars)
+{
+    struct buf block = BUF_INIT;
+    inject_render(set, NULL, set->n, &block);
+    int rc = buf_check(&block);
+    *chars = utf8_length(block.ptr, block.len);
+    buf_release(&block);
+    return rc;
 }
 
 /* ---- words ---- */
@@ -188,19 +200,6 @@ struct ranker {
     size_t n_words, cap_words, n_tags, cap_tags, n_refs, cap_refs, n, table_size;
 };
 
-static bool grow(void **v, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return true;
-    size_t want = *cap ? *cap * 2 : 64;
-    void *p = reallocarray(*v, want, size);
-    if (!p)
-        return false;
-    *v = p;
-    *cap = want;
-    return true;
-}
-
 static uint32_t *slot(const struct ranker *r, const char *s, size_t len, uint32_t hash)
 {
     for (size_t i = hash & (r->table_size - 1);; i = (i + 1) & (r->table_size - 1)) {
@@ -233,7 +232,7 @@ static bool grow_table(struct ranker *r)
 static int64_t intern(struct ranker *r, const char *s, size_t len)
 {
     uint32_t hash = token_hash(s, len);
-    if (!grow_table(r) || !grow((void **)&r->words, r->n_words, &r->cap_words, sizeof(*r->words)))
+    if (!grow_table(r) || grow(&r->words, &r->cap_words, r->n_words + 1) < 0)
         return -1;
     uint32_t *at = slot(r, s, len, hash);
     if (*at)
@@ -267,7 +266,7 @@ static bool add_tokens(struct ranker *r, const char *s, size_t len, uint32_t sta
     size_t n;
     for (const char *p = s; (p = next_token(p, end, &n)); p += n) {
         int64_t w = intern(r, p, n);
-        if (w < 0 || !grow((void **)&r->refs, r->n_refs, &r->cap_refs, sizeof(*r->refs)))
+        if (w < 0 || grow(&r->refs, &r->cap_refs, r->n_refs + 1) < 0)
             return false;
         if (stamp && r->words[w].stamp == stamp)
             continue;
@@ -285,7 +284,7 @@ static bool add_tag(struct ranker *r, const char *text, struct buf *scratch)
     const char *anchor = next_token(scratch->ptr, scratch->ptr + scratch->len, &len);
     if (!anchor)
         return !scratch->failed;
-    if (!grow((void **)&r->tags, r->n_tags, &r->cap_tags, sizeof(*r->tags)) ||
+    if (grow(&r->tags, &r->cap_tags, r->n_tags + 1) < 0 ||
         !add_tokens(r, scratch->ptr, scratch->len, 0))
         return false;
     struct word *w = &r->words[r->refs[first]];
@@ -495,13 +494,5 @@ out:
     buf_release(&context);
     free(seen);
     free(list);
-    return rc;
-}
-
-int inject_rank(const struct skill_set *set, const struct chat *chat, size_t *order, int *scores)
-{
-    struct ranker *r = ranker_new(set);
-    int rc = r ? ranker_rank(r, chat, order, scores) : GRASP_ENOMEM;
-    ranker_free(r);
     return rc;
 }

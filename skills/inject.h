@@ -16,7 +16,6 @@
 #ifndef GRASP_SKILLS_INJECT_H
 #define GRASP_SKILLS_INJECT_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "runtime/base/buf.h"
@@ -27,19 +26,15 @@
  * each. Nothing for an empty choice. pick NULL: all of them in library order. */
 void inject_render(const struct skill_set *set, const size_t *pick, size_t n, struct buf *out);
 
-/* The data of the template "inject", for prompts_render with a user's own texts; inject_render uses
- * the compiled-in one. New reference, NULL when out of memory. */
-json_t *inject_data(const struct skill_set *set, const size_t *pick, size_t n);
+/* How many characters the block of all skills has. 0 or GRASP_ENOMEM. */
+int inject_chars(const struct skill_set *set, size_t *chars);
 
-/* Ranks all skills for a conversation: order[i] indexes set->v, best first; scores[i] is that of
- * order[i] (may be NULL). 0 or GRASP_ENOMEM. */
-int inject_rank(const struct skill_set *set, const struct chat *chat, size_t *order, int *scores);
-
-/* A ranker prepared once per library revision, for rollouts (no parsing of skills per turn). */
+/* A ranker, prepared once for a library revision: no skill is parsed again in a rollout's turn. */
 struct ranker;
 struct ranker *ranker_new(const struct skill_set *set); /* NULL: no memory. Borrows nothing */
 void ranker_free(struct ranker *r);
-/* As inject_rank; may be called from several threads. */
+/* Ranks all skills for a conversation: order[i] indexes set->v, best first; scores[i] is that of
+ * order[i] (may be NULL). 0 or GRASP_ENOMEM. May be called from several threads. */
 int ranker_rank(const struct ranker *r, const struct chat *chat, size_t *order, int *scores);
 
 #endif

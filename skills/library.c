@@ -1,7 +1,4 @@
-/*
- * library.c - opening and making a library, and what the other files of it share: libgit2's errors
- * in our words, ids, signatures, the compare-and-swap of refs.
- */
+/* library.c - opening and making a library. */
 #include "skills/library_private.h"
 
 #include <dirent.h>
@@ -9,97 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include <git2/sys/mempack.h>
-
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
-
-/* A user's `git status` holds git's locks for milliseconds: wait for it, not for an editor. */
-#define LOCK_TRIES 100
-#define LOCK_PAUSE (10 * NS_PER_MS)
-
-int library_git_error(int rc, const char *fmt, ...)
-{
-    static const struct {
-        int git, ours;
-    } codes[] = {
-        {GIT_ENOTFOUND, GRASP_ENOTFOUND}, {GIT_EUNBORNBRANCH, GRASP_ENOTFOUND},
-        {GIT_EMODIFIED, GRASP_ECONFLICT}, {GIT_EEXISTS, GRASP_ECONFLICT},
-        {GIT_ELOCKED, GRASP_ECONFLICT},   {GIT_EINVALIDSPEC, GRASP_EINVAL},
-        {GIT_EAMBIGUOUS, GRASP_EINVAL},   {GIT_EOWNER, GRASP_EREFUSED},
-    };
-    const git_error *e = git_error_last();
-    char context[512];
-    int code = e && e->klass == GIT_ERROR_NOMEMORY ? GRASP_ENOMEM : GRASP_EIO;
-    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-        if (codes[i].git == rc)
-            code = codes[i].ours;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(context, sizeof(context), fmt, ap);
-    va_end(ap);
-    return err_set(code, "%s: %s", context, e && e->message ? e->message : "git failed");
-}
-
-int library_need_write(const struct library *lib)
-{
-    if (lib->lock_fd < 0)
-        return err_set(GRASP_EINVAL, "the library '%s' was opened for reading only", lib->dir);
-    return 0;
-}
-
-void library_oid_out(struct oid *out, const git_oid *in)
-{
-    git_oid_tostr(out->hex, sizeof(out->hex), in);
-}
-
-int library_oid_in(git_oid *out, const struct oid *in)
-{
-    if (strlen(in->hex) != GIT_OID_HEXSZ || git_oid_fromstr(out, in->hex) < 0)
-        return err_set(GRASP_EINVAL, "'%s' is no object id", in->hex);
-    return 0;
-}
-
-int library_signature(struct library *lib, int64_t when, git_signature **out)
-{
-    int64_t ns = when ? when : clock_stamp();
-    int64_t seconds = ns / NS_PER_SEC - (ns % NS_PER_SEC < 0);
-    int rc = git_signature_new(out, lib->name, lib->email, seconds, 0);
-    return rc < 0 ? library_git_error(rc, "cannot sign as '%s <%s>'", lib->name, lib->email) : 0;
-}
-
-int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
-                    const git_oid *expected, const char *why)
-{
-    const struct timespec pause = {0, LOCK_PAUSE};
-    git_reference *made = NULL;
-    int rc;
-    library_lock_intent(lib, ref);
-    for (int i = 0;; i++) {
-        if (expected && git_oid_is_zero(expected))
-            rc = git_reference_create(&made, lib->repo, ref, id, 0, why);
-        else if (expected)
-            rc = git_reference_create_matching(&made, lib->repo, ref, id, 1, expected, why);
-        else
-            rc = git_reference_create(&made, lib->repo, ref, id, 1, why);
-        if (rc != GIT_ELOCKED || i == LOCK_TRIES)
-            break;
-        nanosleep(&pause, NULL);
-    }
-    library_lock_intent(lib, NULL);
-    git_reference_free(made);
-    return rc < 0 ? library_git_error(rc, "cannot set %s in '%s'", ref, lib->dir) : 0;
-}
-
-int library_tip(struct library *lib, git_oid *out)
-{
-    int rc = git_reference_name_to_id(out, lib->repo, lib->head_ref);
-    return rc < 0 ? library_git_error(rc, "the library '%s' has no commit yet", lib->dir) : 0;
-}
 
 static int take_config(git_config *config, const char *key, const char *fallback, char **out)
 {
@@ -149,34 +59,6 @@ int library_identity_set(struct library *lib, const char *name, const char *emai
     return rc < 0 ? library_git_error(rc, "cannot set the author") : 0;
 }
 
-/* New objects go to the store of the highest priority: one in memory. */
-static int keep_in_memory(struct library *lib)
-{
-    enum { FIRST = 1000 };
-    git_odb *odb = NULL;
-    git_odb_backend *memory = NULL;
-    int rc = git_repository_odb(&odb, lib->repo);
-    if (rc == 0)
-        rc = git_mempack_new(&memory);
-    if (rc == 0)
-        rc = git_odb_add_backend(odb, memory, FIRST); /* the odb owns it now */
-    git_odb_free(odb);
-    return rc < 0 ? library_git_error(rc, "cannot open the objects of '%s'", lib->dir) : 0;
-}
-
-/* Opens what is there; GRASP_ENOTFOUND when the directory itself is no repository. */
-static int open_repo(struct library *lib)
-{
-    int rc = git_repository_open_ext(&lib->repo, lib->dir, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
-    if (rc < 0)
-        return library_git_error(rc, "cannot open the library '%s'", lib->dir);
-    free(lib->gitdir);
-    lib->gitdir = str_dup(git_repository_path(lib->repo));
-    if (!lib->gitdir)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    return lib->flags & LIBRARY_MEMORY ? keep_in_memory(lib) : 0;
-}
-
 /* Which branch is ours: the one that HEAD names. */
 static int read_branch(struct library *lib)
 {
@@ -189,7 +71,12 @@ static int read_branch(struct library *lib)
     free(lib->head_ref);
     free(lib->branch);
     lib->head_ref = lib->branch = NULL;
-    if (target && str_starts(target, "refs/heads/")) {
+    if (target && strcmp(target, LIBRARY_BEST) == 0 && (lib->flags & LIBRARY_WRITE)) {
+        rc = err_set(GRASP_EREFUSED,
+                     "the branch '%s' is checked out in the library '%s', and learning moves it by "
+                     "itself: git -C '%s' switch main",
+                     LIBRARY_BEST_NAME, lib->dir, lib->dir);
+    } else if (target && str_starts(target, "refs/heads/")) {
         lib->head_ref = str_dup(target);
         lib->branch = str_dup(target + strlen("refs/heads/"));
     } else if (lib->flags & LIBRARY_WRITE) {
@@ -288,7 +175,7 @@ static int create(struct library *lib)
     if ((rc = fs_mkdirs(lib->gitdir)) < 0 || (rc = library_lock(lib)) < 0)
         return rc;
     /* Somebody else may have made it while we waited for the lock. */
-    if (lib->creating || open_repo(lib) < 0)
+    if (lib->creating || library_repo_open(lib) < 0)
         rc = init_repo(lib);
     return rc;
 }
@@ -328,7 +215,7 @@ static int check_marker(struct library *lib)
                          lib->dir, LIBRARY_MARKER, lib->dir, LIBRARY_MARKER, LIBRARY_MARKER);
         goto out;
     }
-    rc = git_blob_lookup(&blob, lib->repo, git_tree_entry_id(marker));
+    rc = library_object_at(lib, git_tree_entry_id(marker), GIT_OBJECT_BLOB, (git_object **)&blob);
     if (rc < 0)
         rc = library_git_error(rc, "cannot read %s of '%s'", LIBRARY_MARKER, lib->dir);
     else if (git_blob_rawsize(blob) != strlen(LIBRARY_MARKER_TEXT) ||
@@ -345,7 +232,7 @@ out:
 
 static int open_checked(struct library *lib)
 {
-    int rc = open_repo(lib);
+    int rc = library_repo_open(lib);
     if (rc == GRASP_ENOTFOUND && (lib->flags & LIBRARY_CREATE))
         rc = create(lib);
     else if (rc == GRASP_ENOTFOUND)
@@ -366,14 +253,16 @@ static int open_checked(struct library *lib)
         if (rc == 0)
             rc = read_branch(lib);
     }
-    if (rc < 0 || (rc = read_identity(lib)) < 0 || (rc = begin_branch(lib)) < 0 ||
-        (rc = check_marker(lib)) < 0)
+    if (rc < 0 || (rc = read_identity(lib)) < 0 ||
+        (lib->flags & LIBRARY_WRITE && (rc = library_shadow_open(lib)) < 0) ||
+        (rc = begin_branch(lib)) < 0 || (rc = check_marker(lib)) < 0)
         return rc;
-    if (!(lib->flags & LIBRARY_WRITE) || git_repository_is_bare(lib->repo))
+    if (!(lib->flags & LIBRARY_WRITE))
         return 0;
-    if ((rc = library_checkout_settle(lib)) < 0)
+    if (!git_repository_is_bare(lib->repo) &&
+        ((rc = library_checkout_settle(lib)) < 0 || (rc = library_clean(lib)) < 0))
         return rc;
-    return library_clean(lib);
+    return library_best_bring_over(lib);
 }
 
 int library_open(struct library **out, const char *dir, int flags)
@@ -383,7 +272,7 @@ int library_open(struct library **out, const char *dir, int flags)
     *out = NULL;
     if (!lib)
         return err_set(GRASP_ENOMEM, "out of memory");
-    git_libgit2_init();
+    library_repo_init();
     /* As git does: an object is on disk before a ref leads to it, also when the power fails. */
     if (flags & (LIBRARY_WRITE | LIBRARY_CREATE))
         git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
@@ -402,8 +291,11 @@ void library_close(struct library *lib)
 {
     if (!lib)
         return;
+    if (library_shadow_settle(lib, true) < 0)
+        log_warn("%s", err_msg());
     library_unlock(lib);
     git_repository_free(lib->repo);
+    strlist_release(&lib->shallow);
     free(lib->dir);
     free(lib->gitdir);
     free(lib->branch);

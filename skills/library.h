@@ -25,8 +25,9 @@
 #include "skills/skill.h"
 
 struct library;
+enum { OID_HEX = 40 }; /* characters of an object id (SHA-1) */
 struct oid {
-    char hex[41]; /* "" is none */
+    char hex[OID_HEX + 1]; /* "" is none */
 };
 
 enum {
@@ -54,17 +55,25 @@ const char *library_email(const struct library *lib);
 int library_identity_set(struct library *lib, const char *name, const char *email);
 
 int library_head(struct library *lib, struct oid *commit);
-/* Any revision git understands ("best~1", a tag, a full or short id); peels to a commit. */
+/* Any revision git understands ("v1~1", a tag, a full or short id); peels to a commit.
+ *
+ * "best" is the best checkpoint that is known here: the branch of that name, or the one that was
+ * fetched from a remote where that is further on (or the only one), so that it is never older in a
+ * clone than in the library it was fetched from. Libraries of before have a tag; it counts last. */
+#define LIBRARY_BEST_NAME "best"
 int library_resolve(struct library *lib, const char *rev, struct oid *commit);
 /* The object that a revision names itself, without peeling: an annotated tag's own id. */
 int library_object(struct library *lib, const char *rev, struct oid *object);
 /* The skills of a revision (commit, tag or tree). Files that are not valid skills are an error
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);
-/* Same, by tree id, for candidates. */
-int library_read_tree(struct library *lib, const struct oid *tree, struct skill_set *set);
 
-/* Writes the tree of `set` on top of `base`'s tree (other files of the library are kept). */
+/* Reads the bytes of a set's other files (skill.h), which library_read leaves in the library; needed
+ * to write them elsewhere: to a directory, or into another library. */
+int library_load_files(struct library *lib, struct skill_set *set);
+
+/* Writes the tree of `set` on top of `base`'s tree: a skill's folder holds what the set says, files
+ * outside the skills' folders are kept. */
 int library_candidate(struct library *lib, const struct skill_set *set, const struct oid *base,
                       struct oid *tree);
 int library_tree_of(struct library *lib, const struct oid *commit, struct oid *tree);
@@ -98,16 +107,28 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
                  int64_t when);
 /* New reference; GRASP_ENOTFOUND when there is none. */
 int library_note_read(struct library *lib, const struct oid *commit, json_t **evidence);
+/* A person's word for a commit that no gate measured: a note of its own (refs/notes/ack), written or
+ * replaced; the first line is why. */
+int library_ack(struct library *lib, const struct oid *commit, const char *why);
 /* Stores bytes as a blob (the probe set) and returns its id. refs/grasp/probes/ID points to it, so
  * that `git gc` keeps it. */
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
 int library_blob_read(struct library *lib, const struct oid *blob, struct buf *out);
-/* Sets refs/tags/NAME as an annotated tag on a commit; replace: moves an existing one (the "best"
- * checkpoint); else a different existing one is GRASP_ECONFLICT. */
+/* The branch "best" leads to this commit from now on; `why` goes into its reflog. */
+int library_best_set(struct library *lib, const struct oid *commit, const char *why);
+/* The `why` of the last time, appended; GRASP_ENOTFOUND in a clone, which has no reflog of it. */
+int library_best_why(struct library *lib, struct buf *out);
+/* Sets refs/tags/NAME as an annotated tag on a commit; a different one that exists, or a branch of
+ * that name, is GRASP_ECONFLICT. refs/grasp/frozen/NAME leads to the tag as well, so that one that
+ * is removed or replaced later can be told. */
 int library_tag(struct library *lib, const char *name, const struct oid *commit,
-                const char *message, bool replace, int64_t when, struct oid *tag);
+                const char *message, int64_t when, struct oid *tag);
 int library_tag_message(struct library *lib, const char *name, struct buf *out);
-/* Creates or moves refs/heads/NAME (never the checked-out branch), for pruned branches. */
+/* Whether refs/heads/NAME may be made or moved by library_branch_set: GRASP_EINVAL for what cannot be
+ * a branch's name, GRASP_EREFUSED for the checked-out one, HEAD, "best", a tag's name, and where
+ * another branch stands in the way ("for" of "for/x"). Nothing is written. */
+int library_branch_check(struct library *lib, const char *name);
+/* Creates or moves refs/heads/NAME, for pruned branches; refuses what library_branch_check does. */
 int library_branch_set(struct library *lib, const char *name, const struct oid *commit);
 
 /* A commit as read back. */
@@ -116,12 +137,17 @@ struct library_commit_info {
     char *subject, *body;
     struct strlist keys, values; /* trailers in order */
     size_t parents;              /* more than one: a merge */
+    bool boundary; /* a shallow clone begins here: parents are named that are not in it */
     int64_t when;
 };
 void library_commit_release(struct library_commit_info *c);
 int library_commit_read(struct library *lib, const struct oid *commit,
                         struct library_commit_info *info);
 const char *library_trailer(const struct library_commit_info *c, const char *key);
+/* The first line, appended: of the note, or of the commit's own trailer Acknowledged. GRASP_ENOTFOUND
+ * when nobody gave one. */
+int library_ack_read(struct library *lib, const struct library_commit_info *commit,
+                     struct buf *why);
 /* First-parent history of a revision, newest first. Stops at the first non-zero return. */
 typedef int (*library_walk_fn)(const struct library_commit_info *c, void *arg);
 int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void *arg);
@@ -129,10 +155,21 @@ int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void 
  * 10). Stops at the first non-zero return. */
 typedef int (*library_ref_fn)(const char *ref, const struct oid *commit, void *arg);
 int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, void *arg);
+/* Calls fn(NAME, what the frozen tag leads to) for each that is not as it was made: moved, replaced
+ * by another tag, also a lightweight one, or gone. */
+int library_tags_altered(struct library *lib, library_ref_fn fn, void *arg);
 /* Those under refs/grasp/candidates/. */
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
 /* Every object that has an evidence note; `ref` is the id of the note's blob. */
 int library_notes(struct library *lib, library_ref_fn fn, void *arg);
+
+/* What this copy lacks although its history was measured: LIBRARY_LACKS_* bits, with a command that
+ * gets it appended to `how`; 0 for a library that has all of it, negative on failure. */
+enum { LIBRARY_LACKS_EVIDENCE = 1, LIBRARY_LACKS_CANDIDATES = 2 };
+int library_lacks(struct library *lib, struct strlist *how);
+/* Configures a remote so that plain `git fetch` and `git push` carry evidence and candidates; what
+ * was added to the configuration is appended to `added`. Writes no ref. */
+int library_remote_set(struct library *lib, const char *remote, struct strlist *added);
 
 /* Every evidence note that was changed or removed after it had been written, from the history of
  * the notes: `ref` is the id of the notes' commit that did it, `commit` what the note is on. Notes

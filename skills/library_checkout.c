@@ -17,18 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/buf.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 
-#define NAMED_MAX   5 /* so many changed files are named */
-#define INDEX_TRIES 100
-#define INDEX_PAUSE (10 * NS_PER_MS)
+#define NAMED_MAX 5 /* so many changed files are named */
 
 static bool entry_counts(const git_status_entry *e, const char **path)
 {
@@ -37,6 +33,20 @@ static bool entry_counts(const git_status_entry *e, const char **path)
     if (e->status == GIT_STATUS_WT_NEW)
         return str_starts(*path, "skills/");
     return e->status != GIT_STATUS_CURRENT && e->status != GIT_STATUS_IGNORED;
+}
+
+/* Files that git leaves out of the working tree on purpose would look removed when the branch
+ * moves. */
+static bool is_sparse(struct library *lib)
+{
+    git_index *index = NULL;
+    bool sparse = false;
+    if (git_repository_index(&index, lib->repo) == 0)
+        for (size_t i = 0; !sparse && i < git_index_entrycount(index); i++)
+            sparse =
+                git_index_get_byindex(index, i)->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE;
+    git_index_free(index);
+    return sparse;
 }
 
 int library_clean(struct library *lib)
@@ -50,6 +60,12 @@ int library_clean(struct library *lib)
                        "the library '%s' is in the middle of a merge, rebase or bisect: finish or "
                        "abort it",
                        lib->dir);
+    if (is_sparse(lib))
+        return err_set(
+            GRASP_EREFUSED,
+            "the library '%s' is a sparse checkout: files that change are not all checked "
+            "out; git -C '%s' sparse-checkout disable",
+            lib->dir, lib->dir);
     git_status_options_init(&options, GIT_STATUS_OPTIONS_VERSION);
     options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
     options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
@@ -206,7 +222,7 @@ static int put_file(struct library *lib, const git_diff_file *file)
     int rc = dir ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
     if (rc < 0)
         goto out;
-    if ((rc = git_blob_lookup(&blob, lib->repo, &file->id)) < 0) {
+    if ((rc = library_object_at(lib, &file->id, GIT_OBJECT_BLOB, (git_object **)&blob)) < 0) {
         rc = library_git_error(rc, "cannot read %s of '%s'", file->path, lib->dir);
         goto out;
     }
@@ -273,11 +289,9 @@ static int index_put(struct library *lib, git_index *index, const git_diff_file 
 
 static int index_save(struct library *lib, git_index *index)
 {
-    const struct timespec pause = {0, INDEX_PAUSE};
     int rc;
     library_lock_intent(lib, "index");
-    for (int i = 0; (rc = git_index_write(index)) == GIT_ELOCKED && i < INDEX_TRIES; i++)
-        nanosleep(&pause, NULL);
+    LIBRARY_TRY(lib, rc, git_index_write(index));
     library_lock_intent(lib, NULL);
     return rc < 0 ? library_git_error(rc, "cannot write the index of '%s'", lib->dir) : 0;
 }
@@ -321,7 +335,7 @@ out:
 int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to)
 {
     struct oid a, b;
-    char text[2 * GIT_OID_HEXSZ + 3];
+    char text[2 * OID_HEX + 3];
     char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
     if (!path)
         return err_set(GRASP_ENOMEM, "out of memory");
@@ -343,8 +357,8 @@ int library_checkout_settle(struct library *lib)
         rc = rc == GRASP_ENOTFOUND ? 0 : rc;
         goto out;
     }
-    bool ours = text.len == 2 * GIT_OID_HEXSZ + 2 && git_oid_fromstrn(&from, text.ptr, 40) == 0 &&
-                git_oid_fromstrn(&to, text.ptr + 41, 40) == 0;
+    bool ours = text.len == 2 * OID_HEX + 2 && git_oid_fromstrn(&from, text.ptr, OID_HEX) == 0 &&
+                git_oid_fromstrn(&to, text.ptr + OID_HEX + 1, OID_HEX) == 0;
     /* When the branch is elsewhere it never moved, or somebody moved on: then the working tree is
      * judged by what it is. */
     if (ours && git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0 &&

@@ -1,6 +1,6 @@
 /*
- * library_history.c - commits and what hangs on them: the branch, candidates' refs, evidence notes,
- * tags, and reading history back.
+ * library_history.c - making commits and what hangs on them: the branch, candidates' refs, evidence
+ * notes.
  *
  * A message is subject, body, trailers, each a paragraph of its own, trailers last: git takes only
  * the last paragraph for trailers, so a model's text in the body cannot forge one.
@@ -30,11 +30,18 @@ static const char readme[] =
     "measured and refused are under `refs/grasp/candidates/`, the probe sets under\n"
     "`refs/grasp/probes/`, the evidence for each in git notes.\n"
     "\n"
-    "    git log --format='%h %s %(trailers:key=Gate-Score,valueonly)'\n"
+    "    git log --format='%h %s %(trailers:key=Gate-Score,valueonly,separator=)'\n"
     "    git log --notes=gate -1\n"
     "    git blame skills/NAME/SKILL.md\n"
     "    git for-each-ref --sort=version:refname refs/grasp/candidates\n"
-    "    git fetch origin 'refs/grasp/*:refs/grasp/*' refs/notes/gate:refs/notes/gate\n";
+    "\n"
+    "A clone has the skills and their history. The rest comes with\n"
+    "\n"
+    "    grasp skills remote && git fetch\n"
+    "\n"
+    "or, without grasp,\n"
+    "\n"
+    "    git fetch origin 'refs/grasp/*:refs/grasp/*' 'refs/notes/*:refs/notes/*'\n";
 
 /* Appends one line: control characters and line ends become spaces, bad UTF-8 U+FFFD. */
 static void add_line(struct buf *out, const char *text)
@@ -131,14 +138,15 @@ int library_commit(struct library *lib, const struct oid *tree, const struct oid
     if (*parent->hex) {
         if ((rc = library_oid_in(&id, parent)) < 0)
             goto out;
-        if ((rc = git_commit_lookup(&p, lib->repo, &id)) < 0) {
+        if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&p)) < 0) {
             rc = library_git_error(rc, "no commit %s in '%s'", parent->hex, lib->dir);
             goto out;
         }
     }
     const git_commit *parents[] = {p};
-    rc =
-        git_commit_create(&id, lib->repo, NULL, who, who, NULL, message.ptr, t, p ? 1 : 0, parents);
+    LIBRARY_TRY(lib, rc,
+                git_commit_create(&id, lib->repo, NULL, who, who, NULL, message.ptr, t, p ? 1 : 0,
+                                  parents));
     if (rc < 0)
         rc = library_git_error(rc, "cannot write a commit to '%s'", lib->dir);
     else
@@ -163,12 +171,14 @@ static int first_tree(struct library *lib, struct oid *tree)
     git_oid id;
     int rc = git_treebuilder_new(&builder, lib->repo, NULL);
     for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(*files); i++) {
-        rc = git_blob_create_from_buffer(&id, lib->repo, files[i].text, strlen(files[i].text));
+        LIBRARY_TRY(
+            lib, rc,
+            git_blob_create_from_buffer(&id, lib->repo, files[i].text, strlen(files[i].text)));
         if (rc == 0)
             rc = git_treebuilder_insert(NULL, builder, files[i].name, &id, GIT_FILEMODE_BLOB);
     }
     if (rc == 0)
-        rc = git_treebuilder_write(&id, builder);
+        LIBRARY_TRY(lib, rc, git_treebuilder_write(&id, builder));
     if (rc < 0)
         rc = library_git_error(rc, "cannot write to '%s'", lib->dir);
     else
@@ -207,12 +217,10 @@ int library_head(struct library *lib, struct oid *commit)
 int library_resolve(struct library *lib, const char *rev, struct oid *commit)
 {
     git_object *any = NULL, *peeled = NULL;
-    int rc = git_revparse_single(&any, lib->repo, rev);
+    int rc = library_rev(lib, rev, &any);
+    if (rc == 0 && (rc = git_object_peel(&peeled, any, GIT_OBJECT_COMMIT)) < 0)
+        rc = library_git_error(rc, "'%s' leads to no commit in the library '%s'", rev, lib->dir);
     if (rc == 0)
-        rc = git_object_peel(&peeled, any, GIT_OBJECT_COMMIT);
-    if (rc < 0)
-        rc = library_git_error(rc, "no revision '%s' in the library '%s'", rev, lib->dir);
-    else
         library_oid_out(commit, git_object_id(peeled));
     git_object_free(peeled);
     git_object_free(any);
@@ -222,12 +230,11 @@ int library_resolve(struct library *lib, const char *rev, struct oid *commit)
 int library_object(struct library *lib, const char *rev, struct oid *object)
 {
     git_object *any = NULL;
-    int rc = git_revparse_single(&any, lib->repo, rev);
-    if (rc < 0)
-        return library_git_error(rc, "no revision '%s' in the library '%s'", rev, lib->dir);
-    library_oid_out(object, git_object_id(any));
+    int rc = library_rev(lib, rev, &any);
+    if (rc == 0)
+        library_oid_out(object, git_object_id(any));
     git_object_free(any);
-    return 0;
+    return rc;
 }
 
 static int contains(struct library *lib, const git_oid *commit, const git_oid *ancestor)
@@ -263,6 +270,8 @@ static int follow_possible(struct library *lib, const git_oid *from, const git_o
     return library_checkout_begin(lib, from, to);
 }
 
+/* The order is what makes it safe: the working tree is judged before the branch moves, the move is a
+ * compare-and-swap, and what is still to do is on disk before it (library_checkout_begin). */
 int library_accept(struct library *lib, const struct oid *from, const struct oid *to)
 {
     git_oid a, b, tip;
@@ -290,26 +299,6 @@ int library_accept(struct library *lib, const struct oid *from, const struct oid
     return bare ? 0 : library_checkout_settle(lib);
 }
 
-int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k)
-{
-    const git_oid zero = {{0}};
-    git_oid id, there;
-    char ref[512];
-    int valid = 0, rc = library_need_write(lib);
-    if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
-        return rc;
-    int n = snprintf(ref, sizeof(ref), LIBRARY_CANDIDATES "%s/%d/%d", run, update, k);
-    if (n < 0 || (size_t)n >= sizeof(ref) || strchr(run, '/') ||
-        git_reference_name_is_valid(&valid, ref) < 0 || !valid)
-        return err_set(GRASP_EINVAL, "'%.80s' cannot be a run's name", run);
-    if (git_reference_name_to_id(&there, lib->repo, ref) < 0)
-        return library_ref_set(lib, ref, &id, &zero, "grasp: candidate");
-    if (!git_oid_equal(&there, &id))
-        return err_set(GRASP_ECONFLICT, "%s of the library '%s' is %.10s already, not %.10s", ref,
-                       lib->dir, git_oid_tostr_s(&there), commit->hex);
-    return 0;
-}
-
 /* The text of a commit's note; GRASP_ENOTFOUND. */
 static int note_text(struct library *lib, const struct oid *commit, git_oid *id, struct buf *out)
 {
@@ -324,6 +313,46 @@ static int note_text(struct library *lib, const struct oid *commit, git_oid *id,
     return buf_check(out);
 }
 
+/* Canonical JSON, but for the sentence that says what all of it means: that is its first line. */
+static int evidence_text(const json_t *evidence, struct buf *out)
+{
+    enum { FLAGS = JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY };
+    json_t *summary = json_object_get(evidence, "summary");
+    json_t *rest = summary ? json_copy((json_t *)evidence) : NULL;
+    if (rest)
+        json_object_del(rest, "summary");
+    char *json = json_dumps(rest ? rest : evidence, FLAGS);
+    char *first = summary ? json_dumps(summary, FLAGS) : NULL;
+    json_decref(rest);
+    if (!json || (summary && !first))
+        out->failed = true;
+    else if (first)
+        buf_addf(out, "{\n  \"summary\": %s%s\n", first, json[1] == '\n' ? "," : "");
+    if (json && !out->failed)
+        buf_addf(out, "%s\n", first ? json + 2 : json);
+    free(first);
+    free(json);
+    return buf_check(out);
+}
+
+/* Whether a note that is there says the same. One of before has no summary. */
+static bool same_evidence(const struct buf *there, const struct buf *text)
+{
+    static const char *const added[] = {"summary", "chars"};
+    json_t *a = NULL, *b = NULL;
+    if (there->len == text->len && memcmp(there->ptr, text->ptr, text->len) == 0)
+        return true;
+    bool same = json_parse(&a, there->ptr, there->len, "evidence") == 0 &&
+                json_parse(&b, text->ptr, text->len, "evidence") == 0;
+    for (size_t i = 0; same && i < sizeof(added) / sizeof(*added); i++)
+        if (!json_object_get(a, added[i]))
+            json_object_del(b, added[i]);
+    same = same && json_equal(a, b);
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
+
 int library_note(struct library *lib, const struct oid *commit, const json_t *evidence,
                  int64_t when)
 {
@@ -333,15 +362,10 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
     int rc = library_need_write(lib);
     if (rc < 0)
         return rc;
-    char *json = json_dumps(evidence, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    if (!json)
-        return err_set(GRASP_ENOMEM, "cannot write evidence as JSON");
-    buf_addf(&text, "%s\n", json);
-    free(json);
-    if ((rc = buf_check(&text)) < 0)
+    if ((rc = evidence_text(evidence, &text)) < 0)
         goto out;
     rc = note_text(lib, commit, &id, &there);
-    if (rc == 0 && strcmp(there.ptr, text.ptr) != 0)
+    if (rc == 0 && !same_evidence(&there, &text))
         rc = err_set(GRASP_ECONFLICT, "%.10s of the library '%s' has other evidence already",
                      commit->hex, lib->dir);
     if (rc != GRASP_ENOTFOUND)
@@ -349,10 +373,11 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
     if ((rc = library_signature(lib, when, &who)) < 0)
         goto out;
     library_lock_intent(lib, LIBRARY_NOTES_REF);
-    rc = git_note_create(&made, lib->repo, LIBRARY_NOTES_REF, who, who, &id, text.ptr, 0);
+    LIBRARY_TRY(lib, rc,
+                git_note_create(&made, lib->repo, LIBRARY_NOTES_REF, who, who, &id, text.ptr, 0));
     library_lock_intent(lib, NULL);
-    if (rc < 0)
-        rc = library_git_error(rc, "cannot write evidence to '%s'", lib->dir);
+    rc = rc < 0 ? library_git_error(rc, "cannot write evidence to '%s'", lib->dir)
+                : library_shadow_settle(lib, false);
 out:
     git_signature_free(who);
     buf_release(&there);
@@ -373,27 +398,5 @@ int library_note_read(struct library *lib, const struct oid *commit, json_t **ev
     if (rc == 0)
         rc = json_parse(evidence, text.ptr, text.len, what);
     buf_release(&text);
-    return rc;
-}
-
-int library_branch_set(struct library *lib, const char *name, const struct oid *commit)
-{
-    struct buf ref = BUF_INIT;
-    git_oid id;
-    int valid = 0, rc = library_need_write(lib);
-    if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
-        return rc;
-    buf_addf(&ref, "refs/heads/%s", name);
-    if ((rc = buf_check(&ref)) < 0)
-        goto out;
-    if (git_branch_name_is_valid(&valid, name) < 0 || !valid)
-        rc = err_set(GRASP_EINVAL, "'%.80s' cannot be a branch's name", name);
-    else if (strcmp(ref.ptr, lib->head_ref) == 0)
-        rc = err_set(GRASP_EREFUSED, "the branch '%s' of the library '%s' is checked out", name,
-                     lib->dir);
-    else
-        rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: branch");
-out:
-    buf_release(&ref);
     return rc;
 }

@@ -2,7 +2,7 @@
  * library_lock.c - one writer at a time.
  *
  * The lock is flock(2) on "grasp.lock" in the git directory: the kernel drops it when its holder
- * ends, however he ends. libgit2 takes lock files of its own (index.lock, refs/heads/main.lock); a
+ * ends, however it ends. libgit2 takes lock files of its own (index.lock, refs/heads/main.lock); a
  * process that is killed while it has one leaves it behind and git then refuses to write. The
  * record in our lock file names the one that may exist at the moment, so the next holder removes
  * exactly that one and never a lock of somebody's running git.
@@ -66,7 +66,7 @@ static int record_write(struct library *lib, const char *what)
     return 0;
 }
 
-/* What the last holder was writing when he was killed. */
+/* What the last holder was writing when it was killed. */
 static void remove_stale(struct library *lib, const char *what)
 {
     struct buf path = BUF_INIT;

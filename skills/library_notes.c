@@ -1,14 +1,63 @@
 /*
- * library_notes.c - the history of the evidence notes. Each note is written once; a commit of the
- * notes' ref that changes or removes one was made by somebody else.
+ * library_notes.c - notes of people, and the history of the evidence notes. Each of the latter is
+ * written once; a commit of their ref that changes or removes one was made by somebody else.
  */
 #include "skills/library_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
+
+/* ---- acknowledgements ---- */
+
+int library_ack(struct library *lib, const struct oid *commit, const char *why)
+{
+    git_signature *who = NULL;
+    git_oid id, made;
+    struct buf text = BUF_INIT;
+    int rc = library_need_write(lib);
+    if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
+        return rc;
+    buf_addf(&text, "%s\n", why);
+    if ((rc = buf_check(&text)) == 0)
+        rc = library_signature(lib, 0, &who);
+    if (rc == 0) {
+        library_lock_intent(lib, LIBRARY_ACK_REF);
+        LIBRARY_TRY(lib, rc,
+                    git_note_create(&made, lib->repo, LIBRARY_ACK_REF, who, who, &id, text.ptr, 1));
+        library_lock_intent(lib, NULL);
+        rc = rc < 0 ? library_git_error(rc, "cannot write a note to '%s'", lib->dir)
+                    : library_shadow_settle(lib, false);
+    }
+    git_signature_free(who);
+    buf_release(&text);
+    return rc;
+}
+
+int library_ack_read(struct library *lib, const struct library_commit_info *commit, struct buf *why)
+{
+    const char *trailer = library_trailer(commit, "Acknowledged");
+    git_note *note = NULL;
+    git_oid id;
+    int rc = library_oid_in(&id, &commit->commit);
+    if (rc < 0)
+        return rc;
+    if (git_note_read(&note, lib->repo, LIBRARY_ACK_REF, &id) == 0) {
+        const char *text = git_note_message(note);
+        buf_add(why, text, strcspn(text, "\n"));
+    } else if (trailer) {
+        buf_adds(why, trailer);
+    } else {
+        rc = err_set(GRASP_ENOTFOUND, "nobody acknowledged %.10s", commit->commit.hex);
+    }
+    git_note_free(note);
+    return rc < 0 ? rc : buf_check(why);
+}
+
+/* ---- evidence that was altered ---- */
 
 /* What one commit of the notes does to them: object -> blob, before and after. Paths hold the
  * object id with slashes wherever git thought fit ("ab/cdef..."), and git moves notes when there
@@ -21,7 +70,7 @@ struct note_delta {
 static int delta_add(const git_diff_delta *d, float progress, void *arg)
 {
     struct note_delta *out = arg;
-    char on[64], id[GIT_OID_HEXSZ + 1];
+    char on[64], id[OID_HEX + 1];
     const git_diff_file *sides[] = {&d->old_file, &d->new_file};
     const struct strlist *lists[] = {&out->before, &out->after};
     const bool there[] = {d->status != GIT_DELTA_ADDED, d->status != GIT_DELTA_DELETED};
@@ -48,17 +97,15 @@ static int delta_add(const git_diff_delta *d, float progress, void *arg)
     return 0;
 }
 
-static int report(struct library *lib, const git_oid *commit, const struct note_delta *d,
-                  library_ref_fn fn, void *arg)
+static int report(const git_oid *commit, const struct note_delta *d, library_ref_fn fn, void *arg)
 {
     struct oid by;
     int rc = 0;
-    (void)lib;
     library_oid_out(&by, commit);
     for (size_t i = 0; rc == 0 && i < d->on.n; i++) {
         struct oid on = {""};
         if (!*d->before.v[i] || strcmp(d->before.v[i], d->after.v[i]) == 0 ||
-            strlen(d->on.v[i]) != GIT_OID_HEXSZ)
+            strlen(d->on.v[i]) != OID_HEX)
             continue;
         memcpy(on.hex, d->on.v[i], sizeof(on.hex));
         rc = fn(by.hex, &on, arg);
@@ -83,7 +130,7 @@ static int step(struct library *lib, git_commit *c, git_commit *parent, library_
     if (rc < 0)
         rc = library_git_error(rc, "cannot read the history of the evidence of '%s'", lib->dir);
     else
-        rc = report(lib, git_commit_id(c), &delta, fn, arg);
+        rc = report(git_commit_id(c), &delta, fn, arg);
     strlist_release(&delta.on);
     strlist_release(&delta.before);
     strlist_release(&delta.after);

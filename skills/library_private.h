@@ -1,7 +1,11 @@
 /*
- * library_private.h - what the files of the library share. `library.c` opens and closes,
- * `library_lock.c` keeps other writers out, `library_tree.c` reads and writes skills as git trees,
- * `library_checkout.c` lets the working tree follow, `library_history.c` has commits, notes, tags.
+ * library_private.h - what the files of the library share. From the bottom up: `library_lock.c`
+ * keeps other writers out, `library_git.c` is what all speak with libgit2 through,
+ * `library_shadow.c` remembers what was written, `library_repo.c` opens the repository,
+ * `library_ref.c` sets refs and knows the best checkpoint, `library_tree.c` reads and writes skills
+ * as git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes
+ * commits and notes, `library_read.c` reads history back and has the tags, `library_notes.c` finds
+ * notes that were altered, `library_clone.c` knows what clones lack, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
@@ -14,9 +18,13 @@
 #define LIBRARY_MARKER         ".grasp-library" /* in the root of every revision */
 #define LIBRARY_MARKER_TEXT    "format 1\n"
 #define LIBRARY_NOTES_REF      "refs/notes/gate"
+#define LIBRARY_ACK_REF        "refs/notes/ack"
 #define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
 #define LIBRARY_PROBES         "refs/grasp/probes/"
-#define LIBRARY_CHECKOUT_STATE "grasp-checkout" /* in the git directory */
+#define LIBRARY_FROZEN         "refs/grasp/frozen/"
+#define LIBRARY_BEST           "refs/heads/" LIBRARY_BEST_NAME
+#define LIBRARY_BEST_TAG       "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
+#define LIBRARY_CHECKOUT_STATE "grasp-checkout"               /* in the git directory */
 
 struct library {
     git_repository *repo;
@@ -25,10 +33,46 @@ struct library {
     char *head_ref;     /* "refs/heads/main" */
     char *name, *email;
     int flags;
-    int lock_fd;   /* -1 when only reading */
-    bool creating; /* nothing in the git directory counts yet */
+    int lock_fd;            /* -1 when only reading */
+    struct shadow *shadow;  /* of what is written; NULL when only reading */
+    bool partial;           /* a clone that leaves objects out until somebody asks for them */
+    struct strlist shallow; /* commits whose parents were not fetched */
+    bool creating;          /* nothing in the git directory counts yet */
     int64_t lock_since;
 };
+
+/* libgit2 made ready; library_close undoes it. */
+void library_repo_init(void);
+/* Opens what is there; GRASP_ENOTFOUND when the directory itself is no repository, GRASP_EREFUSED
+ * with the way out when it is one that git or libgit2 does not open as it is. */
+int library_repo_open(struct library *lib);
+
+/* Git beside us - a gc, a repack, a fetch, a person's commit - holds locks and moves objects for
+ * moments: what fails for that is tried again, for seconds, then it is GRASP_ESTOPPED by way of
+ * library_git_error and the same command goes on later.
+ *
+ *     LIBRARY_TRY(lib, rc, git_blob_create_from_buffer(&id, lib->repo, p, n));
+ */
+struct library_patience {
+    int64_t until;
+    int tries;
+};
+bool library_wait(struct library *lib, int rc, struct library_patience *p);
+#define LIBRARY_TRY(lib, rc, call)                                                                 \
+    do {                                                                                           \
+        struct library_patience patience_ = {0, 0};                                                \
+        do                                                                                         \
+            (rc) = (call);                                                                         \
+        while ((rc) < 0 && library_wait((lib), (rc), &patience_));                                 \
+    } while (0)
+
+/* An object that is known by its id. libgit2's code; its message says when a clone left it out. */
+int library_object_at(struct library *lib, const git_oid *id, git_object_t type, git_object **out);
+
+/* Objects written from here on are remembered (library_shadow.c). */
+int library_shadow_open(struct library *lib);
+/* Writes again what somebody removed from the disk: of the last ones, or of all. */
+int library_shadow_settle(struct library *lib, bool all);
 
 /* Translates libgit2's code and message; returns a GRASP_E* code. */
 int library_git_error(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -41,6 +85,8 @@ int library_oid_in(git_oid *out, const struct oid *in);
 int library_tree_lookup(struct library *lib, const git_oid *id, git_tree **tree);
 /* The branch's tip; GRASP_ENOTFOUND when it has no commit. */
 int library_tip(struct library *lib, git_oid *out);
+/* What a revision names, not peeled (library_resolve). Caller frees. */
+int library_rev(struct library *lib, const char *rev, git_object **out);
 /* A signature at `when` (nanoseconds; 0: clock_stamp()), zone +0000. */
 int library_signature(struct library *lib, int64_t when, git_signature **out);
 /* Creates or moves a ref under the stale-lock protection; expected NULL: whatever it was; a zero
@@ -48,7 +94,7 @@ int library_signature(struct library *lib, int64_t when, git_signature **out);
 int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
                     const git_oid *expected, const char *why);
 
-/* The lock. The record in the file says who holds it and which git lock file he may be holding at
+/* The lock. The record in the file says who holds it and which git lock file it may be holding at
  * the moment, so that one that was killed there does not leave the repository locked. */
 int library_lock(struct library *lib);
 void library_unlock(struct library *lib);
@@ -57,8 +103,11 @@ void library_lock_intent(struct library *lib, const char *what);
 /* From the first file of a new repository to its first commit. */
 int library_lock_creating(struct library *lib, bool creating);
 #define LIBRARY_INTENT_CREATE "the first commit"
-/* True when the last holder was stopped while he made the repository. */
+/* True when the last holder was stopped while it made the repository. */
 bool library_lock_half_made(const char *gitdir);
+
+/* The best checkpoint of an older library, a tag, becomes a branch; the lock is held. */
+int library_best_bring_over(struct library *lib);
 
 /* Makes the first commit of an unborn branch; the lock is held. */
 int library_first_commit(struct library *lib);

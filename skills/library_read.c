@@ -51,7 +51,8 @@ static int split_message(const char *message, struct library_commit_info *info)
     return rc;
 }
 
-static int fill(const git_commit *commit, struct library_commit_info *info)
+static int fill(const git_commit *commit, const struct strlist *shallow,
+                struct library_commit_info *info)
 {
     *info = (struct library_commit_info){0};
     library_oid_out(&info->commit, git_commit_id(commit));
@@ -59,6 +60,10 @@ static int fill(const git_commit *commit, struct library_commit_info *info)
     info->parents = git_commit_parentcount(commit);
     if (info->parents > 0)
         library_oid_out(&info->parent, git_commit_parent_id(commit, 0));
+    if (strlist_has(shallow, info->commit.hex)) {
+        info->boundary = true;
+        info->parent.hex[0] = '\0';
+    }
     info->when = (int64_t)git_commit_time(commit) * NS_PER_SEC;
     int rc = split_message(git_commit_message(commit), info);
     if (rc < 0)
@@ -75,9 +80,9 @@ int library_commit_read(struct library *lib, const struct oid *commit,
     int rc = library_oid_in(&id, commit);
     if (rc < 0)
         return rc;
-    if ((rc = git_commit_lookup(&c, lib->repo, &id)) < 0)
+    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
         return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
-    rc = fill(c, info);
+    rc = fill(c, &lib->shallow, info);
     git_commit_free(c);
     return rc;
 }
@@ -193,10 +198,50 @@ static int tag_ref(const char *name, struct buf *ref)
     return rc;
 }
 
-int library_tag(struct library *lib, const char *name, const struct oid *commit,
-                const char *message, bool replace, int64_t when, struct oid *tag)
+static int keep_frozen(struct library *lib, const char *name, const git_oid *tag)
 {
-    struct buf ref = BUF_INIT, text = BUF_INIT;
+    struct buf ref = BUF_INIT;
+    git_oid there;
+    buf_addf(&ref, LIBRARY_FROZEN "%s", name);
+    int rc = buf_check(&ref);
+    if (rc == 0 &&
+        !(git_reference_name_to_id(&there, lib->repo, ref.ptr) == 0 && git_oid_equal(&there, tag)))
+        rc = library_ref_set(lib, ref.ptr, tag, NULL, "grasp: frozen");
+    buf_release(&ref);
+    return rc;
+}
+
+struct altered {
+    struct library *lib;
+    library_ref_fn fn;
+    void *arg;
+};
+
+static int tag_altered(const char *frozen, const struct oid *commit, void *arg)
+{
+    const struct altered *a = arg;
+    const char *name = frozen + strlen(LIBRARY_FROZEN);
+    struct buf ref = BUF_INIT;
+    git_oid was, is;
+    buf_addf(&ref, "refs/tags/%s", name);
+    int rc = buf_check(&ref);
+    bool same = rc == 0 && git_reference_name_to_id(&was, a->lib->repo, frozen) == 0 &&
+                git_reference_name_to_id(&is, a->lib->repo, ref.ptr) == 0 &&
+                git_oid_equal(&was, &is);
+    buf_release(&ref);
+    return rc < 0 || same ? rc : a->fn(name, commit, a->arg);
+}
+
+int library_tags_altered(struct library *lib, library_ref_fn fn, void *arg)
+{
+    struct altered a = {lib, fn, arg};
+    return library_refs(lib, LIBRARY_FROZEN, tag_altered, &a);
+}
+
+int library_tag(struct library *lib, const char *name, const struct oid *commit,
+                const char *message, int64_t when, struct oid *tag)
+{
+    struct buf ref = BUF_INIT, text = BUF_INIT, branch = BUF_INIT;
     git_tag *old = NULL;
     git_object *target = NULL;
     git_signature *who = NULL;
@@ -212,28 +257,40 @@ int library_tag(struct library *lib, const char *name, const struct oid *commit,
     if (old && git_oid_equal(git_tag_target_id(old), &id) &&
         strcmp(git_tag_message(old) ? git_tag_message(old) : "", text.ptr) == 0) {
         library_oid_out(tag, git_tag_id(old));
+        rc = keep_frozen(lib, name, git_tag_id(old));
         goto out;
     }
-    if (exists && !replace) {
+    buf_addf(&branch, "refs/heads/%s", name);
+    if (exists)
         rc = err_set(GRASP_ECONFLICT, "the library '%s' has another tag '%s' already", lib->dir,
                      name);
+    else if ((rc = buf_check(&branch)) == 0 &&
+             (str_caseeq(name, "HEAD") ||
+              git_reference_name_to_id(&id, lib->repo, branch.ptr) == 0))
+        rc = err_set(GRASP_ECONFLICT,
+                     "'%s' names a branch of the library '%s': choose another name for a tag", name,
+                     lib->dir);
+    if (rc < 0)
         goto out;
-    }
     if ((rc = library_signature(lib, when, &who)) < 0)
         goto out;
-    if ((rc = git_object_lookup(&target, lib->repo, &id, GIT_OBJECT_COMMIT)) == 0)
-        rc = git_tag_annotation_create(&id, lib->repo, name, target, who, text.ptr);
+    if ((rc = library_oid_in(&id, commit)) == 0 &&
+        (rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, &target)) == 0)
+        LIBRARY_TRY(lib, rc,
+                    git_tag_annotation_create(&id, lib->repo, name, target, who, text.ptr));
     if (rc < 0) {
         rc = library_git_error(rc, "cannot make the tag '%s' in '%s'", name, lib->dir);
         goto out;
     }
     library_oid_out(tag, &id);
-    rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: tag");
+    if ((rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: tag")) == 0)
+        rc = keep_frozen(lib, name, &id);
 out:
     git_signature_free(who);
     git_object_free(target);
     git_tag_free(old);
     buf_release(&ref);
+    buf_release(&branch);
     buf_release(&text);
     return rc;
 }

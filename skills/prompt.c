@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
@@ -22,7 +23,7 @@ enum {
 
 enum step_kind { STEP_TEXT, STEP_VALUE, STEP_EACH, STEP_IF, STEP_UNLESS, STEP_END, STEP_INCLUDE };
 
-struct step {
+struct prompt_step {
     enum step_kind kind;
     bool one_line;
     const char *s; /* text, path or name; inside the template's text */
@@ -33,7 +34,7 @@ struct step {
 
 struct sheet {
     char *text, *where;
-    struct step *v;
+    struct prompt_step *v;
     size_t n, cap;
 };
 
@@ -52,21 +53,15 @@ static void template_release(struct sheet *t)
     *t = (struct sheet){0};
 }
 
-static int push(struct sheet *t, struct step step)
+static int push(struct sheet *t, struct prompt_step step)
 {
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 32;
-        struct step *v = reallocarray(t->v, cap, sizeof(*v));
-        if (!v)
-            return err_set(GRASP_ENOMEM, "out of memory");
-        t->v = v;
-        t->cap = cap;
-    }
-    t->v[t->n++] = step;
-    return 0;
+    int rc = grow(&t->v, &t->cap, t->n + 1);
+    if (rc == 0)
+        t->v[t->n++] = step;
+    return rc;
 }
 
-struct parser {
+struct prompt_parser {
     struct sheet *t;
     const char *pos, *end;
     size_t line;
@@ -93,13 +88,13 @@ static size_t count_lines(const char *s, const char *end)
     return n;
 }
 
-static int close_section(struct parser *p, struct step step)
+static int close_section(struct prompt_parser *p, struct prompt_step step)
 {
     struct sheet *t = p->t;
     if (!p->depth)
         return err_set(GRASP_EPARSE, "%s:%zu: {{/%.*s}} closes a section that is not open",
                        t->where, step.line, (int)step.len, step.s);
-    struct step *open = &t->v[p->open[--p->depth]];
+    struct prompt_step *open = &t->v[p->open[--p->depth]];
     if (open->len != step.len || memcmp(open->s, step.s, step.len) != 0)
         return err_set(GRASP_EPARSE,
                        "%s:%zu: {{/%.*s}} where {{/%.*s}} is due (opened in line %zu)", t->where,
@@ -109,13 +104,13 @@ static int close_section(struct parser *p, struct step step)
 }
 
 /* One tag, `s`..`end` being what stands between the braces. */
-static int parse_tag(struct parser *p, const char *s, const char *end)
+static int parse_tag(struct prompt_parser *p, const char *s, const char *end)
 {
     static const struct {
         char sign;
         enum step_kind kind;
     } signs[] = {{'#', STEP_EACH}, {'^', STEP_UNLESS}, {'/', STEP_END}, {'>', STEP_INCLUDE}};
-    struct step step = {.kind = STEP_VALUE, .line = p->line};
+    struct prompt_step step = {.kind = STEP_VALUE, .line = p->line};
     if (s < end && *s == '!')
         return 0;
     for (size_t i = 0; s < end && i < sizeof(signs) / sizeof(*signs); i++)
@@ -158,7 +153,7 @@ static int parse_tag(struct parser *p, const char *s, const char *end)
 
 /* Whether the tag at `open`..`close` (behind the braces) stands alone on its line(s); then the text
  * before ends at *from and what follows begins at *to. */
-static bool stands_alone(const struct parser *p, const char *open, const char *close,
+static bool stands_alone(const struct prompt_parser *p, const char *open, const char *close,
                          const char **from, const char **to)
 {
     if (!strchr("#^/!>", open[2]))
@@ -178,7 +173,8 @@ static bool stands_alone(const struct parser *p, const char *open, const char *c
 static int template_parse(struct sheet *t, const char *text, size_t len, const char *where)
 {
     *t = (struct sheet){.text = str_ndup(text, len), .where = str_dup(where)};
-    struct parser p = {.t = t, .pos = t->text, .end = t->text ? t->text + len : NULL, .line = 1};
+    struct prompt_parser p = {
+        .t = t, .pos = t->text, .end = t->text ? t->text + len : NULL, .line = 1};
     int rc = t->text && t->where ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     while (rc == 0 && p.pos < p.end) {
         const char *open = memmem(p.pos, (size_t)(p.end - p.pos), "{{", 2);
@@ -194,7 +190,8 @@ static int template_parse(struct sheet *t, const char *text, size_t len, const c
             stands_alone(&p, open, close + 2, &from, &to);
         }
         if (from > p.pos)
-            rc = push(t, (struct step){STEP_TEXT, false, p.pos, (size_t)(from - p.pos), 0, p.line});
+            rc = push(t, (struct prompt_step){STEP_TEXT, false, p.pos, (size_t)(from - p.pos), 0,
+                                              p.line});
         if (rc == 0 && open) {
             rc = parse_tag(&p, open + 2, close);
             p.line += count_lines(open, to);
@@ -202,7 +199,7 @@ static int template_parse(struct sheet *t, const char *text, size_t len, const c
         p.pos = to;
     }
     if (rc == 0 && p.depth) {
-        const struct step *s = &t->v[p.open[p.depth - 1]];
+        const struct prompt_step *s = &t->v[p.open[p.depth - 1]];
         rc = err_set(GRASP_EPARSE, "%s:%zu: the section '%.*s' is not closed", where, s->line,
                      (int)s->len, s->s);
     }
@@ -304,7 +301,7 @@ static int render_steps(struct render *r, const struct sheet *t, size_t from, si
 
 static int render_section(struct render *r, const struct sheet *t, size_t at, const struct frame *f)
 {
-    const struct step *s = &t->v[at];
+    const struct prompt_step *s = &t->v[at];
     const json_t *v = lookup(f, s->s, s->len);
     bool there = is_there(v);
     if (s->kind == STEP_UNLESS || !there)
@@ -330,7 +327,7 @@ static const struct sheet *find(const struct prompts *p, const char *name, size_
     return NULL;
 }
 
-static int render_include(struct render *r, const struct sheet *t, const struct step *s,
+static int render_include(struct render *r, const struct sheet *t, const struct prompt_step *s,
                           const struct frame *f)
 {
     const struct sheet *other = find(r->all, s->s, s->len);
@@ -347,7 +344,7 @@ static int render_steps(struct render *r, const struct sheet *t, size_t from, si
     if (++r->depth > DEPTH_MAX)
         rc = err_set(GRASP_ELIMIT, "%s: templates include each other", t->where);
     for (size_t i = from; rc == 0 && i < to; i++) {
-        const struct step *s = &t->v[i];
+        const struct prompt_step *s = &t->v[i];
         if (++r->work > WORK_MAX || r->out->len > OUTPUT_MAX)
             return err_set(GRASP_ELIMIT, "%s:%zu: the prompt grows without bound", t->where,
                            s->line);
@@ -412,12 +409,13 @@ static int check_names(const char *dir)
     return rc;
 }
 
-/* The first line that is rendered says which phase it is. */
+/* The first line that is rendered says which phase it is: a simulated writer, a journal's reader and
+ * a person go by it, also where the user brought a prompt. */
 static int check_phase(const struct sheet *t, const struct prompt_source *source)
 {
     if (!source->phase)
         return 0;
-    const struct step *s = t->n ? &t->v[0] : NULL;
+    const struct prompt_step *s = t->n ? &t->v[0] : NULL;
     size_t n = strlen(source->name), head = strlen("# Phase: ");
     if (s && s->kind == STEP_TEXT && s->len >= head + n && memcmp(s->s, "# Phase: ", head) == 0 &&
         memcmp(s->s + head, source->name, n) == 0 &&

@@ -5,8 +5,8 @@
  * Template language (Mustache's, less and a little more):
  *
  *     {{path}}                inserts a string or number as it is; an array, joined by ", "
- *     {{~path}}               the same on one line: runs of blanks and control characters are a
- * space
+ *     {{~path}}               the same on one line: runs of blanks and control characters become
+ *                         one space
  *     {{#path}}..{{/path}}    for each item of an array; once for any other value that is there
  *     {{#path?}}..{{/path?}}  once when the value is there, also for an array
  *     {{^path}}..{{/path}}    when it is missing, null, false or empty (0 is a value)

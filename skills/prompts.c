@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
-/* The text and a NUL after it. The path is relative to the source tree, where the build runs. */
+/* The text and a NUL after it, under a name that only this file sees. The path is relative to the
+ * source tree, where the build runs. */
 #define TEMPLATE(symbol, file)                                                                     \
-    __asm__(".pushsection .rodata\n"                                                               \
-            ".global " #symbol "\n" #symbol ":\n"                                                  \
+    __asm__(".pushsection .rodata\n" #symbol ":\n"                                                 \
             ".incbin \"skills/prompts/" file "\"\n"                                                \
             ".byte 0\n"                                                                            \
             ".popsection\n");                                                                      \

@@ -4,11 +4,11 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/text.h"
-#include "skills/edit.h"
+#include "skills/reply.h"
 
 enum {
     REPLY_DEPTH = 64,
-    REPLY_WORK = 4 * EDIT_REPLY_MAX /* bytes looked at, all attempts together */
+    REPLY_WORK = 4 * REPLY_MAX /* bytes looked at, all attempts together */
 };
 
 /* The end of the balanced value that begins at `p` (a bracket), NULL when there is none. Brackets
@@ -91,7 +91,7 @@ json_t *reply_json(const char *text, size_t len, char open)
     static const char thought[] = "</think>";
     const char *end = text + len, *p = text, *after;
     size_t work = REPLY_WORK;
-    if (len > EDIT_REPLY_MAX)
+    if (len > REPLY_MAX)
         return NULL;
     /* What a reasoning model thought aloud is not its reply. */
     while ((after = memmem(p, (size_t)(end - p), thought, sizeof(thought) - 1)))

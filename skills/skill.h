@@ -2,7 +2,8 @@
  * skill.h - SKILL.md documents (Agent Skills convention, DESIGN.md D8) and sets of them.
  *
  * A file that skill_parse took is written back byte for byte by skill_render as long as nothing was
- * changed (`source` is kept and compared). What we write ourselves has one form: name first,
+ * changed (`source` is kept and compared); where it holds keys of other tools, only the lines of the
+ * keys that did change are new. What we write ourselves has one form: name first,
  * description, metadata with double-quoted values, one newline at the end. Tags stand in one string
  * separated by spaces; a space inside a tag is written '+' ('+' and '%' are "%2B" and "%25").
  */
@@ -21,15 +22,44 @@
 #define SKILL_TAGS_MAX        16
 #define SKILL_TAG_MAX         64
 
+enum { SKILL_FILE_ID = 40 };
+/* A file beside SKILL.md: scripts/x.sh, references/y.md, assets. Its bytes are nobody's business
+ * here. */
+struct skill_file {
+    char *path;    /* below the skill's folder */
+    unsigned mode; /* as git has it: 0100644, 0100755, 0120000 (a link), 0160000 (a submodule) */
+    char id[SKILL_FILE_ID + 1]; /* git's name for the bytes: same id, same bytes */
+    char *bytes;                /* NULL: they are in the library that the skill was read from */
+    size_t len;
+};
+struct skill_files { /* sorted by path; shared by copies of the skill and never changed */
+    unsigned refs;
+    struct skill_file *v;
+    size_t n, cap;
+};
+/* An empty list, one reference; NULL: no memory. */
+struct skill_files *skill_files_new(void);
+/* Appends a copy of a file; *files NULL: makes the list, the caller has the one reference. */
+int skill_files_add(struct skill_files **files, const struct skill_file *file);
+struct skill_files *skill_files_ref(struct skill_files *f); /* NULL for NULL */
+void skill_files_unref(struct skill_files *f);
+/* Git's name for some bytes, as a blob. */
+int skill_file_id(const void *bytes, size_t len, char out[SKILL_FILE_ID + 1]);
+/* The same paths, modes and bytes; NULL is an empty list. */
+bool skill_files_equal(const struct skill_files *a, const struct skill_files *b);
+
 struct skill {
     char *name, *description, *body;
     struct strlist tags;
-    int version; /* 1 when the file says nothing */
-    struct strlist keys,
-        values; /* the other metadata, in file order ("author-model", "epoch", ...) */
+    int version;                 /* 1 when the file says nothing */
+    struct strlist keys, values; /* the other metadata, in file order ("author-model", "epoch") */
     char *license, *compatibility, *allowed_tools; /* NULL when absent */
     char *source;                                  /* the file's bytes, NULL for one made here */
     size_t source_len;
+    /* The frontmatter holds what we do not read: other keys, values that are no strings. They are
+     * in `source`, and skill_render keeps their lines as they are. */
+    bool foreign;
+    struct skill_files *files; /* NULL: those that are there in its folder, if any */
 };
 
 void skill_release(struct skill *s);
@@ -38,6 +68,9 @@ int skill_copy(struct skill *dst, const struct skill *src);
  * folder has (NULL: not checked). GRASP_EPARSE with line and rule. */
 int skill_parse(struct skill *s, const char *text, size_t len, const char *where,
                 const char *folder);
+/* The same with what an import can put right left as it is: any text as name or description (NULL
+ * when it is missing), any length. */
+int skill_parse_lax(struct skill *s, const char *text, size_t len, const char *where);
 /* Appends the document. */
 void skill_render(const struct skill *s, struct buf *out);
 const char *skill_meta(const struct skill *s, const char *key); /* NULL when absent */
@@ -45,8 +78,10 @@ int skill_set_meta(struct skill *s, const char *key, const char *value);
 void skill_unset_meta(struct skill *s, const char *key);
 /* Takes a text as the body: without blank lines before it, with one newline at its end. */
 int skill_set_body(struct skill *s, const char *text, size_t len);
-/* Same in everything but `source`. */
+/* The same in everything that we read, files included. */
 bool skill_equal(const struct skill *a, const struct skill *b);
+/* The same SKILL.md byte for byte, and the same other files. */
+bool skill_same_files(const struct skill *a, const struct skill *b);
 /* [a-z0-9]+(-[a-z0-9]+)*, at most 64. */
 bool skill_name_valid(const char *name);
 /* Runs of [a-z0-9] (after lower-casing) joined by '-', cut to 64; "" when nothing is left. */
@@ -62,8 +97,6 @@ struct skill_parts {
 int skill_split(const char *text, size_t len, const char *where, struct skill_parts *parts);
 /* Appends the tags of one string (see above). 0 or GRASP_ENOMEM. */
 int skill_read_tags(struct strlist *tags, const char *s);
-/* Appends a value as YAML's double-quoted form. */
-void skill_add_quoted(struct buf *b, const char *s);
 
 /* A library's skills, sorted by name (byte order). All zero is empty. */
 struct skill_set {

@@ -6,6 +6,7 @@
 #include <yaml.h>
 
 #include "runtime/base/err.h"
+#include "skills/skill_front.h"
 
 enum {
     FILE_MAX = 2 * SKILL_CONTENT_MAX, /* bytes */
@@ -40,20 +41,24 @@ int skill_read_tags(struct strlist *tags, const char *s)
     return rc;
 }
 
-struct reader {
+struct front_reader {
     yaml_parser_t yaml;
     const char *where;
     struct skill *s;
-    unsigned seen; /* top-level keys, by bit */
+    unsigned seen;        /* our top-level keys, by bit */
+    struct strlist other; /* other tools' */
+    struct strlist tags;  /* at the top level, where some tools have them */
+    bool lax;             /* what an import can put right is for the import to judge */
 };
 
 /* The frontmatter begins in line 2 of the file. */
-static int bad(const struct reader *r, const yaml_mark_t *mark, const char *what, const char *about)
+static int bad(const struct front_reader *r, const yaml_mark_t *mark, const char *what,
+               const char *about)
 {
     return err_set(GRASP_EPARSE, "%s:%zu: %s%s", r->where, mark->line + 2, what, about);
 }
 
-static int next_event(struct reader *r, yaml_event_t *e)
+static int next_event(struct front_reader *r, yaml_event_t *e)
 {
     if (yaml_parser_parse(&r->yaml, e))
         return 0;
@@ -64,8 +69,33 @@ static int next_event(struct reader *r, yaml_event_t *e)
                    r->yaml.problem ? r->yaml.problem : "not valid YAML");
 }
 
+/* Whether YAML would read a plain scalar as something else than a string; then its type is kept by
+ * keeping its line. */
+static bool is_typed(const char *s)
+{
+    static const char *const words[] = {"", "~", "null", "true", "false", "yes", "no", "on", "off"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (str_caseeq(s, words[i]))
+            return true;
+    double number;
+    return str_to_double(s, &number);
+}
+
+/* Takes the string out of a scalar's event. */
+static int take_scalar(struct front_reader *r, const yaml_event_t *e, const char *what, char **out)
+{
+    const char *v = (const char *)e->data.scalar.value;
+    if (e->data.scalar.anchor ||
+        (e->data.scalar.tag && !e->data.scalar.plain_implicit && !e->data.scalar.quoted_implicit))
+        return bad(r, &e->start_mark, what, ": anchors and type tags are not allowed");
+    if (strlen(v) != e->data.scalar.length)
+        return bad(r, &e->start_mark, what, ": holds a NUL byte");
+    *out = str_dup(v);
+    return *out ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+}
+
 /* Reads a scalar into a fresh string; an empty *out is the end of the mapping. */
-static int read_scalar(struct reader *r, const char *what, bool or_end, char **out,
+static int read_scalar(struct front_reader *r, const char *what, bool or_end, char **out,
                        yaml_mark_t *mark)
 {
     yaml_event_t e;
@@ -74,23 +104,59 @@ static int read_scalar(struct reader *r, const char *what, bool or_end, char **o
     if (rc < 0)
         return rc;
     *mark = e.start_mark;
-    if (e.type == YAML_SCALAR_EVENT) {
-        const char *v = (const char *)e.data.scalar.value;
-        if (e.data.scalar.anchor ||
-            (e.data.scalar.tag && !e.data.scalar.plain_implicit && !e.data.scalar.quoted_implicit))
-            rc = bad(r, mark, what, ": anchors and type tags are not allowed");
-        else if (strlen(v) != e.data.scalar.length)
-            rc = bad(r, mark, what, ": holds a NUL byte");
-        else if (!(*out = str_dup(v)))
-            rc = err_set(GRASP_ENOMEM, "out of memory");
-    } else if (!or_end || e.type != YAML_MAPPING_END_EVENT) {
+    if (e.type == YAML_SCALAR_EVENT)
+        rc = take_scalar(r, &e, what, out);
+    else if (!or_end || e.type != YAML_MAPPING_END_EVENT)
         rc = bad(r, mark, what, " must be a string");
-    }
     yaml_event_delete(&e);
     return rc;
 }
 
-static int expect(struct reader *r, yaml_event_type_t type, const char *message)
+/* A value that is not ours to read: passed over whole. Its strings are appended to `strings` (NULL:
+ * not wanted). `first` is its first event, deleted here. */
+static int skip_value(struct front_reader *r, yaml_event_t *first, struct strlist *strings)
+{
+    size_t depth = 0;
+    int rc = 0;
+    yaml_event_t e = *first;
+    for (;;) {
+        bool opens = e.type == YAML_MAPPING_START_EVENT || e.type == YAML_SEQUENCE_START_EVENT;
+        bool closes = e.type == YAML_MAPPING_END_EVENT || e.type == YAML_SEQUENCE_END_EVENT;
+        if (e.type == YAML_SCALAR_EVENT && strings)
+            rc = strlist_addn(strings, (const char *)e.data.scalar.value, e.data.scalar.length);
+        else if (!opens && !closes && e.type != YAML_SCALAR_EVENT && e.type != YAML_ALIAS_EVENT)
+            rc = bad(r, &e.start_mark, "a value is expected here", "");
+        yaml_event_delete(&e);
+        depth += opens;
+        depth -= closes;
+        if (rc < 0 || depth == 0)
+            return rc;
+        if ((rc = next_event(r, &e)) < 0)
+            return rc;
+    }
+}
+
+/* A value that is a string for us, or foreign: *out NULL. */
+static int read_value(struct front_reader *r, const char *what, char **out, yaml_mark_t *mark)
+{
+    yaml_event_t e;
+    *out = NULL;
+    int rc = next_event(r, &e);
+    if (rc < 0)
+        return rc;
+    *mark = e.start_mark;
+    if (e.type != YAML_SCALAR_EVENT) {
+        r->s->foreign = true;
+        return skip_value(r, &e, NULL);
+    }
+    if (e.data.scalar.plain_implicit && is_typed((const char *)e.data.scalar.value))
+        r->s->foreign = true;
+    rc = take_scalar(r, &e, what, out);
+    yaml_event_delete(&e);
+    return rc;
+}
+
+static int expect(struct front_reader *r, yaml_event_type_t type, const char *message)
 {
     yaml_event_t e;
     int rc = next_event(r, &e);
@@ -113,18 +179,20 @@ static int version_of(const char *s)
     return str_to_i64(digits, 1, 999999999, &v) ? (int)v : 1;
 }
 
-static int read_metadata(struct reader *r)
+static int read_metadata(struct front_reader *r)
 {
     int rc = expect(r, YAML_MAPPING_START_EVENT, "metadata must be a map of string to string");
     bool version = false, tags = false;
+    struct strlist odd = {0}; /* keys whose values are no strings */
     while (rc == 0) {
         char *key = NULL, *value = NULL;
         yaml_mark_t mark, at;
         rc = read_scalar(r, "a key of metadata", true, &key, &mark);
         if (rc < 0 || !key)
-            return rc;
+            break;
         bool twice = (version && strcmp(key, "version") == 0) ||
-                     (tags && strcmp(key, "tags") == 0) || skill_meta(r->s, key);
+                     (tags && strcmp(key, "tags") == 0) || skill_meta(r->s, key) ||
+                     strlist_has(&odd, key);
         if (!*key || strlen(key) > KEY_MAX)
             rc = bad(r, &mark, "a key of metadata has 1 to 64 characters", "");
         else if (twice)
@@ -132,8 +200,10 @@ static int read_metadata(struct reader *r)
         else if (r->s->keys.n == KEYS_MAX)
             rc = bad(r, &mark, "metadata has more than 64 keys", "");
         else
-            rc = read_scalar(r, key, false, &value, &at);
-        if (rc == 0 && strcmp(key, "version") == 0) {
+            rc = read_value(r, key, &value, &at);
+        if (rc == 0 && !value) {
+            rc = strlist_add(&odd, key);
+        } else if (rc == 0 && strcmp(key, "version") == 0) {
             r->s->version = version_of(value);
             version = true;
         } else if (rc == 0 && strcmp(key, "tags") == 0) {
@@ -145,13 +215,16 @@ static int read_metadata(struct reader *r)
         free(key);
         free(value);
     }
+    strlist_release(&odd);
     return rc;
 }
 
-static int check_value(const struct reader *r, const char *key, const char *value,
+static int check_value(const struct front_reader *r, const char *key, const char *value,
                        const yaml_mark_t *mark)
 {
     size_t chars = utf8_length(value, strlen(value));
+    if (r->lax)
+        return 0;
     if (strcmp(key, "name") == 0 && !skill_name_valid(value))
         return bad(r, mark,
                    "name: lower-case letters, digits and single '-' between, at most 64 "
@@ -166,7 +239,23 @@ static int check_value(const struct reader *r, const char *key, const char *valu
     return 0;
 }
 
-static int read_keys(struct reader *r)
+/* A key of another tool. */
+static int read_other(struct front_reader *r, const char *key)
+{
+    yaml_event_t e;
+    if (r->other.n == KEYS_MAX)
+        return err_set(GRASP_EPARSE, "%s: more than %d keys", r->where, KEYS_MAX);
+    int rc = strlist_add(&r->other, key);
+    if (rc == 0)
+        rc = next_event(r, &e);
+    if (rc < 0)
+        return rc;
+    r->s->foreign = true;
+    bool list = strcmp(key, "tags") == 0 && e.type == YAML_SEQUENCE_START_EVENT;
+    return skip_value(r, &e, list ? &r->tags : NULL);
+}
+
+static int read_keys(struct front_reader *r)
 {
     const struct {
         const char *key;
@@ -177,7 +266,7 @@ static int read_keys(struct reader *r)
                 {"compatibility", &r->s->compatibility},
                 {"allowed-tools", &r->s->allowed_tools},
                 {"metadata", NULL}};
-    enum { N = sizeof(keys) / sizeof(*keys) };
+    enum { N = sizeof(keys) / sizeof(*keys), MUST = 2 };
     int rc = 0;
     while (rc == 0) {
         char *key = NULL;
@@ -188,16 +277,17 @@ static int read_keys(struct reader *r)
         size_t i = 0;
         while (i < N && strcmp(keys[i].key, key) != 0)
             i++;
-        if (i == N)
-            rc = err_set(GRASP_EPARSE,
-                         "%s:%zu: unknown key '%.64s' (allowed: name, description, license, "
-                         "compatibility, metadata, allowed-tools; others go into metadata)",
-                         r->where, mark.line + 2, key);
-        else if (r->seen & 1U << i)
+        if (i < N ? r->seen & 1U << i : strlist_has(&r->other, key))
             rc = bad(r, &mark, "this key stands there twice: ", key);
+        else if (i == N)
+            rc = read_other(r, key);
         else if (!keys[i].to)
             rc = read_metadata(r);
-        else if ((rc = read_scalar(r, keys[i].key, false, keys[i].to, &mark)) == 0)
+        else if (i < MUST)
+            rc = read_scalar(r, keys[i].key, false, keys[i].to, &mark);
+        else
+            rc = read_value(r, keys[i].key, keys[i].to, &mark);
+        if (rc == 0 && i < N && keys[i].to && *keys[i].to)
             rc = check_value(r, keys[i].key, *keys[i].to, &mark);
         if (i < N)
             r->seen |= 1U << i;
@@ -206,9 +296,24 @@ static int read_keys(struct reader *r)
     return rc;
 }
 
-static int read_frontmatter(struct skill *s, const char *text, size_t len, const char *where)
+/* Keys of others keep their lines, so each must have lines of its own. */
+static int check_lines(const struct front_reader *r, const char *text, size_t len)
 {
-    struct reader r = {.where = where, .s = s};
+    struct front front;
+    int rc = r->s->foreign ? front_read(&front, text, len) : 0;
+    if (rc == GRASP_EPARSE)
+        rc = err_set(GRASP_EPARSE,
+                     "%s:2: keys of other tools beside ours must each begin a line of their own",
+                     r->where);
+    if (r->s->foreign)
+        front_release(&front);
+    return rc;
+}
+
+static int read_frontmatter(struct skill *s, const char *text, size_t len, const char *where,
+                            bool lax)
+{
+    struct front_reader r = {.where = where, .s = s, .lax = lax};
     if (!yaml_parser_initialize(&r.yaml))
         return err_set(GRASP_ENOMEM, "out of memory");
     yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
@@ -225,6 +330,15 @@ static int read_frontmatter(struct skill *s, const char *text, size_t len, const
     if (rc == 0)
         rc = expect(&r, YAML_STREAM_END_EVENT, "one YAML document is expected");
     yaml_parser_delete(&r.yaml);
+    if (rc == 0)
+        rc = check_lines(&r, text, len);
+    if (rc == 0 && !s->tags.n) {
+        strlist_release(&s->tags);
+        s->tags = r.tags;
+        r.tags = (struct strlist){0};
+    }
+    strlist_release(&r.other);
+    strlist_release(&r.tags);
     return rc;
 }
 
@@ -246,6 +360,10 @@ int skill_split(const char *text, size_t len, const char *where, struct skill_pa
         return err_set(GRASP_EPARSE, "%s:1: the file is larger than %d bytes", where, FILE_MAX);
     if (memchr(text, '\0', len) || !utf8_valid(text, len))
         return err_set(GRASP_EPARSE, "%s:1: not a text in UTF-8", where);
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        return err_set(GRASP_EPARSE,
+                       "%s:1: the file begins with a byte order mark (BOM): save it without",
+                       where);
     if (!p)
         return err_set(GRASP_EPARSE, "%s:1: the first line must be '---' (YAML frontmatter)",
                        where);
@@ -269,8 +387,8 @@ int skill_split(const char *text, size_t len, const char *where, struct skill_pa
     return 0;
 }
 
-int skill_parse(struct skill *out, const char *text, size_t len, const char *where,
-                const char *folder)
+static int parse(struct skill *out, const char *text, size_t len, const char *where,
+                 const char *folder, bool lax)
 {
     struct skill s = {.version = 1};
     struct skill_parts parts;
@@ -278,8 +396,8 @@ int skill_parse(struct skill *out, const char *text, size_t len, const char *whe
     int rc = skill_split(text, len, where, &parts);
     if (rc < 0)
         return rc;
-    rc = read_frontmatter(&s, parts.front, parts.front_len, where);
-    if (rc == 0 && (!s.name || !s.description))
+    rc = read_frontmatter(&s, parts.front, parts.front_len, where, lax);
+    if (rc == 0 && !lax && (!s.name || !s.description))
         rc = err_set(GRASP_EPARSE, "%s:1: the frontmatter lacks '%s'", where,
                      s.name ? "description" : "name");
     if (rc == 0 && folder && strcmp(folder, s.name) != 0)
@@ -297,4 +415,15 @@ int skill_parse(struct skill *out, const char *text, size_t len, const char *whe
         skill_release(&s);
     *out = s;
     return rc;
+}
+
+int skill_parse(struct skill *out, const char *text, size_t len, const char *where,
+                const char *folder)
+{
+    return parse(out, text, len, where, folder, false);
+}
+
+int skill_parse_lax(struct skill *out, const char *text, size_t len, const char *where)
+{
+    return parse(out, text, len, where, NULL, true);
 }

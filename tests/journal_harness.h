@@ -67,7 +67,7 @@ static inline void fake_answer(void *arg)
     for (size_t i = 0; i < n; i++) {
         struct buf text = BUF_INIT;
         const struct chat *c = f->waiting[i].rq.chat;
-        buf_addf(&text, "answer to %s/%d", c->v[c->n - 1].text, f->waiting[i].rq.draw);
+        buf_addf(&text, "answer to %s/%lld", c->v[c->n - 1].text, (long long)f->waiting[i].rq.draw);
         for (size_t k = 0; k < f->padding; k++)
             buf_addch(&text, (char)('a' + (k * k + i * 7) % 26));
         struct model_reply reply = {.result = f->result,
@@ -116,13 +116,19 @@ static inline void got_release(struct got *g)
     *g = (struct got){0};
 }
 
-static inline void ask_draw(struct place *p, struct got *g, const char *text, int draw)
+static inline void ask_also(struct place *p, struct got *g, const char *text, int draw, int also)
 {
     got_release(g);
     works(chat_add(&g->chat, CHAT_USER, text, strlen(text)));
-    struct model_request rq = {.chat = &g->chat, .draw = draw, .phase = PHASE_ROLLOUT_DEV};
+    struct model_request rq = {
+        .chat = &g->chat, .draw = draw, .also = also, .phase = PHASE_ROLLOUT_DEV};
     works(model_ask(p->m, &rq, take, g));
     assert_int_equal(g->times, 0);
+}
+
+static inline void ask_draw(struct place *p, struct got *g, const char *text, int draw)
+{
+    ask_also(p, g, text, draw, 0);
 }
 
 static inline void ask(struct place *p, struct got *g, const char *text)

@@ -27,12 +27,13 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/journal/journal.h"
+#include "runtime/learn/learn_private.h"
 
 /* A rollout, as the model is asked for its only turn. */
 struct asking {
     enum model_phase phase;
-    int draw;
+    int64_t draw;
     const char *task;
     const json_t *skills; /* {name: id} */
 };
@@ -49,6 +50,7 @@ struct lab {
     enum model_result (*write)(struct lab *lab, enum model_phase phase, int draw,
                                const char *prompt, struct buf *reply);
     void *arg;
+    bool journaled; /* calls go through a journal; `asked` counts those that are made */
 
     char *dir;
     size_t asked[MODEL_PHASES]; /* calls of the model, since lab_open */
@@ -219,7 +221,8 @@ static inline int lab_ask(struct model *m, const struct model_request *rq, model
     if (rq->phase <= PHASE_ROLLOUT_TEST)
         c.result = lab_act(lab, rq, &c.text);
     else
-        c.result = lab->write(lab, rq->phase, rq->draw, rq->chat->v[0].text, &c.text);
+        c.result = lab->write(lab, rq->phase, (int)((rq->draw & 0xfffffff) % DRAWS_AN_UPDATE),
+                              rq->chat->v[0].text, &c.text);
     lab->calls[lab->n++] = c;
     if (!lab->due)
         lab->due = loop_defer(lab->s.loop, lab_answer, lab) == 0;
@@ -279,10 +282,11 @@ static inline void lab_configure(struct lab *lab, json_t *splits, json_t *settin
         lab_write_split(lab, name, tasks);
         json_object_set_new(data, name, json_sprintf("%s.json", name));
     }
-    config = json_pack("{s:o, s:{s:s, s:s, s:i}, s:{s:s, s:[s]}}", "data", data, "model", "kind",
-                       "simulated", "name", "puppet", "temperature", 1, "env", "kind", "exec",
-                       "command", "true");
-    json_object_update(config, settings);
+    config = json_pack("{s:o, s:{s:s, s:s, s:i, s:s}, s:{s:s, s:[s]}, s:{s:s}, s:{s:s}}", "data",
+                       data, "model", "kind", "simulated", "name", "puppet", "temperature", 1,
+                       "draws", "fresh", "env", "kind", "exec", "command", "true", "gate", "rule",
+                       "paper", "checkpoint", "rule", "max");
+    json_object_update_recursive(config, settings);
     lab_write(lab, "config.yaml", config); /* JSON is YAML */
     json_decref(config);
 }
@@ -309,10 +313,18 @@ static inline int lab_reopen(struct lab *lab)
     lab->model =
         (struct model){.ops = &model_ops, .name = str_dup("puppet"), .label = str_dup("puppet")};
     s->env = &lab->env;
-    s->metered[0] = &lab->model;
-    config_engine(s->config, &engine);
-    works(engine_open(&s->engine, s->loop, s->metered[0], s->env, &engine));
-    int rc = learn_open(&lab->l, s, library, run);
+    s->said[0] = &lab->model;
+    if (lab->journaled) {
+        char *journal = fs_join(lab->dir, "journal");
+        works(journal_open(&s->journal, journal, 0));
+        works(journal_model(&s->said[0], s->journal, s->loop, &lab->model));
+        free(journal);
+    }
+    s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
+                              .shared = s->config->draws == DRAWS_SHARED};
+    session_engine_settings(s->config, &engine);
+    works(engine_open(&s->engine, s->loop, s->said[0], s->env, &engine));
+    int rc = learn_begin(&lab->l, s, library, run);
     free(config);
     free(library);
     free(run);
@@ -331,9 +343,11 @@ static inline void lab_open(struct lab *lab, json_t *splits, json_t *settings)
 
 static inline void lab_close(struct lab *lab)
 {
-    model_close(lab->s.metered[0]);
-    lab->s.metered[0] = NULL;
-    learn_close(&lab->l);
+    model_close(lab->s.said[0]);
+    lab->s.said[0] = NULL;
+    if (lab->journaled)
+        model_close(&lab->model);
+    learn_end(&lab->l);
     session_close(&lab->s);
     json_decref(lab->api);
     log_close();

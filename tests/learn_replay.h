@@ -170,7 +170,7 @@ static inline void enter(struct replay *r)
 static inline enum outcome act_dev(struct replay *r, const struct asking *a)
 {
     enter(r);
-    assert_int_equal(a->draw, draw_dev(&r->lab.l));
+    assert_int_equal(a->draw, draw_number(&r->lab.s.draws, DRAW_DEV, (uint32_t)r->lab.l.epoch));
     assert_true(json_equal(a->skills, r->base));
     const json_t *want = json_array_get(json_at(r->u, "batch"), r->batch++);
     assert_non_null(want);
@@ -184,7 +184,8 @@ static inline enum outcome act_probe(struct replay *r, const struct asking *a)
     const json_t *passing = json_at(r->u, "probe.passing");
     size_t nf = json_array_size(failing), i;
     json_t *c;
-    assert_int_equal(a->draw, draw_probe(&r->lab.l, false, 0));
+    assert_int_equal(a->draw, draw_number(&r->lab.s.draws, DRAW_PROBE,
+                                          (uint32_t)r->lab.l.updates * DRAWS_AN_UPDATE));
     if (json_equal(a->skills, r->base)) { /* the baseline: once each, in the set's order */
         want = r->probes < nf ? json_array_get(failing, r->probes)
                               : json_array_get(passing, r->probes - nf);
@@ -217,8 +218,8 @@ static inline size_t place_in(const struct task_set *set, const char *id)
 /* The reference's file has the curve alone: the first tasks of val are those that pass. */
 static inline enum outcome act_val(struct replay *r, const struct asking *a)
 {
-    int epoch = (a->draw + 1) / 1000000 - 1;
-    assert_int_equal(a->draw, draw_val(epoch));
+    int epoch = (int)(a->draw & 0xfffffff) - 1;
+    assert_int_equal(a->draw, draw_number(&r->lab.s.draws, DRAW_VAL, (uint32_t)(epoch + 1)));
     json_t *skills = library_after(r, epoch);
     json_t *point = json_array_get(json_at(r->file, "val_curve"), (size_t)epoch + 1);
     assert_true(json_equal(a->skills, skills));

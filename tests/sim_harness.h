@@ -11,7 +11,7 @@
 #include "runtime/base/chat.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
 
 #define SIM_BASE   "http://localhost:8080/fhir/"
 #define SIM_ROUNDS 8
@@ -25,6 +25,7 @@ struct sim_world {
     void *arg;
     const char *skills; /* rendered block; "" for none */
     bool inject;        /* as a message of its own instead of a field */
+    int64_t *fresh;     /* not NULL: each turn is a draw of its own, as over HTTP */
 };
 struct sim_result {
     struct chat chat;
@@ -60,12 +61,10 @@ static inline void sim_first_message(const struct sim_world *w, const char *inst
 
 /* One reply, with the block injected as the engine does it: before the last user message while
  * nothing was done, after it from then on. */
-static inline void sim_ask(const struct sim_world *w, const struct chat *chat, int draw,
+static inline void sim_ask(const struct sim_world *w, const struct chat *chat, int64_t draw,
                            struct buf *out)
 {
     struct chat shown = {0};
-    uint8_t salt[HASH_SIZE];
-    struct hash *h = hash_new();
     for (size_t i = 0; i < chat->n; i++) {
         if (w->inject && chat->n == 1)
             chat_add(&shown, CHAT_USER, w->skills, strlen(w->skills));
@@ -73,23 +72,19 @@ static inline void sim_ask(const struct sim_world *w, const struct chat *chat, i
     }
     if (w->inject && chat->n > 1)
         chat_add(&shown, CHAT_USER, w->skills, strlen(w->skills));
-    for (size_t i = 0; i < shown.n; i++)
-        hash_add_part(h, shown.v[i].text, shown.v[i].len);
-    hash_add_part(h, &draw, sizeof(draw));
-    hash_peek(h, salt);
-    hash_free(h);
-    assert_int_equal(sim_reply(&w->settings, &shown, draw, salt, out), 0);
+    assert_int_equal(sim_reply(&w->settings, &shown, draw, out), 0);
     chat_release(&shown);
 }
 
 static inline void sim_rollout(const struct sim_world *w, const char *instruction,
-                               const char *context, const char *now, int draw, struct sim_result *s)
+                               const char *context, const char *now, int64_t draw,
+                               struct sim_result *s)
 {
     *s = (struct sim_result){0};
     sim_first_message(w, instruction, context, now, &s->chat);
     for (int round = 0; round < SIM_ROUNDS; round++) {
         struct buf reply = BUF_INIT, answer = BUF_INIT;
-        sim_ask(w, &s->chat, draw, &reply);
+        sim_ask(w, &s->chat, w->fresh ? (*w->fresh)++ : draw, &reply);
         chat_add(&s->chat, CHAT_AGENT, reply.ptr, reply.len);
         bool over = true;
         if (str_starts(reply.ptr, "GET " SIM_BASE)) {

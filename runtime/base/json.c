@@ -69,6 +69,17 @@ json_t *json_text(const char *s, size_t len)
     return v;
 }
 
+json_t *json_strings(const struct strlist *l)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; out && i < l->n; i++)
+        if (json_array_append_new(out, json_text(l->v[i], strlen(l->v[i]))) < 0) {
+            json_decref(out);
+            out = NULL;
+        }
+    return out;
+}
+
 int json_parse(json_t **out, const char *text, size_t len, const char *what)
 {
     json_error_t e;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "runtime/base/buf.h"
+#include "runtime/base/text.h"
 
 /* The value at a path such as "code.coding[0].system" (the path is ours, not outside text); NULL
  * when a step is missing or has another type. Borrowed. */
@@ -23,6 +24,8 @@ bool json_bool_at(const json_t *v, const char *path, bool fallback);
 
 /* A JSON string of text from outside: bytes that are not UTF-8 become U+FFFD. NULL: no memory. */
 json_t *json_text(const char *s, size_t len);
+/* The list as an array of such strings. New reference; NULL: no memory. */
+json_t *json_strings(const struct strlist *l);
 
 /* Parses a whole text of `len` bytes (depth bounded by jansson). `what` names it in the message:
  * "FILE:LINE: reason". New reference in *out, or GRASP_EPARSE. */

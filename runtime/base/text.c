@@ -109,6 +109,11 @@ bool str_caseeq(const char *a, const char *b)
     return !*a && !*b;
 }
 
+bool str_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 const char *str_casestr(const char *s, const char *needle)
 {
     for (;; s++) {
@@ -245,4 +250,22 @@ void strlist_sort(struct strlist *l)
 {
     if (l->n)
         qsort(l->v, l->n, sizeof(*l->v), by_bytes);
+}
+
+bool strlist_equal(const struct strlist *a, const struct strlist *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->v[i], b->v[i]) != 0)
+            return false;
+    return true;
+}
+
+int strlist_copy(struct strlist *dst, const struct strlist *src)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < src->n; i++)
+        rc = strlist_add(dst, src->v[i]);
+    return rc;
 }

@@ -48,6 +48,8 @@ bool str_ends(const char *s, const char *suffix);
 /* ASCII case-insensitive strstr / strcmp==0. */
 const char *str_casestr(const char *s, const char *needle);
 bool str_caseeq(const char *a, const char *b);
+/* strcmp==0; NULL is like NULL alone. */
+bool str_same(const char *a, const char *b);
 /* A copy of `len` bytes with a terminator; caller frees; NULL when out of memory. */
 char *str_ndup(const char *s, size_t len);
 char *str_dup(const char *s); /* NULL for NULL */
@@ -70,5 +72,9 @@ int strlist_addn(struct strlist *l, const char *s, size_t len);
 int strlist_addf(struct strlist *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool strlist_has(const struct strlist *l, const char *s);
 void strlist_sort(struct strlist *l);
+/* The same strings in the same order. */
+bool strlist_equal(const struct strlist *a, const struct strlist *b);
+/* Appends copies of all of `src`; 0 or GRASP_ENOMEM. */
+int strlist_copy(struct strlist *dst, const struct strlist *src);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "fhir/fhir.h"
 #include "runtime/base/clock.h"
@@ -10,10 +11,14 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/commands/session_args.h"
 #include "runtime/commands/table.h"
 #include "runtime/env/fhir.h"
-#include "runtime/commands/session_args.h"
+#include "runtime/model/key.h"
+#include "runtime/model/said_model.h"
 #include "skills/prompt.h"
+
+#define KEY_TIMEOUT_NS (30 * NS_PER_SEC)
 
 enum mark { MARK_OK, MARK_WARN, MARK_FAIL };
 
@@ -46,28 +51,30 @@ __attribute__((format(printf, 4, 5))) static void say(struct doctor *d, enum mar
 static void check_tasks(struct doctor *d)
 {
     const struct config *c = d->s.config;
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
-                                       c->data.full};
     for (int i = 0; i < SPLITS; i++) {
         const struct task_set *set;
         char name[32];
+        const char *file = split_file(c, (enum split)i);
         snprintf(name, sizeof(name), "data.%s", split_name((enum split)i));
-        if (!files[i])
+        if (!file)
             say(d, i <= SPLIT_VAL ? MARK_FAIL : MARK_WARN, name, "no task file is named%s",
                 i <= SPLIT_VAL ? "; learning needs it" : "");
         else if (session_split(&d->s, (enum split)i, &set) < 0)
             say(d, MARK_FAIL, name, "%s", err_msg());
         else
-            say(d, MARK_OK, name, "%zu tasks in %s", set->n, files[i]);
+            say(d, MARK_OK, name, "%zu tasks in %s", set->n, file);
     }
     if (c->env.kind == ENV_FHIR && !c->data.funcs)
         say(d, MARK_WARN, "data.funcs",
             "no function descriptions are named; the agent is told of none");
+    if (c->env.kind == ENV_FHIR && c->benchmark.version == BENCHMARK_V2 && !c->benchmark.today)
+        say(d, MARK_WARN, "benchmark.today",
+            "not set: tasks that ask for a day are graded against that of the run");
 }
 
 /* ---- HTTP, waited for ---- */
 
-struct answer {
+struct doctor_answer {
     bool done;
     enum http_result result;
     int status;
@@ -77,7 +84,7 @@ struct answer {
 
 static void answered(const struct http_reply *r, void *arg)
 {
-    struct answer *a = arg;
+    struct doctor_answer *a = arg;
     a->done = true;
     a->result = r->result;
     a->status = r->status;
@@ -85,12 +92,12 @@ static void answered(const struct http_reply *r, void *arg)
     snprintf(a->error, sizeof(a->error), "%s", r->error ? r->error : "");
 }
 
-static int get(struct doctor *d, const char *url, const char *header, struct answer *a)
+static int fetch(struct doctor *d, const struct http_request *what, struct doctor_answer *a)
 {
-    const char *headers[] = {header, NULL};
-    struct http_request rq = {
-        .method = "GET", .url = url, .headers = headers, .timeout_ns = 15000 * NS_PER_MS};
-    *a = (struct answer){.body = BUF_INIT};
+    struct http_request rq = *what;
+    rq.method = "GET";
+    rq.timeout_ns = 15 * NS_PER_SEC;
+    *a = (struct doctor_answer){.body = BUF_INIT};
     if (!http_start(d->s.loop, &rq, answered, a))
         return GRASP_EIO;
     while (!a->done) {
@@ -105,10 +112,11 @@ static int get(struct doctor *d, const char *url, const char *header, struct ans
 
 static void check_remote_fhir(struct doctor *d)
 {
-    struct answer a;
+    struct doctor_answer a;
     struct buf url = BUF_INIT;
     buf_addf(&url, "%smetadata", d->s.config->fhir_api_base);
-    int rc = get(d, url.ptr, "Accept: application/fhir+json", &a);
+    const char *headers[] = {"Accept: application/fhir+json", NULL};
+    int rc = fetch(d, &(struct http_request){.url = url.ptr, .headers = headers}, &a);
     json_t *v = rc == 0 ? json_loadb(a.body.ptr, a.body.len, 0, NULL) : NULL;
     if (rc < 0)
         say(d, MARK_FAIL, "FHIR server", "%s", err_msg());
@@ -155,76 +163,241 @@ static void check_env(struct doctor *d)
 
 /* ---- models ---- */
 
-static void check_listing(struct doctor *d, const char *check, const struct model_config *m,
-                          const struct answer *a, const char *url)
+/* The names in a listing that are closest to the one that is not there. */
+static void suggest(const json_t *list, const char *name, struct buf *out)
 {
-    json_t *v = json_loadb(a->body.ptr, a->body.len, 0, NULL), *one;
-    bool found = false;
-    size_t i;
-    json_array_foreach (json_object_get(v, "data"), i, one) {
-        found |= strcmp(json_str_at(one, "id", ""), m->name) == 0;
+    enum { MOST = 3 };
+    struct {
+        const char *name;
+        size_t distance;
+    } best[MOST + 1];
+    size_t n = 0, i;
+    json_t *one;
+    json_array_foreach (list, i, one) {
+        const char *id = json_str_at(one, "id", json_str_at(one, "name", NULL));
+        if (!id)
+            continue;
+        size_t d = strstr(id, name) || strstr(name, id) ? 0 : str_distance(id, name), at = n;
+        while (at && best[at - 1].distance > d) {
+            best[at] = best[at - 1];
+            at--;
+        }
+        best[at].name = id;
+        best[at].distance = d;
+        n += n < MOST;
     }
+    for (i = 0; i < n; i++)
+        buf_addf(out, "%s'%s'", i ? ", " : "; there are ", best[i].name);
+}
+
+static void check_listing(struct doctor *d, const char *check, const struct model_config *m,
+                          const struct doctor_answer *a, const char *url)
+{
+    json_t *v = json_loadb(a->body.ptr, a->body.len, 0, NULL), *one, *found = NULL;
+    const json_t *list =
+        json_object_get(v, "data") ? json_object_get(v, "data") : json_object_get(v, "models");
+    struct buf more = BUF_INIT;
+    size_t i;
+    json_array_foreach (list, i, one)
+        if (strcmp(json_str_at(one, "id", json_str_at(one, "name", "")), m->name) == 0)
+            found = one;
+    int64_t context = json_int_at(
+        found, "max_model_len",
+        json_int_at(found, "context_length", json_int_at(found, "meta.n_ctx_train", 0)));
+    if (context)
+        buf_addf(&more, ", context of %lld tokens", (long long)context);
+    else if (!found)
+        suggest(list, m->name, &more);
     if (a->status == 401 || a->status == 403)
         say(d, MARK_FAIL, check, "%s answers %d: is model.api_key right?", url, a->status);
     else if (a->status != 200)
-        say(d, MARK_WARN, check, "%s answers %d; whether the model is there is not known", url,
-            a->status);
+        say(d, MARK_WARN, check,
+            "%s answers %d; whether the model is there is not known (--ask asks)", url, a->status);
     else if (!v)
         say(d, MARK_FAIL, check, "%s answers something that is no JSON: is model.base_url right?",
             url);
     else if (!found)
-        say(d, MARK_FAIL, check, "%s does not list the model '%s'", url, m->name);
+        say(d, MARK_FAIL, check, "%s does not list the model '%s'%s", url, m->name, more.ptr);
     else
-        say(d, MARK_OK, check, "%s lists '%s'", url, m->name);
+        say(d, MARK_OK, check, "%s lists '%s'%s", url, m->name, more.ptr);
+    buf_release(&more);
     json_decref(v);
 }
 
-static void check_model(struct doctor *d, bool writer)
+/* "https://host/v1/models?query", whatever path of the API the base URL ends in. */
+static void models_url(const struct model_config *m, const char *base, struct buf *url)
+{
+    static const char *const paths[] = {"/chat/completions", "/responses", "/messages"};
+    size_t n = strlen(base);
+    while (n && base[n - 1] == '/')
+        n--;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        size_t len = strlen(paths[i]);
+        if (n > len && strncmp(base + n - len, paths[i], len) == 0)
+            n -= len;
+    }
+    buf_add(url, base, n);
+    buf_addf(url, "/models%s%s", m->query ? "?" : "", m->query ? m->query : "");
+}
+
+static int add_headers(const struct model_config *m, const char *key, struct strlist *out)
+{
+    bool anthropic = strcmp(m->kind, "anthropic") == 0;
+    const char *name = m->api_key_header ? m->api_key_header
+                       : anthropic       ? "x-api-key"
+                                         : "Authorization";
+    char *read = NULL;
+    json_t *v;
+    const char *header;
+    int rc = strlist_add(out, "Accept: application/json");
+    if (rc == 0 && !key && (m->api_key_file || m->api_key_command))
+        rc = key_read(m->api_key_file, m->api_key_command, KEY_TIMEOUT_NS, &read);
+    key = key ? key : read;
+    if (rc == 0 && key && *key)
+        rc = strlist_addf(out, "%s: %s%s", name, str_caseeq(name, "Authorization") ? "Bearer " : "",
+                          key);
+    if (rc == 0 && anthropic)
+        rc = strlist_add(out, "anthropic-version: 2023-06-01");
+    json_object_foreach (m->headers, header, v)
+        if (rc == 0 && json_is_string(v))
+            rc = strlist_addf(out, "%s: %s", header, json_string_value(v));
+    free(read);
+    return rc;
+}
+
+static void check_endpoint(struct doctor *d, const char *check, const struct model_config *m,
+                           const char *base, const char *key)
+{
+    struct doctor_answer a = {.body = BUF_INIT};
+    struct buf url = BUF_INIT;
+    struct strlist headers = {0};
+    int rc = add_headers(m, key, &headers);
+    const char **lines = calloc(headers.n + 1, sizeof(*lines));
+    for (size_t i = 0; lines && i < headers.n; i++)
+        lines[i] = headers.v[i];
+    models_url(m, base, &url);
+    struct http_request rq = {.url = url.ptr,
+                              .headers = lines,
+                              .unix_socket = m->unix_socket,
+                              .client_cert = m->client_cert,
+                              .client_key = m->client_key};
+    if (rc == 0)
+        rc = lines ? fetch(d, &rq, &a) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0)
+        say(d, MARK_FAIL, check, "%s", err_msg());
+    else if (a.result != HTTP_OK)
+        say(d, MARK_FAIL, check, "%s does not answer (%s)", url.ptr, a.error);
+    else
+        check_listing(d, check, m, &a, url.ptr);
+    buf_release(&a.body);
+    buf_release(&url);
+    strlist_release(&headers);
+    free(lines);
+}
+
+/* ---- one call of a few tokens ---- */
+
+struct doctor_call {
+    struct doctor *d;
+    const char *check;
+    bool done;
+};
+
+static void asked(const struct model_reply *r, void *arg)
+{
+    struct doctor_call *c = arg;
+    const struct model_usage *u = &r->usage;
+    c->done = true;
+    if (r->result != MODEL_OK) {
+        say(c->d, MARK_FAIL, c->check, "a call: %s", r->error);
+        return;
+    }
+    say(c->d, r->kind == SAID_TEXT ? MARK_OK : MARK_WARN, c->check,
+        "a call: %s%s in %.1f s; %s %lld + %lld tokens%s%s",
+        r->kind == SAID_TEXT ? "answered" : said_kind_name(r->kind),
+        r->kind == SAID_CUT ? " (thinking used all of its few tokens)" : "",
+        (double)r->latency_ns / 1e9, u->estimated ? "tells no usage, perhaps" : "took",
+        (long long)u->prompt_tokens, (long long)u->completion_tokens,
+        r->thinking_len ? ", thinks" : "", u->cost > 0 ? ", tells the cost" : "");
+}
+
+/* With the run's own temperature and a max_tokens: whether they are taken. */
+static void check_call(struct doctor *d, const char *check, const struct model_config *m,
+                       struct model *backend)
+{
+    enum { FEW_TOKENS = 64 };
+    static const char text[] = "Reply with the one word OK.";
+    struct doctor_call c = {.d = d, .check = check};
+    struct model *front = NULL;
+    struct chat chat = {0};
+    int rc = chat_add(&chat, CHAT_USER, text, sizeof(text) - 1);
+    struct model_request rq = {.chat = &chat,
+                               .temperature = m->temperature,
+                               .max_tokens = FEW_TOKENS,
+                               .phase = PHASE_OTHER};
+    if (rc == 0)
+        rc = said_model(&front, backend, m->thinking == THINKING_KEEP);
+    if (rc == 0)
+        rc = model_ask(front, &rq, asked, &c);
+    while (rc >= 0 && !c.done)
+        rc = loop_turn(d->s.loop, -1);
+    if (rc < 0)
+        say(d, MARK_FAIL, check, "%s", err_msg());
+    model_close(front);
+    chat_release(&chat);
+}
+
+static void check_model(struct doctor *d, bool writer, bool ask)
 {
     const struct config *c = d->s.config;
     const struct model_config *m = writer ? &c->writer : &c->model;
     const char *check = writer ? "writer" : "model";
+    bool remote = (m->base_url || m->endpoints) && strcmp(m->kind, "simulated") != 0 &&
+                  strcmp(m->kind, "replay") != 0;
     struct model *opened = NULL;
+    size_t i;
+    json_t *e;
     if (config_model(c, writer, NULL, d->s.loop, &opened) < 0) {
         say(d, MARK_FAIL, check, "%s", err_msg());
         return;
     }
-    if (!m->base_url || strcmp(m->kind, "simulated") == 0 || strcmp(m->kind, "replay") == 0) {
+    if (!remote)
         say(d, MARK_OK, check, "%s", opened->label);
-    } else {
-        struct answer a;
-        struct buf url = BUF_INIT, header = BUF_INIT;
-        buf_addf(&url, "%s%smodels", m->base_url, str_ends(m->base_url, "/") ? "" : "/");
-        if (m->query)
-            buf_addf(&url, "?%s", m->query);
-        if (m->api_key && *m->api_key) {
-            const char *name = m->api_key_header ? m->api_key_header : "Authorization";
-            buf_addf(&header, "%s: %s%s", name, str_caseeq(name, "Authorization") ? "Bearer " : "",
-                     m->api_key);
-        } else {
-            buf_adds(&header, "Accept: application/json");
-        }
-        if (get(d, url.ptr, header.ptr, &a) < 0)
-            say(d, MARK_FAIL, check, "%s", err_msg());
-        else if (a.result != HTTP_OK)
-            say(d, MARK_FAIL, check, "%s does not answer (%s)", url.ptr, a.error);
-        else
-            check_listing(d, check, m, &a, url.ptr);
-        buf_release(&a.body);
-        buf_release(&url);
-        buf_release(&header);
-    }
+    else if (!m->endpoints)
+        check_endpoint(d, check, m, m->base_url, m->api_key);
+    json_array_foreach (remote ? m->endpoints : NULL, i, e)
+        check_endpoint(d, check, m,
+                       json_is_string(e) ? json_string_value(e) : json_str_at(e, "base_url", ""),
+                       json_str_at(e, "api_key", m->api_key));
+    if (remote && ask)
+        check_call(d, check, m, opened);
     model_close(opened);
 }
 
 /* ---- library, run directory, disk ---- */
+
+/* Whether a directory that is not there yet can be made: the nearest one above it decides. */
+static void say_to_be_made(struct doctor *d, const char *check, const char *dir)
+{
+    char *above = str_dup(dir);
+    while (above && !fs_exists(above)) {
+        char *next = fs_dirname(above);
+        free(above);
+        above = next;
+    }
+    if (above && access(above, W_OK | X_OK) != 0)
+        say(d, MARK_FAIL, check, "%s cannot be made: %s is not writable", dir, above);
+    else
+        say(d, MARK_OK, check, "%s will be made", dir);
+    free(above);
+}
 
 static void check_library(struct doctor *d, const char *dir)
 {
     struct library *lib = NULL;
     struct skill_set set = {0};
     if (!fs_exists(dir)) {
-        say(d, MARK_OK, "library", "%s will be made", dir);
+        say_to_be_made(d, "library", dir);
         return;
     }
     int rc = library_open(&lib, dir, LIBRARY_WRITE);
@@ -251,7 +424,7 @@ static void check_run(struct doctor *d, const char *dir)
         else
             say(d, MARK_OK, "run", "%s will be gone on with", dir);
     } else {
-        say(d, MARK_OK, "run", "%s will be made", dir);
+        say_to_be_made(d, "run", dir);
     }
     if (statvfs(there, &fs) < 0) {
         say(d, MARK_FAIL, "disk", "%s does not exist", there);
@@ -307,9 +480,9 @@ static int run(const struct args *a)
     say(&d, MARK_OK, "configuration", "%s", c->path);
     check_tasks(&d);
     check_env(&d);
-    check_model(&d, false);
+    check_model(&d, false, arg_flag(a, "ask"));
     if (config_has_writer(c))
-        check_model(&d, true);
+        check_model(&d, true, arg_flag(a, "ask"));
     check_prompts(&d);
     check_library(&d, library ? library : c->library ? c->library : "library");
     check_run(&d, run_dir ? run_dir : c->run ? c->run : "run");
@@ -329,11 +502,13 @@ const struct command cmd_doctor = {
     .operands = "CONFIG",
     .min = 1,
     .max = 1,
-    .options = (const struct option_def[]){{"library", 'l', "DIR", "the library of the run", NULL},
-                                           {"run", 'r', "DIR", "the run's directory", NULL},
-                                           {"set", 0, "KEY=VALUE...",
-                                            "override a configuration key", NULL},
-                                           {"json", 0, NULL, "the checks as JSON", NULL},
-                                           {0}},
+    .options =
+        (const struct option_def[]){
+            {"library", 'l', "DIR", "the library of the run", NULL},
+            {"run", 'r', "DIR", "the run's directory", NULL},
+            {"set", 0, "KEY=VALUE...", "override a configuration key", NULL},
+            {"ask", 0, NULL, "also ask each model one question of a few tokens", NULL},
+            {"json", 0, NULL, "the checks as JSON", NULL},
+            {0}},
     .run = run,
 };

@@ -34,12 +34,12 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
     int rc = session_split(s, split, &tasks);
     if (rc < 0)
         return rc;
-    struct group *g = engine_group(s->engine, PHASE_ROLLOUT_TEST);
+    struct group *g = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, skills,
+                                      draw_number(&s->draws, DRAW_TEST, 0));
+    if (!g)
+        return GRASP_ENOMEM;
     group_on_end(g, rollout_ended, &p);
-    for (size_t i = 0; rc >= 0 && i < tasks->n; i++)
-        rc = group_add(g, &tasks->v[i], skills, 0);
-    if (rc >= 0)
-        rc = group_wait(g);
+    rc = group_wait(g);
     progress_clear();
     int written = score_of(g, score);
     if (written == 0 && out_dir) {

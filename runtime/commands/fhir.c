@@ -27,6 +27,8 @@
      "refuse"}
 #define OPT_BASE \
     {"base", 'b', "URL", "what links and fullUrls begin with, and the path it is served under", NULL}
+#define OPT_HISTORY \
+    {"history", 0, NULL, "keep versions that are replaced or deleted: _history and vread", NULL}
 /* clang-format on */
 
 /* Before anything is loaded: a misspelt name must not show up after ten minutes. */
@@ -36,9 +38,27 @@ static int check_readable(const char *path)
         return 0;
     if (access(path, R_OK) < 0)
         return err_set_errno(GRASP_EIO, "cannot read '%s'", path);
-    if (fs_is_dir(path))
-        return err_set(GRASP_EIO, "'%s' is a directory; name the files in it", path);
     return 0;
+}
+
+static const char *data_at(const struct args *a, size_t i)
+{
+    return arg_nth(a, "data", i);
+}
+
+/* Loads n files or folders, named by `at`, as one. */
+static int load_all(struct fhir_store *store, const struct args *a, size_t n,
+                    const char *(*at)(const struct args *a, size_t i),
+                    struct fhir_load_report *report)
+{
+    const char **paths = calloc(n + 1, sizeof(*paths));
+    if (!paths)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        paths[i] = at(a, i);
+    int rc = fhir_load(store, paths, n, report);
+    free(paths);
+    return rc;
 }
 
 /* Opens what --store, --data, --base and --unknown-params say. `fresh`: a store that is not there
@@ -59,6 +79,8 @@ static int open_store(const struct args *a, bool fresh, struct fhir_store **stor
     o.ignore_unknown_params = unknown && strcmp(unknown, "ignore") == 0;
     o.read_only = arg_flag(a, "read-only");
     o.no_sync = files > 0;
+    o.keep_versions = arg_flag(a, "history");
+    o.cors = arg_str(a, "cors");
     const char *url = arg_str(a, "base");
     if (url && !str_starts(url, "http://") && !str_starts(url, "https://"))
         return err_set(GRASP_EUSAGE, "--base: '%s' does not begin with http:// or https://", url);
@@ -74,12 +96,12 @@ static int open_store(const struct args *a, bool fresh, struct fhir_store **stor
         rc = check_readable(arg_nth(a, "data", i));
     if (rc == 0)
         rc = fhir_open(store, dir, &o);
-    for (size_t i = 0; rc == 0 && i < files; i++) {
+    if (rc == 0 && files) {
         struct fhir_load_report report = {.strict = arg_flag(a, "strict")};
-        rc = fhir_load_file(*store, arg_nth(a, "data", i), &report);
+        rc = load_all(*store, a, files, data_at, &report);
         if (rc == 0)
-            log_info("%s: %llu resources, %llu skipped", arg_nth(a, "data", i),
-                     (unsigned long long)report.loaded, (unsigned long long)report.bad);
+            log_info("%llu resources loaded, %llu skipped", (unsigned long long)report.loaded,
+                     (unsigned long long)report.bad);
     }
     free(base);
     return rc;
@@ -91,8 +113,10 @@ static int summary(const struct args *a, const struct fhir_load_report *report, 
     double seconds = (double)ns / NS_PER_SEC;
     unsigned long long loaded = report->loaded, bad = report->bad;
     if (arg_flag(a, "json"))
-        printf("{\"loaded\":%llu,\"skipped\":%llu,\"total\":%llu,\"seconds\":%.3f}\n", loaded, bad,
-               (unsigned long long)total, seconds);
+        printf("{\"loaded\":%llu,\"skipped\":%llu,\"unresolved\":%llu,\"total\":%llu,"
+               "\"seconds\":%.3f}\n",
+               loaded, bad, (unsigned long long)report->unresolved, (unsigned long long)total,
+               seconds);
     else
         printf("%llu resources loaded into %s in %.2f s (%.0f/s), %llu skipped; it holds %llu\n",
                loaded, arg_str(a, "store"), seconds, (double)loaded / (seconds + 1e-9), bad,
@@ -112,8 +136,8 @@ static int load(const struct args *a)
         rc = check_readable(operand(a, i));
     if (rc == 0)
         rc = open_store(a, true, &store);
-    for (size_t i = 0; rc == 0 && i < operand_count(a); i++)
-        rc = fhir_load_file(store, operand(a, i), &report);
+    if (rc == 0)
+        rc = load_all(store, a, operand_count(a), operand, &report);
     if (rc == 0)
         rc = summary(a, &report, clock_mono() - start, fhir_count(store, NULL));
     else if (report.loaded)
@@ -201,9 +225,11 @@ static const struct command cmd_load = {
     .min = 1,
     .max = -1,
     .options = (const struct option_def[]){OPT_STORE, OPT_STRICT, OPT_JSON, {0}},
-    .details = "Files may be gzipped; '-' is standard input. They are read in pieces, so that "
-               "memory does not\ngrow with them. A bad line is reported with file and line, "
-               "skipped and counted.",
+    .details =
+        "Files may be gzipped; a folder stands for the .json and .ndjson files in it, '-' for "
+        "standard\ninput. They are read in pieces, so that memory does not grow with them. A "
+        "bad line is reported\nwith file and line, skipped and counted. References that are "
+        "searches\n('Practitioner?identifier=...') become what they find.",
     .run = load,
 };
 
@@ -218,6 +244,11 @@ static const struct command cmd_serve = {
                                            {"port", 'p', "N", "0 takes any free one", "8080"},
                                            OPT_BASE,
                                            OPT_UNKNOWN,
+                                           OPT_HISTORY,
+                                           {"cors", 0, "ORIGIN",
+                                            "let pages of this origin call it from a browser; "
+                                            "several separated by blanks, '*' for any",
+                                            NULL},
                                            {"read-only", 0, NULL, "refuse writes with 405", NULL},
                                            {0}},
     .details = "Prints its base URL when it is ready and runs until it is interrupted. With "

@@ -6,13 +6,13 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/commands/table.h"
+#include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/transfer/null_gate.h"
 #include "runtime/transfer/panel.h"
 
-/* Samples of a round: the baseline's, the candidate's, and both on a second probe set. */
-enum { DRAWS_A_ROUND = 1000, CANDIDATE = 250, CONFIRM = 500 };
+/* The samples of a candidate: the redraws of one are not those of the next. */
+enum { DRAWS_AN_ARM = 50 };
 
 struct null_run {
     struct session *s;
@@ -22,123 +22,88 @@ struct null_run {
     struct null_gate result;
 };
 
-/* Both arms on a probe set; the outcomes are freed by the caller. */
-static int both_arms(const struct null_run *n, const struct probe_set *p, int draw,
-                     enum outcome **base, enum outcome **cand)
-{
-    struct arms a = panel_arms(n->s, p, draw), b = panel_arms(n->s, p, draw + CANDIDATE);
-    struct group *ga = arms_start(&a, n->view), *gb = arms_start(&b, n->view);
-    *base = calloc(p->n + 1, sizeof(**base));
-    *cand = calloc(p->n + 1, sizeof(**cand));
-    int rc = *base && *cand ? arms_wait(&a, ga, *base) : err_set(GRASP_ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = arms_wait(&b, gb, *cand);
-    group_free(ga);
-    group_free(gb);
-    if (rc == 0 && !gate_covered(&n->rules, *base, *cand, p->n))
-        rc = err_set(GRASP_EOUTAGE, "too many probes could not be measured; the same command goes "
-                                    "on later");
-    return rc;
-}
-
-/* `gate.confirm`: what got in must get in on a second probe set, too. */
-static int confirm(struct null_run *n, const struct probe_set *first, uint64_t seed, int draw)
-{
-    struct strlist without = {0};
-    struct probe_set second = {0};
-    struct null_gate again = {0};
-    enum outcome *base = NULL, *cand = NULL;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < first->n; i++)
-        rc = strlist_add(&without, first->v[i].task->id);
-    if (rc == 0)
-        rc = panel_draw(&n->panel, seed, &without, &second);
-    if (rc == 0 && second.n)
-        rc = both_arms(n, &second, draw + CONFIRM, &base, &cand);
-    if (rc == 0 && second.n)
-        rc = null_gate_add(&again, &n->rules, &second, base, cand);
-    if (rc == 0 && second.n)
-        n->result.v[n->result.n - 1].accepted = again.v[0].accepted;
-    null_gate_release(&again);
-    probe_set_release(&second);
-    strlist_release(&without);
-    free(base);
-    free(cand);
-    return rc;
-}
-
+/* A round is an update whose K candidates are the library itself, each with samples of its own. */
 static int one_round(struct null_run *n, int round)
 {
-    uint64_t seed = rng_seed_probes((uint64_t)n->s->config->cycle.seed, 0, (uint64_t)round);
-    int draw = (round + 1) * DRAWS_A_ROUND;
+    const struct config *c = n->s->config;
+    uint64_t seed = rng_seed_probes((uint64_t)c->cycle.seed, 0, (uint64_t)round);
+    size_t k = (size_t)c->cycle.grpo_k;
     struct probe_set probes = {0};
-    enum outcome *base = NULL, *cand = NULL;
-    int rc = panel_draw(&n->panel, seed, NULL, &probes);
+    struct gate gate = {0};
+    struct skills_view **views = calloc(k, sizeof(*views));
+    int rc =
+        views ? panel_draw(&n->panel, seed, NULL, &probes) : err_set(GRASP_ENOMEM, "out of memory");
+    struct arms arms = panel_arms(n->s, &probes, round * (int)(k + 1));
+    arms.apart = DRAWS_AN_ARM;
+    for (size_t i = 0; views && i < k; i++)
+        views[i] = n->view;
     if (rc == 0)
-        rc = both_arms(n, &probes, draw, &base, &cand);
+        rc = arms_gate(&gate, &n->rules, &probes, NULL, k);
     if (rc == 0)
-        rc = null_gate_add(&n->result, &n->rules, &probes, base, cand);
-    if (rc == 0 && n->result.v[n->result.n - 1].accepted && n->s->config->gate.confirm)
-        rc = confirm(n, &probes, seed, draw);
+        rc = panel_baseline(&arms, n->view, gate.base);
+    if (rc == 0)
+        rc = arms_measure(&arms, &gate, n->view, views);
+    if (rc == 0)
+        rc = panel_covered(&gate, "a null round");
+    if (rc == 0)
+        rc = null_gate_add(&n->result, &probes, &gate);
+    gate_release(&gate);
     probe_set_release(&probes);
-    free(base);
-    free(cand);
+    free(views);
     return rc;
 }
 
 static int measure(struct null_run *n, int rounds)
 {
     const struct config *c = n->s->config;
-    size_t a_round =
-        (size_t)(2 * c->cycle.grpo_eval_n * c->gate.repeats) * (c->gate.confirm ? 2 : 1);
+    size_t a_round = (size_t)((1 + c->cycle.grpo_k) * c->cycle.grpo_eval_n * c->gate.repeats);
     const struct task_set *dev;
     int rc = session_split(n->s, SPLIT_DEV, &dev);
     if (rc == 0)
-        panel_plan(n->s, "null gate", dev->n + a_round * (size_t)rounds, false);
+        panel_plan(n->s, "null gate", dev->n + NOISE_TASKS + a_round * (size_t)rounds, false);
     if (rc == 0)
-        rc = panel_measure(&n->panel, n->s, n->view, PANEL_DRAW_DEV);
+        rc = panel_measure(&n->panel, n->s, n->view);
+    if (rc == 0)
+        panel_rules(&n->panel, &n->rules);
+    n->rules.candidates = (int)c->cycle.grpo_k;
+    n->rules.early_stop = false; /* the scores are what is asked for */
     for (int i = 0; rc == 0 && i < rounds; i++) {
         char note[64];
         rc = one_round(n, i);
-        snprintf(note, sizeof(note), "%d let in", rc == 0 ? n->result.v[i].accepted : 0);
+        snprintf(note, sizeof(note), "%d of them let one in", n->result.fooled);
         progress_set("null rounds", (uint64_t)i + 1, (uint64_t)rounds, note);
     }
     progress_clear();
     return rc;
 }
 
-static int show(const struct null_run *n, const struct args *a, bool differ)
+static int show(const struct null_run *n, const struct args *a)
 {
     const struct config *c = n->s->config;
     const char *library = arg_str(a, "library"), *at = arg_str(a, "at") ? arg_str(a, "at") : "HEAD";
     const char *label = n->s->backend[0]->label;
-    int k = (int)c->cycle.grpo_k;
+    struct buf noise = BUF_INIT;
     if (arg_flag(a, "json")) {
-        json_t *v = null_gate_to_json(&n->result, k);
-        json_t *head = json_pack("{s:s, s:s?, s:s?, s:f, s:b, s:i, s:b}", "model", label, "library",
-                                 library, "at", library ? at : NULL, "temperature",
-                                 c->model.temperature, "draws_differ", (int)differ, "repeats",
-                                 (int)c->gate.repeats, "confirm", (int)c->gate.confirm);
+        json_t *v = null_gate_to_json(&n->result);
+        json_t *head =
+            json_pack("{s:s, s:s?, s:s?, s:f, s:i, s:i, s:s, s:o}", "model", label, "library",
+                      library, "at", library ? at : NULL, "temperature", c->model.temperature, "k",
+                      (int)c->cycle.grpo_k, "repeats", (int)c->gate.repeats, "rule",
+                      gate_rule_name(n->rules.rule), "noise", noise_to_json(&n->panel.noise));
         if (!v || !head || json_object_update_new(head, v) < 0) {
             json_decref(head);
             return err_set(GRASP_ENOMEM, "out of memory");
         }
-        json_dumpf(head, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(head);
-        return 0;
+        return print_json(head);
     }
-    printf("%s, %s%s%s against itself", label, library ? library : "no skills",
-           library ? " at " : "", library ? at : "");
-    if (!differ) {
-        puts(": at temperature 0 the draws cannot differ, so every null score is 0\n"
-             "and no useless edit gets in. To see the noise of sampling: --set "
-             "model.temperature=1");
-        return 0;
-    }
-    printf(", %zu rounds of %lld probes%s\n", n->result.n, (long long)c->cycle.grpo_eval_n,
-           c->gate.confirm ? ", confirmed on a second probe set" : "");
-    null_gate_print(&n->result, k, stdout);
+    printf("%s, %s%s%s against itself, %d rounds of %lld probes and %lld edits, rule %s\n", label,
+           library ? library : "no skills", library ? " at " : "", library ? at : "",
+           n->result.rounds, (long long)c->cycle.grpo_eval_n, (long long)c->cycle.grpo_k,
+           gate_rule_name(n->rules.rule));
+    noise_describe(&n->panel.noise, &noise);
+    printf("%s\n", noise.ptr ? noise.ptr : "");
+    buf_release(&noise);
+    null_gate_print(&n->result, stdout);
     return 0;
 }
 
@@ -161,13 +126,11 @@ static int run(const struct args *a)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &n.view);
     if (rc < 0)
         goto out;
-    config_gate_rules(s.config, &n.rules);
-    bool differ = s.config->model.temperature != 0;
-    if (differ)
-        rc = measure(&n, (int)rounds);
+    s.draws.shared = false; /* samples that are one cannot show noise, whatever the temperature */
+    rc = measure(&n, (int)rounds);
     if (rc == 0 || n.result.n) { /* the rounds that are there, whatever stopped it */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;
-        int shown = show(&n, a, differ);
+        int shown = show(&n, a);
         rc = rc < 0 ? err_set(rc, "%s", why ? why : "out of memory") : shown;
         free(why);
     }
@@ -191,14 +154,18 @@ const struct command cmd_gate = {
             {"null", 0, NULL, "measure it (the only mode)", NULL},
             {"library", 'l', "DIR", "skills from this library", NULL},
             {"at", 0, "REV", "at this revision", NULL},
-            {"rounds", 'n', "N", "so many probe sets", "20"},
+            {"rounds", 'n', "N", "so many updates", "10"},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"json", 0, NULL, "the result as JSON", NULL},
             SESSION_OPTIONS,
             {0}},
-    .details =
-        "Every round draws a probe set from dev as learning does and measures the same library\n"
-        "twice on it, with different samples. What scores then is noise: a gate that lets it in\n"
-        "lets useless edits in. Against it: gate.repeats, gate.confirm, cycle.grpo_eval_n.",
+    .details = "Every round is an update that has nothing to offer: a probe set drawn from dev as "
+               "learning\n"
+               "does, the library on it, and the same library as each of its cycle.grpo_k "
+               "candidates, with\n"
+               "samples of their own. What scores then is noise: a gate that lets it in lets "
+               "useless edits\n"
+               "in. Real calls are made whatever the temperature. Against noise: gate.rule, "
+               "cycle.grpo_eval_n.",
     .run = run,
 };

@@ -39,13 +39,14 @@ static json_t *entry_json(const struct journal_entry *e)
     hash_hex(e->key, key);
     clock_format(e->when, 1, when);
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:i, s:s, s:I, s:{s:I, s:I, s:I}, s:f, s:o}", "key", key, "when",
+        "{s:s, s:s, s:s, s:o, s:I, s:s, s:I, s:{s:I, s:I, s:I}, s:f, s:o}", "key", key, "when",
         when, "phase", model_phase_name(e->phase), "model", json_text(e->model, strlen(e->model)),
-        "draw", e->draw, "result", e->result == MODEL_OK ? "ok" : "context_limit", "request_chars",
-        (json_int_t)e->request_len, "usage", "prompt_tokens", (json_int_t)e->usage.prompt_tokens,
-        "completion_tokens", (json_int_t)e->usage.completion_tokens, "cached_tokens",
-        (json_int_t)e->usage.cached_tokens, "latency_s", (double)e->latency_ns / (double)NS_PER_SEC,
-        "text", json_text(e->text, e->len));
+        "draw", (json_int_t)e->draw, "result", e->result == MODEL_OK ? "ok" : "context_limit",
+        "request_chars", (json_int_t)e->request_len, "usage", "prompt_tokens",
+        (json_int_t)e->usage.prompt_tokens, "completion_tokens",
+        (json_int_t)e->usage.completion_tokens, "cached_tokens", (json_int_t)e->usage.cached_tokens,
+        "latency_s", (double)e->latency_ns / (double)NS_PER_SEC, "text",
+        json_text(e->text, e->len));
 }
 
 static int put_json(json_t *v)
@@ -86,10 +87,10 @@ static int show_entry(const struct journal_entry *e, void *arg)
         return put_json(entry_json(e));
     hash_hex(e->key, key);
     clock_format(e->when, 0, when);
-    printf("key      %s\nwhen     %s, %.3f s\nmodel    %s, draw %d\nphase    %s\n"
+    printf("key      %s\nwhen     %s, %.3f s\nmodel    %s, draw %lld\nphase    %s\n"
            "request  %" PRIu64 " characters, %" PRId64 " tokens (%" PRId64 " cached)\n"
            "answer   %zu characters, %" PRId64 " tokens, %zu bytes on disk%s\n\n",
-           key, when, (double)e->latency_ns / (double)NS_PER_SEC, e->model, e->draw,
+           key, when, (double)e->latency_ns / (double)NS_PER_SEC, e->model, (long long)e->draw,
            model_phase_name(e->phase), e->request_len, e->usage.prompt_tokens,
            e->usage.cached_tokens, e->len, e->usage.completion_tokens, e->stored,
            e->result == MODEL_OK ? "" : " (context limit)");

@@ -26,19 +26,18 @@ static char *default_path(const char *given, const char *configured, const char 
     return run ? fs_join(run, name) : str_dup(name);
 }
 
-static int learn(struct learn *l, struct session *s, const char *library, const char *run_dir)
+static int learn(struct learn **out, struct session *s, const char *library, const char *run_dir)
 {
-    int rc = learn_open(l, s, library, run_dir);
+    int rc = learn_open(out, s, library, run_dir);
+    struct learn *l = *out;
     if (rc < 0)
         return rc;
-    log_info("%s run %s in %s, library %s", l->resumed ? "going on with" : "starting", l->run_id,
-             run_dir, library);
     rc = learn_run(l);
     progress_clear();
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is written now */
     if (rc == GRASP_ESTOPPED || rc == GRASP_EOUTAGE)
         session_drain(s);
-    int written = record_summary(l, status_of(rc));
+    int written = learn_record_summary(l, status_of(rc));
     summary_print(l, stdout);
     if (rc < 0)
         rc = err_set(rc, "%s", why);
@@ -70,7 +69,7 @@ static int run(const struct args *a)
 {
     struct session s = {0};
     struct session_options o = {0};
-    struct learn l = {0};
+    struct learn *l = NULL;
     struct plan plan;
     char *run_dir = NULL, *library = NULL, *journal = NULL;
     struct config *c = NULL;
@@ -109,13 +108,8 @@ static int run(const struct args *a)
     if (!arg_flag(a, "dry-run"))
         rc = learn(&l, &s, library, run_dir);
 out:
-    for (int i = 0; i < 2; i++) { /* no callback may come into what is freed next */
-        model_close(s.model[i]);
-        model_close(s.metered[i]);
-        model_close(s.backend[i]);
-        s.model[i] = s.metered[i] = s.backend[i] = NULL;
-    }
-    learn_close(&l);
+    session_close_models(&s);
+    learn_close(l);
     session_close(&s);
     config_free(c);
     free(run_dir);

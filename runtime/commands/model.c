@@ -8,7 +8,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/table.h"
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
 
 static const struct {
     const char *name;
@@ -48,10 +48,11 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
     if (rc == 0)
         rc = arg_double(a, "fail", 0, 1, &sim->fail);
     if (rc == 0)
-        rc = arg_double(a, "noise", 0, 1, &sim->noise);
+        rc = arg_double(a, "noise", 0, 0.5, &sim->noise);
     if (rc == 0)
         rc = read_faults(arg_str(a, "faults"), &sim->faults);
     sim->seed = (uint64_t)seed;
+    sim->fixed = arg_flag(a, "fixed");
     sim->profile = arg_str(a, "profile");
     if (rc == 0 && strcmp(sim->profile, "default") != 0 && strcmp(sim->profile, "weak") != 0 &&
         strcmp(sim->profile, "strong") != 0)
@@ -63,7 +64,7 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
 static int serve(const struct args *a)
 {
     struct sim_settings sim = {0};
-    struct model_server *server = NULL;
+    struct sim_server *server = NULL;
     struct loop *loop = NULL;
     int64_t port = 0;
     int rc = read_settings(a, &sim, &port);
@@ -72,10 +73,10 @@ static int serve(const struct args *a)
     if (rc == 0)
         rc = loop_signals(loop);
     if (rc == 0)
-        rc = model_serve(&server, &sim, arg_str(a, "host"), (int)port);
+        rc = sim_serve(&server, &sim, arg_str(a, "host"), (int)port);
     if (rc < 0)
         goto out;
-    printf("listening on http://%s:%d/v1\n", arg_str(a, "host"), model_server_port(server));
+    printf("listening on http://%s:%d/v1\n", arg_str(a, "host"), sim_server_port(server));
     fflush(stdout);
     do
         rc = loop_turn(loop, 3600 * NS_PER_SEC);
@@ -83,10 +84,10 @@ static int serve(const struct args *a)
     if (rc == GRASP_ESTOPPED) /* a signal is how a server ends */
         rc = 0;
     int64_t answered, failed;
-    model_server_counts(server, &answered, &failed);
+    sim_server_counts(server, &answered, &failed);
     printf("%" PRId64 " calls answered, %" PRId64 " failed\n", answered, failed);
 out:
-    model_server_stop(server);
+    sim_server_stop(server);
     loop_close(loop);
     return rc;
 }
@@ -101,8 +102,9 @@ static const struct command cmd_model_serve = {
             {"host", 0, "ADDRESS", "IPv4 address to listen on", "127.0.0.1"},
             {"latency-ms", 'l', "MS", "time each answer takes", "0"},
             {"profile", 0, "NAME", "how able it is: default, weak or strong", "default"},
-            {"noise", 0, "SHARE", "probability that a habit flips on one call", "0"},
-            {"seed", 0, "N", "seed of the noise", "0"},
+            {"noise", 0, "SHARE", "mean share of episodes whose outcome flips, up to 0.5", "0"},
+            {"seed", 0, "N", "seed of what is drawn: noise and proposals", "0"},
+            {"fixed", 0, NULL, "the same request gets the same answer, noise or not", NULL},
             {"fail", 0, "SHARE", "share of the calls that fail as an endpoint does", "0"},
             {"faults", 0, "LIST", "how they fail: 429, 500, cut, empty, truncated, hang",
              "429,500,cut,empty,truncated"},
@@ -110,9 +112,13 @@ static const struct command cmd_model_serve = {
     .details =
         "A stand-in for a language model, to try and test things with: give its address as the\n"
         "base URL of a model of kind openai or responses. Its numbers say nothing about language\n"
-        "models. The models simulated-weak and simulated-strong choose a profile by name. A call\n"
-        "that failed passes when it is repeated often enough. Ended by ctrl-C, it says how many\n"
-        "calls it answered.",
+        "models. At a temperature, and with --noise at any, each request is a draw of its own, "
+        "unless\n"
+        "it names one in X-Grasp-Draw; an episode is flipped as a whole. The models "
+        "simulated-weak\n"
+        "and simulated-strong choose a profile by name. A call that failed passes when it is "
+        "repeated\n"
+        "often enough. Ended by ctrl-C, it says how many calls it answered.",
     .run = serve,
 };
 

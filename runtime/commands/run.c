@@ -18,6 +18,8 @@ static void print_rollout(const struct rollout *r, bool whole)
     printf("---\ntask     %s\nstatus   %s\nanswer   %s\nverdict  %s (%s)\n", r->task->id,
            rollout_status_name(r->status), r->result ? r->result : "none",
            r->correct ? "correct" : "incorrect", r->verdict.reason);
+    for (size_t i = 1; !r->correct && i < VERDICT_REASONS && r->verdict.reasons[i][0]; i++)
+        printf("%s%s\n", i == 1 ? "also     " : "         ", r->verdict.reasons[i]);
     for (size_t i = 0; i < r->tags.n; i++)
         printf("%s%s%s", i ? ", " : "tags     ", r->tags.v[i], i + 1 == r->tags.n ? "\n" : "");
     if (r->error)
@@ -53,7 +55,7 @@ static int run(const struct args *a)
     if (rc < 0)
         goto out;
     g = engine_group(s.engine, PHASE_OTHER);
-    rc = group_add(g, task, skills, 0);
+    rc = g ? group_add(g, task, skills, draw_number(&s.draws, DRAW_TEST, 0)) : GRASP_ENOMEM;
     if (rc >= 0)
         rc = group_wait(g);
     const struct rollout *r = group_result(g, 0);

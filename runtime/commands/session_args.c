@@ -44,6 +44,7 @@ int session_options(const struct args *a, struct session_options *o)
     o->config = operand(a, 0);
     o->sets = sets;
     o->n_sets = n;
+    o->preset = arg_str(a, "preset");
     o->journal = arg_str(a, "journal");
     o->journal_flags = (arg_flag(a, "replay-only") ? JOURNAL_REPLAY_ONLY : 0) |
                        (arg_flag(a, "fresh") ? JOURNAL_FRESH : 0);

@@ -16,6 +16,7 @@
 
 #define SESSION_OPTIONS                                                                            \
     {"set", 0, "KEY=VALUE...", "override a configuration key", NULL},                              \
+        {"preset", 0, "NAME", "another model: agents/NAME.yaml beside the configuration", NULL},   \
         {"journal", 0, "DIR", "keep every model call and its answer here", NULL},                  \
         {"replay-only", 0, NULL, "never call the model; answer from the journal alone", NULL},     \
     {                                                                                              \

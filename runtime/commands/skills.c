@@ -48,7 +48,7 @@ static int run_list(const struct args *a)
 {
     struct library *lib;
     struct skill_set set = {0};
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
         rc = library_read(lib, rev_of(a), &set);
     if (rc == 0 && arg_flag(a, "json"))
@@ -92,7 +92,7 @@ static int run_show(const struct args *a)
     struct library *lib;
     struct skill_set set = {0};
     struct buf text = BUF_INIT;
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
         rc = library_read(lib, rev_of(a), &set);
     if (rc < 0)

@@ -21,7 +21,9 @@
     X(import) \
     X(export) \
     X(freeze) \
-    X(merge)
+    X(merge) \
+    X(remote) \
+    X(ack)
 /* clang-format on */
 
 #define SKILLS_DECLARE(name) extern const struct command skills_##name;
@@ -37,6 +39,9 @@ GRASP_SKILLS_COMMANDS(SKILLS_DECLARE)
         "at", 0, "REV", "at this revision: a branch, a tag, a commit", NULL                        \
     }
 
+/* library_open, and a warning when this copy lacks evidence or candidates: then no subcommand takes
+ * what is not here for what never was. `lacks`: the LIBRARY_LACKS_* bits (NULL: not wanted). */
+int skills_open(struct library **lib, const char *dir, int flags, int *lacks);
 /* The value of --at, or HEAD. */
 const char *rev_of(const struct args *a);
 /* Prints and frees; NULL is out of memory. */
@@ -48,7 +53,5 @@ void print_text(const char *text, size_t width);
 void score_text(const struct step *s, char out[16]);
 /* "6/18", "-" */
 void share_text(int count, int of, char out[32]);
-/* Why a candidate was refused, from its evidence's fate, in words. */
-const char *fate_words(const char *fate);
 
 #endif

@@ -37,9 +37,9 @@ static int roll_out(struct search *b, const struct step *s, bool *correct)
     struct group *g = NULL;
     int rc = session_skills(b->dir, s->info.commit.hex, &skills);
     if (rc == 0 && !(g = engine_group(b->s.engine, PHASE_OTHER)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = GRASP_ENOMEM;
     if (rc == 0)
-        rc = group_add(g, b->task, skills, 0);
+        rc = group_add(g, b->task, skills, draw_number(&b->s.draws, DRAW_TEST, 0));
     if (rc >= 0)
         rc = group_wait(g);
     const struct rollout *r = rc == 0 ? group_result(g, 0) : NULL;
@@ -152,7 +152,7 @@ static int search(struct search *b, const struct args *a)
 {
     struct bisection range;
     bool was = false, now;
-    int rc = library_open(&b->lib, b->dir, LIBRARY_READ);
+    int rc = skills_open(&b->lib, b->dir, LIBRARY_READ, NULL);
     if (rc == 0)
         rc = history_read(b->lib, rev_of(a), &b->h);
     if (rc == 0)

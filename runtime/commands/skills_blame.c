@@ -76,7 +76,8 @@ static int run_blame(const struct args *a)
 {
     struct history h = {0}, refused = {0};
     struct blame b = {.task = operand(a, 1), .out = json_array(), .all = arg_flag(a, "all")};
-    int rc = library_open(&b.lib, operand(a, 0), LIBRARY_READ);
+    int lacks = 0;
+    int rc = skills_open(&b.lib, operand(a, 0), LIBRARY_READ, &lacks);
     if (rc == 0)
         rc = history_read(b.lib, rev_of(a), &h);
     if (rc == 0)
@@ -85,7 +86,11 @@ static int run_blame(const struct args *a)
         rc = history_candidates(b.lib, &refused);
     if (rc == 0)
         rc = blame_history(&b, &refused);
-    if (rc == 0 && !b.asked)
+    if (rc == 0 && !b.asked && lacks & LIBRARY_LACKS_EVIDENCE)
+        rc = err_set(GRASP_ENOTFOUND,
+                     "this copy has no evidence: whether '%s' was a probe is not known here",
+                     b.task);
+    else if (rc == 0 && !b.asked)
         rc = err_set(GRASP_ENOTFOUND,
                      "no evidence names the task '%s': it was never a probe%s; grasp skills bisect "
                      "measures it",
@@ -192,7 +197,7 @@ static void diff_text(const struct diff *d)
 static int run_diff(const struct args *a)
 {
     struct diff d = {0};
-    int rc = library_open(&d.lib, operand(a, 0), LIBRARY_READ);
+    int rc = skills_open(&d.lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
         rc = library_resolve(d.lib, operand(a, 1), &d.from);
     if (rc == 0)

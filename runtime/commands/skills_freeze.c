@@ -49,7 +49,7 @@ static int freeze(struct library *lib, const char *name, const char *rev, const 
     if (rc == 0)
         rc = manifest_render(manifest, &message);
     if (rc == 0)
-        rc = library_tag(lib, name, commit, message.ptr, false, 0, &tag);
+        rc = library_tag(lib, name, commit, message.ptr, 0, &tag);
     json_decref(manifest);
     buf_release(&message);
     return rc;
@@ -86,7 +86,7 @@ static int run_freeze(const struct args *a)
     if (name && strcmp(name, "best") == 0)
         return err_set(GRASP_EUSAGE,
                        "--name: 'best' is the tag that learning moves; choose another name");
-    rc = library_open(&lib, operand(a, 0), check ? LIBRARY_READ : LIBRARY_WRITE);
+    rc = skills_open(&lib, operand(a, 0), check ? LIBRARY_READ : LIBRARY_WRITE, NULL);
     if (rc == 0 && check)
         rc = manifest_check(lib, check);
     else if (rc == 0)

@@ -6,6 +6,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/commands/skills.h"
 
 /* ---- log ---- */
@@ -60,7 +61,7 @@ static int run_log(const struct args *a)
     struct library *lib;
     struct history h = {0}, refused = {0};
     json_t *out = arg_flag(a, "json") ? json_array() : NULL;
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
         rc = history_read(lib, rev_of(a), &h);
     if (rc == 0 && arg_flag(a, "rejected"))
@@ -73,6 +74,10 @@ static int run_log(const struct args *a)
             json_array_append_new(out, step_to_json(&h.v[i]));
         else
             log_line(&h.v[i], ' ');
+        if (h.v[i].info.boundary)
+            log_warn("history before this was not fetched (a shallow clone): git -C '%s' fetch "
+                     "--unshallow",
+                     operand(a, 0));
     }
     if (rc == 0 && out) {
         rc = print_json(out);
@@ -161,7 +166,8 @@ static int run_rejected(const struct args *a)
     const char *run = arg_str(a, "run");
     json_t *out = arg_flag(a, "json") ? json_array() : NULL;
     size_t n = 0;
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int lacks = 0;
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, &lacks);
     if (rc == 0)
         rc = history_candidates(lib, &h);
     for (size_t i = 0; rc == 0 && i < h.n; i++) {
@@ -174,6 +180,8 @@ static int run_rejected(const struct args *a)
     if (rc == 0 && out) {
         rc = print_json(out);
         out = NULL;
+    } else if (rc == 0 && lacks & LIBRARY_LACKS_CANDIDATES) {
+        printf("the candidates that were refused are not in this copy\n");
     } else if (rc == 0) {
         printf("%zu candidate%s refused\n", n, n == 1 ? "" : "s");
     }
@@ -257,11 +265,15 @@ static int run_evidence(const struct args *a)
     struct library *lib;
     struct oid commit;
     json_t *v = NULL;
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int lacks = 0;
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, &lacks);
     if (rc == 0)
         rc = library_resolve(lib, operand(a, 1), &commit);
     if (rc == 0)
         rc = library_note_read(lib, &commit, &v);
+    if (rc == GRASP_ENOTFOUND && lacks & LIBRARY_LACKS_EVIDENCE)
+        rc =
+            err_set(rc, "the evidence for %.10s, if there is any, is not in this copy", commit.hex);
     if (rc == 0 && arg_flag(a, "json"))
         rc = print_json(json_incref(v));
     else if (rc == 0)

@@ -17,7 +17,7 @@
 struct source {
     const char *dir;
     struct skill_set set; /* what it holds */
-    struct strlist said;  /* what had to be changed */
+    struct flat_report report;
     struct strlist added, replaced, unchanged;
 };
 
@@ -33,7 +33,7 @@ static void import_release(struct import *im)
 {
     for (size_t i = 0; i < im->n; i++) {
         skill_set_release(&im->v[i].set);
-        strlist_release(&im->v[i].said);
+        flat_report_release(&im->v[i].report);
         strlist_release(&im->v[i].added);
         strlist_release(&im->v[i].replaced);
         strlist_release(&im->v[i].unchanged);
@@ -46,13 +46,16 @@ static void import_release(struct import *im)
 /* Puts a source's skills into the set; what is there already is refused unless it is the same. */
 static int plan(struct import *im, struct source *s)
 {
-    int rc = flat_read_dir(s->dir, &s->set, &s->said);
+    int rc = flat_read_dir(s->dir, &s->set, &s->report);
+    if (rc == 0 && s->report.refused.n && arg_flag(im->a, "strict"))
+        rc = err_set(GRASP_EREFUSED, "%s: %s%s (--strict)", s->dir, s->report.refused.v[0],
+                     s->report.refused.n > 1 ? ", and more" : "");
     for (size_t i = 0; rc == 0 && i < s->set.n; i++) {
         const struct skill *new = &s->set.v[i], *old = skill_set_find(&im->now, new->name);
         struct skill copy = {0};
-        struct strlist *list = !old                    ? &s->added
-                               : skill_equal(old, new) ? &s->unchanged
-                                                       : &s->replaced;
+        struct strlist *list = !old                         ? &s->added
+                               : skill_same_files(old, new) ? &s->unchanged
+                                                            : &s->replaced;
         if (list == &s->replaced && !arg_flag(im->a, "replace"))
             return err_set(GRASP_ECONFLICT,
                            "%s: the library has another skill '%s' already; --replace takes this "
@@ -69,27 +72,30 @@ static int plan(struct import *im, struct source *s)
     return rc;
 }
 
-static json_t *names_json(const struct strlist *l)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(out, json_string(l->v[i]));
-    return out;
-}
-
 static void names_text(const char *what, const struct strlist *l)
 {
     for (size_t i = 0; i < l->n; i++)
         printf("  %-9s  %s\n", what, l->v[i]);
 }
 
+static void lines_text(const char *what, const struct strlist *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        printf("  %s: ", what);
+        print_text(l->v[i], 0);
+        putchar('\n');
+    }
+}
+
 static void report(struct import *im, const struct source *s, const struct oid *commit)
 {
     if (im->out) {
         json_t *v =
-            json_pack("{s:s, s:o, s:o, s:o, s:o}", "from", s->dir, "added", names_json(&s->added),
-                      "replaced", names_json(&s->replaced), "unchanged", names_json(&s->unchanged),
-                      "changes", names_json(&s->said));
+            json_pack("{s:s, s:o, s:o, s:o, s:o}", "from", s->dir, "added", json_strings(&s->added),
+                      "replaced", json_strings(&s->replaced), "unchanged",
+                      json_strings(&s->unchanged), "changes", json_strings(&s->report.changes));
+        json_object_set_new(v, "passed", json_strings(&s->report.passed));
+        json_object_set_new(v, "refused", json_strings(&s->report.refused));
         if (*commit->hex)
             json_object_set_new(v, "commit", json_string(commit->hex));
         json_array_append_new(im->out, v);
@@ -99,11 +105,9 @@ static void report(struct import *im, const struct source *s, const struct oid *
     names_text("added", &s->added);
     names_text("replaced", &s->replaced);
     names_text("unchanged", &s->unchanged);
-    for (size_t i = 0; i < s->said.n; i++) {
-        fputs("  changed: ", stdout);
-        print_text(s->said.v[i], 0);
-        putchar('\n');
-    }
+    lines_text("changed", &s->report.changes);
+    lines_text("passed over", &s->report.passed);
+    lines_text("REFUSED", &s->report.refused);
 }
 
 /* The last part of a path, without slashes at its end. */
@@ -228,13 +232,19 @@ const struct command skills_import = {
         (const struct option_def[]){
             {"dry-run", 'n', NULL, "say what would be done", NULL},
             {"replace", 0, NULL, "take skills in the place of others of the same name", NULL},
+            {"strict", 0, NULL, "nothing is imported when a skill or a file of one is refused",
+             NULL},
             JSON_OPTION,
             {0}},
     .details =
-        "FROM is a folder of flat files (NAME.md, as GRASP's released libraries), of skills\n"
-        "(NAME/SKILL.md, also below skills/), or one with a single SKILL.md. DIR is made when it\n"
-        "does not exist. What had to be changed for the form of a SKILL.md is said; export --flat\n"
-        "gives it back. Imported skills are unmeasured, and the commits say so.",
+        "FROM is a collection of skills: folders with SKILL.md and all files beside it, to a "
+        "depth\n"
+        "of 6, flat files (NAME.md, as GRASP's released libraries), or a single SKILL.md. DIR is "
+        "made\n"
+        "when it does not exist. Keys of other tools keep their place and type. What had to be\n"
+        "changed, what was passed over and what was refused is said; one bad skill does not "
+        "refuse\n"
+        "the others. Imported skills are unmeasured, and the commits say so.",
     .run = run_import,
 };
 
@@ -258,17 +268,24 @@ static int run_export(const struct args *a)
     struct skill_set set = {0};
     const char *out = operand(a, 1);
     bool flat = arg_flag(a, "flat");
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ);
+    int lacks = 0;
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, &lacks);
     if (rc == 0)
         rc = library_read(lib, rev_of(a), &set);
     if (rc == 0)
         rc = history_fill_gate(lib, rev_of(a), &set);
+    if (rc == 0)
+        rc = library_load_files(lib, &set);
     if (rc == 0 && !holds_nothing(out) && !arg_flag(a, "replace"))
         rc =
             err_set(GRASP_ECONFLICT,
                     "'%s' is not empty; --replace writes into it (files of other names stay)", out);
     if (rc == 0)
         rc = flat ? flat_write_dir(out, &set) : flat_write_folders(out, &set);
+    if (rc == 0 && lacks & LIBRARY_LACKS_EVIDENCE)
+        log_warn(
+            "exported without the tasks that each edit answered (%s): they are in the evidence",
+            flat ? "triggering_sample_ids" : "gate-tasks");
     if (rc == 0)
         printf("%zu skill%s in %s\n", set.n, set.n == 1 ? "" : "s", out);
     skill_set_release(&set);

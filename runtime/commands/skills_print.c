@@ -59,20 +59,3 @@ void share_text(int count, int of, char out[32])
     else
         snprintf(out, 32, "-");
 }
-
-const char *fate_words(const char *fate)
-{
-    static const struct {
-        const char *fate, *words;
-    } all[] = {
-        {"accepted", "accepted"},
-        {"score", "fixed no more than it broke, beyond what the baseline did"},
-        {"regressions", "broke more than the budget allows"},
-        {"beaten", "another candidate of the update reached more"},
-        {"not confirmed", "did not hold on the second probe set"},
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-        if (strcmp(all[i].fate, fate) == 0)
-            return all[i].words;
-    return fate;
-}

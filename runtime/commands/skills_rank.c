@@ -74,7 +74,7 @@ static int open_library(struct rank *r, const char *dir, const char *rev)
         forget(r);
     }
     if (!r->lib)
-        rc = library_open(&r->lib, dir, LIBRARY_READ);
+        rc = skills_open(&r->lib, dir, LIBRARY_READ, NULL);
     if (rc == 0)
         rc = library_resolve(r->lib, rev, &commit);
     if (rc < 0 || (r->ranker && strcmp(commit.hex, r->commit.hex) == 0))

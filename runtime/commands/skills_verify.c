@@ -13,11 +13,11 @@ static json_t *report_json(const struct findings *f, const struct verify_counts 
         json_array_append_new(
             f->v[i].problem ? problems : remarks,
             json_pack("{s:s, s:s}", "commit", f->v[i].commit.hex, "what", f->v[i].what));
-    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o}", "verified",
+    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o}", "verified",
                      f->problems == 0, "measured", c->measured, "unmeasured", c->unmeasured,
                      "imported", c->imported, "restored", c->restored, "by_hand", c->by_hand,
-                     "candidates", c->candidates, "notes", c->notes, "problems", problems,
-                     "remarks", remarks);
+                     "acknowledged", c->acknowledged, "candidates", c->candidates, "notes",
+                     c->notes, "problems", problems, "remarks", remarks);
 }
 
 static void report_text(const struct findings *f, const struct verify_counts *c)
@@ -31,6 +31,8 @@ static void report_text(const struct findings *f, const struct verify_counts *c)
            "refused candidates; %d pieces of evidence\n",
            c->measured, c->unmeasured, c->imported, c->restored, c->by_hand, c->candidates,
            c->notes);
+    if (c->acknowledged)
+        printf("%d of those by hand were acknowledged by a person\n", c->acknowledged);
     if (!f->problems)
         printf("everything holds\n");
 }
@@ -40,7 +42,7 @@ static int run_verify(const struct args *a)
     struct library *lib;
     struct findings f = {0};
     struct verify_counts counts;
-    int rc = library_open(&lib, operand(a, 0), LIBRARY_READ | LIBRARY_MEMORY);
+    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ | LIBRARY_MEMORY, NULL);
     if (rc == 0)
         rc = history_verify(lib, &f, &counts);
     if (rc == 0 && arg_flag(a, "json"))
@@ -50,9 +52,10 @@ static int run_verify(const struct args *a)
     if (rc == 0 && f.problems)
         rc = err_set(GRASP_EREFUSED, "%s: %zu problem%s", operand(a, 0), f.problems,
                      f.problems == 1 ? "" : "s");
-    if (rc == 0 && arg_flag(a, "strict") && counts.unmeasured + counts.imported)
-        rc = err_set(GRASP_EREFUSED, "%s: %d commits that no gate measured", operand(a, 0),
-                     counts.unmeasured + counts.imported);
+    int none = counts.unmeasured + counts.imported + counts.acknowledged;
+    if (rc == 0 && arg_flag(a, "strict") && none)
+        rc = err_set(GRASP_EREFUSED, "%s: %d commit%s that no gate measured", operand(a, 0), none,
+                     none == 1 ? "" : "s");
     findings_release(&f);
     library_close(lib);
     return rc;
@@ -66,7 +69,10 @@ const struct command skills_verify = {
     .max = 1,
     .options =
         (const struct option_def[]){
-            {"strict", 0, NULL, "unmeasured edits and imports fail, too", NULL}, JSON_OPTION, {0}},
+            {"strict", 0, NULL,
+             "what no gate measured fails, too: imports, acknowledged hand edits", NULL},
+            JSON_OPTION,
+            {0}},
     .details =
         "For every commit on a branch or tag and every refused candidate: its evidence note is\n"
         "there and was written once; score and decision follow from its probes by the gate's "

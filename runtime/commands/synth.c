@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes/synth.h"
+#include "probes/synth/synth.h"
 #include "runtime/base/err.h"
 #include "runtime/commands/table.h"
 

@@ -110,13 +110,12 @@ static void ended(struct group *g, size_t index, void *arg)
 static int start(struct session *s, const struct task_set *tasks, struct skills_view *view,
                  struct shown *shown, struct group **out)
 {
-    struct group *g = *out = engine_group(s->engine, PHASE_ROLLOUT_TEST);
-    int rc = g ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    if (g)
-        group_on_end(g, ended, shown);
-    for (size_t i = 0; rc >= 0 && i < tasks->n; i++)
-        rc = group_add(g, &tasks->v[i], view, 0);
-    return rc < 0 ? rc : 0;
+    struct group *g = *out = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, view,
+                                             draw_number(&s->draws, DRAW_TEST, 0));
+    if (!g)
+        return GRASP_ENOMEM;
+    group_on_end(g, ended, shown);
+    return 0;
 }
 
 static int finish(struct session *s, struct executor *e, enum split split, enum transfer_arm arm,
@@ -163,13 +162,10 @@ static int score_arms(struct session *s, struct executor *e, const struct transf
     return rc;
 }
 
-static int regate(struct session *s, struct executor *e, const struct transfer *t,
-                  const char *branch, const char *dir)
+static int regate(struct session *s, struct executor *e, const struct transfer *t, const char *dir)
 {
     struct skills_view *views[TRANSFER_ARMS] = {0};
     struct prune_options o = {t->library, &t->commit, e->branch};
-    snprintf(e->branch, sizeof(e->branch), branch ? "%s" : "for/%s",
-             branch ? branch : e->target.slug);
     int rc = prune(s, &o, &e->pruning);
     e->regated = rc == 0;
     if (rc == 0 && !(views[ARM_PRUNED] = skills_view_new(&e->pruning.set)))
@@ -178,6 +174,15 @@ static int regate(struct session *s, struct executor *e, const struct transfer *
         rc = score_arms(s, e, t, ARM_PRUNED, ARM_PRUNED, views, dir);
     skills_view_unref(views[ARM_PRUNED]);
     return rc;
+}
+
+static int name_branch(struct executor *e, const char *branch)
+{
+    int n = snprintf(e->branch, sizeof(e->branch), branch ? "%s" : "for/%s",
+                     branch ? branch : e->target.slug);
+    return n > 0 && (size_t)n < sizeof(e->branch)
+               ? 0
+               : err_set(GRASP_EUSAGE, "--branch: '%.40s...' is too long", e->branch);
 }
 
 /* What an executor costs at most; regating: dev, the probes with the library, and in every round
@@ -215,7 +220,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         sets[e->target.sets.n + i] = base->sets[i];
     o.sets = sets;
     o.n_sets = base->n_sets + e->target.sets.n;
-    o.preset = e->target.preset;
+    if (e->target.preset)
+        o.preset = e->target.preset;
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0) {
@@ -229,11 +235,17 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     }
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
+    if (rc == 0 && arg_flag(a, "regate")) {
+        const struct prune_options branch = {t->library, &t->commit, e->branch};
+        rc = name_branch(e, arg_str(a, "branch"));
+        if (rc == 0)
+            rc = prune_check(&s, &branch);
+    }
     if (rc == 0 && !dry)
         rc = score_arms(&s, e, t, ARM_BASELINE, ARM_LIBRARY, views, arg_str(a, "out"));
+    e->done = rc == 0 && !dry; /* what was measured is shown, whatever becomes of the rest */
     if (rc == 0 && !dry && arg_flag(a, "regate"))
-        rc = regate(&s, e, t, arg_str(a, "branch"), arg_str(a, "out"));
-    e->done = rc == 0 && !dry;
+        rc = regate(&s, e, t, arg_str(a, "out"));
     if (s.accounts)
         accounts_counts(s.accounts, MODEL_PHASES, &spent->counts);
     session_close(&s);
@@ -257,7 +269,7 @@ static int read_targets(struct transfer *t, const struct args *a)
         rc = target_parse(&t->v[i].target, arg_nth(a, "to", i));
         t->n += rc == 0;
         for (size_t k = 0; rc == 0 && k < i; k++)
-            if (strcmp(t->v[k].target.slug, t->v[i].target.slug) == 0)
+            if (str_caseeq(t->v[k].target.slug, t->v[i].target.slug))
                 rc = err_set(GRASP_EUSAGE, "--to %s and --to %s would both be called '%s'",
                              t->v[k].target.text, t->v[i].target.text, t->v[i].target.slug);
     }

@@ -1,6 +1,7 @@
 /* config.c - reads, layers and checks a configuration against the key table. */
 #include "runtime/config/config.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,41 +10,36 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/config/keys.h"
+#include "runtime/config/preset.h"
 #include "runtime/config/yaml.h"
 
 /* One source of values: a file, or --set. */
-struct layer {
+struct config_layer {
     json_t *tree, *lines;
     char *what; /* file name for messages */
 };
 
-static void layer_release(struct layer *l)
+static void layer_release(struct config_layer *l)
 {
     json_decref(l->tree);
     json_decref(l->lines);
     free(l->what);
-    *l = (struct layer){0};
+    *l = (struct config_layer){0};
 }
 
-static int layer_read(struct layer *l, const char *path)
+static int layer_read(struct config_layer *l, const char *path)
 {
     struct buf text = BUF_INIT;
     int rc = fs_read(path, &text);
     l->what = str_dup(path);
+    if (rc == 0 && !l->what)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
         rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
     if (rc == 0 && !json_is_object(l->tree))
         rc = err_set(GRASP_EPARSE, "%s: a mapping of keys is needed at the top", path);
     buf_release(&text);
     return rc;
-}
-
-static const struct config_key *find_key(const char *name)
-{
-    for (const struct config_key *k = config_keys; k->name; k++)
-        if (strcmp(k->name, name) == 0)
-            return k;
-    return NULL;
 }
 
 static bool is_section(const char *name)
@@ -55,7 +51,7 @@ static bool is_section(const char *name)
     return false;
 }
 
-static int unknown_key(const struct layer *l, const char *name)
+static int unknown_key(const struct config_layer *l, const char *name)
 {
     const char *last = strrchr(name, '.');
     char best[64] = "", section[64], where[32] = "";
@@ -87,7 +83,7 @@ static int unknown_key(const struct layer *l, const char *name)
 }
 
 /* Every leaf of a layer must be a key of the table; moved to `flat` (name -> value). */
-static int flatten(const struct layer *l, const json_t *v, const char *prefix, json_t *flat,
+static int flatten(const struct config_layer *l, const json_t *v, const char *prefix, json_t *flat,
                    json_t *origin)
 {
     const char *key;
@@ -95,7 +91,7 @@ static int flatten(const struct layer *l, const json_t *v, const char *prefix, j
     json_object_foreach ((json_t *)v, key, item) {
         char name[160];
         snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
-        const struct config_key *k = find_key(name);
+        const struct config_key *k = config_key_find(name);
         int rc = 0;
         if (!k && is_section(name) && (json_is_object(item) || json_is_null(item)))
             rc = flatten(l, item, name, flat, origin);
@@ -113,63 +109,93 @@ static int flatten(const struct layer *l, const json_t *v, const char *prefix, j
     return 0;
 }
 
-/* Agent presets name a model; other programs' spellings of the same keys are understood. */
-static const struct {
-    const char *theirs, *ours;
-} preset_names[] = {
-    {"url", "base_url"},    {"api_base", "base_url"}, {"model", "name"},
-    {"model_name", "name"}, {"key", "api_key"},       {"max_completion_tokens", "max_tokens"},
-    {"backend", "kind"},    {"type", "kind"},         {"deployment", "name"},
-};
-
-static int preset_into(const json_t *v, json_t *model)
+/* The presets there are, for a message. */
+static void list_presets(const struct config *c, const json_t *models, struct buf *out)
 {
-    const char *key;
-    json_t *item;
-    json_object_foreach ((json_t *)v, key, item) {
-        if (json_is_object(item) && (strcmp(key, "parameters") == 0 || strcmp(key, "body") == 0)) {
-            preset_into(item, model);
-            continue;
-        }
-        const char *ours = key;
-        for (size_t i = 0; i < sizeof(preset_names) / sizeof(*preset_names); i++)
-            if (strcmp(key, preset_names[i].theirs) == 0)
-                ours = preset_names[i].ours;
-        char name[160];
-        snprintf(name, sizeof(name), "model.%s", ours);
-        if (find_key(name) || strcmp(ours, "price") == 0)
-            json_object_set(model, ours, item);
-        else
-            log_debug("agent preset: '%s' is not used", key);
+    char *dir = fs_join(c->dir, "agents");
+    struct strlist names = {0};
+    DIR *d = dir ? opendir(dir) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (dot &&
+            (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0))
+            strlist_addn(&names, e->d_name, (size_t)(dot - e->d_name));
     }
-    return 0;
+    if (d)
+        closedir(d);
+    const char *name;
+    json_t *v;
+    json_object_foreach ((json_t *)models, name, v)
+        strlist_add(&names, name);
+    strlist_sort(&names);
+    for (size_t i = 0; i < names.n; i++)
+        buf_addf(out, "%s%s", i ? ", " : "", names.v[i]);
+    strlist_release(&names);
+    free(dir);
 }
 
-static int read_preset(const struct config *c, const char *name, struct layer *l)
+/* A section `model` in place of the layer's tree: what a preset or an agent section says. */
+static int as_model(struct config_layer *l, const json_t *tree, const char *what)
 {
+    json_t *model = NULL, *top = json_object();
+    int rc = top ? preset_read(tree, what, &model) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0 && json_object_set_new(top, "model", model) < 0)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    json_decref(l->tree);
+    l->tree = top;
+    return rc;
+}
+
+/* `models`: the configuration's own table of them, by name; NULL: none. */
+static int read_preset(const struct config *c, const json_t *models, const char *name,
+                       struct config_layer *l)
+{
+    static const char *const endings[] = {"yaml", "yml", "json"};
+    char *file = NULL;
+    int rc = GRASP_ENOTFOUND;
     if (!name)
         return 0;
-    char *file = NULL;
-    if (asprintf(&file, "%s/agents/%s.yaml", c->dir, name) < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    int rc = layer_read(l, file);
-    if (rc == GRASP_ENOTFOUND)
-        rc = err_prefix(rc, "agent_preset '%s'", name);
-    if (rc == 0 && !json_object_get(l->tree, "model")) {
-        json_t *model = json_object(), *top = json_object();
-        preset_into(l->tree, model);
-        json_object_set_new(top, "model", model);
-        json_decref(l->tree);
-        l->tree = top;
-    } else if (rc == 0 && json_is_string(json_object_get(l->tree, "model"))) {
-        json_t *model = json_object(), *top = json_object();
-        preset_into(l->tree, model);
-        json_object_set_new(top, "model", model);
-        json_decref(l->tree);
-        l->tree = top;
+    if (json_is_object(json_object_get(models, name))) {
+        char what[160];
+        snprintf(what, sizeof(what), "models.%s", name);
+        return as_model(l, json_object_get(models, name), what);
+    }
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+        free(file);
+        if (strchr(name, '/') || asprintf(&file, "%s/agents/%s.%s", c->dir, name, endings[i]) < 0)
+            file = NULL;
+        if (file && fs_exists(file))
+            break;
+    }
+    if (file && fs_exists(file)) {
+        rc = layer_read(l, file);
+    } else {
+        struct buf all = BUF_INIT;
+        list_presets(c, models, &all);
+        rc = err_set(GRASP_ENOTFOUND, "agent_preset '%s': there is no %s/agents/%s.yaml%s%s%s",
+                     name, c->dir, name, all.len ? "; there are " : "", all.ptr,
+                     config_is_kind(name) ? " (a kind of model is set with model.kind)" : "");
+        buf_release(&all);
+    }
+    /* A preset is a section `model`, or another program's spelling of one. */
+    if (rc == 0 && !json_is_object(json_object_get(l->tree, "model"))) {
+        json_t *tree = json_incref(l->tree);
+        rc = as_model(l, tree, file);
+        json_decref(tree);
     }
     free(file);
     return rc;
+}
+
+/* The preset that --set chooses, if it does. */
+static const char *preset_of_sets(const char *const *sets, size_t n)
+{
+    static const char key[] = "agent_preset=";
+    const char *found = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (str_starts(sets[i], key))
+            found = sets[i] + sizeof(key) - 1;
+    return found;
 }
 
 /* "key=value": the value is YAML, so that lists work too. */
@@ -179,17 +205,20 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     if (!eq)
         return err_set(GRASP_EUSAGE, "--set %s: needs key=value", text);
     char *name = str_ndup(text, (size_t)(eq - text));
-    struct layer l = {.what = str_dup("--set")};
-    int rc = yaml_parse(eq + 1, strlen(eq + 1), "--set", &l.tree, &l.lines);
+    struct config_layer l = {.what = str_dup("--set")};
+    int rc = name && l.what ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = yaml_parse(eq + 1, strlen(eq + 1), "--set", &l.tree, &l.lines);
     if (rc == 0 && !*(eq + 1)) {
         json_decref(l.tree);
         l.tree = json_null();
     }
-    if (rc == 0 && !find_key(name))
+    if (rc == 0 && !config_key_find(name))
         rc = unknown_key(&l, name);
     if (rc == 0) {
-        json_object_set(flat, name, l.tree);
-        json_object_set_new(origin, name, json_string("--set"));
+        if (json_object_set(flat, name, l.tree) < 0 ||
+            json_object_set_new(origin, name, json_string("--set")) < 0)
+            rc = err_set(GRASP_ENOMEM, "out of memory");
     }
     layer_release(&l);
     free(name);
@@ -254,6 +283,20 @@ static json_t *as_text(const json_t *v)
     return NULL;
 }
 
+/* Task files of others are named from where their program is started: beside the file, or here. */
+static json_t *beside_or_here(const struct config *c, const json_t *v)
+{
+    const char *path = json_string_value(v);
+    json_t *beside = absolute(c, v);
+    if (!beside || fs_exists(json_string_value(beside)) || *path == '/' || !fs_exists(path))
+        return beside;
+    char *here = realpath(path, NULL);
+    json_t *out = here ? json_string(here) : NULL;
+    json_decref(beside);
+    free(here);
+    return out;
+}
+
 static json_t *absolute_list(const struct config *c, const json_t *v)
 {
     json_t *out = json_array();
@@ -285,7 +328,7 @@ static int set_field(struct config *c, const struct config_key *k, const json_t 
     case KEY_PATH:
         *shown = as_text(v);
         if (*shown && k->type == KEY_PATH) {
-            json_t *p = absolute(c, *shown);
+            json_t *p = k->flags & KEY_DATA ? beside_or_here(c, *shown) : absolute(c, *shown);
             json_decref(*shown);
             *shown = p;
         }
@@ -372,21 +415,50 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
         if (rc < 0)
             return rc;
         if (shown) {
-            json_array_append(c->keep, shown);
+            if (json_array_append(c->keep, shown) < 0) /* it owns what the struct points to */
+                rc = err_set(GRASP_ENOMEM, "out of memory");
             if (!(k->flags & (KEY_SECRET | KEY_ALIAS)))
                 show(c->resolved, k->name, shown);
             json_decref(shown);
         }
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
 
-/* The kind may change while a run goes on (another server of the same model), the name may not: it
- * is shown also where it is the default. */
-static void default_kind(struct config *c, struct model_config *m, const char *section, bool warn)
+bool config_is_kind(const char *name)
+{
+    static const char *const kinds[] = {"openai", "responses", "anthropic", "simulated", "replay"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcmp(name, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a section says anything of which model it wants. */
+static bool asks_for_a_model(const struct model_config *m)
+{
+    return (m->name && !str_starts(m->name, "simulated")) || (m->api_key && *m->api_key) ||
+           m->api_key_file || m->api_key_command || m->headers || m->query || m->extra ||
+           m->unix_socket || m->client_cert;
+}
+
+/* The simulated model runs where nothing was asked for, or where it is named; never in the place of
+ * another. The kind may change while a run goes on (another server of the same model), the name may
+ * not: it is shown also where it is the default. */
+static int default_kind(struct config *c, struct model_config *m, const char *section, bool warn)
 {
     char key[32];
     bool endpoint = m->base_url || m->endpoints, simulated;
+    if (!m->kind && !endpoint && m->replay_file)
+        return err_set(GRASP_EINVAL, "%s: %s.replay_file is set: set %s.kind: replay as well",
+                       c->path, section, section);
+    if (!m->kind && !endpoint && asks_for_a_model(m))
+        return err_set(GRASP_EINVAL,
+                       "%s: the model%s%s is asked for, and no endpoint: set %s.base_url, or "
+                       "%s.kind: simulated for the simulated model",
+                       c->path, m->name ? " " : "", m->name ? m->name : "", section, section);
     if (!m->kind)
         m->kind = endpoint ? "openai" : "simulated";
     else if (endpoint && strcmp(m->kind, "simulated") == 0 && warn)
@@ -401,6 +473,7 @@ static void default_kind(struct config *c, struct model_config *m, const char *s
     json_t *name = json_string(m->name);
     show(c->resolved, key, name);
     json_decref(name);
+    return 0;
 }
 
 /* URLs are shown, logged and kept with a run: they hold no password. */
@@ -437,6 +510,22 @@ static int check_urls(const struct config *c)
     return rc;
 }
 
+/* Keys that contradict each other, and those that are no more. */
+static int check_gate(const struct config *c)
+{
+    if (c->gate.confirm)
+        return err_set(GRASP_EINVAL,
+                       "gate.confirm is no more: gate.rule: replicate, which auto takes "
+                       "on a noisy endpoint, measures again what decides");
+    if (c->gate.rule == RULE_REPLICATE && c->gate.repeats > 1)
+        return err_set(GRASP_EINVAL, "gate.repeats belongs to gate.rule: paper; replicate measures "
+                                     "again what differs");
+    if (c->gate.rule == RULE_REPLICATE && c->draws == DRAWS_SHARED)
+        return err_set(GRASP_EINVAL, "gate.rule: replicate needs samples that differ; with "
+                                     "model.draws: shared every one is the same");
+    return 0;
+}
+
 /* Absolute, so that the same run is recognised from another working directory. */
 static char *absolute_dir(const char *path)
 {
@@ -449,7 +538,7 @@ static char *absolute_dir(const char *path)
 
 /* Another model than the file's: what the preset says goes on top, and of the file's model only how
  * to sample stays. */
-static int replace_model(const struct layer *preset, json_t *flat, json_t *origin)
+static int replace_model(const struct config_layer *preset, json_t *flat, json_t *origin)
 {
     static const char *const kept[] = {"model.temperature", "model.max_tokens"};
     const char *name;
@@ -474,7 +563,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
                        const char *const *sets, size_t n_sets)
 {
     struct config *c = calloc(1, sizeof(*c));
-    struct layer file = {0}, preset = {0};
+    struct config_layer file = {0}, preset = {0};
     json_t *flat = json_object(), *origin = json_object();
     int rc = c && flat && origin ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     *out = NULL;
@@ -484,11 +573,32 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     c->dir = absolute_dir(path);
     c->resolved = json_object();
     c->keep = json_array();
-    if ((rc = layer_read(&file, path)) < 0)
+    if (!c->path || !c->dir || !c->resolved || !c->keep)
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc < 0 || (rc = layer_read(&file, path)) < 0)
         goto out;
-    if ((rc = read_preset(c, as ? as : json_str_at(file.tree, "agent_preset", NULL), &preset)) < 0)
+    if ((rc = preset_adopt(file.tree, file.lines, path)) < 0)
         goto out;
+    const char *env = getenv("GRASP_BACKEND");
+    if (!as)
+        as = preset_of_sets(sets, n_sets);
+    if (!as && env && *env)
+        as = env;
+    const char *named = json_str_at(file.tree, "agent_preset", NULL);
+    json_t *agent = json_object_get(file.tree, "agent");
+    if (as || named)
+        rc = read_preset(c, json_object_get(file.tree, "models"), as ? as : named, &preset);
+    else if (agent)
+        rc = as_model(&preset, agent, path);
+    if (rc < 0)
+        goto out;
+    if ((as || named || agent) && !preset.what && !(preset.what = str_dup(path))) {
+        rc = err_set(GRASP_ENOMEM, "out of memory");
+        goto out;
+    }
     json_object_del(file.tree, "agent_preset");
+    json_object_del(file.tree, "agent");
+    json_object_del(file.tree, "models");
     json_t *backend = json_incref(json_object_get(file.tree, "backend"));
     json_object_del(file.tree, "backend");
     if (preset.tree && !as)
@@ -498,21 +608,22 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     json_decref(backend);
     if (rc == 0)
         rc = flatten(&file, file.tree, "", flat, origin);
-    const char *env = getenv("GRASP_BACKEND");
-    if (rc == 0 && env && *env)
-        json_object_set_new(flat, "model.kind", json_string(env));
     if (rc == 0 && as)
         rc = replace_model(&preset, flat, origin);
     for (size_t i = 0; rc == 0 && i < n_sets; i++)
-        rc = add_set(sets[i], flat, origin);
+        if (!str_starts(sets[i], "agent_preset="))
+            rc = add_set(sets[i], flat, origin);
     if (rc == 0)
         rc = apply(c, flat, origin);
     if (rc == 0)
         rc = check_urls(c);
+    if (rc == 0)
+        rc = check_gate(c);
     if (rc < 0)
         goto out;
-    default_kind(c, &c->model, "model", true);
-    default_kind(c, &c->writer, "writer", false);
+    if ((rc = default_kind(c, &c->model, "model", true)) < 0 ||
+        (rc = default_kind(c, &c->writer, "writer", false)) < 0)
+        goto out;
     size_t n = strlen(c->fhir_api_base);
     if (!n || c->fhir_api_base[n - 1] != '/') {
         json_t *fixed = json_sprintf("%s/", c->fhir_api_base);
@@ -569,7 +680,7 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE])
 
 int config_same_run(const struct config *c, const char *earlier_path)
 {
-    struct layer old = {0};
+    struct config_layer old = {0};
     struct buf diff = BUF_INIT;
     int rc = layer_read(&old, earlier_path);
     for (const struct config_key *k = config_keys; rc == 0 && k->name; k++) {

@@ -1,6 +1,8 @@
 /* keys.c - every configuration key: type, default, bounds (spec: "Configuration"). */
 #include "runtime/config/keys.h"
 
+#include <string.h>
+
 #include "runtime/config/config.h"
 
 #define AT(field) offsetof(struct config, field)
@@ -14,15 +16,29 @@ static const char *const unknown_choices[] = {"error", "ignore", NULL};
 static const char *const version_choices[] = {"", "v1", "v2", NULL};
 static const char *const order_choices[] = {"shared", "paper", NULL};
 static const char *const inject_choices[] = {"all", "top_k", NULL};
+static const char *const thinking_choices[] = {"drop", "keep", NULL};
+static const char *const draws_choices[] = {"auto", "fresh", "shared", NULL};
+static const char *const rule_choices[] = {"auto", "paper", "replicate", NULL};
+static const char *const checkpoint_choices[] = {"auto", "one_se", "max", NULL};
 static const char *const env_choices[] = {"fhir", "exec", NULL};
 
 /* clang-format off */
 #define MODEL_KEYS(p, f) \
     {p ".kind", KEY_STRING, AT(f.kind), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".name", KEY_STRING, AT(f.name), NULL, 0, 0, NULL, 0}, \
+    {p ".identity", KEY_STRING, AT(f.identity), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".base_url", KEY_STRING, AT(f.base_url), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".endpoints", KEY_LIST, AT(f.endpoints), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_SECRET}, \
     {p ".api_key", KEY_STRING, AT(f.api_key), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_SECRET}, \
+    {p ".api_key_file", KEY_PATH, AT(f.api_key_file), NULL, 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".api_key_command", KEY_STRING, AT(f.api_key_command), NULL, 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".headers", KEY_OBJECT, AT(f.headers), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_SECRET}, \
+    {p ".unix_socket", KEY_PATH, AT(f.unix_socket), NULL, 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".client_cert", KEY_PATH, AT(f.client_cert), NULL, 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".client_key", KEY_PATH, AT(f.client_key), NULL, 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".thinking", KEY_ENUM, AT(f.thinking), "drop", 0, 0, thinking_choices, 0}, \
+    {p ".stream", KEY_BOOL, AT(f.stream), "false", 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".max_wait", KEY_REAL, AT(f.max_wait), "600", 0.001, 1e9, NULL, KEY_HARMLESS}, \
     {p ".api_key_header", KEY_STRING, AT(f.api_key_header), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".query", KEY_STRING, AT(f.query), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".replay_file", KEY_PATH, AT(f.replay_file), NULL, 0, 0, NULL, 0}, \
@@ -30,13 +46,16 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
     {p ".temperature", KEY_REAL, AT(f.temperature), NULL, 0, 2, NULL, 0}, \
     {p ".max_tokens", KEY_INT, AT(f.max_tokens), "0", 0, 1e9, NULL, 0}, \
     {p ".timeout", KEY_REAL, AT(f.timeout), "300", 0.001, 86400, NULL, KEY_HARMLESS}, \
+    {p ".requests_per_minute", KEY_REAL, AT(f.requests_per_minute), "0", 0, 1e9, NULL, KEY_HARMLESS}, \
+    {p ".tokens_per_minute", KEY_REAL, AT(f.tokens_per_minute), "0", 0, 1e12, NULL, KEY_HARMLESS}, \
     {p ".attempts", KEY_INT, AT(f.attempts), "8", 1, 1000, NULL, KEY_HARMLESS}, \
     {p ".backoff", KEY_REAL, AT(f.backoff), "0.5", 0.001, 600, NULL, KEY_HARMLESS}, \
     {p ".concurrency", KEY_INT, AT(f.concurrency), "4096", 1, 4096, NULL, KEY_HARMLESS}, \
     {p ".outage_limit", KEY_INT, AT(f.outage_limit), "20", 0, 1e6, NULL, KEY_HARMLESS}, \
     {p ".price.prompt", KEY_REAL, AT(f.price_prompt), "0", 0, 1e6, NULL, KEY_HARMLESS}, \
     {p ".price.completion", KEY_REAL, AT(f.price_completion), "0", 0, 1e6, NULL, KEY_HARMLESS}, \
-    {p ".price.cached", KEY_REAL, AT(f.price_cached), "0", 0, 1e6, NULL, KEY_HARMLESS}
+    {p ".price.cached", KEY_REAL, AT(f.price_cached), "0", 0, 1e6, NULL, KEY_HARMLESS}, \
+    {p ".price.cache_write", KEY_REAL, AT(f.price_cache_write), "0", 0, 1e6, NULL, KEY_HARMLESS}
 
 #define INT_KEY(n, f, d, lo, hi) {n, KEY_INT, AT(f), d, lo, hi, NULL, 0}
 #define BOOL_KEY(n, f, d) {n, KEY_BOOL, AT(f), d, 0, 0, NULL, 0}
@@ -51,7 +70,8 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
 const struct config_key config_keys[] = {
     MODEL_KEYS("model", model),
     MODEL_KEYS("writer", writer),
-    {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 1, NULL, 0},
+    {"model.draws", KEY_ENUM, AT(draws), "auto", 0, 0, draws_choices, 0},
+    {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 0.5, NULL, 0},
     {"sim.fail", KEY_REAL, AT(sim.fail), "0", 0, 1, NULL, KEY_HARMLESS},
     {"sim.seed", KEY_INT, AT(sim.seed), "0", 0, BIG, NULL, 0},
     {"sim.latency_ms", KEY_REAL, AT(sim.latency_ms), "0", 0, 1e6, NULL, KEY_HARMLESS},
@@ -67,6 +87,7 @@ const struct config_key config_keys[] = {
     {"cycle.proposal_temperature", KEY_REAL, AT(cycle.proposal_temperature), NULL, 0, 2, NULL, 0},
     BOOL_KEY("cycle.run_baseline", cycle.run_baseline, "true"),
     INT_KEY("cycle.seed", cycle.seed, "1", 0, 1e9),
+    INT_KEY("cycle.dedupe_prefix", cycle.dedupe_prefix, "0", 0, 1e9),
     INT_KEY("cycle.max_rounds", cycle.max_rounds, "8", 1, 1000),
     BOOL_KEY("cycle.no_gate", cycle.no_gate, "false"),
     BOOL_KEY("cycle.regression_gate", cycle.regression_gate, "true"),
@@ -81,17 +102,20 @@ const struct config_key config_keys[] = {
     GATE_INT(rejected_memory, "0", 100),
     {"gate.coverage_floor", KEY_REAL, AT(gate.coverage_floor), "0.9", 0, 1, NULL, 0},
     BOOL_KEY("gate.early_stop", gate.early_stop, "true"),
-    GATE_BOOL(confirm, "false"),
+    GATE_BOOL(confirm, "false"), /* refused when true: replicate took its place */
+    GATE_ENUM(rule, "auto", rule_choices),
+    {"gate.alpha", KEY_REAL, AT(gate.alpha), "0.05", 1e-6, 1, NULL, 0},
+    {"checkpoint.rule", KEY_ENUM, AT(checkpoint.rule), "auto", 0, 0, checkpoint_choices, 0},
     GATE_BOOL(leak_guard, "true"),
     GATE_ENUM(probe_strata, "type", strata_choices),
     GATE_ENUM(probe_heldout, "paper", heldout_choices),
 
-    {"data.dev", KEY_PATH, AT(data.dev), NULL, 0, 0, NULL, 0},
-    {"data.val", KEY_PATH, AT(data.val), NULL, 0, 0, NULL, 0},
-    {"data.id_test", KEY_PATH, AT(data.id_test), NULL, 0, 0, NULL, 0},
-    {"data.test", KEY_PATH, AT(data.test), NULL, 0, 0, NULL, 0},
-    {"data.full", KEY_PATH, AT(data.full), NULL, 0, 0, NULL, KEY_HARMLESS},
-    {"data.funcs", KEY_PATH, AT(data.funcs), NULL, 0, 0, NULL, 0},
+    {"data.dev", KEY_PATH, AT(data.dev), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.val", KEY_PATH, AT(data.val), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.id_test", KEY_PATH, AT(data.id_test), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.test", KEY_PATH, AT(data.test), NULL, 0, 0, NULL, KEY_DATA},
+    {"data.full", KEY_PATH, AT(data.full), NULL, 0, 0, NULL, KEY_HARMLESS | KEY_DATA},
+    {"data.funcs", KEY_PATH, AT(data.funcs), NULL, 0, 0, NULL, KEY_DATA},
     {"task.fhir_api_base", KEY_STRING, AT(fhir_api_base), "http://localhost:8080/fhir/", 0, 0, NULL, 0},
 
     {"fhir.load", KEY_PATHS, AT(fhir.load), NULL, 0, 0, NULL, 0},
@@ -107,6 +131,7 @@ const struct config_key config_keys[] = {
 
     {"prompt.order", KEY_ENUM, AT(prompt.order), "shared", 0, 0, order_choices, 0},
     {"prompt.dir", KEY_PATH, AT(prompt.dir), NULL, 0, 0, NULL, 0},
+    INT_KEY("skills.max_chars", skills.max_chars, "80000", 0, 100000000),
     {"skills.inject", KEY_ENUM, AT(skills.inject), "all", 0, 0, inject_choices, 0},
     INT_KEY("skills.top_k", skills.top_k, "3", 1, 1000),
 
@@ -122,9 +147,18 @@ const struct config_key config_keys[] = {
     {"env.line_limit", KEY_INT, AT(env.line_limit), "1048576", 1024, 67108864, NULL, KEY_HARMLESS},
     {"env.processes", KEY_INT, AT(env.processes), "4", 1, 256, NULL, KEY_HARMLESS},
 
+    {"prices", KEY_OBJECT, AT(prices), NULL, 0, 0, NULL, KEY_HARMLESS},
     {"library", KEY_PATH, AT(library), NULL, 0, 0, NULL, KEY_HARMLESS},
     {"run", KEY_PATH, AT(run), NULL, 0, 0, NULL, KEY_HARMLESS},
     {"journal", KEY_PATH, AT(journal), NULL, 0, 0, NULL, KEY_HARMLESS},
     {0},
 };
 /* clang-format on */
+
+const struct config_key *config_key_find(const char *name)
+{
+    for (const struct config_key *k = config_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return k;
+    return NULL;
+}

@@ -7,9 +7,15 @@
 #include "runtime/base/log.h"
 #include "runtime/config/config.h"
 
-void config_gate_rules(const struct config *c, struct gate_rules *out)
+void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out)
 {
+    bool paper = c->gate.rule == RULE_PAPER ||
+                 (c->gate.rule == RULE_AUTO && (shared || c->gate.repeats > 1));
     *out = (struct gate_rules){
+        .rule = paper ? GATE_PAPER : GATE_REPLICATE,
+        .alpha = c->gate.alpha,
+        .flips = flips,
+        .candidates = 1,
         .invalid_action_penalty = (int)c->gate.invalid_action_penalty,
         .regression_budget = (int)c->gate.regression_budget,
         .regression_gate = c->cycle.regression_gate,
@@ -27,19 +33,6 @@ void config_grader(const struct config *c, struct grader_settings *out)
         .base = c->fhir_api_base,
         .today = c->benchmark.today,
         .lenient = c->benchmark.lenient,
-    };
-}
-
-void config_engine(const struct config *c, struct engine_settings *out)
-{
-    *out = (struct engine_settings){
-        .concurrency = (size_t)c->cycle.batch_concurrency,
-        .max_rounds = (int)c->cycle.max_rounds,
-        .inject = (enum inject_mode)c->skills.inject,
-        .top_k = (int)c->skills.top_k,
-        .order = (enum prompt_order)c->prompt.order,
-        .temperature = c->model.temperature,
-        .max_tokens = (int)c->model.max_tokens,
     };
 }
 

@@ -12,19 +12,19 @@
 
 enum { MAX_DEPTH = 32 };
 
-struct reader {
+struct yaml_reader {
     yaml_parser_t parser;
     const char *what;
     json_t *lines;
     struct buf path;
 };
 
-static int bad(const struct reader *r, const yaml_mark_t *at, const char *text)
+static int bad(const struct yaml_reader *r, const yaml_mark_t *at, const char *text)
 {
     return err_set(GRASP_EPARSE, "%s:%zu:%zu: %s", r->what, at->line + 1, at->column + 1, text);
 }
 
-static int next(struct reader *r, yaml_event_t *e)
+static int next(struct yaml_reader *r, yaml_event_t *e)
 {
     if (yaml_parser_parse(&r->parser, e))
         return 0;
@@ -32,7 +32,7 @@ static int next(struct reader *r, yaml_event_t *e)
 }
 
 /* Appends the scalar with ${VAR} and ${VAR:-default} expanded. */
-static int expand(struct reader *r, const yaml_event_t *e, struct buf *out)
+static int expand(struct yaml_reader *r, const yaml_event_t *e, struct buf *out)
 {
     const char *p = (const char *)e->data.scalar.value;
     for (const char *open; (open = strstr(p, "${")); p = strchr(open, '}') + 1) {
@@ -95,7 +95,7 @@ static json_t *plain_value(const char *s)
     return json_string(s);
 }
 
-static int scalar(struct reader *r, const yaml_event_t *e, json_t **out)
+static int scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **out)
 {
     struct buf text = BUF_INIT;
     int rc = expand(r, e, &text);
@@ -109,9 +109,9 @@ static int scalar(struct reader *r, const yaml_event_t *e, json_t **out)
     return rc;
 }
 
-static int value(struct reader *r, yaml_event_t *e, int depth, json_t **out);
+static int value(struct yaml_reader *r, yaml_event_t *e, int depth, json_t **out);
 
-static int sequence(struct reader *r, int depth, json_t **out)
+static int sequence(struct yaml_reader *r, int depth, json_t **out)
 {
     *out = json_array();
     for (;;) {
@@ -132,7 +132,7 @@ static int sequence(struct reader *r, int depth, json_t **out)
 }
 
 /* One key and its value; *end when the mapping was over instead. */
-static int member(struct reader *r, int depth, json_t *object, bool *end)
+static int member(struct yaml_reader *r, int depth, json_t *object, bool *end)
 {
     yaml_event_t k, v;
     int rc = next(r, &k);
@@ -169,7 +169,7 @@ out:
     return rc;
 }
 
-static int value(struct reader *r, yaml_event_t *e, int depth, json_t **out)
+static int value(struct yaml_reader *r, yaml_event_t *e, int depth, json_t **out)
 {
     int rc = 0;
     *out = NULL;
@@ -202,7 +202,7 @@ static int value(struct reader *r, yaml_event_t *e, int depth, json_t **out)
 
 int yaml_parse(const char *text, size_t len, const char *what, json_t **out, json_t **lines)
 {
-    struct reader r = {.what = what, .lines = json_object(), .path = BUF_INIT};
+    struct yaml_reader r = {.what = what, .lines = json_object(), .path = BUF_INIT};
     int rc = 0;
     *out = *lines = NULL;
     if (!yaml_parser_initialize(&r.parser)) {

@@ -6,68 +6,83 @@
 
 #include "runtime/base/err.h"
 
+static int64_t draw_of(const struct arms *a, size_t arm, int r)
+{
+    uint32_t off = arm == GATE_BASE ? 0 : (uint32_t)(arm + 1) * a->apart;
+    return draw_number(a->draws, a->purpose, a->counter + off + (uint32_t)r);
+}
+
+/* Adds the rollouts of one outcome: under the paper's rule each probe is measured `repeats` times. */
+static int add(const struct arms *a, struct group *g, const struct gate_pick *p,
+               struct skills_view *view)
+{
+    int rc = 0;
+    for (int r = 0; rc >= 0 && r < a->repeats; r++)
+        rc = group_add(g, a->probes->v[p->probe].task, view, draw_of(a, p->arm, p->draw + r));
+    return rc;
+}
+
 struct group *arms_start(const struct arms *a, struct skills_view *view)
 {
     struct group *g = engine_group(a->engine, PHASE_ROLLOUT_PROBE);
     for (size_t i = 0; g && i < a->probes->n; i++)
-        for (int r = 0; r < a->repeats; r++)
-            if (group_add(g, a->probes->v[i].task, view, a->draw + r) < 0) {
-                group_free(g);
-                return NULL;
-            }
+        if (add(a, g, &(struct gate_pick){GATE_BASE, i, 0}, view) < 0) {
+            group_free(g);
+            return NULL;
+        }
     return g;
 }
 
-/* The outcome of a probe whose repeats begin at `first` in the group. */
+/* The outcome whose rollouts begin at `first` in the group. */
 static enum outcome outcome_at(const struct arms *a, const struct group *g, size_t first,
-                               size_t arm, const struct probe *p)
+                               const struct gate_pick *p)
 {
     enum { MOST = 99 };
     enum outcome draws[MOST], o;
     for (int r = 0; r < a->repeats; r++)
         draws[r] = rollout_outcome(group_result(g, first + (size_t)r));
     o = a->repeats == 1 ? draws[0] : gate_majority(draws, a->repeats);
-    return a->measured ? a->measured(a->arg, arm, p, o) : o;
+    return a->measured ? a->measured(a->arg, p->arm, p->draw, &a->probes->v[p->probe], o) : o;
 }
 
 int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes)
 {
     if (!g)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return GRASP_ENOMEM;
     int rc = group_wait(g);
     for (size_t i = 0; rc == 0 && i < a->probes->n; i++)
-        outcomes[i] = outcome_at(a, g, i * (size_t)a->repeats, ARM_BASE, &a->probes->v[i]);
+        outcomes[i] =
+            outcome_at(a, g, i * (size_t)a->repeats, &(struct gate_pick){GATE_BASE, i, 0});
     return rc;
 }
 
 /* One wave: its outcomes are entered once all of it is measured. */
-static int one_wave(const struct arms *a, struct gate *g, struct skills_view *const *views,
-                    struct gate_pick *picks)
+static int one_wave(const struct arms *a, struct gate *g, struct skills_view *base,
+                    struct skills_view *const *views, struct gate_pick *picks)
 {
     size_t repeats = (size_t)a->repeats;
-    size_t n = g->rules.early_stop ? a->wave / repeats : g->arms * g->n;
+    size_t n = g->rules.early_stop ? a->wave / repeats : gate_wave_max(g);
     struct group *group = engine_group(a->engine, PHASE_ROLLOUT_PROBE);
-    int rc = group ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = group ? 0 : GRASP_ENOMEM;
     n = gate_wave(g, n ? n : 1, picks);
     for (size_t i = 0; rc >= 0 && i < n; i++)
-        for (size_t r = 0; rc >= 0 && r < repeats; r++)
-            rc = group_add(group, a->probes->v[picks[i].probe].task, views[picks[i].arm],
-                           a->draw + (int)r);
+        rc = add(a, group, &picks[i], picks[i].arm == GATE_BASE ? base : views[picks[i].arm]);
     if (rc >= 0)
         rc = group_wait(group);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        g->arm[picks[i].arm].outcomes[picks[i].probe] =
-            outcome_at(a, group, i * repeats, picks[i].arm, &a->probes->v[picks[i].probe]);
+        *gate_place(g, &picks[i]) = outcome_at(a, group, i * repeats, &picks[i]);
     group_free(group);
     return rc < 0 ? rc : 0;
 }
 
-int arms_measure(const struct arms *a, struct gate *g, struct skills_view *const *views)
+int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
+                 struct skills_view *const *views)
 {
-    struct gate_pick *picks = calloc(g->arms * g->n + 1, sizeof(*picks));
+    size_t wave = a->wave > gate_wave_max(g) ? a->wave : gate_wave_max(g);
+    struct gate_pick *picks = calloc(wave, sizeof(*picks));
     int rc = picks ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     while (rc == 0 && gate_update(g) > 0)
-        rc = one_wave(a, g, views, picks);
+        rc = one_wave(a, g, base, views, picks);
     free(picks);
     return rc;
 }

@@ -1,10 +1,11 @@
 /*
  * arms.h - measures the arms of a gate on a probe set: the baseline, then the candidates in waves.
  *
- *     struct arms a = {.engine = e, .probes = &probes, .repeats = 1, .wave = 64, .draw = 1000};
+ *     struct arms a = {.engine = e, .probes = &probes, .repeats = 1, .wave = 64,
+ *                      .draws = &draws, .purpose = DRAW_PROBE, .counter = 1000};
  *     struct group *g = arms_start(&a, library_view);      // the baseline, in the background
  *     arms_wait(&a, g, gate.base);
- *     arms_measure(&a, &gate, views);                      // one view a candidate
+ *     arms_measure(&a, &gate, library_view, views);        // one view a candidate
  *
  * Candidates are measured in waves: up to `wave` rollouts over all of them, and only when a wave is
  * over is anything stopped. So what is measured depends on outcomes and on the size of the wave,
@@ -16,19 +17,23 @@
 #include "gate/gate.h"
 #include "probes/probe_set.h"
 #include "runtime/engine/engine.h"
-
-#define ARM_BASE SIZE_MAX
+#include "runtime/model/draw.h"
 
 struct arms {
     struct engine *engine;
     const struct probe_set *probes;
     int repeats; /* 1..99 */
     size_t wave; /* rollouts in flight at once over all candidates */
-    int draw;    /* number of the first repeat's sample: the arms share theirs, so that they are
-                    compared on common random numbers */
-    /* Sees each probe's outcome (arm: the candidate's index, or ARM_BASE) and says what counts. May
-     * be NULL. */
-    enum outcome (*measured)(void *arg, size_t arm, const struct probe *p, enum outcome o);
+    /* Number of the first sample; further ones count up. The arms share theirs, so that what an
+     * edit does not touch is paid once and is no difference; `apart` (0: shared) sets the samples of
+     * arm k off by (k + 1) * apart, for arms that would send the same bytes. */
+    const struct draws *draws;
+    enum draw_purpose purpose;
+    uint32_t counter, apart;
+    /* Sees each outcome (arm: the candidate's index, or GATE_BASE; draw 0 is the first, r > 0 a
+     * redraw) and says what counts. May be NULL. */
+    enum outcome (*measured)(void *arg, size_t arm, int draw, const struct probe *p,
+                             enum outcome o);
     void *arg;
 };
 
@@ -36,9 +41,10 @@ struct arms {
 struct group *arms_start(const struct arms *a, struct skills_view *view);
 /* Waits for them and fills outcomes[probes->n]. */
 int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes);
-/* Measures all candidates against g->base as far as the gate wants them. An arm that is not running
- * any more is left as it is. */
-int arms_measure(const struct arms *a, struct gate *g, struct skills_view *const *views);
+/* Measures all candidates against g->base as far as the gate wants them, and the baseline (`base`)
+ * again where its rule asks for that. An arm that is not running any more is left as it is. */
+int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
+                 struct skills_view *const *views);
 /* Makes a gate of the probe set's sides with `candidates` arms; `base` (may be NULL) is copied. */
 int arms_gate(struct gate *g, const struct gate_rules *rules, const struct probe_set *probes,
               const enum outcome *base, size_t candidates);

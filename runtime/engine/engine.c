@@ -56,7 +56,8 @@ struct engine {
         struct slot *first, **last; /* FIFO */
     } queue[2];                     /* foreground, background */
     size_t running;
-    uint64_t pump; /* timer of the next start of rollouts, 0: none */
+    uint64_t pump;               /* timer of the next start of rollouts, 0: none */
+    int64_t alike[MODEL_PHASES]; /* engine_draws_alike */
     int stop_code;
     char *stop_message;
     char *outage; /* why the first unscored rollout is so */
@@ -112,6 +113,11 @@ void engine_stop(struct engine *e, int code, const char *message)
         return;
     e->stop_code = code;
     e->stop_message = str_dup(message);
+}
+
+void engine_draws_alike(struct engine *e, enum model_phase phase, int64_t draw)
+{
+    e->alike[phase] = draw;
 }
 
 const char *engine_outage(const struct engine *e)
@@ -318,7 +324,8 @@ static void ask(struct slot *s)
         .chat = &s->r.chat,
         .temperature = o->temperature,
         .max_tokens = o->max_tokens,
-        .draw = o->temperature == 0 ? 0 : s->r.draw,
+        .draw = s->r.draw,
+        .also = s->r.draw ? 0 : e->alike[s->group->phase],
         .phase = s->group->phase,
         .prefix = s->hash,
     };
@@ -412,14 +419,16 @@ static void pump(void *arg)
 struct group *engine_group(struct engine *e, enum model_phase phase)
 {
     struct group *g = calloc(1, sizeof(*g));
-    if (g) {
-        g->engine = e;
-        g->phase = phase;
-        g->next = e->groups;
-        if (g->next)
-            g->next->prev = g;
-        e->groups = g;
+    if (!g) {
+        err_set(GRASP_ENOMEM, "out of memory");
+        return NULL;
     }
+    g->engine = e;
+    g->phase = phase;
+    g->next = e->groups;
+    if (g->next)
+        g->next->prev = g;
+    e->groups = g;
     return g;
 }
 
@@ -428,7 +437,7 @@ void group_background(struct group *g)
     g->background = true;
 }
 
-int group_add(struct group *g, const struct task *task, struct skills_view *skills, int draw)
+int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
 {
     struct engine *e = g->engine;
     if (g->n == g->cap) {
@@ -454,6 +463,21 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     q->last = &s->next;
     schedule(e);
     return (int)s->index;
+}
+
+struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,
+                              const struct task_set *tasks, struct skills_view *skills,
+                              int64_t draw)
+{
+    struct group *g = engine_group(e, phase);
+    if (g && background)
+        group_background(g);
+    for (size_t i = 0; g && i < tasks->n; i++)
+        if (group_add(g, &tasks->v[i], skills, draw) < 0) {
+            group_free(g);
+            return NULL;
+        }
+    return g;
 }
 
 void group_on_end(struct group *g, void (*fn)(struct group *, size_t, void *), void *arg)

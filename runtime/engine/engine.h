@@ -39,7 +39,7 @@ struct engine_settings {
 
 struct rollout {
     const struct task *task;
-    int draw;
+    int64_t draw;
     enum rollout_status status;
     bool correct;
     struct verdict verdict;
@@ -64,11 +64,19 @@ int engine_open(struct engine **e, struct loop *loop, struct model *model, struc
 /* Frees what still stands of its groups; close the model first, so that no callback comes any more.
  */
 void engine_close(struct engine *e);
+/* NULL and a message when out of memory. */
 struct group *engine_group(struct engine *e, enum model_phase phase);
 /* Call before the first group_add: its rollouts start only while no other group's are waiting. */
 void group_background(struct group *g);
 /* Adds a rollout; its index in the group, or negative. `task` is borrowed until group_free. */
-int group_add(struct group *g, const struct task *task, struct skills_view *skills, int draw);
+int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw);
+/* Draws are shared from here on, and in this phase an answer to `draw` that was paid for before
+ * that was known stands for them (draw.h). */
+void engine_draws_alike(struct engine *e, enum model_phase phase, int64_t draw);
+/* A group that rolls out all of `tasks`, each once. NULL and a message when out of memory. */
+struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,
+                              const struct task_set *tasks, struct skills_view *skills,
+                              int64_t draw);
 /* Called (from the loop) whenever a rollout of the group ends; it may add further ones. */
 void group_on_end(struct group *g, void (*fn)(struct group *g, size_t index, void *arg), void *arg);
 /* Turns the loop until all added rollouts ended. GRASP_ESTOPPED on a signal or a spent budget. */

@@ -51,12 +51,13 @@ static json_t *text_or_null(const char *s)
 /* All but the messages. */
 static json_t *summary(const struct rollout *r)
 {
-    return json_pack("{s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:i, s:{s:I, s:I, s:I}, s:o}",
-                     "task_id", r->task->id, "draw", r->draw, "status",
+    return json_pack("{s:s, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:{s:I, s:I, s:I}, s:o}",
+                     "task_id", r->task->id, "draw", (json_int_t)r->draw, "status",
                      rollout_status_name(r->status), "correct", (int)r->correct, "reason",
-                     text_or_null(r->verdict.reason), "result", text_or_null(r->result), "tags",
-                     strings(&r->tags), "actions", strings(&r->actions), "calls", r->calls, "usage",
-                     "prompt_tokens", (json_int_t)r->usage.prompt_tokens, "completion_tokens",
+                     text_or_null(r->verdict.reason), "reasons", verdict_reasons(&r->verdict),
+                     "result", text_or_null(r->result), "tags", strings(&r->tags), "actions",
+                     strings(&r->actions), "calls", r->calls, "usage", "prompt_tokens",
+                     (json_int_t)r->usage.prompt_tokens, "completion_tokens",
                      (json_int_t)r->usage.completion_tokens, "cached_tokens",
                      (json_int_t)r->usage.cached_tokens, "error", text_or_null(r->error));
 }

@@ -7,6 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/base/stats.h"
 
 /* Digit runs compare as numbers. */
 static int natural(const void *a, const void *b)
@@ -67,7 +68,7 @@ double score_share(int correct, int total)
 
 int score_covered(const struct score *s, double floor, const char *what, const struct engine *e)
 {
-    if (score_share(s->total, s->total + s->unscored) >= floor)
+    if (gate_enough((size_t)s->unscored, (size_t)(s->total + s->unscored), floor))
         return 0;
     return err_set(GRASP_EOUTAGE,
                    "%s: only %d of %d rollouts could be scored (%s); run the same command again "
@@ -126,12 +127,14 @@ json_t *score_to_json(const struct score *s)
                             json_pack("{s:f, s:i, s:i}", "score",
                                       score_share(s->v[i].correct, s->v[i].total), "n_correct",
                                       s->v[i].correct, "n_total", s->v[i].total));
-    return json_pack("{s:f, s:i, s:i, s:i, s:o}", "score", score_share(s->correct, s->total),
-                     "n_correct", s->correct, "n_total", s->total, "unscored", s->unscored,
-                     "by_family", families);
+    struct interval i = wilson(s->correct, s->total);
+    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o}", "score",
+                     score_share(s->correct, s->total), "n_correct", s->correct, "n_total",
+                     s->total, "interval", i.low, i.high, "unscored", s->unscored, "by_family",
+                     families);
 }
 
-int score_write_runs(const char *dir, const char *name, const struct group *g)
+static int score_write_runs(const char *dir, const char *name, const struct group *g)
 {
     struct buf line = BUF_INIT, path = BUF_INIT;
     struct fs_out file;

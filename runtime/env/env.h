@@ -9,7 +9,7 @@
 #ifndef GRASP_RUNTIME_ENV_ENV_H
 #define GRASP_RUNTIME_ENV_ENV_H
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "probes/task.h"
 #include "runtime/loop/loop.h"
 

@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "fhir/fhir.h"
-#include "probes/grader.h"
-#include "runtime/env/agent_url.h"
+#include "probes/graders/action.h"
+#include "probes/graders/grader.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/config/config.h"
+#include "runtime/env/agent_url.h"
 #include "runtime/env/env.h"
 #include "runtime/env/fhir.h"
 
@@ -248,8 +249,6 @@ static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_s
                     void *arg)
 {
     const char *target;
-    while (len && ascii_isspace(*text))
-        text++, len--;
     buf_reset(&ep->url);
     buf_add(&ep->url, text, len);
     buf_addf(&ep->action, "GET %s", ep->url.ptr);
@@ -265,19 +264,13 @@ static void act_get(struct fhir_episode *ep, const char *text, size_t len, env_s
     get(ep, ep->url.ptr + (target - text), fn, arg);
 }
 
-static void act_post(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
+static void act_post(struct fhir_episode *ep, const struct agent_action *a, env_step_fn fn,
                      void *arg)
 {
     static const char accepted[] = "POST request accepted and recorded. Call FINISH once "
                                    "everything that was asked for is done.";
-    const char *eol = memchr(text, '\n', len), *url = text;
-    size_t url_len = eol ? (size_t)(eol - text) : len;
-    const char *payload = eol ? eol + 1 : text + len;
-    size_t payload_len = len - (size_t)(payload - text);
-    while (url_len && ascii_isspace(*url))
-        url++, url_len--;
-    while (url_len && ascii_isspace(url[url_len - 1]))
-        url_len--;
+    const char *url = a->text, *payload = a->payload ? a->payload : "";
+    size_t url_len = a->len, payload_len = a->payload_len;
     buf_addf(&ep->action, "POST %.*s ", (int)url_len, url);
     for (size_t i = 0; i < payload_len; i++)
         buf_addch(&ep->action, payload[i] == '\n' ? ' ' : payload[i]);
@@ -315,58 +308,32 @@ static void act_post(struct fhir_episode *ep, const char *text, size_t len, env_
     observe(ep, accepted, sizeof(accepted) - 1, fn, arg);
 }
 
-static void act_finish(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
-                       void *arg)
-{
-    /* Between the first '(' and the last character, whatever that is (spec: "Rollout"). */
-    static const size_t head = sizeof("FINISH(") - 1;
-    size_t n = len > head ? len - head - 1 : 0;
-    buf_add(&ep->action, text, len);
-    struct env_step step = {ROLLOUT_COMPLETED, text + head, n, ep->action.ptr, NULL};
-    fn(&step, arg);
-}
-
-/* The reply without code fences and outer blanks. */
-static void strip_fences(const char *reply, size_t len, struct buf *out)
-{
-    static const char fence[] = "```", tool[] = "```tool_code";
-    const char *end = reply + len;
-    for (const char *p = reply; p < end;) {
-        size_t rest = (size_t)(end - p);
-        const char *f = memmem(p, rest, fence, 3);
-        buf_add(out, p, f ? (size_t)(f - p) : rest);
-        if (!f)
-            break;
-        bool is_tool =
-            (size_t)(end - f) >= sizeof(tool) - 1 && memcmp(f, tool, sizeof(tool) - 1) == 0;
-        p = f + (is_tool ? sizeof(tool) - 1 : 3);
-    }
-    while (out->len && ascii_isspace(out->ptr[out->len - 1]))
-        buf_truncate(out, out->len - 1);
-}
-
 static void fhir_step(struct env_episode *base, const char *reply, size_t len, env_step_fn fn,
                       void *arg)
 {
     struct fhir_episode *ep = episode_of(base);
     struct buf clean = BUF_INIT;
-    strip_fences(reply, len, &clean);
-    const char *text = clean.ptr;
-    while (ascii_isspace(*text))
-        text++;
-    size_t n = clean.len - (size_t)(text - clean.ptr);
+    struct agent_action a;
+    agent_action_read(&a, reply, len, &clean);
+    struct env_step step = {ROLLOUT_INVALID_ACTION, NULL, 0, NULL, NULL};
     buf_reset(&ep->action);
-    if (str_starts(text, "GET")) {
-        act_get(ep, text + 3, n - 3, fn, arg);
-    } else if (str_starts(text, "POST")) {
-        act_post(ep, text + 4, n - 4, fn, arg);
-    } else if (str_starts(text, "FINISH(")) {
-        act_finish(ep, text, n, fn, arg);
-    } else {
-        buf_addf(&ep->action, "(no action) %.*s", (int)(n < 120 ? n : utf8_cut(text, n, 120)),
-                 text);
-        struct env_step step = {ROLLOUT_INVALID_ACTION, NULL, 0, ep->action.ptr, NULL};
+    switch (a.verb) {
+    case AGENT_GET:
+        act_get(ep, a.text, a.len, fn, arg);
+        break;
+    case AGENT_POST:
+        act_post(ep, &a, fn, arg);
+        break;
+    case AGENT_FINISH:
+        buf_add(&ep->action, a.said, a.said_len);
+        step = (struct env_step){ROLLOUT_COMPLETED, a.text, a.len, ep->action.ptr, NULL};
         fn(&step, arg);
+        break;
+    case AGENT_NONE:
+        buf_addf(&ep->action, "(no action) %.*s", (int)utf8_cut(a.said, a.said_len, 120), a.said);
+        step.action = ep->action.ptr;
+        fn(&step, arg);
+        break;
     }
     buf_release(&clean);
 }

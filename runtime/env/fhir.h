@@ -2,6 +2,7 @@
 #ifndef GRASP_RUNTIME_ENV_FHIR_H
 #define GRASP_RUNTIME_ENV_FHIR_H
 
+#include "runtime/env/env.h"
 #include "fhir/fhir.h"
 #include "runtime/config/config.h"
 

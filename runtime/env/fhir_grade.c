@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/pyvalue.h"
+#include "probes/literal/pyvalue.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/env/agent_url.h"

@@ -144,8 +144,8 @@ static void check_subject(const struct step *s, const json_t *v, const struct ga
 
 static bool covered(const json_t *v, const struct gate_score *g)
 {
-    double n = (double)json_array_size(json_object_get(v, "probes"));
-    return n - g->unscored >= json_num_at(v, "rules.coverage_floor", 0.9) * n;
+    return gate_enough((size_t)g->unscored, json_array_size(json_object_get(v, "probes")),
+                       json_num_at(v, "rules.coverage_floor", 0.9));
 }
 
 static void check_confirm(const struct step *s, const json_t *confirm, bool passed,
@@ -169,7 +169,7 @@ static const char *fate_by_rule(const json_t *v, const struct gate_score *g)
     const char *stop = json_str_at(v, "stop", "");
     if (strcmp(stop, gate_stop_name(GATE_FINISHED)) != 0)
         return stop;
-    return g->eligible ? "beaten" : g->score > 0 ? "regressions" : "score";
+    return g->eligible ? "beaten" : g->gains ? "regressions" : "score";
 }
 
 static void check_fate(const struct step *s, const json_t *v, bool accepted,
@@ -305,20 +305,43 @@ static json_t *common(const json_t *v)
                      "rows", rows);
 }
 
+/* Whether the baseline's redraws in an evidence are those that the others of its update show, as far
+ * as both go; `longest` keeps the longest list of each probe. */
+static bool same_redraws(const json_t *evidence, json_t *longest)
+{
+    json_t *row, *o;
+    size_t i, r;
+    json_array_foreach (json_object_get(evidence, "probes"), i, row) {
+        json_t *mine = json_object_get(row, "base_again"), *theirs = json_array_get(longest, i);
+        json_array_foreach (mine, r, o)
+            if (r < json_array_size(theirs) && !json_equal(o, json_array_get(theirs, r)))
+                return false;
+        if (!theirs)
+            json_array_append_new(longest, mine ? json_incref(mine) : json_array());
+        else if (json_array_size(mine) > json_array_size(theirs))
+            json_array_set(longest, i, mine);
+    }
+    return true;
+}
+
 static void check_common(const struct update_arm *arms, size_t n, struct findings *f)
 {
-    json_t *first = NULL;
+    json_t *first = NULL, *redraws = json_array();
     for (size_t i = 0; i < n; i++) {
         if (!arms[i].evidence)
             continue;
         json_t *mine = common(arms[i].evidence);
         if (!first)
             first = json_incref(mine);
-        else if (!json_equal(first, mine))
+        if (!json_equal(first, mine))
             BAD(arms[i].step, "it was not measured as the others of its update were: another run, "
                               "head, rule, probe set or baseline");
+        else if (!same_redraws(arms[i].evidence, redraws))
+            BAD(arms[i].step, "it was not measured as the others of its update were: their "
+                              "baseline's redraws came out differently");
         json_decref(mine);
     }
+    json_decref(redraws);
     json_decref(first);
 }
 

@@ -9,6 +9,9 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/history/history.h"
+#include "skills/inject.h"
 
 void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
 {
@@ -183,15 +186,13 @@ int decision_when(struct library *lib, const char *run, int update, int64_t *whe
     return rc < 0 ? rc : 0;
 }
 
-const char *decision_fate(const struct judged *j, const struct gate_arm *arm, bool accepted)
+const char *decision_fate(const struct gate_arm *arm, bool accepted)
 {
     if (accepted)
         return "accepted";
-    if (j->fate)
-        return j->fate;
     if (arm->stop != GATE_FINISHED)
         return gate_stop_name(arm->stop);
-    return arm->score.eligible ? "beaten" : arm->score.score > 0 ? "regressions" : "score";
+    return arm->score.eligible ? "beaten" : arm->score.gains ? "regressions" : "score";
 }
 
 /* Up to ten tasks that the edit repaired: what it is good for, in the words of the probe set. */
@@ -204,6 +205,39 @@ static json_t *triggering(const struct decision *d, size_t arm)
     return out;
 }
 
+/* The note in one sentence, for who reads `git log --notes=gate`. */
+static json_t *summary_of(const struct decision *d, size_t arm, const struct judged *j,
+                          const char *fate)
+{
+    const struct gate_score *s = &d->gate->arm[arm].score;
+    struct buf b = BUF_INIT;
+    proposal_describe(j->proposal, &b);
+    if (strcmp(fate, "accepted") == 0)
+        buf_adds(&b, " was let in");
+    else
+        buf_addf(&b, " was refused (%s)", fate_words(fate));
+    buf_addf(
+        &b,
+        ": of %d probes that failed it fixed %d (%d without it), of %d that passed it broke %d "
+        "(%d without it).",
+        s->failing, s->fixes, s->base_fixes, s->passing, s->regressions, s->base_regressions);
+    json_t *v = b.failed ? NULL : json_text(b.ptr, b.len);
+    buf_release(&b);
+    return v;
+}
+
+/* How much the executor reads with a library's skills; -1: they cannot be read. */
+static int64_t chars_at(struct library *lib, const char *rev)
+{
+    struct skill_set set = {0};
+    size_t chars = 0;
+    bool good = library_read(lib, rev, &set) == 0 && inject_chars(&set, &chars) == 0;
+    skill_set_release(&set);
+    if (!good)
+        err_clear();
+    return good ? (int64_t)chars : -1;
+}
+
 static json_t *evidence_of(const struct decision *d, size_t arm, const struct judged *j,
                            bool accepted)
 {
@@ -211,15 +245,21 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
     json_t *more = json_pack(
         "{s:s, s:i, s:i, s:i, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "run", d->run, "epoch",
         d->epoch, "update", d->update, "proposal", j->k, "revision", (int)j->revision, "fate",
-        decision_fate(j, &d->gate->arm[arm], accepted), "edit", proposal_to_json(j->proposal),
+        decision_fate(&d->gate->arm[arm], accepted), "edit", proposal_to_json(j->proposal),
         "parent", d->head->hex, "tree", j->tree->hex, "writer_model", d->writer, "executor_model",
         d->executor, "triggering_tasks", triggering(d, arm));
     if (!v || !more || json_object_update_new(v, more) < 0) {
         json_decref(v);
         return NULL;
     }
-    if (j->confirm)
-        json_object_set(v, "confirm", (json_t *)j->confirm);
+    if (d->draws)
+        json_object_set_new(v, "draws", json_string(d->draws));
+    json_object_set_new(v, "summary", summary_of(d, arm, j, json_str_at(v, "fate", "")));
+    int64_t before = chars_at(d->lib, d->head->hex), after = chars_at(d->lib, j->tree->hex);
+    if (before >= 0 && after >= 0)
+        json_object_set_new(
+            v, "chars",
+            json_pack("{s:I, s:I}", "before", (json_int_t)before, "after", (json_int_t)after));
     return v;
 }
 

@@ -29,6 +29,7 @@ struct decision {
     int epoch, update;
     int number; /* of the update over the whole run, for the refs of candidates */
     const char *writer, *executor;
+    const char *draws;              /* "fresh" or "shared" samples; NULL: not said */
     const struct probe_set *probes; /* NULL: unmeasured */
     const struct gate *gate;        /* likewise */
     int64_t when;
@@ -43,10 +44,8 @@ struct decision {
 struct judged {
     const struct proposal *proposal;
     const struct oid *tree;
-    const char *reason;    /* the diagnosis behind it: the commit's body; may be NULL */
-    const char *fate;      /* why it was refused, where the gate's numbers do not say; or NULL */
-    const json_t *confirm; /* evidence on a second probe set; or NULL */
-    int k;                 /* number of the proposal call */
+    const char *reason; /* the diagnosis behind it: the commit's body; may be NULL */
+    int k;              /* number of the proposal call */
     bool revision;
     struct oid commit; /* filled in */
 };
@@ -65,7 +64,7 @@ int decision_unmeasured(const struct decision *d, struct judged *j);
 /* "ADD x: +5 (6 fixes, 0 regressions)" */
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out);
 /* "accepted", "beaten", "score", "regressions", ... */
-const char *decision_fate(const struct judged *j, const struct gate_arm *arm, bool accepted);
+const char *decision_fate(const struct gate_arm *arm, bool accepted);
 
 /* Trailers of a commit message: one line each, at most 95 bytes. */
 enum { MAX_TRAILERS = 24, TRAILER_TEXT = 96 };

@@ -68,7 +68,7 @@ void step_parse(struct step *s)
     s->update = number(info, "Update");
     share(info, "Gate-Fixes", &s->fixes, &s->failing);
     share(info, "Gate-Regressions", &s->regressions, &s->passing);
-    if (!*info->parent.hex)
+    if (!*info->parent.hex && !info->boundary)
         s->kind = STEP_ROOT;
     else if (library_trailer(info, "Restores"))
         s->kind = STEP_RESTORE;
@@ -216,6 +216,23 @@ bool candidate_ref_parse(const char *ref, char *run, size_t size, int *update, i
 
 /* ---- evidence ---- */
 
+const char *fate_words(const char *fate)
+{
+    static const struct {
+        const char *fate, *words;
+    } all[] = {
+        {"accepted", "accepted"},
+        {"score", "fixed no more than it broke, beyond what the baseline did"},
+        {"regressions", "broke more than the budget allows"},
+        {"beaten", "another candidate of the update reached more"},
+        {"not confirmed", "did not hold on the second probe set"},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        if (strcmp(all[i].fate, fate) == 0)
+            return all[i].words;
+    return fate;
+}
+
 enum effect probe_effect(const json_t *row)
 {
     int base = outcome_from_name(json_str_at(row, "base", ""));
@@ -241,17 +258,6 @@ const json_t *probe_find(const json_t *probes, const char *task)
 
 /* ---- skills ---- */
 
-static bool same_file(const struct skill *a, const struct skill *b)
-{
-    struct buf x = BUF_INIT, y = BUF_INIT;
-    skill_render(a, &x);
-    skill_render(b, &y);
-    bool same = x.len == y.len && memcmp(x.ptr, y.ptr, x.len) == 0;
-    buf_release(&x);
-    buf_release(&y);
-    return same;
-}
-
 int skill_changes(const struct skill_set *from, const struct skill_set *to,
                   struct skill_changes *out)
 {
@@ -270,7 +276,7 @@ int skill_changes(const struct skill_set *from, const struct skill_set *to,
             *c = (struct skill_change){EDIT_ADD, y->name, 0, y->version};
         else
             *c = (struct skill_change){EDIT_MODIFY, y->name, x->version, y->version};
-        out->n += order != 0 || !same_file(x, y);
+        out->n += order != 0 || !skill_same_files(x, y);
         a += order <= 0;
         b += order >= 0;
     }

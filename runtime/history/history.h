@@ -56,6 +56,9 @@ json_t *step_to_json(const struct step *s);
 /* "RUN", update number and K of "refs/grasp/candidates/RUN/UPDATE/K"; false for another ref. */
 bool candidate_ref_parse(const char *ref, char *run, size_t size, int *update, int *k);
 
+/* Why a candidate was refused, from its evidence's fate, in words. */
+const char *fate_words(const char *fate);
+
 /* How one task fared in a piece of evidence. */
 enum effect { EFFECT_NONE, EFFECT_FIXED, EFFECT_BROKE, EFFECT_UNKNOWN };
 const char *effect_name(enum effect e);
@@ -168,7 +171,10 @@ void check_update(const struct update_arm *arms, size_t n, struct findings *f);
 
 struct verify_counts {
     int measured, unmeasured, imported, restored, by_hand; /* commits on branches and tags */
+    int acknowledged;                                      /* of those by hand: a person said why */
     int candidates, notes;
+    int unknown; /* measured ones whose evidence, or whose commit, this copy lacks */
+    int lacks;   /* LIBRARY_LACKS_* of this copy */
 };
 /* The whole library, opened with LIBRARY_MEMORY. 0 also when there are problems: they are in `f`.
  */

@@ -44,6 +44,8 @@ static int collect(struct verify *v)
         rc = walk_from("HEAD", &head, v);
     if (rc == 0)
         rc = library_refs(v->lib, "refs/heads/", walk_from, v);
+    if (rc == 0) /* what a clone has of branches that it did not check out */
+        rc = library_refs(v->lib, "refs/remotes/", walk_from, v);
     if (rc == 0)
         rc = library_refs(v->lib, "refs/tags/", walk_from, v);
     if (rc == 0)
@@ -125,7 +127,9 @@ static int check_probes(struct verify *v, const struct step *s, const json_t *ev
 static int read_note(struct verify *v, const struct step *s, json_t **out)
 {
     int rc = library_note_read(v->lib, &s->info.commit, out);
-    if (rc == GRASP_ENOTFOUND)
+    if (rc == GRASP_ENOTFOUND && v->counts->lacks & LIBRARY_LACKS_EVIDENCE)
+        v->counts->unknown++; /* said once for all of them */
+    else if (rc == GRASP_ENOTFOUND)
         BAD(s, "it has no evidence");
     else if (rc < 0 && !fatal(rc))
         BAD(s, "its evidence cannot be read: %s", err_msg());
@@ -228,9 +232,53 @@ static int check_root(struct verify *v, const struct step *s)
     return rc;
 }
 
+/* What a person did is not the gate's to judge; that it can be read is. */
+static int check_readable(struct verify *v, const struct step *s)
+{
+    struct skill_set set = {0};
+    int rc = library_read(v->lib, s->info.commit.hex, &set);
+    if (rc < 0 && !fatal(rc)) {
+        BAD(s, "%s", err_msg());
+        rc = 0;
+    }
+    skill_set_release(&set);
+    return rc;
+}
+
+/* Whether a person's word is worth anything here: a commit that a gate measured has evidence to be held
+ * against; only a cherry-pick has its trailers without it. */
+static bool by_person(struct verify *v, const struct step *s)
+{
+    json_t *evidence = NULL;
+    if (s->kind == STEP_OTHER || s->info.parents > 1)
+        return true;
+    if (s->kind != STEP_EDIT)
+        return false;
+    bool none = library_note_read(v->lib, &s->info.commit, &evidence) == GRASP_ENOTFOUND;
+    json_decref(evidence);
+    return none;
+}
+
 static int check_step(struct verify *v, size_t i)
 {
     const struct step *s = &v->steps.v[i];
+    if (s->info.boundary) {
+        finding_add(v->f, &s->info.commit, false,
+                    "history before this was not fetched (a shallow clone): it is not verified; "
+                    "git fetch --unshallow");
+        return 0;
+    }
+    struct buf why = BUF_INIT;
+    int rc = by_person(v, s) ? library_ack_read(v->lib, &s->info, &why) : GRASP_ENOTFOUND;
+    if (rc == 0) {
+        v->counts->by_hand++;
+        v->counts->acknowledged++;
+        v->steps.v[i].kind = STEP_OTHER; /* no update's any more */
+        finding_add(v->f, &s->info.commit, false, "by a person, unmeasured: %s", why.ptr);
+    }
+    buf_release(&why);
+    if (rc == 0 || rc == GRASP_ENOMEM)
+        return rc < 0 ? rc : check_readable(v, s);
     if (s->info.parents > 1)
         BAD(s, "a merge: a gate lets edits in one after the other");
     switch (s->kind) {
@@ -252,7 +300,8 @@ static int check_step(struct verify *v, size_t i)
         break;
     }
     v->counts->by_hand++;
-    BAD(s, "made by hand: nothing says what let it in");
+    BAD(s, "made by hand: nothing says what let it in; grasp skills ack says it, or a trailer "
+           "Acknowledged");
     return 0;
 }
 
@@ -345,7 +394,9 @@ static int note_known(const char *blob, const struct oid *commit, void *arg)
     struct verify *v = arg;
     (void)blob;
     v->counts->notes++;
-    if (!json_object_get(v->seen, commit->hex))
+    if (!json_object_get(v->seen, commit->hex) && v->counts->lacks & LIBRARY_LACKS_CANDIDATES)
+        v->counts->unknown++;
+    else if (!json_object_get(v->seen, commit->hex))
         finding_add(v->f, commit, true,
                     "evidence for a commit that no branch, tag or candidate leads to");
     for (size_t i = 0; i < v->steps.n; i++)
@@ -375,11 +426,24 @@ static int check_frozen(const char *ref, const struct oid *commit, void *arg)
     return 0;
 }
 
+static int frozen_altered(const char *name, const struct oid *commit, void *arg)
+{
+    struct verify *v = arg;
+    finding_add(v->f, commit, true,
+                "tag '%s': it was frozen here, and was removed or replaced since; to have it back: "
+                "git update-ref refs/tags/%s refs/grasp/frozen/%s",
+                name, name, name);
+    return 0;
+}
+
 int history_verify(struct library *lib, struct findings *f, struct verify_counts *counts)
 {
     struct verify v = {.lib = lib, .f = f, .counts = counts, .seen = json_object()};
+    struct strlist how = {0};
     *counts = (struct verify_counts){0};
     int rc = v.seen ? collect(&v) : err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0 && (counts->lacks = library_lacks(lib, &how)) < 0)
+        rc = counts->lacks;
     for (size_t i = 0; rc == 0 && i < v.steps.n; i++)
         rc = check_step(&v, i);
     for (size_t i = 0; rc == 0 && i < v.refused.n; i++)
@@ -392,6 +456,15 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
         rc = library_note_changes(lib, note_changed, &v);
     if (rc == 0)
         rc = library_refs(lib, "refs/tags/", check_frozen, &v);
+    if (rc == 0)
+        rc = library_tags_altered(lib, frozen_altered, &v);
+    if (counts->unknown)
+        finding_add(f, &(struct oid){""}, true,
+                    "%d commits cannot be held against their evidence: this copy lacks %s; to "
+                    "fetch it: %s",
+                    counts->unknown,
+                    counts->lacks & LIBRARY_LACKS_EVIDENCE ? "the evidence" : "the candidates",
+                    how.v[0]);
     if (rc == 0 && f->failed)
         rc = err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; v.evidence && i < v.steps.n; i++)
@@ -403,5 +476,6 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
     history_release(&v.steps);
     history_release(&v.refused);
     json_decref(v.seen);
+    strlist_release(&how);
     return rc;
 }

@@ -292,8 +292,8 @@ static void note_missing(struct journal *j, const struct model_request *rq, stru
     hash_hex(c->answer.e.key, hex);
     COUNT(j, rq->phase, missing, 1);
     if (j->missing.n < MISSING_MAX)
-        strlist_addf(&j->missing, "%s %s, draw %d, %zu messages", hex, model_phase_name(rq->phase),
-                     rq->draw, rq->chat->n);
+        strlist_addf(&j->missing, "%s %s, draw %lld, %zu messages", hex,
+                     model_phase_name(rq->phase), (long long)rq->draw, rq->chat->n);
     snprintf(why, sizeof(why), "the journal has no answer to this call (%s, %.16s)",
              model_phase_name(rq->phase), hex);
     call_fail(c, MODEL_MISSING, why);
@@ -340,13 +340,16 @@ static int look_up(struct journal *j, struct journal_call *c)
     return rc == 0 ? 1 : rc == GRASP_ENOTFOUND || rc == GRASP_EPARSE ? 0 : rc;
 }
 
-static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
+/* Lets whoever asks wait for an answer that is known or on its way: 1; 0 there is none, and *c is the
+ * new call that would get it; negative on failure. */
+static int known(struct journal_model *jm, const struct model_request *rq, model_fn fn, void *arg,
+                 struct journal_call **out)
 {
-    struct journal_model *jm = (struct journal_model *)m;
     struct journal *j = jm->journal;
-    const char *identity = m->identity ? m->identity : m->name;
+    const char *identity = jm->m.identity ? jm->m.identity : jm->m.name;
     uint8_t key[HASH_SIZE];
     int rc;
+    *out = NULL;
     model_request_hash(rq, identity, key);
     struct journal_call *c = table_find(j, key);
     if (c && c->model) {
@@ -354,25 +357,60 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
             return rc;
         COUNT(j, rq->phase, asked, 1);
         COUNT(j, rq->phase, joined, 1);
-        return 0;
+        return 1;
     }
     c = call_new(jm, rq, key);
     if (!c)
         return err_oom();
     c->answer.request_hash = codec_request(&j->codec, rq, identity, &c->answer.e.request_len);
-    if ((rc = look_up(j, c)) < 0)
-        goto fail;
-    bool call_out =
-        rc == 0 && !j->broken && !(j->flags & (JOURNAL_REPLAY_ONLY | JOURNAL_READ_ONLY));
-    bool found = rc == 1;
+    rc = look_up(j, c);
+    if (rc == 1 && (rc = call_join(c, rq->phase, false, fn, arg)) == 0) {
+        COUNT(j, rq->phase, asked, 1);
+        make_ready(c);
+        return 1;
+    }
+    if (rc < 0)
+        journal_call_free(c);
+    else
+        *out = c;
+    return rc;
+}
+
+/* The same, and the answer to draw `also` stands for that to draw 0. */
+static int known_by_any_draw(struct journal_model *jm, const struct model_request *rq, model_fn fn,
+                             void *arg, struct journal_call **out)
+{
+    struct model_request other = *rq;
+    struct journal_call *spare = NULL;
+    int rc = known(jm, rq, fn, arg, out);
+    if (rc != 0 || rq->draw != 0 || rq->also == 0 || jm->journal->broken)
+        return rc;
+    other.draw = rq->also;
+    rc = known(jm, &other, fn, arg, &spare);
+    if (spare)
+        journal_call_free(spare);
+    if (rc != 0) {
+        journal_call_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
+{
+    struct journal_model *jm = (struct journal_model *)m;
+    struct journal *j = jm->journal;
+    struct journal_call *c;
+    int rc = known_by_any_draw(jm, rq, fn, arg, &c);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    bool call_out = !j->broken && !(j->flags & (JOURNAL_REPLAY_ONLY | JOURNAL_READ_ONLY));
     if ((rc = call_join(c, rq->phase, call_out, fn, arg)) < 0)
         goto fail;
     if (call_out && (rc = ask_inner(jm, rq, c)) < 0)
         goto fail;
     COUNT(j, rq->phase, asked, 1);
-    if (found) {
-        make_ready(c);
-    } else if (!call_out && j->broken) {
+    if (!call_out && j->broken) {
         COUNT(j, rq->phase, failed, 1);
         call_fail(c, MODEL_FATAL, j->broken);
         make_ready(c);

@@ -74,7 +74,7 @@ struct journal_entry {
     enum model_phase phase;
     struct model_usage usage;
     int64_t latency_ns, when; /* when: wall clock of the call */
-    int draw;
+    int64_t draw;
 };
 typedef int (*journal_fn)(const struct journal_entry *e, void *arg);
 /* In the order in which they were written. Stops at the first non-zero return. The callback does

@@ -220,7 +220,7 @@ int record_read(struct codec *c, const void *bytes, size_t len, struct journal_a
         (size_t)(end - p) < name || text > JOURNAL_TEXT_MAX)
         return damaged();
     e->request_len = (uint64_t)request_len;
-    e->draw = (int)draw;
+    e->draw = draw;
     buf_reset(&a->bytes);
     buf_grow(&a->bytes, name + text + 2);
     buf_add(&a->bytes, p, name);

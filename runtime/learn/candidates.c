@@ -14,7 +14,6 @@ void candidate_release(struct candidate *c)
     proposal_release(&c->proposal);
     skill_set_release(&c->set);
     skills_view_unref(c->view);
-    json_decref(c->confirm);
 }
 
 void update_release(struct update *u)
@@ -32,27 +31,23 @@ void update_release(struct update *u)
 struct edit_rules update_rules(struct learn *l)
 {
     size_t capacity = (size_t)l->c->cycle.max_learned_skills;
-    size_t left = l->set.n < capacity ? capacity - l->set.n : 0;
+    size_t left = l->at.set.n < capacity ? capacity - l->at.set.n : 0;
     size_t edits = (size_t)l->c->cycle.max_proposals;
     struct edit_rules rules = {.capacity = capacity,
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
-                               .append_only = l->c->cycle.append_only};
+                               .append_only = l->c->cycle.append_only,
+                               .max_chars = (size_t)l->c->skills.max_chars};
     if (l->leak) {
-        rules.forbidden = learn_forbidden;
+        rules.forbidden = session_leaks;
         rules.forbidden_arg = l->leak;
     }
     return rules;
 }
 
-bool learn_forbidden(void *arg, const char *text, char *what, size_t size)
-{
-    return leak_guard_hit(arg, text, what, size);
-}
-
 void update_refused(void *arg, enum edit_refusal why, const char *detail)
 {
     struct update *u = arg;
-    u->l->refused[why]++;
+    u->l->count.refused[why]++;
     log_debug("epoch %d update %d proposal %d refused: %s%s%s", u->l->epoch, u->l->update, u->k,
               edit_refusal_name(why), detail && *detail ? ": " : "", detail ? detail : "");
 }
@@ -68,7 +63,7 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
             return 0;
         }
     struct skill_set set;
-    int rc = proposal_apply(&l->set, p, &from, &set);
+    int rc = proposal_apply(&l->at.set, p, &from, &set);
     if (rc == GRASP_EINVAL || rc == GRASP_ELIMIT) { /* a skill that nobody could read again */
         log_debug("%s", err_msg());
         update_refused(u, EDIT_BAD_TEXT, p->v[0].name);
@@ -88,7 +83,7 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     *p = (struct proposal){0};
     u->list.n++;
     if (rc == 0)
-        rc = library_candidate(l->lib, &c->set, &l->head, &c->tree);
+        rc = library_candidate(l->lib, &c->set, &l->at.head, &c->tree);
     if (rc == 0 && !(c->view = skills_view_new(&c->set)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
     return rc;
@@ -98,7 +93,8 @@ int update_take_reply(struct update *u, const struct buf *text, bool revision)
 {
     struct proposal_list list = {0};
     struct edit_rules rules = update_rules(u->l);
-    int rc = edit_parse_reply(text->ptr, text->len, &u->l->set, &rules, &list, update_refused, u);
+    int rc =
+        edit_parse_reply(text->ptr, text->len, &u->l->at.set, &rules, &list, update_refused, u);
     for (size_t i = 0; rc == 0 && i < list.n; i++)
         rc = update_add_candidate(u, &list.v[i], revision);
     proposal_list_release(&list);

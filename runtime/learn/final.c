@@ -1,4 +1,5 @@
 /* final.c - checkpoints scored beside the learning, the best one, the final scores. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,51 +7,26 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
-
-enum { FINAL_DRAW = 1999999999 };
-
-static struct group *background(struct learn *l, const struct task_set *tasks,
-                                struct skills_view *view, enum model_phase phase, int draw)
-{
-    struct group *g = engine_group(l->s->engine, phase);
-    if (g)
-        group_background(g);
-    for (size_t i = 0; g && i < tasks->n; i++)
-        if (group_add(g, &tasks->v[i], view, draw) < 0) {
-            group_free(g);
-            return NULL;
-        }
-    return g;
-}
+#include "runtime/learn/learn_private.h"
 
 /* Starts scoring val with the present library (epoch -1: without skills); nobody waits for it yet.
  */
 int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score)
 {
-    struct checkpoint *v = reallocarray(l->checks, l->n_checks + 1, sizeof(*v));
+    struct checkpoint *v = reallocarray(l->scores.checks, l->scores.n_checks + 1, sizeof(*v));
     if (!v)
         return err_set(GRASP_ENOMEM, "out of memory");
-    l->checks = v;
-    struct checkpoint *c = &v[l->n_checks];
+    l->scores.checks = v;
+    struct checkpoint *c = &v[l->scores.n_checks];
     *c = (struct checkpoint){
-        .epoch = epoch, .commit = l->head, .has_dev = has_dev, .dev_score = dev_score};
-    c->group =
-        background(l, l->val, epoch < 0 ? NULL : l->view, PHASE_ROLLOUT_VAL, draw_val(epoch));
+        .epoch = epoch, .commit = l->at.head, .has_dev = has_dev, .dev_score = dev_score};
+    c->group = engine_group_of(l->s->engine, PHASE_ROLLOUT_VAL, true, l->val,
+                               epoch < 0 ? NULL : l->at.view,
+                               draw_number(&l->s->draws, DRAW_VAL, (uint32_t)(epoch + 1)));
     if (!c->group)
-        return err_set(GRASP_ENOMEM, "out of memory");
-    l->n_checks++;
+        return GRASP_ENOMEM;
+    l->scores.n_checks++;
     return 0;
-}
-
-static int covered(const struct learn *l, const struct score *s, const char *what)
-{
-    double share = score_share(s->total, s->total + s->unscored);
-    if (share >= l->c->gate.coverage_floor)
-        return 0;
-    return err_set(GRASP_EOUTAGE,
-                   "%s: %d rollouts could not be scored (%s); the same command goes on later", what,
-                   s->unscored, engine_outage(l->s->engine));
 }
 
 /* The best checkpoint is a decision, too: a run that goes on after it chooses the same one. */
@@ -76,11 +52,11 @@ static int finish_checkpoint(struct learn *l, struct checkpoint *c)
         rc = score_of(c->group, &c->score);
     }
     if (rc == 0)
-        rc = covered(l, &c->score, "val");
+        rc = score_covered(&c->score, l->c->gate.coverage_floor, "val", l->s->engine);
     if (rc < 0)
         return rc;
     c->scored = true;
-    dir = fs_join(l->run_dir, name);
+    dir = fs_join(l->run.dir, name);
     rc = score_write(dir, "val", c->group, &c->score);
     free(dir);
     group_free(c->group);
@@ -94,18 +70,28 @@ static int finish_checkpoint(struct learn *l, struct checkpoint *c)
     return rc < 0 ? rc : record_val_scores(l);
 }
 
-/* Strictly better than every epoch before, starting from 0. */
+/* Strictly better than every epoch before, starting from 0. Where scores are noisy the highest is
+ * often so by luck: then the latest within one standard error of it, which has learned most
+ * (checkpoint.rule, spec/method.md "The loop"). */
 static const struct checkpoint *best_checkpoint(const struct learn *l)
 {
     const struct checkpoint *best = NULL;
-    double most = 0;
-    for (size_t i = 0; i < l->n_checks; i++) {
-        const struct checkpoint *c = &l->checks[i];
+    bool one_se = l->c->checkpoint.rule == CHECKPOINT_ONE_SE ||
+                  (l->c->checkpoint.rule == CHECKPOINT_AUTO && !l->s->draws.shared);
+    double most = 0, error = 0;
+    for (size_t i = 0; i < l->scores.n_checks; i++) {
+        const struct checkpoint *c = &l->scores.checks[i];
         double share = score_share(c->score.correct, c->score.total);
         if (c->epoch >= 0 && share > most) {
             most = share;
+            error = sqrt(share * (1 - share) / c->score.total);
             best = c;
         }
+    }
+    for (size_t i = 0; one_se && best && i < l->scores.n_checks; i++) {
+        const struct checkpoint *c = &l->scores.checks[i];
+        if (c->epoch > best->epoch && score_share(c->score.correct, c->score.total) >= most - error)
+            best = c;
     }
     return best;
 }
@@ -127,9 +113,11 @@ static int start_final(struct learn *l, size_t i)
     if (!files[finals[i].split])
         return 0;
     int rc = session_split(l->s, finals[i].split, &tasks);
-    if (rc == 0 && !(l->final[i] = background(l, tasks, finals[i].skills ? l->view : NULL,
-                                              PHASE_ROLLOUT_TEST, FINAL_DRAW)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+    if (rc == 0 &&
+        !(l->scores.final[i] = engine_group_of(l->s->engine, PHASE_ROLLOUT_TEST, true, tasks,
+                                               finals[i].skills ? l->at.view : NULL,
+                                               draw_number(&l->s->draws, DRAW_TEST, 0))))
+        rc = GRASP_ENOMEM;
     return rc;
 }
 
@@ -146,14 +134,14 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
     char name[64], *dir = NULL;
     const char *split = split_name(finals[i].split);
     snprintf(name, sizeof(name), "%s_eval_%s", split, finals[i].name);
-    int rc = group_wait(l->final[i]);
+    int rc = group_wait(l->scores.final[i]);
     if (rc == 0)
-        rc = score_of(l->final[i], &score);
+        rc = score_of(l->scores.final[i], &score);
     if (rc == 0)
-        rc = covered(l, &score, name);
+        rc = score_covered(&score, l->c->gate.coverage_floor, name, l->s->engine);
     if (rc == 0) {
-        dir = fs_join(l->run_dir, name);
-        rc = score_write(dir, "test", l->final[i], &score);
+        dir = fs_join(l->run.dir, name);
+        rc = score_write(dir, "test", l->scores.final[i], &score);
         free(dir);
         json_t *of = json_object_get(scores, split);
         if (!of) {
@@ -169,8 +157,8 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
 int learn_final(struct learn *l)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < l->n_checks; i++)
-        rc = finish_checkpoint(l, &l->checks[i]);
+    for (size_t i = 0; rc == 0 && i < l->scores.n_checks; i++)
+        rc = finish_checkpoint(l, &l->scores.checks[i]);
     const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);
@@ -180,14 +168,14 @@ int learn_final(struct learn *l)
         rc = start_final(l, i);
     json_t *scores = json_object();
     for (size_t i = 0; rc == 0 && i < 4; i++)
-        if (l->final[i])
+        if (l->scores.final[i])
             rc = finish_final(l, i, scores);
     if (rc == 0) {
-        char *path = fs_join(l->run_dir, "test_scores.json");
+        char *path = fs_join(l->run.dir, "test_scores.json");
         rc = json_write_file(scores, path);
         free(path);
     }
-    json_decref(l->test_scores);
-    l->test_scores = scores;
+    json_decref(l->scores.test);
+    l->scores.test = scores;
     return rc;
 }

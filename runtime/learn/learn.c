@@ -1,5 +1,5 @@
 /* learn.c - epochs, batches, checkpoints, collapse recovery (spec/method.md, "The loop"). */
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +13,15 @@
 static struct skill_record *record_for(struct learn *l, const struct skill *s)
 {
     struct skill_record *r = NULL;
-    for (size_t i = 0; i < l->n_records && !r; i++)
-        if (strcmp(l->records[i].name, s->name) == 0)
-            r = &l->records[i];
+    for (size_t i = 0; i < l->fared.n && !r; i++)
+        if (strcmp(l->fared.v[i].name, s->name) == 0)
+            r = &l->fared.v[i];
     if (!r) {
-        r = reallocarray(l->records, l->n_records + 1, sizeof(*r));
+        r = reallocarray(l->fared.v, l->fared.n + 1, sizeof(*r));
         if (!r)
             return NULL;
-        l->records = r;
-        r = &l->records[l->n_records++];
+        l->fared.v = r;
+        r = &l->fared.v[l->fared.n++];
         *r = (struct skill_record){.name = str_dup(s->name), .version = s->version};
     }
     if (r->version != s->version) { /* the count starts anew; the old one is remembered */
@@ -41,14 +41,14 @@ static void count_changes(struct learn *l, const struct batch *b)
 {
     int fixes = 0, regressions = 0;
     for (size_t i = 0; i < b->n; i++) {
-        enum outcome was = l->before[b->v[i]], is = l->now[b->v[i]];
+        enum outcome was = l->seen.before[b->v[i]], is = l->seen.now[b->v[i]];
         if (was == OUTCOME_PENDING || was == OUTCOME_UNSCORED || is == OUTCOME_UNSCORED)
             continue;
         fixes += was != OUTCOME_PASS && is == OUTCOME_PASS;
         regressions += was == OUTCOME_PASS && is != OUTCOME_PASS;
     }
-    for (size_t i = 0; i < l->set.n; i++) {
-        struct skill_record *r = record_for(l, &l->set.v[i]);
+    for (size_t i = 0; i < l->at.set.n; i++) {
+        struct skill_record *r = record_for(l, &l->at.set.v[i]);
         if (r) {
             r->fixes += fixes;
             r->regressions += regressions;
@@ -70,7 +70,7 @@ static void dev_ended(struct group *g, size_t index, void *arg)
     p->done++;
     p->correct += group_result(g, index)->correct;
     snprintf(label, sizeof(label), "epoch %d update %d: dev", p->l->epoch, p->l->update);
-    snprintf(note, sizeof(note), "%zu correct, %zu skills", p->correct, p->l->set.n);
+    snprintf(note, sizeof(note), "%zu correct, %zu skills", p->correct, p->l->at.set.n);
     progress_set(label, p->done, group_size(g), note);
 }
 
@@ -82,7 +82,8 @@ static int roll_out(struct learn *l, struct batch *b, struct shown *shown)
     if (rc == 0)
         group_on_end(b->group, dev_ended, shown);
     for (size_t i = 0; rc >= 0 && i < b->n; i++)
-        rc = group_add(b->group, &l->dev->v[b->v[i]], l->view, draw_dev(l));
+        rc = group_add(b->group, &l->dev->v[b->v[i]], l->at.view,
+                       draw_number(&l->s->draws, DRAW_DEV, (uint32_t)l->epoch));
     return rc < 0 ? rc : 0;
 }
 
@@ -93,11 +94,11 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
     for (size_t i = 0; i < b->n; i++) {
         enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
                                         rollout_outcome(group_result(b->group, i)));
-        l->now[b->v[i]] = o;
+        l->seen.now[b->v[i]] = o;
         unscored += o == OUTCOME_UNSCORED;
         *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
     }
-    if ((double)(b->n - unscored) < l->c->gate.coverage_floor * (double)b->n)
+    if (!gate_enough(unscored, b->n, l->c->gate.coverage_floor))
         return err_set(
             GRASP_EOUTAGE,
             "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
@@ -114,24 +115,26 @@ static int one_batch(struct learn *l, struct batch *b)
     struct group *base = NULL;
     struct shown shown;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
-    bool early = l->update > 0 || l->any_before;
+    bool early = l->update > 0 || l->seen.any_before;
     size_t failures = 0;
     int rc = roll_out(l, b, &shown);
     if (rc == 0 && measured && early)
         rc = learn_probe_set(l, b, &probes);
     if (rc == 0 && probes.n)
-        base = measure_start(l, &probes, l->view, false);
+        base = measure_start(l, &probes, l->at.view);
     if (rc == 0)
         rc = group_wait(b->group);
     progress_clear();
     if (rc == 0)
         rc = take_outcomes(l, b, &failures);
     if (rc == 0)
+        rc = learn_noise(l, b);
+    if (rc == 0)
         count_changes(l, b);
     if (rc == 0 && measured && !early) {
         rc = learn_probe_set(l, b, &probes);
         if (rc == 0 && probes.n && failures)
-            base = measure_start(l, &probes, l->view, false);
+            base = measure_start(l, &probes, l->at.view);
     }
     if (rc == 0 && failures && (probes.n || !measured))
         rc = learn_update(l, b, &probes, base);
@@ -147,8 +150,8 @@ static double dev_accuracy(const struct learn *l)
 {
     int correct = 0, total = 0;
     for (size_t i = 0; i < l->dev->n; i++) {
-        correct += l->now[i] == OUTCOME_PASS;
-        total += l->now[i] != OUTCOME_PENDING && l->now[i] != OUTCOME_UNSCORED;
+        correct += l->seen.now[i] == OUTCOME_PASS;
+        total += l->seen.now[i] != OUTCOME_PENDING && l->seen.now[i] != OUTCOME_UNSCORED;
     }
     return score_share(correct, total);
 }
@@ -159,13 +162,13 @@ static int one_epoch(struct learn *l)
     size_t n = (l->dev->n + every - 1) / every;
     struct batch *batches = calloc(n + 1, sizeof(*batches));
     int rc = batches ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    probe_epoch_order((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, l->dev->n, l->order);
+    probe_epoch_order((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, l->dev->n, l->seen.order);
     for (size_t i = 0; i < l->dev->n; i++)
-        l->now[i] = OUTCOME_PENDING;
+        l->seen.now[i] = OUTCOME_PENDING;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct batch *b = &batches[i];
         l->update = (int)i;
-        b->v = l->order + i * every;
+        b->v = l->seen.order + i * every;
         b->n = i + 1 < n ? every : l->dev->n - i * every;
         rc = one_batch(l, b);
         if (rc == 0)
@@ -175,7 +178,7 @@ static int one_epoch(struct learn *l)
     double dev = dev_accuracy(l);
     if (rc == 0)
         rc = record_epoch(l, batches, n);
-    if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->set.n && !l->c->cycle.no_gate) {
+    if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->at.set.n && !l->c->cycle.no_gate) {
         l->update = (int)n; /* numbered after the epoch's batches */
         rc = learn_recover(l);
         if (rc == 0)
@@ -193,17 +196,19 @@ static int one_epoch(struct learn *l)
 int learn_run(struct learn *l)
 {
     int rc = 0;
+    log_info("%s run %s in %s, library %s", l->run.resumed ? "going on with" : "starting",
+             l->run.id, l->run.dir, library_dir(l->lib));
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
     for (l->epoch = 0; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
-        json_array_clear(l->taxonomy);
-        json_array_clear(l->log);
+        json_array_clear(l->told.taxonomy);
+        json_array_clear(l->told.log);
         if (l->epoch + 1 == l->c->cycle.epochs)
             rc = learn_final_start(l);
         if (rc == 0)
             rc = one_epoch(l);
-        memcpy(l->before, l->now, l->dev->n * sizeof(*l->now));
-        l->any_before = true;
+        memcpy(l->seen.before, l->seen.now, l->dev->n * sizeof(*l->seen.now));
+        l->seen.any_before = true;
     }
     if (rc == 0)
         rc = learn_final(l);

@@ -1,216 +1,32 @@
 /*
- * learn.h - the learning loop (spec/method.md, "The loop"), shared by its files:
+ * learn.h - the loop of the method (spec/method.md, "The loop"): batches of dev, updates, the gate,
+ * checkpoints, final scores.
  *
- *   learn_open.c     set-up and release
- *   learn.c          epochs, batches, checkpoints, collapse recovery
- *   learn_update.c   one update: writer phases, candidates
- *   learn_gate.c     its decision: gate, revision, confirmation
- *   learn_measure.c  measuring candidates in waves, early stopping
- *   learn_record.c   commits, notes, refs, result files
- *   learn_prompt.c   what the writer is told
- *   learn_final.c    the best checkpoint and the final scores
+ *     struct learn *l = NULL;
+ *     rc = learn_open(&l, &session, "skills-lib", "run-1");
+ *     if (rc == 0) rc = learn_run(l);
+ *     learn_record_summary(l, "done");
+ *     ... close the session's models: no callback may come any more ...
+ *     learn_close(l);
  *
  * The loop reads as straight code: it submits groups of rollouts and waits for them; what does not
  * depend on each other overlaps. It decides from outcomes alone, so the same answers give the same
- * library, whatever the concurrency. Resuming is doing it again: the journal answers.
+ * library, whatever the concurrency. Resuming is doing it again: the journal answers, and run.json
+ * keeps what must not be chosen anew. Inside: learn_private.h.
  */
 #ifndef GRASP_RUNTIME_LEARN_LEARN_H
 #define GRASP_RUNTIME_LEARN_LEARN_H
 
-#include "gate/gate.h"
-#include "probes/leak.h"
-#include "probes/probe_set.h"
-#include "probes/rng.h"
-#include "runtime/engine/score.h"
 #include "runtime/session/session.h"
-#include "skills/edit.h"
-#include "skills/prompt.h"
 
-/* How a skill fared on dev since the last epoch, by version. */
-struct skill_record {
-    char *name;
-    int version;
-    int fixes, regressions;     /* dev tasks that changed while it was shown, this version */
-    int best_version, best_net; /* of the earlier versions */
-};
-
-/* A score still being measured in the background. */
-struct checkpoint {
-    struct group *group;
-    int epoch; /* -1: the baseline */
-    struct oid commit;
-    double dev_score;
-    bool scored, has_dev;
-    struct score score;
-};
-
-struct learn {
-    struct session *s;
-    const struct config *c;
-    struct library *lib;
-    struct prompts *prompts;
-    struct leak_guard *leak;
-    const struct task_set *dev, *val;
-    char *run_dir;
-    int run_lock; /* its descriptor, locked: one process a run; 0: none */
-    char run_id[64];
-    json_t *state; /* run.json: what a resume must not choose anew */
-    size_t wave;   /* probes in flight at once over all candidates */
-
-    struct oid start, head; /* the library's revision before the run, and now */
-    struct skill_set set;   /* skills of head */
-    struct skills_view *view;
-    int epoch, update, updates; /* update counts in the epoch, updates over the run */
-    size_t *order;              /* dev indices in this epoch's order */
-    enum outcome *before, *now; /* of dev tasks, by dev index: last epoch's, this epoch's */
-    bool any_before;
-    struct gate_past *past[2]; /* how candidates fared on dev tasks, drawn as passing, as failing */
-
-    json_t *labels;   /* label -> description, all batches so far */
-    json_t *taxonomy; /* this epoch: [{update, labels: {id: label}}] */
-    json_t *log;      /* this epoch's updates, for skill_updates.json */
-    json_t *rejected; /* the last rejected edits, newest first */
-    int64_t refused[EDIT_REFUSALS];
-    int64_t accepted, judged; /* candidates */
-    int64_t probes_saved;     /* rollouts not needed thanks to early stopping */
-    int64_t rollouts_unscored;
-    struct skill_record *records;
-    size_t n_records;
-
-    struct checkpoint *checks;
-    size_t n_checks;
-    int64_t began; /* monotonic */
-    json_t *test_scores;
-    bool resumed;
-    struct writer_call *calls; /* of the writer, in flight or not yet released */
-    struct group *final[4];    /* id_test, test without skills; then with the best */
-};
-
-/* A batch of dev that has been rolled out. */
-struct batch {
-    const size_t *v; /* dev indices */
-    size_t n;
-    struct group *group;
-};
-
-/* One candidate of an update. */
-struct candidate {
-    struct proposal proposal;
-    struct skill_set set;
-    struct skills_view *view;
-    struct oid tree, commit;
-    int k; /* number of the proposal call */
-    bool revision;
-    const char *reason; /* diagnosis behind it; borrowed from the update's notes */
-    const char *fate;   /* "accepted", "regressions", ...: why it is where it is */
-    json_t *confirm;    /* evidence on the second probe set */
-};
-struct candidate_list {
-    struct candidate *v;
-    size_t n;
-};
-void candidate_release(struct candidate *c);
-
-/* Draw numbers: two samples of one purpose differ, the arms of one update share theirs (common
- * random numbers). At temperature 0 the engine uses 0 for all of them. */
-int draw_dev(const struct learn *l);
-int draw_probe(const struct learn *l, bool confirm, int repeat);
-int draw_val(int epoch);
-
-/* learn_update.c: everything after the batch: from its failures to a new head, or not. `probes` and
- * `base` (outcomes being measured) may be NULL in the first update. */
-struct probe_set;
-int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
-                 struct group *base);
-/* Collapse recovery: removing a skill, measured by the same gate. */
-int learn_recover(struct learn *l);
-/* The probe set of an update (n = 0: none). */
-int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out);
-/* The outcomes it is drawn from (source 1, 2 or 3 of the method); *source is freed by the caller.
- */
-int learn_probe_source(const struct learn *l, const struct batch *b, struct probe_source **source,
-                       size_t *n);
-/* The leak guard as edit_rules wants it; arg: struct leak_guard. */
-bool learn_forbidden(void *arg, const char *text, char *what, size_t size);
-/* Starts the baseline's rollouts of a probe set. */
-struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view,
-                            bool confirm);
-/* Waits for the baseline and fills outcomes[p->n]. */
-int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
-                 enum outcome *outcomes);
-/* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
-int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
-                       struct candidate *const *candidates, bool confirm);
-
-/* learn_writer: calls of the writer. */
-struct writer_call {
-    bool done, failed, left; /* left: nobody waits any more, its answer frees it */
-    struct buf text;
-    struct chat chat;
-    struct learn *l;
-    struct writer_call *prev, *next; /* all calls of the run */
-};
-int writer_start(struct learn *l, struct writer_call **w, enum model_phase phase,
-                 const char *prompt, const json_t *data, int draw);
-/* Waits for all; GRASP_EOUTAGE when one could not be answered. */
-int writer_wait(struct learn *l, struct writer_call *const *w, size_t n);
-/* NULL is fine; so is one that is still in flight. */
-void writer_release(struct writer_call *w);
-/* Frees what is still in flight; the model is closed. */
-void writer_close(struct learn *l);
-
-/* learn_prompt.c */
-enum trace_detail {
-    TRACE_CLASSIFY,
-    TRACE_CLASSIFY_AGAIN,
-    TRACE_DIAGNOSE,
-    TRACE_PROPOSE,
-    TRACE_LINE
-};
-json_t *prompt_trace(const struct learn *l, const struct rollout *r, enum trace_detail detail,
-                     const json_t *labels, const json_t *notes);
-/* {api, response_format}: what the agent was told about its actions in a world other than FHIR,
- * whose actions the templates know: NULL. */
-json_t *prompt_world(const struct learn *l, const struct rollout *r);
-json_t *prompt_library(const struct skill_set *set);
-json_t *prompt_skills(const struct learn *l);
-json_t *prompt_rejected(const struct learn *l);
-json_t *prompt_edits(const struct proposal *p);
-
-/* learn_record.c */
-int record_open(struct learn *l, const char *library, const char *run_dir);
-void record_close(struct learn *l);
-/* Outcomes that could not be measured are part of what a decision stood on: kept in run.json, so
- * that a run that goes on decides the same. `arm`: "dev", "base", a candidate's tree, or "val
- * EPOCH". Returns OUTCOME_UNSCORED when it was that before; keeps it when it is that now. */
-enum outcome record_outcome(struct learn *l, const char *arm, const struct task *task,
-                            enum outcome o);
-/* Gives every candidate its commit, note and ref, and moves the branch to the winner (-1: none). */
-int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
-                  struct candidate *const *candidates, size_t n, int winner);
-/* Accepts a candidate unmeasured (no_gate, blind_select). */
-int record_unmeasured(struct learn *l, struct candidate *c);
-/* The library becomes `commit`'s again by a commit of its own; a tag marks the best. */
-int record_best(struct learn *l, const struct checkpoint *best);
-int record_epoch(struct learn *l, const struct batch *batches, size_t n);
-/* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
-int record_progress(struct learn *l);
-int record_val_scores(struct learn *l);
-int record_summary(struct learn *l, const char *status);
-/* After a decision: head, skills and view are those of this commit. */
-int learn_move(struct learn *l, const struct oid *commit);
-
-/* learn_open.c: `l` is all zero, `s` open; both are borrowed until learn_close, which takes what a
- * learn_open that failed left, too. Close the session's models first: no callback may come later.
- */
-int learn_open(struct learn *l, struct session *s, const char *library, const char *run_dir);
+struct learn;
+/* Opens or makes the library and the run's directory, and locks both. `s` is open and borrowed until
+ * learn_close, which takes what a learn_open that failed left (NULL is fine, too). */
+int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir);
 void learn_close(struct learn *l);
-
-/* learn.c */
+/* From wherever the run was to its end. GRASP_ESTOPPED and GRASP_EOUTAGE: the same goes on later. */
 int learn_run(struct learn *l);
-/* learn_final.c */
-int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);
-int learn_final_start(struct learn *l);
-int learn_final(struct learn *l);
+/* run_summary.json, with why it ended: "done", "stopped", ... */
+int learn_record_summary(struct learn *l, const char *status);
 
 #endif

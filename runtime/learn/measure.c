@@ -3,30 +3,16 @@
  * those that could not be scored stay so when it goes on, and how candidates fared on a task before
  * says which probes to ask first.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/engine/arms.h"
 #include "runtime/base/err.h"
-#include "runtime/learn/learn.h"
-
-int draw_dev(const struct learn *l)
-{
-    return l->epoch * 1000000;
-}
-
-int draw_probe(const struct learn *l, bool confirm, int repeat)
-{
-    return l->epoch * 1000000 + (l->update + 1) * 1000 + (confirm ? 500 : 0) + repeat;
-}
-
-int draw_val(int epoch)
-{
-    return (epoch + 1) * 1000000 - 1;
-}
+#include "runtime/learn/learn_private.h"
 
 static struct gate_past *past_of(const struct learn *l, const struct probe *p)
 {
-    return &l->past[p->failing][p->task - l->dev->v];
+    return &l->seen.past[p->failing][p->task - l->dev->v];
 }
 
 /* What outcomes of an update are remembered by. */
@@ -35,38 +21,41 @@ struct remembered {
     struct candidate *const *candidates;
 };
 
-static enum outcome remember(void *arg, size_t arm, const struct probe *p, enum outcome o)
+static enum outcome remember(void *arg, size_t arm, int draw, const struct probe *p, enum outcome o)
 {
     const struct remembered *r = arg;
-    const char *name = arm == ARM_BASE ? "base" : r->candidates[arm]->tree.hex;
+    char name[64];
+    const char *who = arm == GATE_BASE ? "base" : r->candidates[arm]->tree.hex;
+    snprintf(name, sizeof(name), draw ? "%.40s+%d" : "%.40s", who, draw);
     o = record_outcome(r->l, name, p->task, o);
-    if (arm != ARM_BASE && o != OUTCOME_UNSCORED) {
+    if (arm != GATE_BASE && draw == 0 && o != OUTCOME_UNSCORED) {
         past_of(r->l, p)->seen++;
         past_of(r->l, p)->wrong += o != OUTCOME_PASS;
     }
     return o;
 }
 
-static struct arms arms_of(const struct learn *l, const struct probe_set *p, bool confirm)
+static struct arms arms_of(const struct learn *l, const struct probe_set *p)
 {
     return (struct arms){.engine = l->s->engine,
                          .probes = p,
                          .repeats = (int)l->c->gate.repeats,
-                         .wave = l->wave,
-                         .draw = draw_probe(l, confirm, 0)};
+                         .wave = l->run.wave,
+                         .draws = &l->s->draws,
+                         .purpose = DRAW_PROBE,
+                         .counter = (uint32_t)l->updates * DRAWS_AN_UPDATE};
 }
 
-struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view,
-                            bool confirm)
+struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view)
 {
-    struct arms arms = arms_of(l, p, confirm);
+    struct arms arms = arms_of(l, p);
     return arms_start(&arms, view);
 }
 
 int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
                  enum outcome *outcomes)
 {
-    struct arms arms = arms_of(l, p, false);
+    struct arms arms = arms_of(l, p);
     struct remembered r = {l, NULL};
     arms.measured = remember;
     arms.arg = &r;
@@ -74,9 +63,9 @@ int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
 }
 
 int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
-                       struct candidate *const *candidates, bool confirm)
+                       struct candidate *const *candidates)
 {
-    struct arms arms = arms_of(l, p, confirm);
+    struct arms arms = arms_of(l, p);
     struct remembered r = {l, candidates};
     struct skills_view **views = calloc(g->arms + 1, sizeof(*views));
     int rc = views ? 0 : err_set(GRASP_ENOMEM, "out of memory");
@@ -87,9 +76,9 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
     for (size_t i = 0; i < p->n; i++)
         g->past[i] = *past_of(l, &p->v[i]);
     if (rc == 0)
-        rc = arms_measure(&arms, g, views);
+        rc = arms_measure(&arms, g, l->at.view, views);
     for (size_t arm = 0; rc == 0 && arm < g->arms; arm++) {
-        l->probes_saved += g->arm[arm].score.pending * l->c->gate.repeats;
+        l->count.probes_saved += g->arm[arm].score.pending * l->c->gate.repeats;
         if (!gate_covered(&g->rules, g->base, g->arm[arm].outcomes, g->n))
             rc = err_set(GRASP_EOUTAGE,
                          "update %d of epoch %d is indecisive: too many probes could not be "

@@ -4,7 +4,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 /* Val and the tests measure what was learned on dev: a task in both makes them worth less. */
 static void warn_shared(struct session *s, const struct task_set *dev)
@@ -24,12 +24,12 @@ static void warn_shared(struct session *s, const struct task_set *dev)
     }
 }
 
-int learn_open(struct learn *l, struct session *s, const char *library, const char *run_dir)
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir)
 {
     const struct config *c = s->config;
     l->s = s;
     l->c = c;
-    l->began = clock_mono();
+    l->run.began = clock_mono();
     int rc = session_split(s, SPLIT_DEV, &l->dev);
     if (rc == 0)
         rc = session_split(s, SPLIT_VAL, &l->val);
@@ -41,46 +41,59 @@ int learn_open(struct learn *l, struct session *s, const char *library, const ch
         return rc;
     warn_shared(s, l->dev);
     size_t n = l->dev->n;
-    l->order = calloc(n, sizeof(*l->order));
-    l->before = calloc(n, sizeof(*l->before));
-    l->now = calloc(n, sizeof(*l->now));
-    l->past[0] = calloc(n, sizeof(**l->past));
-    l->past[1] = calloc(n, sizeof(**l->past));
-    l->labels = json_object();
-    l->taxonomy = json_array();
-    l->log = json_array();
-    l->rejected = json_array();
-    if (!l->order || !l->before || !l->now || !l->past[0] || !l->past[1])
+    l->seen.order = calloc(n, sizeof(*l->seen.order));
+    l->seen.before = calloc(n, sizeof(*l->seen.before));
+    l->seen.now = calloc(n, sizeof(*l->seen.now));
+    l->seen.past[0] = calloc(n, sizeof(**l->seen.past));
+    l->seen.past[1] = calloc(n, sizeof(**l->seen.past));
+    l->told.labels = json_object();
+    l->told.taxonomy = json_array();
+    l->told.log = json_array();
+    l->told.rejected = json_array();
+    if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.past[0] || !l->seen.past[1])
         return err_set(GRASP_ENOMEM, "out of memory");
     return record_open(l, library, run_dir);
 }
 
-void learn_close(struct learn *l)
+void learn_end(struct learn *l)
 {
     writer_close(l);
-    for (size_t i = 0; i < l->n_checks; i++) {
-        group_free(l->checks[i].group);
-        score_release(&l->checks[i].score);
+    for (size_t i = 0; i < l->scores.n_checks; i++) {
+        group_free(l->scores.checks[i].group);
+        score_release(&l->scores.checks[i].score);
     }
     for (size_t i = 0; i < 4; i++)
-        group_free(l->final[i]);
-    free(l->checks);
-    for (size_t i = 0; i < l->n_records; i++)
-        free(l->records[i].name);
-    free(l->records);
-    free(l->order);
-    free(l->before);
-    free(l->now);
-    free(l->past[0]);
-    free(l->past[1]);
-    json_decref(l->labels);
-    json_decref(l->taxonomy);
-    json_decref(l->log);
-    json_decref(l->rejected);
-    json_decref(l->test_scores);
-    skill_set_release(&l->set);
-    skills_view_unref(l->view);
+        group_free(l->scores.final[i]);
+    free(l->scores.checks);
+    for (size_t i = 0; i < l->fared.n; i++)
+        free(l->fared.v[i].name);
+    free(l->fared.v);
+    free(l->seen.order);
+    free(l->seen.before);
+    free(l->seen.now);
+    free(l->seen.past[0]);
+    free(l->seen.past[1]);
+    json_decref(l->told.labels);
+    json_decref(l->told.taxonomy);
+    json_decref(l->told.log);
+    json_decref(l->told.rejected);
+    json_decref(l->scores.test);
+    skill_set_release(&l->at.set);
+    skills_view_unref(l->at.view);
     prompts_close(l->prompts);
     leak_guard_free(l->leak);
     record_close(l);
+}
+
+int learn_open(struct learn **out, struct session *s, const char *library, const char *run_dir)
+{
+    struct learn *l = *out = calloc(1, sizeof(*l));
+    return l ? learn_begin(l, s, library, run_dir) : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+void learn_close(struct learn *l)
+{
+    if (l)
+        learn_end(l);
+    free(l);
 }

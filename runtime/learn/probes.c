@@ -1,5 +1,5 @@
 /* probes.c - the probe set of an update and the outcomes it is drawn from (spec/method.md, "Probe set"). */
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 #include <stdlib.h>
 
@@ -13,8 +13,8 @@ static bool in_batch(const struct batch *b, size_t dev)
     return false;
 }
 
-int learn_probe_source(const struct learn *l, const struct batch *b, struct probe_source **out,
-                       size_t *n)
+static int learn_probe_source(const struct learn *l, const struct batch *b,
+                              struct probe_source **out, size_t *n)
 {
     struct probe_source *source = calloc(l->dev->n + 1, sizeof(*source));
     bool strict = l->c->gate.probe_heldout == HELDOUT_STRICT;
@@ -25,9 +25,9 @@ int learn_probe_source(const struct learn *l, const struct batch *b, struct prob
     for (size_t i = 0; i < l->dev->n; i++) {
         /* (2) all of dev in file order; else the tasks rolled out so far in this epoch's order:
          * (1) without the batch, (3) the batch itself */
-        bool whole = l->update == 0 && l->any_before;
-        size_t dev = whole ? i : l->order[i];
-        enum outcome o = whole ? l->before[dev] : l->now[dev];
+        bool whole = l->update == 0 && l->seen.any_before;
+        size_t dev = whole ? i : l->seen.order[i];
+        enum outcome o = whole ? l->seen.before[dev] : l->seen.now[dev];
         if (o == OUTCOME_PENDING || o == OUTCOME_UNSCORED)
             continue;
         if (in_batch(b, dev) && (strict || (!whole && l->update > 0)))

@@ -4,7 +4,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 /* A string of at most `chars` code points; what is not UTF-8 becomes U+FFFD. */
 static json_t *cut(const char *s, size_t chars)
@@ -51,12 +51,12 @@ static json_t *last_messages(const struct chat *c)
 
 static const char *change_of(const struct learn *l, const struct rollout *r)
 {
-    if (!l->any_before)
+    if (!l->seen.any_before)
         return "new";
     for (size_t i = 0; i < l->dev->n; i++)
-        if (&l->dev->v[i] == r->task && l->before[i] != OUTCOME_PENDING &&
-            l->before[i] != OUTCOME_UNSCORED) {
-            bool was = l->before[i] == OUTCOME_PASS;
+        if (&l->dev->v[i] == r->task && l->seen.before[i] != OUTCOME_PENDING &&
+            l->seen.before[i] != OUTCOME_UNSCORED) {
+            bool was = l->seen.before[i] == OUTCOME_PASS;
             return was == r->correct ? (was ? "still passing" : "still failing")
                    : was             ? "broken"
                                      : "fixed";
@@ -143,9 +143,9 @@ json_t *prompt_library(const struct skill_set *set)
 
 static const struct skill_record *record_of(const struct learn *l, const char *name)
 {
-    for (size_t i = 0; i < l->n_records; i++)
-        if (strcmp(l->records[i].name, name) == 0)
-            return &l->records[i];
+    for (size_t i = 0; i < l->fared.n; i++)
+        if (strcmp(l->fared.v[i].name, name) == 0)
+            return &l->fared.v[i];
     return NULL;
 }
 
@@ -166,8 +166,8 @@ json_t *prompt_skills(const struct learn *l)
                       {"epoch", "epoch"},
                       {"update", "update"}};
     json_t *out = json_array();
-    for (size_t i = 0; i < l->set.n; i++) {
-        const struct skill *s = &l->set.v[i];
+    for (size_t i = 0; i < l->at.set.n; i++) {
+        const struct skill *s = &l->at.set.v[i];
         json_t *v =
             json_pack("{s:s, s:i, s:s, s:o, s:s}", "name", s->name, "version", s->version,
                       "description", s->description, "tags", tags_of(&s->tags), "body", s->body);
@@ -176,7 +176,7 @@ json_t *prompt_skills(const struct learn *l)
                 json_object_set_new(v, provenance[k].key,
                                     json_string(skill_meta(s, provenance[k].meta)));
         const struct skill_record *r = record_of(l, s->name);
-        if (r && l->any_before) {
+        if (r && l->seen.any_before) {
             json_object_set_new(v, "present_in_fixes", json_integer(r->fixes));
             json_object_set_new(v, "present_in_regressions", json_integer(r->regressions));
         }
@@ -195,7 +195,7 @@ json_t *prompt_rejected(const struct learn *l)
     json_t *out = json_array();
     size_t i;
     json_t *v;
-    json_array_foreach (l->rejected, i, v) {
+    json_array_foreach (l->told.rejected, i, v) {
         if ((int64_t)i < l->c->gate.rejected_memory)
             json_array_append(out, v);
     }

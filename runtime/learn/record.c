@@ -19,12 +19,12 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/history/decision.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 static int write_state(struct learn *l)
 {
-    char *path = fs_join(l->run_dir, "run.json");
-    int rc = path ? json_write_file(l->state, path) : err_set(GRASP_ENOMEM, "out of memory");
+    char *path = fs_join(l->run.dir, "run.json");
+    int rc = path ? json_write_file(l->run.state, path) : err_set(GRASP_ENOMEM, "out of memory");
     free(path);
     return rc;
 }
@@ -32,7 +32,7 @@ static int write_state(struct learn *l)
 /* The time of a decision: chosen and kept before its first object is made. */
 static int decided_at(struct learn *l, const char *key, int64_t *when)
 {
-    json_t *times = json_object_get(l->state, "decided");
+    json_t *times = json_object_get(l->run.state, "decided");
     const json_t *known = json_object_get(times, key);
     if (known) {
         *when = json_integer_value(known);
@@ -54,12 +54,12 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
                             enum outcome o)
 {
     char key[256];
-    snprintf(key, sizeof(key), "epoch %d update %d %.40s %s", l->epoch, l->update, arm, task->id);
-    json_t *unscored = json_object_get(l->state, "unscored");
+    snprintf(key, sizeof(key), "epoch %d update %d %.48s %s", l->epoch, l->update, arm, task->id);
+    json_t *unscored = json_object_get(l->run.state, "unscored");
     if (json_object_get(unscored, key))
         return OUTCOME_UNSCORED;
     if (o == OUTCOME_UNSCORED) {
-        l->rollouts_unscored++;
+        l->count.unscored++;
         json_object_set_new(unscored, key, json_true());
     }
     return o;
@@ -79,30 +79,30 @@ static int new_state(struct learn *l)
     /* What decides is in the name; where the model answers from, and the budget, are not. */
     config_fingerprint(l->c, digest);
     buf_add(&config, digest, sizeof(digest));
-    buf_adds(&config, l->head.hex);
+    buf_adds(&config, l->at.head.hex);
     hash_once(config.ptr, config.len, digest);
     buf_release(&config);
     size_t wave = (size_t)l->c->cycle.batch_concurrency;
-    l->state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}}", "run",
-                         json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
-                         l->head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
-                         library_email(l->lib), "decided", "unscored");
-    return l->state ? write_state(l) : err_set(GRASP_ENOMEM, "out of memory");
+    l->run.state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}}", "run",
+                             json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
+                             l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
+                             "email", library_email(l->lib), "decided", "unscored");
+    return l->run.state ? write_state(l) : err_set(GRASP_ENOMEM, "out of memory");
 }
 
 static int resume_state(struct learn *l, const char *state_path, const char *config_path)
 {
     int rc = config_same_run(l->c, config_path);
     if (rc == 0)
-        rc = json_read_file(&l->state, state_path);
-    const char *start = json_str_at(l->state, "start", "");
+        rc = json_read_file(&l->run.state, state_path);
+    const char *start = json_str_at(l->run.state, "start", "");
     if (rc == 0 && strlen(start) != 40)
         rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);
     if (rc < 0)
         return rc;
     struct oid from;
     memcpy(from.hex, start, 41);
-    int contains = library_contains(l->lib, &l->head, &from);
+    int contains = library_contains(l->lib, &l->at.head, &from);
     if (contains < 0)
         return err_prefix(contains, "the library is not the one this run began with");
     if (!contains)
@@ -110,10 +110,10 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
             GRASP_ECONFLICT,
             "the library %s has diverged: the run in %s began at %.12s, which its branch "
             "does not contain; use another run directory, or reset the branch",
-            library_dir(l->lib), l->run_dir, start);
-    l->head = from;
-    return library_identity_set(l->lib, json_str_at(l->state, "author", "grasp"),
-                                json_str_at(l->state, "email", "grasp@localhost"));
+            library_dir(l->lib), l->run.dir, start);
+    l->at.head = from;
+    return library_identity_set(l->lib, json_str_at(l->run.state, "author", "grasp"),
+                                json_str_at(l->run.state, "email", "grasp@localhost"));
 }
 
 /* The kernel drops the lock when its holder ends, however that happens. */
@@ -122,7 +122,7 @@ static int lock_run(struct learn *l, const char *run_dir)
     int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_set_errno(GRASP_EIO, "cannot open '%s'", run_dir);
-    l->run_lock = fd; /* closed by record_close */
+    l->run.lock = fd; /* closed by record_close */
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     if (errno != EWOULDBLOCK)
@@ -138,7 +138,7 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
     char *log = fs_join(run_dir, "run.log");
     struct buf text = BUF_INIT;
     int rc = state && config && log ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    l->run_dir = str_dup(run_dir);
+    l->run.dir = str_dup(run_dir);
     if (rc == 0)
         rc = fs_mkdirs(run_dir);
     if (rc == 0)
@@ -148,7 +148,7 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
     if (rc == 0)
         rc = library_open(&l->lib, library, LIBRARY_WRITE | LIBRARY_CREATE);
     if (rc == 0)
-        rc = library_head(l->lib, &l->head);
+        rc = library_head(l->lib, &l->at.head);
     bool again = rc == 0 && fs_exists(state);
     if (rc == 0)
         fs_remove_temporary(run_dir); /* the library's lock is ours: nobody writes here */
@@ -163,11 +163,11 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
             rc = new_state(l);
     }
     if (rc == 0) {
-        snprintf(l->run_id, sizeof(l->run_id), "%s", json_str_at(l->state, "run", "run"));
-        l->wave = (size_t)json_int_at(l->state, "wave", 5);
-        l->start = l->head;
-        l->resumed = again;
-        struct oid head = l->head;
+        snprintf(l->run.id, sizeof(l->run.id), "%s", json_str_at(l->run.state, "run", "run"));
+        l->run.wave = (size_t)json_int_at(l->run.state, "wave", 5);
+        l->at.start = l->at.head;
+        l->run.resumed = again;
+        struct oid head = l->at.head;
         rc = learn_move(l, &head);
     }
     buf_release(&text);
@@ -180,10 +180,10 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
 void record_close(struct learn *l)
 {
     library_close(l->lib);
-    json_decref(l->state);
-    if (l->run_lock > 0)
-        close(l->run_lock);
-    free(l->run_dir);
+    json_decref(l->run.state);
+    if (l->run.lock > 0)
+        close(l->run.lock);
+    free(l->run.dir);
 }
 
 /* ---- commits ---- */
@@ -191,13 +191,14 @@ void record_close(struct learn *l)
 static struct decision decision_of(struct learn *l, const struct probe_set *p, const struct gate *g)
 {
     return (struct decision){.lib = l->lib,
-                             .head = &l->head,
-                             .run = l->run_id,
+                             .head = &l->at.head,
+                             .run = l->run.id,
                              .epoch = l->epoch,
                              .update = l->update,
                              .number = l->updates,
                              .writer = session_model(l->s, true)->name,
                              .executor = session_model(l->s, false)->name,
+                             .draws = l->s->draws.shared ? "shared" : "fresh",
                              .probes = p,
                              .gate = g};
 }
@@ -207,8 +208,6 @@ static struct judged judged_of(const struct candidate *c)
     return (struct judged){.proposal = &c->proposal,
                            .tree = &c->tree,
                            .reason = c->reason,
-                           .fate = c->fate,
-                           .confirm = c->confirm,
                            .k = c->k,
                            .revision = c->revision};
 }
@@ -220,10 +219,10 @@ static void remember_rejected(struct learn *l, const struct candidate *c, const 
     proposal_describe(&c->proposal, &edit);
     if (c->proposal.v[0].description)
         buf_addf(&edit, ": %s", c->proposal.v[0].description);
-    json_array_insert_new(l->rejected, 0,
+    json_array_insert_new(l->told.rejected, 0,
                           json_pack("{s:s, s:s}", "edit", edit.ptr, "reason", fate));
-    if (json_array_size(l->rejected) > 100)
-        json_array_remove(l->rejected, 100);
+    if (json_array_size(l->told.rejected) > 100)
+        json_array_remove(l->told.rejected, 100);
     buf_release(&edit);
 }
 
@@ -237,9 +236,9 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     if (rc < 0)
         return rc;
     c->commit = j.commit;
-    json_array_append_new(l->log, evidence);
+    json_array_append_new(l->told.log, evidence);
     if (!accepted)
-        remember_rejected(l, c, decision_fate(&j, measured, false));
+        remember_rejected(l, c, decision_fate(measured, false));
     struct buf line = BUF_INIT;
     decision_subject(&c->proposal, measured, &line);
     log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
@@ -259,13 +258,13 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
         rc = decision_begin(&d);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = record_one(l, &d, i, candidates[i], (int)i == winner);
-    l->judged += (int64_t)n;
+    l->count.judged += (int64_t)n;
     if (rc == 0 && winner >= 0) {
         const struct oid *commit = &candidates[winner]->commit;
-        rc = library_accept(l->lib, &l->head, commit);
+        rc = library_accept(l->lib, &l->at.head, commit);
         if (rc == 0)
             rc = learn_move(l, commit);
-        l->accepted++;
+        l->count.accepted++;
     }
     decision_release(&d);
     return rc;
@@ -282,15 +281,16 @@ int record_unmeasured(struct learn *l, struct candidate *c)
         rc = decision_unmeasured(&d, &j);
     c->commit = j.commit;
     if (rc == 0)
-        rc = library_accept(l->lib, &l->head, &c->commit);
+        rc = library_accept(l->lib, &l->at.head, &c->commit);
     if (rc == 0)
         rc = learn_move(l, &c->commit);
     if (rc == 0) {
-        l->accepted++;
-        json_array_append_new(
-            l->log, json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "run", l->run_id, "epoch",
-                              l->epoch, "update", l->update, "proposal", c->k, "fate", "unmeasured",
-                              "edit", proposal_to_json(&c->proposal), "commit", c->commit.hex));
+        l->count.accepted++;
+        json_array_append_new(l->told.log,
+                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "run", l->run.id,
+                                        "epoch", l->epoch, "update", l->update, "proposal", c->k,
+                                        "fate", "unmeasured", "edit",
+                                        proposal_to_json(&c->proposal), "commit", c->commit.hex));
         struct buf line = BUF_INIT;
         proposal_describe(&c->proposal, &line);
         log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);
@@ -301,26 +301,27 @@ int record_unmeasured(struct learn *l, struct candidate *c)
 
 int record_best(struct learn *l, const struct checkpoint *best)
 {
-    struct oid tree, now_tree, commit = best->commit, tag;
+    struct oid tree, now_tree, commit = best->commit;
     struct buf message = BUF_INIT, subject = BUF_INIT;
     double share = score_share(best->score.correct, best->score.total);
     int64_t when;
     int rc = decided_at(l, "best", &when);
-    buf_addf(&message,
-             "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d)\n\nLearned by %s.\n",
-             l->run_id, best->epoch, 100 * share, best->score.correct, best->score.total,
+    buf_addf(&message, "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d), learned by %s",
+             l->run.id, best->epoch, 100 * share, best->score.correct, best->score.total,
              session_model(l->s, false)->name);
     if (rc == 0)
-        rc = library_tag(l->lib, "best", &commit, message.ptr, true, when, &tag);
+        rc = buf_check(&message);
+    if (rc == 0)
+        rc = library_best_set(l->lib, &commit, message.ptr);
     if (rc == 0)
         rc = library_tree_of(l->lib, &commit, &tree);
     if (rc == 0)
-        rc = library_tree_of(l->lib, &l->head, &now_tree);
+        rc = library_tree_of(l->lib, &l->at.head, &now_tree);
     if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
         struct trailers t = {.n = 0};
         buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
                  100 * share);
-        trailers_add(&t, "Run", "%s", l->run_id); /* this is no edit of an update */
+        trailers_add(&t, "Run", "%s", l->run.id); /* this is no edit of an update */
         trailers_add(&t, "Restores", "%s", commit.hex);
         struct commit_text text = {.subject = subject.ptr,
                                    .body = "The best checkpoint on val becomes the library again.",
@@ -328,9 +329,9 @@ int record_best(struct learn *l, const struct checkpoint *best)
                                    .n = t.n,
                                    .when = when};
         struct oid restored;
-        rc = library_commit(l->lib, &tree, &l->head, &text, &restored);
+        rc = library_commit(l->lib, &tree, &l->at.head, &text, &restored);
         if (rc == 0)
-            rc = library_accept(l->lib, &l->head, &restored);
+            rc = library_accept(l->lib, &l->at.head, &restored);
         if (rc == 0)
             rc = learn_move(l, &restored);
     }
@@ -345,7 +346,7 @@ static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
 {
     char path[64];
     snprintf(path, sizeof(path), "epoch_%d", l->epoch);
-    char *dir = fs_join(l->run_dir, path), *file = dir ? fs_join(dir, name) : NULL;
+    char *dir = fs_join(l->run.dir, path), *file = dir ? fs_join(dir, name) : NULL;
     int rc = file ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
         rc = json_write_file(v, file);
@@ -356,12 +357,22 @@ static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
 
 int record_progress(struct learn *l)
 {
-    int rc = write_in_epoch(l, "skill_updates.json", l->log);
-    json_t *v = json_pack("{s:O, s:O}", "labels", l->labels, "updates", l->taxonomy);
+    int rc = write_in_epoch(l, "skill_updates.json", l->told.log);
+    json_t *v = json_pack("{s:O, s:O}", "labels", l->told.labels, "updates", l->told.taxonomy);
     if (rc == 0)
         rc = write_in_epoch(l, "failure_taxonomy.json", v);
     json_decref(v);
     return rc;
+}
+
+int record_noise(struct learn *l, const char *rule)
+{
+    json_t *v = json_pack("{s:o, s:s, s:s}", "noise", noise_to_json(&l->noise), "draws",
+                          l->s->draws.shared ? "shared" : "fresh", "gate_rule", rule);
+    int rc = v && json_object_update_new(l->run.state, v) == 0
+                 ? 0
+                 : err_set(GRASP_ENOMEM, "out of memory");
+    return rc < 0 ? rc : write_state(l);
 }
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)
@@ -370,7 +381,7 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n)
     struct fs_out file;
     char name[32];
     snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
-    char *path = fs_join(l->run_dir, name);
+    char *path = fs_join(l->run.dir, name);
     int rc = path ? fs_out_open(&file, path) : err_set(GRASP_ENOMEM, "out of memory");
     if (rc < 0)
         goto out;
@@ -392,8 +403,8 @@ out:
 int record_val_scores(struct learn *l)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < l->n_checks; i++) {
-        const struct checkpoint *c = &l->checks[i];
+    for (size_t i = 0; i < l->scores.n_checks; i++) {
+        const struct checkpoint *c = &l->scores.checks[i];
         if (!c->scored)
             continue;
         json_array_append_new(
@@ -404,7 +415,7 @@ int record_val_scores(struct learn *l)
                       "n_total", c->score.total, "dev_score",
                       c->has_dev ? json_real(c->dev_score) : json_null(), "commit", c->commit.hex));
     }
-    char *path = fs_join(l->run_dir, "val_scores.json");
+    char *path = fs_join(l->run.dir, "val_scores.json");
     int rc = path ? json_write_file(out, path) : err_set(GRASP_ENOMEM, "out of memory");
     free(path);
     json_decref(out);

@@ -1,5 +1,5 @@
 /* state.c - what a run knows between updates: the library's head and its skills. */
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 #include "runtime/base/err.h"
 
@@ -14,10 +14,10 @@ int learn_move(struct learn *l, const struct oid *commit)
         skill_set_release(&set);
         return rc;
     }
-    skill_set_release(&l->set);
-    skills_view_unref(l->view);
-    l->set = set;
-    l->view = view;
-    l->head = *commit;
+    skill_set_release(&l->at.set);
+    skills_view_unref(l->at.view);
+    l->at.set = set;
+    l->at.view = view;
+    l->at.head = *commit;
     return 0;
 }

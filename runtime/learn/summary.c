@@ -6,9 +6,10 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
-int64_t plan_calls(const struct plan *p, size_t phase)
+static int64_t plan_calls(const struct plan *p, size_t phase)
 {
     return p->rollouts[phase] * p->max_rounds + p->writer[phase];
 }
@@ -30,10 +31,14 @@ void plan_make(struct session *s, struct plan *p)
         split_size(s, SPLIT_ID_TEST, c->data.id_test) + split_size(s, SPLIT_TEST, c->data.test);
     int64_t per_epoch = (dev + c->cycle.update_every - 1) / c->cycle.update_every;
     int64_t updates = per_epoch * c->cycle.epochs, k = c->cycle.grpo_k;
-    int64_t arms = 1 + k + 1 + (c->gate.confirm ? 2 : 0); /* baseline, candidates, revision */
+    int64_t arms = 1 + k + 1; /* baseline, candidates, revision */
     bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
     *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
-    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev;
+    /* the tasks that show how noisy the endpoint is, once */
+    bool noise =
+        c->cycle.epochs && (c->draws == DRAWS_AUTO ||
+                            (c->draws == DRAWS_FRESH && measured && c->gate.rule != RULE_PAPER));
+    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev + (noise ? NOISE_TASKS : 0);
     p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
     p->rollouts[PHASE_ROLLOUT_PROBE] =
         measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
@@ -60,6 +65,8 @@ void plan_print(const struct session *s, const struct plan *p, FILE *out)
     }
     fprintf(out, "  %-14s %9s %14lld\n", "all", "", (long long)all);
     const struct config *c = s->config;
+    if (p->rollouts[PHASE_ROLLOUT_PROBE] && c->gate.rule != RULE_PAPER && c->draws != DRAWS_SHARED)
+        fputs("  and, where outcomes flip, redraws of the probes on which arms differ\n", out);
     if (c->budget.calls || c->budget.tokens || c->budget.usd > 0 || c->budget.seconds > 0)
         fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD, %.0f s (0: no limit)\n",
                 (long long)c->budget.calls, (long long)c->budget.tokens, c->budget.usd,
@@ -87,9 +94,9 @@ static json_t *refusals(const struct learn *l)
 {
     json_t *out = json_object();
     for (size_t i = 0; i < EDIT_REFUSALS; i++)
-        if (l->refused[i])
+        if (l->count.refused[i])
             json_object_set_new(out, edit_refusal_name((enum edit_refusal)i),
-                                json_integer(l->refused[i]));
+                                json_integer(l->count.refused[i]));
     return out;
 }
 
@@ -138,7 +145,7 @@ static void print_health(const struct session *s, FILE *out)
             (long long)h.garbled, (long long)h.outages, (long long)h.lowered);
 }
 
-int record_summary(struct learn *l, const char *status)
+int learn_record_summary(struct learn *l, const char *status)
 {
     struct session *s = l->s;
     json_t *phases = json_object();
@@ -147,14 +154,21 @@ int record_summary(struct learn *l, const char *status)
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run_id, "status", status, "executor", s->backend[0]->label, "writer",
-        session_model(s, true)->label, "head", l->head.hex, "updates", l->updates,
-        "candidates_judged", (json_int_t)l->judged, "candidates_accepted", (json_int_t)l->accepted,
-        "rollouts_saved_by_early_stop", (json_int_t)l->probes_saved, "rollouts_unscored",
-        (json_int_t)l->rollouts_unscored, "edits_refused", refusals(l), "calls", phases, "endpoint",
-        health_json(s), "seconds", (double)(clock_mono() - l->began) / 1e9, "cpu_seconds",
-        (double)clock_cpu() / 1e9);
-    char *path = fs_join(l->run_dir, "run_summary.json");
+        l->run.id, "status", status, "executor", s->backend[0]->label, "writer",
+        session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
+        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
+        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
+        "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
+        (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
+    if (v) {
+        struct gate_rules rules;
+        learn_gate_rules(l, 0, &rules);
+        json_object_set_new(v, "noise", noise_to_json(&l->noise));
+        json_object_set_new(v, "draws", json_string(l->s->draws.shared ? "shared" : "fresh"));
+        json_object_set_new(v, "gate_rule", json_string(gate_rule_name(rules.rule)));
+    }
+    char *path = fs_join(l->run.dir, "run_summary.json");
     int rc = v && path ? json_write_file(v, path) : err_set(GRASP_ENOMEM, "out of memory");
     free(path);
     json_decref(v);
@@ -165,8 +179,8 @@ int record_summary(struct learn *l, const char *status)
 static void print_curve(const struct learn *l, FILE *out)
 {
     enum { WIDTH = 40 };
-    for (size_t i = 0; i < l->n_checks; i++) {
-        const struct checkpoint *c = &l->checks[i];
+    for (size_t i = 0; i < l->scores.n_checks; i++) {
+        const struct checkpoint *c = &l->scores.checks[i];
         if (!c->scored)
             continue;
         double share = score_share(c->score.correct, c->score.total);
@@ -179,13 +193,25 @@ static void print_curve(const struct learn *l, FILE *out)
     }
 }
 
+/* "78.1 % (66.6 to 86.5)": a score and its 95 % interval. */
+static void print_score(const json_t *v, FILE *out)
+{
+    const json_t *interval = json_object_get(v, "interval");
+    fprintf(out, "%5.1f %% (%.1f to %.1f)", 100 * json_num_at(v, "score", 0),
+            100 * json_number_value(json_array_get(interval, 0)),
+            100 * json_number_value(json_array_get(interval, 1)));
+}
+
 static void print_tests(const struct learn *l, FILE *out)
 {
     const char *split;
     json_t *v;
-    json_object_foreach (l->test_scores, split, v) {
-        fprintf(out, "  %-8s without skills %5.1f %%, with the best library %5.1f %%\n", split,
-                100 * json_num_at(v, "baseline.score", 0), 100 * json_num_at(v, "best.score", 0));
+    json_object_foreach (l->scores.test, split, v) {
+        fprintf(out, "  %-8s without skills ", split);
+        print_score(json_object_get(v, "baseline"), out);
+        fputs(", with the best library ", out);
+        print_score(json_object_get(v, "best"), out);
+        fputc('\n', out);
     }
 }
 
@@ -200,14 +226,15 @@ void summary_print(const struct learn *l, FILE *out)
     print_curve(l, out);
     print_tests(l, out);
     fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
-            library_dir(l->lib), l->set.n, (long long)l->accepted, (long long)l->judged);
-    for (size_t i = 0; i < l->set.n; i++)
-        fprintf(out, "  %-34s %.90s\n", l->set.v[i].name, l->set.v[i].description);
+            library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
+            (long long)l->count.judged);
+    for (size_t i = 0; i < l->at.set.n; i++)
+        fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
     fprintf(out,
             "calls made %lld; saved: %lld by the journal, %lld rollouts by early stopping; "
             "unscored rollouts %lld\n",
-            (long long)a.calls, (long long)(j.replayed + j.joined), (long long)l->probes_saved,
-            (long long)l->rollouts_unscored);
+            (long long)a.calls, (long long)(j.replayed + j.joined),
+            (long long)l->count.probes_saved, (long long)l->count.unscored);
     print_health(l->s, out);
     if (a.usage.prompt_tokens)
         fprintf(out, "tokens: %lld prompt (%lld cached), %lld completion",
@@ -220,5 +247,5 @@ void summary_print(const struct learn *l, FILE *out)
         fprintf(out, "; %.2f USD", a.usd);
     if (a.usage.prompt_tokens)
         fputc('\n', out);
-    fprintf(out, "run %s in %.1f s\n", l->run_dir, (double)(clock_mono() - l->began) / 1e9);
+    fprintf(out, "run %s in %.1f s\n", l->run.dir, (double)(clock_mono() - l->run.began) / 1e9);
 }

@@ -18,13 +18,13 @@ static const struct rollout *result(const struct update *u, size_t i)
 /* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
 static bool is_failure(const struct update *u, size_t i)
 {
-    enum outcome o = u->l->now[u->batch->v[i]];
+    enum outcome o = u->l->seen.now[u->batch->v[i]];
     return o != OUTCOME_PASS && o != OUTCOME_UNSCORED && o != OUTCOME_PENDING;
 }
 
 static bool is_passing(const struct update *u, size_t i)
 {
-    return u->l->now[u->batch->v[i]] == OUTCOME_PASS;
+    return u->l->seen.now[u->batch->v[i]] == OUTCOME_PASS;
 }
 
 /* ---- classify and diagnose ---- */
@@ -43,7 +43,7 @@ static json_t *known_labels(const struct learn *l)
 {
     json_t *out = json_array(), *v;
     const char *label;
-    json_object_foreach (l->labels, label, v) {
+    json_object_foreach (l->told.labels, label, v) {
         json_array_append_new(out, json_pack("{s:s, s:O}", "label", label, "description", v));
     }
     return out;
@@ -51,11 +51,11 @@ static json_t *known_labels(const struct learn *l)
 
 /* Calls the writer once and gives the JSON object of its reply, NULL when it holds none. */
 static int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
-                      int draw, json_t **out)
+                      int sample, json_t **out)
 {
     struct writer_call *w = NULL;
     *out = NULL;
-    int rc = writer_start(l, &w, phase, prompt, data, draw);
+    int rc = writer_start(l, &w, phase, prompt, data, sample);
     if (rc == 0)
         rc = writer_wait(l, &w, 1);
     if (rc == 0)
@@ -113,8 +113,8 @@ static int classify(struct update *u)
     }
     json_object_foreach (json_object_get(reply, "new_labels"), key, v) {
         if (label_ok(key) && json_is_string(v) && json_string_length(v) < 400 &&
-            !json_object_get(l->labels, key))
-            json_object_set(l->labels, key, v);
+            !json_object_get(l->told.labels, key))
+            json_object_set(l->told.labels, key, v);
     }
     json_decref(reply);
     return 0;
@@ -124,7 +124,7 @@ static int diagnose(struct update *u)
 {
     struct learn *l = u->l;
     json_t *reply = NULL;
-    json_t *data = json_pack("{s:o, s:o}", "library", prompt_library(&l->set), "tasks",
+    json_t *data = json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "tasks",
                              failures_json(u, TRACE_DIAGNOSE));
     int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", data, 0, &reply);
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++) {
@@ -205,15 +205,15 @@ static json_t *propose_data(struct update *u, const struct fail_group *g)
             json_array_append_new(
                 to, prompt_trace(l, r, other ? TRACE_LINE : TRACE_PROPOSE, u->labels, u->notes));
     }
-    json_t *about = json_object_get(l->labels, g->label);
+    json_t *about = json_object_get(l->told.labels, g->label);
     json_t *data = json_pack(
         "{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}, s:o, s:o, s:o}", "skills", prompt_skills(l),
-        "places_left", (int)(rules.capacity > l->set.n ? rules.capacity - l->set.n : 0),
+        "places_left", (int)(rules.capacity > l->at.set.n ? rules.capacity - l->at.set.n : 0),
         "max_edits", (int)rules.max_edits, "pair",
-        rules.capacity <= l->set.n + 2 && !rules.append_only, "append_only", (int)rules.append_only,
-        "rejected", prompt_rejected(l), "group", "label", g->label, "description",
-        about ? json_string_value(about) : "", "tasks", tasks, "passing", passing, "others",
-        others);
+        rules.capacity <= l->at.set.n + 2 && !rules.append_only, "append_only",
+        (int)rules.append_only, "rejected", prompt_rejected(l), "group", "label", g->label,
+        "description", about ? json_string_value(about) : "", "tasks", tasks, "passing", passing,
+        "others", others);
     return with_world(u, data);
 }
 
@@ -264,17 +264,17 @@ static int apply_all(struct update *u)
     for (size_t i = 0; rc == 0 && i < u->list.n; i++) {
         struct candidate *c = &u->list.v[i];
         struct skill_set set = {0};
-        bool full = l->set.n >= (size_t)l->c->cycle.max_learned_skills;
+        bool full = l->at.set.n >= (size_t)l->c->cycle.max_learned_skills;
         bool adds = c->proposal.n == 1 && c->proposal.v[0].action == EDIT_ADD;
-        if ((full && adds) || proposal_apply(&l->set, &c->proposal, &from, &set) < 0) {
+        if ((full && adds) || proposal_apply(&l->at.set, &c->proposal, &from, &set) < 0) {
             const char *name = c->proposal.v[0].name;
-            bool taken = adds && skill_set_find(&l->set, name);
+            bool taken = adds && skill_set_find(&l->at.set, name);
             update_refused(u, taken ? EDIT_EXISTS : full && adds ? EDIT_FULL : EDIT_MISSING, name);
             continue;
         }
         skill_set_release(&c->set);
         c->set = set;
-        rc = library_candidate(l->lib, &c->set, &l->head, &c->tree);
+        rc = library_candidate(l->lib, &c->set, &l->at.head, &c->tree);
         if (rc == 0)
             rc = record_unmeasured(l, c);
     }
@@ -299,7 +299,8 @@ static int apply_blind(struct update *u)
                                               prompt_edits(&u->list.v[i].proposal)));
     int rc = ask_object(
         l, PHASE_OTHER, "select",
-        json_pack("{s:o, s:o}", "library", prompt_library(&l->set), "candidates", list), 0, &reply);
+        json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "candidates", list), 0,
+        &reply);
     int64_t choice = json_int_at(reply, "choice", 0);
     json_decref(reply);
     if (rc < 0 || choice < 1 || choice > (int64_t)u->list.n)
@@ -317,7 +318,7 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
     if (rc == 0)
         rc = diagnose(&u);
     if (rc == 0)
-        json_array_append_new(l->taxonomy,
+        json_array_append_new(l->told.taxonomy,
                               json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels));
     if (rc == 0)
         rc = make_groups(&u);
@@ -351,8 +352,8 @@ int learn_recover(struct learn *l)
     struct probe_source *source = calloc(l->dev->n, sizeof(*source));
     size_t n = 0;
     for (size_t i = 0; source && i < l->dev->n; i++)
-        if (l->now[i] != OUTCOME_PENDING && l->now[i] != OUTCOME_UNSCORED)
-            source[n++] = (struct probe_source){&l->dev->v[i], l->now[i] == OUTCOME_PASS};
+        if (l->seen.now[i] != OUTCOME_PENDING && l->seen.now[i] != OUTCOME_UNSCORED)
+            source[n++] = (struct probe_source){&l->dev->v[i], l->seen.now[i] == OUTCOME_PASS};
     int rc = source
                  ? probe_set_draw(&probes, source, n, (size_t)l->c->cycle.grpo_eval_n,
                                   (enum probe_strata)l->c->gate.probe_strata, NULL,
@@ -362,11 +363,11 @@ int learn_recover(struct learn *l)
         goto out;
     log_warn("epoch %d: dev accuracy is below 5 %%; trying the library without each of its skills",
              l->epoch);
-    g = measure_start(l, &probes, l->view, false);
-    for (size_t i = 0; rc == 0 && i < l->set.n; i++) {
+    g = measure_start(l, &probes, l->at.view);
+    for (size_t i = 0; rc == 0 && i < l->at.set.n; i++) {
         struct proposal p = {.n = 1};
         p.v[0].action = EDIT_REMOVE;
-        p.v[0].name = str_dup(l->set.v[i].name);
+        p.v[0].name = str_dup(l->at.set.v[i].name);
         u.k = (int)i;
         rc = update_add_candidate(&u, &p, false);
         proposal_release(&p);

@@ -3,7 +3,7 @@
 #ifndef GRASP_RUNTIME_LEARN_UPDATE_H
 #define GRASP_RUNTIME_LEARN_UPDATE_H
 
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 /* What an update knows while it runs. */
 struct update {

@@ -4,11 +4,11 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
-#include "runtime/learn/learn.h"
+#include "runtime/learn/learn_private.h"
 
 static void call_free(struct writer_call *w)
 {
-    *(w->prev ? &w->prev->next : &w->l->calls) = w->next;
+    *(w->prev ? &w->prev->next : &w->l->told.calls) = w->next;
     if (w->next)
         w->next->prev = w->prev;
     buf_release(&w->text);
@@ -39,15 +39,24 @@ static struct writer_call *call_new(struct learn *l)
         return NULL;
     buf_init(&w->text);
     w->l = l;
-    w->next = l->calls;
+    w->next = l->told.calls;
     if (w->next)
         w->next->prev = w;
-    l->calls = w;
+    l->told.calls = w;
     return w;
 }
 
+/* Samples of the writer are never shared: the K proposals of an update are K samples whatever the
+ * temperature, and an endpoint that answers alike is asked once for each. */
+static int64_t draw_of(const struct learn *l, int sample)
+{
+    struct draws own = {.seed = l->s->draws.seed};
+    return draw_number(&own, DRAW_WRITER,
+                       (uint32_t)l->updates * DRAWS_AN_UPDATE + (uint32_t)sample);
+}
+
 int writer_start(struct learn *l, struct writer_call **out, enum model_phase phase,
-                 const char *prompt, const json_t *data, int draw)
+                 const char *prompt, const json_t *data, int sample)
 {
     double t =
         phase == PHASE_PROPOSE || phase == PHASE_REVISE ? l->c->cycle.proposal_temperature : -1;
@@ -65,7 +74,7 @@ int writer_start(struct learn *l, struct writer_call **out, enum model_phase pha
     struct model_request rq = {.chat = &w->chat,
                                .temperature = t,
                                .max_tokens = (int)l->c->writer.max_tokens,
-                               .draw = t == 0 ? 0 : draw,
+                               .draw = draw_of(l, sample),
                                .phase = phase};
     rc = model_ask(session_model(l->s, true), &rq, writer_answered, w);
 out:
@@ -101,6 +110,6 @@ void writer_release(struct writer_call *w)
 
 void writer_close(struct learn *l)
 {
-    while (l->calls)
-        call_free(l->calls);
+    while (l->told.calls)
+        call_free(l->told.calls);
 }

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/duration.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -35,19 +36,19 @@
 #define SPARE_HANDLES 64
 #define OTHER_FILES   64 /* what the process needs besides the connections to a host */
 
-struct host {
+struct http_host {
     struct http *http;
-    SLIST_ENTRY(host) next;
-    bool known;              /* its name was resolved once */
-    struct transfer *leader; /* the one that resolves it now */
-    TAILQ_HEAD(, transfer) waiting;
+    SLIST_ENTRY(http_host) next;
+    bool known;                   /* its name was resolved once */
+    struct http_transfer *leader; /* the one that resolves it now */
+    TAILQ_HEAD(, http_transfer) waiting;
     uint64_t release;
     char name[]; /* host:port as in the URL */
 };
-struct transfer {
+struct http_transfer {
     struct http *http;
-    struct host *host; /* NULL: nothing to wait for */
-    TAILQ_ENTRY(transfer) link;
+    struct http_host *host; /* NULL: nothing to wait for */
+    TAILQ_ENTRY(http_transfer) link;
     bool waiting, doomed; /* in host->waiting, not yet curl's; about to be told so */
     CURL *easy;
     struct curl_slist *headers;
@@ -59,23 +60,23 @@ struct transfer {
     uint32_t slot;
     char error[CURL_ERROR_SIZE];
 };
-struct slot {
-    struct transfer *t;
+struct transfer_slot {
+    struct http_transfer *t;
     uint32_t generation, next_free;
 };
 struct http {
     struct loop *loop;
     CURLM *multi;
     uint64_t timer;
-    struct slot *slots;
+    struct transfer_slot *slots;
     uint32_t n_slots, cap, free_slot;
     CURL *spare[SPARE_HANDLES];
     size_t n_spare;
-    SLIST_HEAD(, host) hosts;
+    SLIST_HEAD(, http_host) hosts;
 };
 
 static void collect(struct http *h);
-static void leader_left(struct host *host);
+static void leader_left(struct http_host *host);
 static void release_waiting(void *host);
 
 /* ---- curl's sockets and timer on the loop ---- */
@@ -125,7 +126,7 @@ static int want_timer(CURLM *multi, long ms, void *arg)
 
 /* ---- life ---- */
 
-size_t raise_descriptor_limit(void)
+size_t loop_raise_descriptor_limit(void)
 {
     struct rlimit r = {.rlim_cur = 1024};
     if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 16384) {
@@ -167,7 +168,7 @@ static struct http *http_of(struct loop *loop)
     return h;
 }
 
-static void transfer_free(struct transfer *t)
+static void transfer_free(struct http_transfer *t)
 {
     if (!t)
         return;
@@ -176,21 +177,26 @@ static void transfer_free(struct transfer *t)
     free(t);
 }
 
-/* Takes the transfer out of the client; its handle goes back to the spares. */
-static void detach(struct transfer *t)
+/* The handle of a detached transfer goes back to the spares. */
+static void recycle(struct http *h, CURL *easy)
+{
+    if (h->n_spare < SPARE_HANDLES) {
+        curl_easy_reset(easy);
+        h->spare[h->n_spare++] = easy;
+    } else {
+        curl_easy_cleanup(easy);
+    }
+}
+
+/* Takes the transfer out of the client. */
+static void detach(struct http_transfer *t)
 {
     struct http *h = t->http;
-    struct slot *s = &h->slots[t->slot];
+    struct transfer_slot *s = &h->slots[t->slot];
     if (t->waiting)
         TAILQ_REMOVE(&t->host->waiting, t, link);
     else
         curl_multi_remove_handle(h->multi, t->easy);
-    if (h->n_spare < SPARE_HANDLES) {
-        curl_easy_reset(t->easy);
-        h->spare[h->n_spare++] = t->easy;
-    } else {
-        curl_easy_cleanup(t->easy);
-    }
     s->t = NULL;
     s->generation++;
     s->next_free = h->free_slot;
@@ -199,19 +205,25 @@ static void detach(struct transfer *t)
         leader_left(t->host);
 }
 
+/* The end of a transfer that nobody is told of any more. */
+static void discard(struct http_transfer *t)
+{
+    detach(t);
+    recycle(t->http, t->easy);
+    transfer_free(t);
+}
+
 static void release(struct http *h)
 {
     for (uint32_t i = 0; i < h->n_slots; i++) {
-        struct transfer *t = h->slots[i].t;
-        if (t) {
-            detach(t);
-            transfer_free(t);
-        }
+        struct http_transfer *t = h->slots[i].t;
+        if (t)
+            discard(t);
     }
     while (h->n_spare)
         curl_easy_cleanup(h->spare[--h->n_spare]);
     curl_multi_cleanup(h->multi);
-    for (struct host *host; (host = SLIST_FIRST(&h->hosts));) {
+    for (struct http_host *host; (host = SLIST_FIRST(&h->hosts));) {
         SLIST_REMOVE_HEAD(&h->hosts, next);
         loop_timer_cancel(h->loop, host->release);
         free(host);
@@ -225,7 +237,7 @@ static void release(struct http *h)
 size_t http_limit(struct loop *loop, size_t per_host)
 {
     struct http *h = http_of(loop);
-    size_t files = raise_descriptor_limit();
+    size_t files = loop_raise_descriptor_limit();
     size_t most = files > 2 * OTHER_FILES ? files - OTHER_FILES : OTHER_FILES;
     if (!h)
         return per_host;
@@ -240,9 +252,9 @@ size_t http_limit(struct loop *loop, size_t per_host)
 
 /* The host of a URL that has to be looked up; NULL when there is none (or no memory: then curl does
  * it all the same). */
-static struct host *host_of(struct http *h, const char *url)
+static struct http_host *host_of(struct http *h, const char *url)
 {
-    struct host *host;
+    struct http_host *host;
     if (strncasecmp(url, "http://", 7) != 0)
         return NULL;
     url += 7;
@@ -262,13 +274,13 @@ static struct host *host_of(struct http *h, const char *url)
     return host;
 }
 
-static void release_soon(struct host *host)
+static void release_soon(struct http_host *host)
 {
     if (!host->release)
         host->release = loop_timer(host->http->loop, 0, release_waiting, host);
 }
 
-static void leader_left(struct host *host)
+static void leader_left(struct http_host *host)
 {
     host->leader = NULL;
     release_soon(host);
@@ -277,14 +289,14 @@ static void leader_left(struct host *host)
 /* Curl opens a socket for the leader: the name is known. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-    struct host *host = arg;
+    struct http_host *host = arg;
     (void)purpose;
     host->known = true;
     release_soon(host);
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-static void lead(struct host *host, struct transfer *t)
+static void lead(struct http_host *host, struct http_transfer *t)
 {
     host->leader = t;
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -294,8 +306,8 @@ static void lead(struct host *host, struct transfer *t)
 /* Lets the next one go ahead, or all of them once the name is known. */
 static void release_waiting(void *arg)
 {
-    struct host *host = arg;
-    struct transfer *t;
+    struct http_host *host = arg;
+    struct http_transfer *t;
     host->release = 0;
     while ((host->known || !host->leader) && (t = TAILQ_FIRST(&host->waiting))) {
         TAILQ_REMOVE(&host->waiting, t, link);
@@ -307,9 +319,9 @@ static void release_waiting(void *arg)
 }
 
 /* Those that waited for a name that does not resolve fail with the one that tried. */
-static void fail_waiting(struct host *host, const struct http_reply *reply)
+static void fail_waiting(struct http_host *host, const struct http_reply *reply)
 {
-    struct transfer *t;
+    struct http_transfer *t;
     TAILQ_FOREACH (t, &host->waiting, link)
         t->doomed = true;
     for (;;) {
@@ -319,6 +331,7 @@ static void fail_waiting(struct host *host, const struct http_reply *reply)
         if (!t)
             return;
         detach(t);
+        recycle(t->http, t->easy);
         t->fn(reply, t->arg);
         transfer_free(t);
     }
@@ -328,7 +341,7 @@ static void fail_waiting(struct host *host, const struct http_reply *reply)
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
-    struct transfer *t = arg;
+    struct http_transfer *t = arg;
     n *= size;
     if (n > t->max_body - t->body.len) {
         t->too_large = true;
@@ -338,7 +351,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     return t->body.failed ? 0 : n;
 }
 
-static bool set_headers(struct transfer *t, const char *const *headers)
+static bool set_headers(struct http_transfer *t, const char *const *headers)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no round trip before bodies */
     for (; list && headers && *headers; headers++) {
@@ -366,12 +379,23 @@ static void set_method(CURL *e, const struct http_request *rq)
     }
 }
 
-static void set_options(struct transfer *t, const struct http_request *rq)
+/* A server on this machine is never asked through a proxy. */
+static bool is_loopback(const char *url)
+{
+    static const char *const hosts[] = {"localhost", "127.", "[::1]"};
+    const char *host = strstr(url, "://");
+    for (size_t i = 0; host && i < sizeof(hosts) / sizeof(*hosts); i++)
+        if (strncasecmp(host + 3, hosts[i], strlen(hosts[i])) == 0)
+            return true;
+    return false;
+}
+
+static void set_options(struct http_transfer *t, const struct http_request *rq)
 {
     CURL *e = t->easy;
     int64_t connect =
         rq->connect_timeout_ns > 0 ? rq->connect_timeout_ns : DEFAULT_CONNECT_TIMEOUT_NS;
-    int64_t whole = rq->timeout_ns > 0 ? rq->timeout_ns : DEFAULT_TIMEOUT_NS;
+    int64_t whole = rq->timeout_ns > 0 ? rq->timeout_ns : rq->idle_ns ? 0 : DEFAULT_TIMEOUT_NS;
     bool tls = strncasecmp(rq->url, "https:", 6) == 0;
     curl_easy_setopt(e, CURLOPT_URL, rq->url);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was checked is what is sent */
@@ -381,11 +405,19 @@ static void set_options(struct transfer *t, const struct http_request *rq)
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, READ_BUFFER);
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)((whole + NS_PER_MS - 1) / NS_PER_MS));
+    if (rq->idle_ns > 0) { /* curl looks once a second */
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
+                         (long)((rq->idle_ns + NS_PER_SEC - 1) / NS_PER_SEC));
+    }
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)((connect + NS_PER_MS - 1) / NS_PER_MS));
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 300L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "grasp/" GRASP_VERSION);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    if (rq->unix_socket)
+        curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, rq->unix_socket);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
@@ -398,25 +430,30 @@ static void set_options(struct transfer *t, const struct http_request *rq)
         ca = ca && *ca ? ca : getenv("SSL_CERT_FILE");
         if (ca && *ca)
             curl_easy_setopt(e, CURLOPT_CAINFO, ca);
+        if (rq->client_cert)
+            curl_easy_setopt(e, CURLOPT_SSLCERT, rq->client_cert);
+        if (rq->client_key)
+            curl_easy_setopt(e, CURLOPT_SSLKEY, rq->client_key);
     } else {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-        curl_easy_setopt(e, CURLOPT_PROXY, "");
     }
+    if (is_loopback(rq->url))
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
     set_method(e, rq);
 }
 
-static bool take_slot(struct http *h, struct transfer *t)
+static bool take_slot(struct http *h, struct http_transfer *t)
 {
     if (h->free_slot == UINT32_MAX) {
         if (h->n_slots == h->cap) {
             uint32_t cap = h->cap ? h->cap * 2 : 64;
-            struct slot *slots = reallocarray(h->slots, cap, sizeof(*slots));
+            struct transfer_slot *slots = reallocarray(h->slots, cap, sizeof(*slots));
             if (!slots)
                 return false;
             h->slots = slots;
             h->cap = cap;
         }
-        h->slots[h->n_slots] = (struct slot){NULL, 0, UINT32_MAX};
+        h->slots[h->n_slots] = (struct transfer_slot){NULL, 0, UINT32_MAX};
         h->free_slot = h->n_slots++;
     }
     t->slot = h->free_slot;
@@ -430,10 +467,10 @@ uint64_t http_start(struct loop *loop, const struct http_request *rq, http_fn fn
     struct http *h = http_of(loop);
     if (!h)
         return 0;
-    struct transfer *t = calloc(1, sizeof(*t));
+    struct http_transfer *t = calloc(1, sizeof(*t));
     if (!t)
         goto no_memory;
-    *t = (struct transfer){.http = h, .fn = fn, .arg = arg};
+    *t = (struct http_transfer){.http = h, .fn = fn, .arg = arg};
     buf_init(&t->body);
     t->max_body = rq->max_body ? rq->max_body : DEFAULT_MAX_BODY;
     t->easy = h->n_spare ? h->spare[--h->n_spare] : curl_easy_init();
@@ -456,8 +493,7 @@ uint64_t http_start(struct loop *loop, const struct http_request *rq, http_fn fn
     CURLMcode code = curl_multi_add_handle(h->multi, t->easy);
     if (code != CURLM_OK) {
         err_set(GRASP_EIO, "cannot start a request: %s", curl_multi_strerror(code));
-        detach(t);
-        transfer_free(t);
+        discard(t);
         return 0;
     }
     return (uint64_t)h->slots[t->slot].generation << 32 | (t->slot + 1);
@@ -474,9 +510,7 @@ void http_cancel(struct loop *loop, uint64_t id)
     if (!h || !id || slot >= h->n_slots || h->slots[slot].generation != (uint32_t)(id >> 32) ||
         !h->slots[slot].t)
         return;
-    struct transfer *t = h->slots[slot].t;
-    detach(t);
-    transfer_free(t);
+    discard(h->slots[slot].t);
 }
 
 /* ---- the end of a transfer ---- */
@@ -509,26 +543,39 @@ static enum http_result result_of(CURLcode code)
     return HTTP_BAD;
 }
 
-/* RFC 9110 section 10.2.3: seconds or a date. `retry-after-ms` is what some model vendors add. */
-static double retry_after(CURL *e)
+static const char *header_of(CURL *e, const char *name)
 {
     struct curl_header *header;
+    return curl_easy_header(e, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
+                                                                                : NULL;
+}
+
+const char *http_header(const struct http_reply *reply, const char *name)
+{
+    return reply->handle ? header_of(reply->handle, name) : NULL;
+}
+
+/* RFC 9110 section 10.2.3: seconds or a date. `retry-after-ms` is what some model vendors add, and
+ * some write a unit. */
+static double retry_after(CURL *e)
+{
     double v;
-    if (curl_easy_header(e, "retry-after-ms", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        str_to_double(header->value, &v) && v >= 0)
+    const char *value = header_of(e, "retry-after-ms");
+    if (value && str_to_double(value, &v) && v >= 0)
         return v / 1000;
-    if (curl_easy_header(e, "retry-after", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+    value = header_of(e, "retry-after");
+    if (!value)
         return -1;
-    if (str_to_double(header->value, &v))
-        return v >= 0 ? v : -1;
-    time_t then = curl_getdate(header->value, NULL);
+    if (duration_read(value, strlen(value), &v))
+        return v;
+    time_t then = curl_getdate(value, NULL);
     if (then == (time_t)-1)
         return -1;
     v = (double)then - (double)(clock_wall() / NS_PER_SEC);
     return v > 0 ? v : 0;
 }
 
-static void finish(struct transfer *t, CURLcode code)
+static void finish(struct http_transfer *t, CURLcode code)
 {
     long status = 0;
     char *type = NULL;
@@ -545,17 +592,21 @@ static void finish(struct transfer *t, CURLcode code)
         .content_type = content_type,
         .retry_after = retry_after(t->easy),
         .error = "",
+        .handle = t->easy,
     };
     if (t->too_large)
         reply.error = "the reply is too large";
     else if (code != CURLE_OK)
         reply.error = *t->error ? t->error : curl_easy_strerror(code);
+    struct http *h = t->http;
+    CURL *easy = t->easy;
     detach(t);
-    t->fn(&reply, t->arg);
+    t->fn(&reply, t->arg); /* it may ask for headers: the handle still has them */
     bool unknown = t->host && !t->host->known && code == CURLE_OPERATION_TIMEDOUT;
     if (t->host && (unknown || code == CURLE_COULDNT_RESOLVE_HOST))
         fail_waiting(t->host, &reply);
     transfer_free(t);
+    recycle(h, easy);
 }
 
 static void collect(struct http *h)
@@ -563,7 +614,7 @@ static void collect(struct http *h)
     CURLMsg *m;
     int left;
     while ((m = curl_multi_info_read(h->multi, &left))) {
-        struct transfer *t = NULL;
+        struct http_transfer *t = NULL;
         if (m->msg != CURLMSG_DONE)
             continue;
         CURLcode code = m->data.result;

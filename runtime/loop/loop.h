@@ -52,9 +52,12 @@ struct http_request {
     const char *const *headers; /* "Name: value" lines, NULL-terminated; may be NULL */
     const char *body;           /* borrowed until the callback */
     size_t body_len;
-    int64_t timeout_ns;         /* whole transfer; 0: 600 s */
+    int64_t timeout_ns;         /* whole transfer; 0: 600 s, or without end where idle_ns is set */
+    int64_t idle_ns;            /* so long without a byte is a timeout, too; 0: never */
     int64_t connect_timeout_ns; /* 0: 10 s */
     size_t max_body;            /* a longer reply is cut off as HTTP_TOO_LARGE; 0: 16 MiB */
+    const char *unix_socket;    /* connect to this path instead of the URL's host; NULL: no */
+    const char *client_cert, *client_key; /* PEM files for TLS; NULL: none */
 };
 enum http_result { HTTP_OK, HTTP_CONNECT, HTTP_TIMEOUT, HTTP_CUT, HTTP_TOO_LARGE, HTTP_BAD };
 struct http_reply {
@@ -63,11 +66,16 @@ struct http_reply {
     const char *body; /* borrowed for the callback's time */
     size_t body_len;
     const char *content_type; /* "" when absent */
-    double retry_after;       /* seconds from the header (delta or date), -1 when absent */
+    double retry_after;       /* seconds from the header, in whatever form; -1 when absent */
     const char *error;        /* libcurl's words when result != HTTP_OK */
+    void *handle;             /* for http_header */
 };
 typedef void (*http_fn)(const struct http_reply *reply, void *arg);
-/* Redirects are never followed; only http and https; the environment's proxies apply to https only.
+/* The value of a header of the reply, NULL when it has none; borrowed until the next call. Only
+ * during the callback. */
+const char *http_header(const struct http_reply *reply, const char *name);
+/* Redirects are never followed; only http and https; the environment's proxies (http_proxy,
+ * https_proxy, all_proxy, no_proxy) apply to both, but not to servers on this machine. Bodies packed with gzip or deflate are unpacked.
  * Certificates are checked against the system's authorities, or those in the file that
  * CURL_CA_BUNDLE, else SSL_CERT_FILE, names.
  * The callback comes from loop_turn, exactly once, unless http_cancel was called. Returns an id, 0
@@ -77,5 +85,8 @@ void http_cancel(struct loop *loop, uint64_t id);
 /* At most this many connections to one host (default 512); further requests wait. Returns how many
  * it will be: fewer when the process may not open as many files. */
 size_t http_limit(struct loop *loop, size_t per_host);
+/* Thousands of connections need as many descriptors; the soft limit is often 1024. Returns what it
+ * is now. */
+size_t loop_raise_descriptor_limit(void);
 
 #endif

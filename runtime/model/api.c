@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -16,6 +17,9 @@
 #include "runtime/base/text.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/judge.h"
+#include "runtime/model/key.h"
+#include "runtime/model/limits.h"
+#include "runtime/model/local.h"
 #include "runtime/model/pool.h"
 
 #define DEFAULT_ATTEMPTS    8
@@ -25,11 +29,17 @@
 #define LIMITED_PER_ATTEMPT 4
 #define DEFAULT_BACKOFF_S   0.5 /* doubled by each attempt */
 #define LONGEST_BACKOFF_NS  (30 * NS_PER_SEC)
-#define LONGEST_ASKED_NS    (600 * NS_PER_SEC) /* a longer Retry-After is an outage */
-#define EMPTY_REPLIES       2                  /* asked again so often, then taken at its word */
+#define DEFAULT_MAX_WAIT_S  600.0
+#define EMPTY_REPLIES       2 /* asked again so often, then taken at its word */
+#define DOUBTS              2 /* what is probably the settings' fault is tried again so often */
+#define MAX_HEADERS         32
+#define KEY_TIMEOUT_NS      (30 * NS_PER_SEC)
+#define SILENCE_NS          (20 * NS_PER_SEC) /* nobody got an answer for so long: it is said */
 
-struct endpoint {
-    char *base, *url, *auth; /* auth: the whole header line, NULL: none */
+struct api_endpoint {
+    char *base, *url, *auth;      /* auth: the whole header line, NULL: none */
+    char *key_file, *key_command; /* where the key is read; NULL: it is as configured */
+    int64_t key_read_at;          /* calls begun before it had an older key */
 };
 struct api {
     struct model m;
@@ -38,37 +48,47 @@ struct api {
     struct wire_params params;
     json_t *extra;
     char *model;
-    struct endpoint *endpoints;
+    struct api_endpoint *endpoints;
     struct pool pool;
-    int64_t timeout_ns, backoff_ns;
+    char *auth_name, *unix_socket, *client_cert, *client_key;
+    struct strlist headers; /* further ones, as lines */
+    int64_t timeout_ns, backoff_ns, max_wait_ns;
     int attempts, outage_limit, outages_in_row;
     char *fatal; /* why it can never work */
-    uint64_t pump_timer;
-    bool short_of_files;              /* not yet said that it limits the calls in flight */
-    TAILQ_HEAD(, call) queue, others; /* others: in flight or waiting for their timer */
+    char *gone;  /* why an endpoint that has worked is asked no more: an outage */
+    uint64_t pump_timer, silence_timer;
+    int64_t answered_at; /* the last answer, or the first call */
+    size_t waiting;      /* calls not answered */
+    bool said_estimated;
+    bool short_of_files;                  /* not yet said that it limits the calls in flight */
+    TAILQ_HEAD(, api_call) queue, others; /* others: in flight or waiting for their timer */
 };
-struct call {
+struct api_call {
     struct api *api;
-    TAILQ_ENTRY(call) link;
+    TAILQ_ENTRY(api_call) link;
     bool queued;
     struct model_request rq;
     model_fn fn;
     void *arg;
     int endpoint, avoid; /* -1: none */
-    int failures, limited, empties;
+    int failures, limited, empties, doubts;
     bool completion_tokens; /* how its body called max_tokens */
     uint64_t http, timer;
     int64_t started, latency_ns;
+    int64_t before;           /* when the attempt before this one began */
+    int64_t expected;         /* tokens that the attempt was thought to take */
+    struct model_usage usage; /* of all attempts: what is thrown away is paid for, too */
     struct buf body;
     enum model_result end; /* what its timer delivers */
     char why[512];
 };
 
 static void pump(struct api *a);
+static int set_auth(struct api *a, struct api_endpoint *e, const char *key);
 
 /* ---- where a call is ---- */
 
-static void move(struct call *c, bool queued, bool first)
+static void move(struct api_call *c, bool queued, bool first)
 {
     struct api *a = c->api;
     if (c->queued)
@@ -84,7 +104,7 @@ static void move(struct call *c, bool queued, bool first)
         TAILQ_INSERT_TAIL(&a->queue, c, link);
 }
 
-static void drop(struct call *c)
+static void drop(struct api_call *c)
 {
     if (c->queued)
         TAILQ_REMOVE(&c->api->queue, c, link);
@@ -93,49 +113,80 @@ static void drop(struct call *c)
     http_cancel(c->api->loop, c->http);
     loop_timer_cancel(c->api->loop, c->timer);
     buf_release(&c->body);
+    c->api->waiting--;
     free(c);
 }
 
-static void deliver(struct call *c, enum model_result result, const struct wire_reply *r)
+static void add_usage(struct model_usage *sum, const struct model_usage *u)
+{
+    sum->prompt_tokens += u->prompt_tokens;
+    sum->completion_tokens += u->completion_tokens;
+    sum->cached_tokens += u->cached_tokens;
+    sum->cache_write_tokens += u->cache_write_tokens;
+    sum->cost += u->cost;
+    sum->estimated |= u->estimated;
+}
+
+/* The text that goes on, with what the server said beside it in front (said.h). */
+static const char *whole_text(const struct wire_reply *r, struct buf *own, size_t *len)
+{
+    *len = r->text.len;
+    if (r->said == SAID_TEXT && !r->reasoning.len)
+        return r->text.ptr;
+    said_write(own, r->said, r->finish, &r->reasoning, r->text.ptr, r->text.len);
+    *len = own->len;
+    return own->ptr;
+}
+
+static void deliver(struct api_call *c, enum model_result result, const struct wire_reply *r)
 {
     struct api *a = c->api;
-    struct model_reply reply = {
-        .result = result,
-        .text = r && result == MODEL_OK ? r->text.ptr : "",
-        .len = r && result == MODEL_OK ? r->text.len : 0,
-        .latency_ns = c->latency_ns,
-        .error = "",
-    };
+    struct buf own = BUF_INIT;
+    struct model_reply reply = {.result = result,
+                                .text = "",
+                                .latency_ns = c->latency_ns,
+                                .usage = c->usage,
+                                .error = "",
+                                .finish = "",
+                                .thinking = ""};
     char why[sizeof(c->why)];
+    if (result == MODEL_OK)
+        reply.text = whole_text(r, &own, &reply.len);
+    if (own.failed) {
+        reply.result = result = MODEL_OUTAGE;
+        snprintf(c->why, sizeof(c->why), "out of memory");
+        reply.text = "";
+        reply.len = 0;
+    }
     if (result != MODEL_OK) {
         memcpy(why, c->why, sizeof(why));
         reply.error = why;
     }
-    if (r)
-        reply.usage = r->usage;
     if (result == MODEL_OUTAGE) {
         a->m.health.outages++;
         a->outages_in_row += c->failures + c->limited > 0; /* not those never sent */
         log_debug("%s: outage: %s", a->m.name, why);
     } else if (result != MODEL_FATAL) {
         a->outages_in_row = 0;
+        a->answered_at = clock_mono();
     }
     model_fn fn = c->fn;
     void *arg = c->arg;
     drop(c);
     pump(a);
     fn(&reply, arg);
+    buf_release(&own);
 }
 
 static void on_end(void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
     c->timer = 0;
     deliver(c, c->end, NULL);
 }
 
 /* Ends a call from the next turn on. */
-static void end_later(struct call *c, enum model_result result)
+static void end_later(struct api_call *c, enum model_result result)
 {
     move(c, false, false);
     c->end = result;
@@ -143,12 +194,12 @@ static void end_later(struct call *c, enum model_result result)
 }
 
 /* Whether the whole model is beyond use; then c->why says so and *result how to end. */
-static bool hopeless(struct call *c, enum model_result *result)
+static bool hopeless(struct api_call *c, enum model_result *result)
 {
     struct api *a = c->api;
     *result = a->fatal ? MODEL_FATAL : MODEL_OUTAGE;
-    if (a->fatal)
-        snprintf(c->why, sizeof(c->why), "%s", a->fatal);
+    if (a->fatal || a->gone)
+        snprintf(c->why, sizeof(c->why), "%s", a->fatal ? a->fatal : a->gone);
     else if (a->outage_limit > 0 && a->outages_in_row >= a->outage_limit)
         snprintf(c->why, sizeof(c->why), "%s was out of reach %d times in a row; given up",
                  a->m.name, a->outages_in_row);
@@ -161,14 +212,14 @@ static bool hopeless(struct call *c, enum model_result *result)
 
 static void on_backoff(void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
     c->timer = 0;
     move(c, true, true);
     pump(c->api);
 }
 
 /* Half to all of the doubled delay; which part is the request's own and the same in every run. */
-static int64_t backoff(struct call *c, int doublings)
+static int64_t backoff(struct api_call *c, int doublings)
 {
     uint8_t hash[HASH_SIZE];
     int64_t ns = c->api->backoff_ns << (doublings < 10 ? doublings : 10);
@@ -186,22 +237,31 @@ static size_t alive(const struct api *a)
     return n ? n : 1;
 }
 
-static void try_again(struct call *c, bool limited, int64_t retry_after)
+static void try_again(struct api_call *c, bool limited, int64_t retry_after)
 {
     struct api *a = c->api;
+    if (a->m.meter.allows && !a->m.meter.allows(a->m.meter.arg)) {
+        snprintf(c->why, sizeof(c->why), "a budget is spent; it was not asked again");
+        end_later(c, MODEL_OUTAGE);
+        return;
+    }
     int usable = (int)alive(a), tries = a->attempts * usable;
-    limited ? c->limited++ : c->failures++;
+    /* Others are being answered: it is our turn soon, and no sign that it will never be. */
+    bool served = limited && a->answered_at > c->before;
+    if (limited)
+        c->limited += !served;
+    else
+        c->failures++;
     a->m.health.retries++;
     log_debug("%s: attempt %d: %s", a->m.name, c->failures + c->limited, c->why);
-    if (c->failures >= tries || c->limited >= tries * LIMITED_PER_ATTEMPT ||
-        retry_after > LONGEST_ASKED_NS) {
+    if (c->failures >= tries || c->limited >= tries * LIMITED_PER_ATTEMPT) {
         end_later(c, MODEL_OUTAGE);
         return;
     }
     int passes = (limited ? c->limited : c->failures) / usable;
     int64_t delay = 0; /* another endpoint at once, as long as there is one not tried yet */
-    if ((c->failures + c->limited) % usable == 0) {
-        delay = backoff(c, passes > 0 ? passes - 1 : 0);
+    if (served || (c->failures + c->limited) % usable == 0) {
+        delay = backoff(c, served ? 1 : passes > 0 ? passes - 1 : 0);
         if (retry_after > 0)
             delay = retry_after + delay / 8;
     }
@@ -209,19 +269,58 @@ static void try_again(struct call *c, bool limited, int64_t retry_after)
     c->timer = loop_timer(a->loop, delay, on_backoff, c);
 }
 
-static void endpoint_is_fatal(struct call *c, int i)
+/* No call is sent to this endpoint any more. When no other is left: the end, for good where it never
+ * worked; what worked before, or would after more patience than there is, is an outage, so that the
+ * run can go on then. */
+static void give_up_endpoint(struct api_call *c, int i, bool patience)
 {
     struct api *a = c->api;
+    bool worked = a->pool.v[i].proven || patience;
     a->pool.v[i].dead = true;
-    if (pool_all_dead(&a->pool)) {
-        free(a->fatal);
-        a->fatal = str_dup(c->why);
-        end_later(c, MODEL_FATAL);
-    } else {
+    if (!pool_all_dead(&a->pool)) {
         log_warn("%s; going on with the other endpoints", c->why);
         c->avoid = i;
         move(c, true, true);
+        return;
     }
+    if (worked && !patience) {
+        size_t n = strlen(c->why);
+        snprintf(c->why + n, sizeof(c->why) - n, "; it worked before, and is asked no more");
+    }
+    char **why = worked ? &a->gone : &a->fatal;
+    free(*why);
+    *why = str_dup(c->why);
+    end_later(c, worked ? MODEL_OUTAGE : MODEL_FATAL);
+}
+
+/* The endpoint asks for more patience than the configuration has. */
+static void give_up_waiting(struct api_call *c, int i, int64_t wait)
+{
+    char until[32];
+    time_t then = (time_t)((clock_wall() + wait) / NS_PER_SEC);
+    struct tm tm;
+    size_t n = strlen(c->why);
+    strftime(until, sizeof(until), "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&then, &tm));
+    snprintf(c->why + n, sizeof(c->why) - n,
+             ": it asks to wait until %s, longer than model.max_wait (%.0f s)", until,
+             (double)c->api->max_wait_ns / 1e9);
+    give_up_endpoint(c, i, true);
+}
+
+/* After a 401: a key that others have read anew meanwhile, or can be read anew, may do. */
+static void refresh_key(struct api_call *c, int i)
+{
+    struct api_endpoint *e = &c->api->endpoints[i];
+    char *key = NULL;
+    if ((!e->key_file && !e->key_command) || c->started < e->key_read_at)
+        return;
+    int rc = key_read(e->key_file, e->key_command, KEY_TIMEOUT_NS, &key);
+    e->key_read_at = clock_mono();
+    if (rc == 0)
+        rc = set_auth(c->api, e, key);
+    if (rc < 0)
+        log_warn("%s", err_msg());
+    free(key);
 }
 
 static void count(struct model_health *h, const struct http_reply *r)
@@ -241,17 +340,73 @@ static enum pool_event event_of(enum judgement j, const struct http_reply *r)
     return j == JUDGE_ANSWER || j == JUDGE_CONTEXT ? POOL_OK : POOL_FINISHED;
 }
 
+static const char *header_of(void *reply, const char *name)
+{
+    return http_header(reply, name);
+}
+
+/* How long the endpoint asks to be left alone: by the header made for it, in the error's body, or by
+ * when a limit that is used up is filled again. -1: it does not say. */
+static int64_t asked_wait(const struct http_reply *reply, const struct wire_reply *r)
+{
+    double wall = (double)clock_wall() / (double)NS_PER_SEC, v = reply->retry_after;
+    if (v < 0)
+        v = r->retry_after;
+    if (v < 0 && reply->result == HTTP_OK && reply->status >= 400)
+        v = limits_reset(header_of, (void *)(uintptr_t)reply, wall);
+    return v < 0 ? -1 : (int64_t)((v < 1e9 ? v : 1e9) * (double)NS_PER_SEC);
+}
+
+/* What the reply's headers say of how much more the endpoint takes. */
+static void take_limits(struct api *a, int i, const struct http_reply *reply, int64_t now)
+{
+    double wall = (double)clock_wall() / (double)NS_PER_SEC, reset;
+    int64_t most, remaining = -1;
+    if (reply->result == HTTP_OK)
+        remaining = limits_remaining(header_of, (void *)(uintptr_t)reply, wall, &most, &reset);
+    if (remaining >= 0 && reset >= 0)
+        pool_told(&a->pool, i, now, remaining, most,
+                  (int64_t)((reset < 1e6 ? reset : 1e6) * (double)NS_PER_SEC));
+}
+
+/* Newer models of OpenAI want max_tokens called max_completion_tokens, and say so in several ways. */
+static bool wants_other_limit(const struct wire_reply *r)
+{
+    return (strcmp(r->param, "max_tokens") == 0 && (strcmp(r->code, "unsupported_parameter") == 0 ||
+                                                    str_casestr(r->why, "not supported"))) ||
+           (str_casestr(r->why, "max_tokens") && str_casestr(r->why, "max_completion_tokens") &&
+            !str_casestr(r->why, "context"));
+}
+
+/* What the attempt cost. A server that does not say is not free: four bytes are a token then. */
+static void take_usage(struct api_call *c, const struct wire_reply *r)
+{
+    struct api *a = c->api;
+    struct model_usage u = r->usage;
+    if (r->kind == WIRE_TEXT || r->kind == WIRE_EMPTY) {
+        struct model_usage own = local_usage(c->rq.chat, r->text.len + r->reasoning.len);
+        u.estimated = !u.prompt_tokens || (!u.completion_tokens && own.completion_tokens);
+        u.prompt_tokens = u.prompt_tokens ? u.prompt_tokens : own.prompt_tokens;
+        u.completion_tokens = u.completion_tokens ? u.completion_tokens : own.completion_tokens;
+        if (u.estimated && !a->said_estimated) {
+            a->said_estimated = true;
+            log_warn("%s does not report how many tokens a call took: they are estimated from the "
+                     "texts, four bytes a token",
+                     a->m.name);
+        }
+    }
+    add_usage(&c->usage, &u);
+    if (a->m.meter.used)
+        a->m.meter.used(a->m.meter.arg, &u);
+}
+
 static void on_http(const struct http_reply *reply, void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
     struct api *a = c->api;
     struct wire_reply r;
     int i = c->endpoint;
     int64_t now = clock_mono();
-    int64_t retry_after =
-        reply->retry_after < 0
-            ? -1
-            : (int64_t)((reply->retry_after < 1e6 ? reply->retry_after : 1e6) * (double)NS_PER_SEC);
     c->http = 0;
     c->endpoint = -1;
     c->avoid = i;
@@ -261,18 +416,24 @@ static void on_http(const struct http_reply *reply, void *arg)
     enum judgement j = judge_reply(a->wire, reply, a->pool.v[i].proven, &r);
     log_redact_data(r.text.ptr, r.text.len); /* it may repeat the key that it was sent */
     count(&a->m.health, reply);
-    pool_end(&a->pool, i, event_of(j, reply), c->started, now, retry_after);
+    int64_t wait = j == JUDGE_LIMITED || j == JUDGE_RETRY ? asked_wait(reply, &r) : -1;
+    pool_end(&a->pool, i, event_of(j, reply), c->started, now, wait);
+    take_limits(a, i, reply, now);
     a->m.health.lowered = 0;
     for (size_t k = 0; k < a->pool.n; k++)
         a->m.health.lowered += a->pool.v[k].halvings;
     judge_explain(j, reply, &r, a->endpoints[i].base, c->why, sizeof(c->why));
-    if (strcmp(r.code, "unsupported_parameter") == 0 && strcmp(r.param, "max_tokens") == 0 &&
-        !c->completion_tokens) {
-        a->params.completion_tokens = true; /* newer models of OpenAI want it called so */
+    if (reply->status >= 400 && !c->completion_tokens && wants_other_limit(&r)) {
+        a->params.completion_tokens = true;
         j = JUDGE_RETRY;
     }
     if (j == JUDGE_ANSWER && r.kind == WIRE_EMPTY && c->empties++ < EMPTY_REPLIES)
         j = JUDGE_RETRY;
+    if (reply->result == HTTP_OK && reply->status == 200)
+        take_usage(c, &r);
+    if (r.usage.prompt_tokens > 0)
+        pool_spend(&a->pool, i, now, false,
+                   r.usage.prompt_tokens + r.usage.completion_tokens - c->expected);
     switch (j) {
     case JUDGE_ANSWER:
         deliver(c, MODEL_OK, &r);
@@ -283,13 +444,24 @@ static void on_http(const struct http_reply *reply, void *arg)
     case JUDGE_REFUSED:
         deliver(c, MODEL_OUTAGE, NULL);
         break;
+    case JUDGE_DOUBT:
+        if (reply->status == 401)
+            refresh_key(c, i);
+        if (c->doubts++ < DOUBTS && c->failures + 1 < a->attempts && alive(a) == 1)
+            try_again(c, false, -1);
+        else
+            give_up_endpoint(c, i, false);
+        break;
     case JUDGE_FATAL:
-        endpoint_is_fatal(c, i);
+        give_up_endpoint(c, i, false);
         break;
     case JUDGE_LIMITED:
     case JUDGE_RETRY:
         a->m.health.garbled += reply->result == HTTP_OK && reply->status == 200;
-        try_again(c, j == JUDGE_LIMITED, retry_after);
+        if (wait > a->max_wait_ns)
+            give_up_waiting(c, i, wait);
+        else
+            try_again(c, j == JUDGE_LIMITED, wait);
         break;
     }
     wire_reply_release(&r);
@@ -298,21 +470,22 @@ static void on_http(const struct http_reply *reply, void *arg)
 
 /* ---- starting calls ---- */
 
-static void start(struct call *c, int i)
+static void start(struct api_call *c, int i)
 {
     struct api *a = c->api;
-    const struct endpoint *e = &a->endpoints[i];
+    const struct api_endpoint *e = &a->endpoints[i];
     char draw[48];
-    const char *headers[5];
+    const char *headers[MAX_HEADERS + 5];
     size_t n = 0;
     headers[n++] = "Content-Type: application/json";
     headers[n++] = "Accept: application/json";
     if (e->auth)
         headers[n++] = e->auth;
-    if (c->rq.draw > 0) { /* endpoints pass over it; grasp model serve draws by it */
-        snprintf(draw, sizeof(draw), "X-Grasp-Draw: %d", c->rq.draw);
-        headers[n++] = draw;
-    }
+    for (size_t k = 0; k < a->headers.n; k++)
+        headers[n++] = a->headers.v[k];
+    /* endpoints pass over it; grasp model serve draws by it */
+    snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
+    headers[n++] = draw;
     headers[n] = NULL;
     move(c, false, false);
     c->completion_tokens = a->params.completion_tokens;
@@ -323,15 +496,22 @@ static void start(struct call *c, int i)
         .headers = headers,
         .body = c->body.ptr,
         .body_len = c->body.len,
-        .timeout_ns = a->timeout_ns,
+        .timeout_ns = a->params.stream ? 0 : a->timeout_ns,
+        .idle_ns = a->params.stream ? a->timeout_ns : 0,
         .max_body = JUDGE_MAX_BODY,
+        .unix_socket = a->unix_socket,
+        .client_cert = a->client_cert,
+        .client_key = a->client_key,
     };
     c->endpoint = i;
+    c->before = c->started ? c->started : c->before;
     c->started = clock_mono();
     a->m.health.attempts++;
     c->http = c->body.failed ? 0 : http_start(a->loop, &rq, on_http, c);
     if (c->http) {
         pool_begin(&a->pool, i);
+        c->expected = (int64_t)c->rq.max_tokens + local_usage(c->rq.chat, 0).prompt_tokens;
+        pool_spend(&a->pool, i, c->started, true, c->expected);
         return;
     }
     snprintf(c->why, sizeof(c->why), "%s", c->body.failed ? "out of memory" : err_msg());
@@ -349,7 +529,7 @@ static void on_pump(void *arg)
 
 static void pump(struct api *a)
 {
-    struct call *c;
+    struct api_call *c;
     while ((c = TAILQ_FIRST(&a->queue))) {
         int64_t when, now = clock_mono();
         enum model_result end;
@@ -362,7 +542,7 @@ static void pump(struct api *a)
             start(c, i);
             continue;
         }
-        if (a->short_of_files && when == INT64_MAX) {
+        if (a->short_of_files && a->pool.v[0].in_flight >= a->pool.limit) {
             log_warn("only %zu calls of the model at a time: the process may not open more files "
                      "(ulimit -Hn)",
                      a->pool.limit);
@@ -374,14 +554,57 @@ static void pump(struct api *a)
     }
 }
 
+/* Nobody got an answer for a while: a word, so that waiting is told from hanging. */
+static void on_silence(void *arg)
+{
+    struct api *a = arg;
+    int64_t silent = clock_mono() - a->answered_at;
+    const struct api_call *c = TAILQ_FIRST(&a->others);
+    a->silence_timer = 0;
+    if (!a->waiting)
+        return;
+    if (silent >= SILENCE_NS && c && *c->why)
+        log_warn("%s has given no answer for %lld s to %zu calls that wait: %s", a->m.name,
+                 (long long)(silent / NS_PER_SEC), a->waiting, c->why);
+    a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
+}
+
+static void halt(struct model *m, const char *why)
+{
+    struct api *a = (struct api *)m;
+    struct api_call *c, *next;
+    if (!a->gone)
+        a->gone = str_dup(why);
+    for (c = TAILQ_FIRST(&a->others); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->http || !c->timer || c->end)
+            continue;
+        loop_timer_cancel(a->loop, c->timer);
+        snprintf(c->why, sizeof(c->why), "%s", a->gone ? a->gone : why);
+        end_later(c, MODEL_OUTAGE);
+    }
+    pump(a);
+}
+
 static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
 {
     struct api *a = (struct api *)m;
-    struct call *c = calloc(1, sizeof(*c));
+    struct api_call *c = calloc(1, sizeof(*c));
     if (!c)
         return err_set(GRASP_ENOMEM, "out of memory");
-    *c = (struct call){
-        .api = a, .rq = *rq, .fn = fn, .arg = arg, .endpoint = -1, .avoid = -1, .queued = true};
+    if (!a->waiting++) {
+        a->answered_at = clock_mono();
+        if (!a->silence_timer)
+            a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
+    }
+    *c = (struct api_call){.api = a,
+                           .rq = *rq,
+                           .fn = fn,
+                           .arg = arg,
+                           .endpoint = -1,
+                           .avoid = -1,
+                           .queued = true,
+                           .before = clock_mono()};
     buf_init(&c->body);
     TAILQ_INSERT_TAIL(&a->queue, c, link);
     pump(a);
@@ -393,24 +616,33 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
 static void close_api(struct model *m)
 {
     struct api *a = (struct api *)m;
-    struct call *c;
+    struct api_call *c;
     while ((c = TAILQ_FIRST(&a->queue)) || (c = TAILQ_FIRST(&a->others)))
         drop(c);
     loop_timer_cancel(a->loop, a->pump_timer);
+    loop_timer_cancel(a->loop, a->silence_timer);
     for (size_t i = 0; a->endpoints && i < a->pool.n; i++) {
         free(a->endpoints[i].base);
         free(a->endpoints[i].url);
         free(a->endpoints[i].auth);
+        free(a->endpoints[i].key_file);
+        free(a->endpoints[i].key_command);
     }
     free(a->endpoints);
     pool_release(&a->pool);
     json_decref(a->extra);
     free(a->model);
     free(a->fatal);
+    free(a->gone);
+    free(a->auth_name);
+    free(a->unix_socket);
+    free(a->client_cert);
+    free(a->client_key);
+    strlist_release(&a->headers);
     free(a);
 }
 
-static int set_url(struct endpoint *e, const struct model_settings *s, const char *path)
+static int set_url(struct api_endpoint *e, const struct model_settings *s, const char *path)
 {
     struct buf url = BUF_INIT;
     const char *base = e->base;
@@ -434,20 +666,58 @@ static int set_url(struct endpoint *e, const struct model_settings *s, const cha
     return e->url ? 0 : err_set(GRASP_ENOMEM, "out of memory");
 }
 
-static int set_auth(struct endpoint *e, const struct model_settings *s, const char *key)
+static int set_auth(struct api *a, struct api_endpoint *e, const char *key)
 {
     struct buf line = BUF_INIT;
-    const char *name =
-        s->api_key_header && *s->api_key_header ? s->api_key_header : "Authorization";
     if (!key || !*key)
         return 0;
     log_secret(key);
     for (const char *p = key; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == 0x7f)
             return err_set(GRASP_EINVAL, "the model's API key holds blanks or control characters");
-    buf_addf(&line, "%s: %s%s", name, str_caseeq(name, "Authorization") ? "Bearer " : "", key);
+    buf_addf(&line, "%s: %s%s", a->auth_name,
+             str_caseeq(a->auth_name, "Authorization") ? "Bearer " : "", key);
+    free(e->auth);
     e->auth = buf_detach(&line);
     return e->auth ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+}
+
+/* The headers of the configuration. Their values may be secrets: none is ever shown. */
+static int set_headers(struct api *a, const json_t *headers)
+{
+    const char *name;
+    json_t *v;
+    int rc = 0;
+    if (json_object_size(headers) > MAX_HEADERS)
+        return err_set(GRASP_EINVAL, "model.headers: at most %d", MAX_HEADERS);
+    json_object_foreach ((json_t *)headers, name, v) {
+        const char *value = json_string_value(v);
+        bool token = *name && strcspn(name, " \t\r\n:\"(),/;<=>?@[\\]{}") == strlen(name);
+        if (!token || !value || strpbrk(value, "\r\n"))
+            return err_set(GRASP_EINVAL, "model.headers.%s: %s", name,
+                           !token   ? "no name of a header"
+                           : !value ? "its value must be text"
+                                    : "its value holds a line break");
+        log_secret(value);
+        rc = rc ? rc : strlist_addf(&a->headers, "%s: %s", name, value);
+    }
+    return rc;
+}
+
+static int set_key(struct api *a, struct api_endpoint *e, const char *given,
+                   const struct model_settings *s)
+{
+    char *key = NULL;
+    if (given || (!s->key_file && !s->key_command))
+        return set_auth(a, e, given);
+    e->key_file = str_dup(s->key_file);
+    e->key_command = str_dup(s->key_command);
+    int rc = key_read(s->key_file, s->key_command, KEY_TIMEOUT_NS, &key);
+    if (rc == 0)
+        rc = set_auth(a, e, key);
+    e->key_read_at = clock_mono();
+    free(key);
+    return rc;
 }
 
 /* Calls in flight to one endpoint: as configured, or as many files as the process may open. */
@@ -462,16 +732,17 @@ static size_t limit_calls(struct api *a, const struct model_settings *s)
 static int set_endpoints(struct api *a, const struct model_settings *s, size_t limit)
 {
     int rc = pool_init(&a->pool, s->n_endpoints, limit);
+    pool_pace(&a->pool, s->requests_per_minute, s->tokens_per_minute);
     a->endpoints = calloc(s->n_endpoints, sizeof(*a->endpoints));
     if (rc >= 0 && !a->endpoints)
         rc = err_set(GRASP_ENOMEM, "out of memory");
     for (size_t i = 0; rc >= 0 && i < s->n_endpoints; i++) {
-        struct endpoint *e = &a->endpoints[i];
+        struct api_endpoint *e = &a->endpoints[i];
         const char *base = s->endpoints[i].base_url;
         e->base = str_dup(base ? base : "");
         rc = e->base ? set_url(e, s, a->wire->path) : err_set(GRASP_ENOMEM, "out of memory");
         if (rc >= 0)
-            rc = set_auth(e, s, s->endpoints[i].api_key);
+            rc = set_key(a, e, s->endpoints[i].api_key, s);
     }
     return rc;
 }
@@ -493,7 +764,14 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     a->wire = wire;
     a->extra = s->extra ? json_deep_copy(s->extra) : NULL;
     a->model = str_dup(s->model);
-    a->params = (struct wire_params){.model = a->model, .extra = a->extra};
+    a->auth_name =
+        str_dup(s->api_key_header && *s->api_key_header ? s->api_key_header : wire->auth);
+    a->unix_socket = str_dup(s->unix_socket);
+    a->client_cert = str_dup(s->client_cert);
+    a->client_key = str_dup(s->client_key);
+    a->params = (struct wire_params){.model = a->model, .extra = a->extra, .stream = s->stream};
+    a->max_wait_ns =
+        (int64_t)((s->max_wait_s > 0 ? s->max_wait_s : DEFAULT_MAX_WAIT_S) * (double)NS_PER_SEC);
     a->attempts = s->attempts > 0 ? s->attempts : DEFAULT_ATTEMPTS;
     a->outage_limit = s->outage_limit;
     a->timeout_ns =
@@ -501,7 +779,13 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     a->backoff_ns =
         (int64_t)((s->backoff_s > 0 ? s->backoff_s : DEFAULT_BACKOFF_S) * (double)NS_PER_SEC);
     int rc = model_init(&a->m, &ops, s);
-    if (rc >= 0 && (!a->model || (s->extra && !a->extra)))
+    a->m.halt = halt;
+    if (rc >= 0 && strcmp(wire->path, wire_anthropic.path) == 0 &&
+        !json_object_get(s->headers, "anthropic-version"))
+        rc = strlist_add(&a->headers, "anthropic-version: 2023-06-01");
+    if (rc >= 0)
+        rc = set_headers(a, s->headers);
+    if (rc >= 0 && (!a->model || !a->auth_name || (s->extra && !a->extra)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc >= 0)
         rc = set_endpoints(a, s, limit_calls(a, s));
@@ -516,6 +800,11 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
 int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s)
 {
     return open_api(m, loop, s, &wire_openai);
+}
+
+int model_open_anthropic(struct model **m, struct loop *loop, const struct model_settings *s)
+{
+    return open_api(m, loop, s, &wire_anthropic);
 }
 
 int model_open_responses(struct model **m, struct loop *loop, const struct model_settings *s)

@@ -9,14 +9,9 @@
  * freed the common part before. */
 int model_init(struct model *m, const struct model_ops *ops, const struct model_settings *s);
 
-/* The simulator's salt for a request: the same in process and over HTTP. */
-void sim_salt(const struct model_request *rq, uint8_t out[HASH_SIZE]);
-/* A number in [0, 1) from it: whether `sim.fail` picks this attempt. */
-double sim_share(const uint8_t salt[HASH_SIZE], int attempt);
-
-int model_open_simulated(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_responses(struct model **m, struct loop *loop, const struct model_settings *s);
+int model_open_anthropic(struct model **m, struct loop *loop, const struct model_settings *s);
 int model_open_replay(struct model **m, struct loop *loop, const struct model_settings *s);
 
 #endif

@@ -11,8 +11,7 @@
 
 #define LONG_STRING 512
 
-/* Where the string that begins at s (after its quote) ends: its closing quote, NULL when it is cut.
- */
+/* The closing quote of the string that begins at s (after its quote); NULL: it is cut. */
 static const char *end_of_string(const char *s, const char *end)
 {
     for (const char *p = s; p < end; p++) {

@@ -4,8 +4,8 @@
  * unescaped here, and the parser sees placeholders.
  *
  *     struct hoist h = {0};
- *     json_t *root = hoist_parse(&h, body, len);      // NULL: not JSON, or not worth it; use
- * jansson char *text = hoist_take(&h, content, &n);       // malloc'ed; NULL: an ordinary value
+ *     json_t *root = hoist_parse(&h, body, len);
+ *     char *text = hoist_take(&h, json_object_get(message, "content"), &n);
  *     hoist_release(&h);
  */
 #ifndef GRASP_RUNTIME_MODEL_HOIST_H
@@ -21,8 +21,11 @@ struct hoist {
     } * v;
     size_t n, cap;
 };
+/* A new reference; NULL when the text is not JSON or has no long string: jansson is the better parser
+ * then, and has the message. The texts live in `h`. */
 json_t *hoist_parse(struct hoist *h, const char *body, size_t len);
-/* The long string that a placeholder stands for; it can be taken once. */
+/* The long string that a placeholder stands for, the caller's to free; it can be taken once. NULL:
+ * `value` is an ordinary one. */
 char *hoist_take(struct hoist *h, const json_t *value, size_t *len);
 void hoist_release(struct hoist *h);
 

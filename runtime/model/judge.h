@@ -13,6 +13,7 @@ enum judgement {
     JUDGE_LIMITED, /* too much at once; later */
     JUDGE_CONTEXT, /* the conversation is too long */
     JUDGE_REFUSED, /* this call will not work, others do */
+    JUDGE_DOUBT,   /* probably as JUDGE_FATAL, but it may pass: to be tried a few times */
     JUDGE_FATAL,   /* no call will work: key, model name, URL */
 };
 /* `proven`: the endpoint has answered before, so an odd answer is not about the settings. */

@@ -25,6 +25,12 @@ int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void
     return m->ops->ask(m, rq, fn, arg);
 }
 
+void model_halt(struct model *m, const char *why)
+{
+    if (m && m->halt)
+        m->halt(m, why);
+}
+
 void model_close(struct model *m)
 {
     if (!m)
@@ -57,6 +63,15 @@ int model_init(struct model *m, const struct model_ops *ops, const struct model_
     m->name = str_dup(name);
     m->label = str_dup(simulated ? "simulated model" : name);
     buf_adds(&id, name);
+    const char *where = s->identity      ? s->identity
+                        : s->n_endpoints ? s->endpoints[0].base_url
+                                         : NULL;
+    if (where && !simulated) { /* another endpoint's answers are another model's */
+        size_t len = strlen(where);
+        while (len && where[len - 1] == '/')
+            len--;
+        buf_addf(&id, "\nat %.*s", (int)len, where);
+    }
     if (json_object_size(s->extra)) {
         buf_addch(&id, '\n');
         buf_add_json_canonical(&id, s->extra);
@@ -98,9 +113,10 @@ void model_request_hash(const struct model_request *rq, const char *model, uint8
     hash_peek(h, messages);
     if (!rq->prefix)
         hash_free(h);
-    int n = snprintf(params, sizeof(params), "%.17g %d %d",
-                     rq->temperature < 0 ? -1.0 : rq->temperature, rq->max_tokens, rq->draw);
-    buf_addf(&all, "grasp request 1\n%zu:%s\n%d:%s\n", strlen(model), model, n, params);
+    int n =
+        snprintf(params, sizeof(params), "%.17g %d %lld",
+                 rq->temperature < 0 ? -1.0 : rq->temperature, rq->max_tokens, (long long)rq->draw);
+    buf_addf(&all, "grasp request 2\n%zu:%s\n%d:%s\n", strlen(model), model, n, params);
     buf_add(&all, messages, sizeof(messages));
     hash_once(all.ptr, all.len, out);
     buf_release(&all);

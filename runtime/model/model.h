@@ -1,14 +1,19 @@
 /*
- * model.h - chat models behind one interface: openai, responses, simulated, replay, and the
- * journal, which is a model in front of another.
+ * model.h - chat models behind one interface: those over HTTP, replay, the simulated one, and what
+ * stands in front of another (the journal, the accounts).
  *
  *     struct model *m = NULL;
- *     model_open(&m, loop, &settings);
+ *     model_open(&m, loop, &settings);       // session/open_model.h, which knows all kinds
  *     model_ask(m, &request, done, arg);     // done(...) comes later, from loop_turn
  *     model_close(m);
  *
  * A backend gets nothing but the request. An answer is always delivered through the callback, never
- * from inside model_ask.
+ * from inside model_ask. model_close drops what is in flight: no callback comes any more.
+ *
+ * A call over HTTP goes through four parts, from the pure to the acting: wire.h (a dialect: request
+ * to body, reply to text), judge.h (what a reply means for the call), pool.h (which endpoint, how
+ * many at once), api.c (attempts, back-off, failover). A new provider is a wire, a line in backend.h
+ * and one in session/open_model.c.
  */
 #ifndef GRASP_RUNTIME_MODEL_MODEL_H
 #define GRASP_RUNTIME_MODEL_MODEL_H
@@ -21,6 +26,7 @@
 #include "runtime/base/chat.h"
 #include "runtime/base/hash.h"
 #include "runtime/loop/loop.h"
+#include "runtime/model/said.h"
 
 /* What the call is for; only accounting looks at it, never a backend. */
 enum model_phase {
@@ -41,7 +47,9 @@ struct model_request {
     const struct chat *chat; /* borrowed until the callback */
     double temperature;      /* < 0: not sent */
     int max_tokens;          /* 0: not sent */
-    int draw;                /* number of the independent sample; 0 at temperature 0 */
+    int64_t draw;            /* number of the independent sample (draw.h) */
+    int64_t also; /* a number whose answer, where it is known, stands for draw 0: that of a
+                              * deterministic endpoint before it was found to be one; 0: none */
     enum model_phase phase;
     /* Optional: a hash that took all of chat's messages by chat_hash_message, kept by the asker so
      * that a growing conversation is hashed once. NULL: hashed here. */
@@ -57,13 +65,23 @@ enum model_result {
 };
 
 struct model_usage {
-    int64_t prompt_tokens, completion_tokens, cached_tokens;
+    /* cached_tokens and cache_write_tokens are among prompt_tokens, thinking among
+     * completion_tokens. */
+    int64_t prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens;
+    double cost;    /* USD, as the server reports it; 0: it does not */
+    bool estimated; /* the server did not say, or not all */
 };
 
 struct model_reply {
     enum model_result result;
     const char *text; /* borrowed for the callback's time; never NULL */
     size_t len;
+    /* Of MODEL_OK behind said_model, which sets them: what kind of reply `text` is, the server's
+     * word where that is not SAID_TEXT, and the thinking that was taken off (borrowed). Else all
+     * zero: `text` is as said.h describes it. */
+    enum said_kind kind;
+    const char *finish, *thinking;
+    size_t thinking_len;
     struct model_usage usage;
     int64_t latency_ns; /* of the call that was made, also when replayed from the journal */
     bool from_journal;  /* nothing was paid */
@@ -80,15 +98,26 @@ struct model_health {
     int64_t lowered;                               /* times that fewer calls at once were made */
 };
 
+/* Who counts what a backend spends within one call: attempts that are thrown away are paid for, too. */
+struct model_meter {
+    void (*used)(void *arg, const struct model_usage *usage); /* by one attempt, as it comes */
+    bool (*allows)(void *arg);                                /* asked before another attempt */
+    void *arg;
+};
+
 /* Backends implement this; each `struct model` begins with it. */
 struct model {
     const struct model_ops *ops;
     char *name;  /* the model's name as configured, for trailers and reports */
     char *label; /* "simulated model" or the name: what tables show */
-    char
-        *identity; /* what the canonical hash calls it: the name, and whatever else of the settings
-                      decides the answer (extra parameters, the simulator's seed); NULL: the name */
+    /* What the canonical hash calls it: the name, and whatever else of the settings decides the
+     * answer (extra parameters, the simulator's seed); NULL: the name. */
+    char *identity;
     struct model_health health;
+    /* Ends every call that waits and costs nothing yet, as an outage that says `why`, and all those
+     * to come; what is on its way to a server is still answered. NULL: nothing ever waits. */
+    void (*halt)(struct model *m, const char *why);
+    struct model_meter meter; /* set by who stands in front; all NULL: nobody counts */
 };
 struct model_ops {
     /* Starts a call. 0, or negative when it could not even be queued. */
@@ -100,8 +129,10 @@ struct model_ops {
 /* Fills in the base of a model that stands in front of `inner`: same name, label and identity. 0 or
  * GRASP_ENOMEM (model_close is safe then, too). */
 int model_wrap(struct model *m, const struct model_ops *ops, const struct model *inner);
+/* 0, or negative when the call could not be begun: then no callback comes. */
 int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg);
-void model_close(struct model *m); /* NULL is fine */
+void model_halt(struct model *m, const char *why); /* see struct model; NULL is fine */
+void model_close(struct model *m);                 /* NULL is fine */
 
 struct model_endpoint {
     const char *base_url; /* "https://api.openai.com/v1" */
@@ -118,49 +149,46 @@ enum sim_fault {
 };
 #define SIM_FAULTS_DEFAULT (SIM_429 | SIM_500 | SIM_CUT | SIM_EMPTY | SIM_TRUNCATED)
 struct sim_settings {
-    double noise, fail;
-    uint64_t seed;
+    double noise;  /* mean share of episodes whose outcome flips, 0 to 0.5 */
+    double fail;   /* share of calls that fail as an endpoint does */
+    uint64_t seed; /* of what is drawn: noise and the writer's proposals; never of the habits */
+    uint64_t
+        person; /* another one has the same habits at other tasks; only tests look at several */
+    bool fixed; /* sim_serve: a request that names no draw has draw 0, not one of its own */
     double latency_ms;
     const char *profile; /* "weak", "strong", "default" */
-    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only model_serve plays them */
+    unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */
 };
 struct model_settings {
-    const char *kind;  /* "openai", "responses", "simulated", "replay" */
-    const char *model; /* name sent to the endpoint */
+    const char *kind;     /* "openai", "responses", "anthropic", "simulated", "replay" */
+    const char *model;    /* name sent to the endpoint */
+    const char *identity; /* of the endpoint, for the request's hash; NULL: its first base_url */
     const struct model_endpoint *endpoints;
     size_t n_endpoints;
     const char
         *api_key_header; /* "Authorization" (default, with "Bearer "), or Azure's "api-key" */
     const char *query;   /* appended to the URL: "api-version=2024-10-21" */
+    /* Where the key of endpoints without one is read, and again when the server does not take it any
+     * more: a file, or what a shell command prints. NULL: nowhere. */
+    const char *key_file, *key_command;
+    const json_t *headers; /* further header lines, name to value; may be NULL */
+    const char *unix_socket, *client_cert, *client_key; /* paths; NULL: none */
     const json_t *extra; /* further members of the request's body; may be NULL */
-    double timeout_s;    /* per attempt, default 300 */
+    bool stream;         /* ask for server-sent events */
+    double timeout_s;    /* per attempt, default 300; where it streams, between two chunks */
+    double max_wait_s;   /* a longer wait that an endpoint asks for ends the run; default 600 */
     int attempts;        /* default 8 */
     double backoff_s; /* first wait before a call is tried again, doubled each time; default 0.5 */
     size_t concurrency; /* most calls in flight per endpoint; adaptive below it. default 4096 */
-    int outage_limit;   /* so many consecutive outages make every further call one; 0: never */
+    double requests_per_minute, tokens_per_minute; /* to each endpoint; 0: no limit */
+    int outage_limit; /* so many consecutive outages make every further call one; 0: never */
     struct sim_settings sim;
     const char *replay_file; /* recorded episodes */
 };
-int model_open(struct model **m, struct loop *loop, const struct model_settings *settings);
 
 /* Canonical request hash: model (its `identity`), parameters, messages, draw (DESIGN.md D1); the
  * same with and without `prefix`. */
 void chat_hash_message(struct hash *h, const struct message *m);
 void model_request_hash(const struct model_request *rq, const char *model, uint8_t out[HASH_SIZE]);
-
-/* The pure heart of the simulated model: text in, text out (spec/simulated-model.md). Appends the
- * reply. `salt` is the request's hash. */
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-              const uint8_t salt[HASH_SIZE], struct buf *out);
-
-/* grasp model serve: the simulated model over HTTP (/v1/chat/completions, /v1/models,
- * /v1/responses), on its own threads. */
-struct model_server;
-int model_serve(struct model_server **server, const struct sim_settings *sim, const char *host,
-                int port);
-int model_server_port(const struct model_server *server);
-/* Calls of the model so far: those answered, and those that failed because `sim->fail` says so. */
-void model_server_counts(const struct model_server *server, int64_t *answered, int64_t *failed);
-void model_server_stop(struct model_server *server);
 
 #endif

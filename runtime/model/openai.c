@@ -1,9 +1,10 @@
 /* openai.c - OpenAI chat completions, as spoken by OpenAI, Azure, vLLM, llama.cpp, DeepSeek,
  * OpenRouter and many others. */
+#include <stdio.h>
+#include <string.h>
+
 #include "runtime/base/json.h"
 #include "runtime/model/wire.h"
-
-#include <string.h>
 
 static void encode(const struct wire_params *p, const struct model_request *rq, struct buf *body)
 {
@@ -17,40 +18,67 @@ static void encode(const struct wire_params *p, const struct model_request *rq, 
     wire_add_temperature(body, p, rq->temperature);
     if (rq->max_tokens > 0 && !json_object_get(p->extra, limit))
         buf_addf(body, ",\"%s\":%d", limit, rq->max_tokens);
+    if (p->stream && !json_object_get(p->extra, "stream"))
+        buf_adds(body, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
     wire_add_extra(body, p->extra);
     buf_addch(body, '}');
+}
+
+/* The choice of index 0: the only one that was asked for, wherever it stands. */
+static const json_t *first_choice(const json_t *root)
+{
+    const json_t *choices = json_object_get(root, "choices"), *choice;
+    size_t i;
+    json_array_foreach (choices, i, choice)
+        if (json_int_at(choice, "index", -1) == 0)
+            return choice;
+    return json_array_get(choices, 0);
+}
+
+/* An aggregator's answer whose provider failed on the way: {"choices": [{"error": ...}]}. */
+static bool read_choice_error(const json_t *choice, struct wire_reply *out)
+{
+    const json_t *error = json_object_get(choice, "error");
+    if (!error || json_is_null(error))
+        return false;
+    json_t *root = json_pack("{s:O}", "error", (json_t *)error);
+    bool found = wire_read_error(root, out);
+    json_decref(root);
+    return found;
 }
 
 static void decode(const char *body, size_t len, struct wire_reply *out)
 {
     json_t *root = wire_parse(body, len, out);
-    if (!root || wire_read_error(root, out))
+    const json_t *choice = first_choice(root), *message = json_object_get(choice, "message");
+    const json_t *usage = json_object_get(root, "usage");
+    if (!root)
+        return;
+    wire_read_usage(usage ? usage : json_at(root, "x_groq.usage"), false, &out->usage);
+    if (wire_read_error(root, out) || read_choice_error(choice, out))
         goto out;
-    const json_t *choice = json_at(root, "choices[0]");
-    const json_t *message = json_object_get(choice, "message");
-    const char *finish = json_str_at(choice, "finish_reason", "");
     if (!json_is_object(message)) {
-        wire_why(out, json_is_object(root) ? "the reply has no choices[0].message"
-                                           : "the reply is no JSON object");
+        bool legacy = json_is_string(json_object_get(choice, "text"));
+        if (legacy) {
+            out->kind = WIRE_ERROR;
+            snprintf(out->code, sizeof(out->code), "%s", WIRE_NOT_CHAT);
+        }
+        wire_why(out, legacy ? "the reply is one of /completions, not of /chat/completions"
+                      : json_is_object(root) ? "the reply has no choices[0].message"
+                                             : "the reply is no JSON object");
         goto out;
     }
-    wire_add_content(json_object_get(message, "content"), &out->text);
-    if (!out->text.len) /* a refusal is an answer, if not to the task */
-        wire_add_content(json_object_get(message, "refusal"), &out->text);
-    /* Silence with a reason (all tokens spent on thinking, filtered, a tool call) is final. */
-    out->kind = out->text.len || strcmp(finish, "length") == 0 ||
-                        strcmp(finish, "content_filter") == 0 ||
-                        json_array_size(json_object_get(message, "tool_calls"))
-                    ? WIRE_TEXT
-                    : WIRE_EMPTY;
-    const json_t *usage = json_object_get(root, "usage");
-    out->usage.prompt_tokens = wire_count(usage, "prompt_tokens");
-    out->usage.completion_tokens = wire_count(usage, "completion_tokens");
-    out->usage.cached_tokens = wire_count(usage, "prompt_tokens_details.cached_tokens");
-    if (!out->usage.cached_tokens) /* DeepSeek */
-        out->usage.cached_tokens = wire_count(usage, "prompt_cache_hit_tokens");
+    wire_add_parts(json_object_get(message, "content"), &out->text, &out->reasoning);
+    wire_add_reasoning(message, &out->reasoning);
+    bool refused = false;
+    if (!out->text.len) { /* a refusal is an answer, if not to the task */
+        wire_add_parts(json_object_get(message, "refusal"), &out->text, NULL);
+        refused = out->text.len > 0;
+    }
+    wire_conclude(out, json_str_at(choice, "finish_reason", ""), refused,
+                  json_array_size(json_object_get(message, "tool_calls")));
 out:
     json_decref(root);
 }
 
-const struct wire wire_openai = {"/chat/completions", encode, decode};
+const struct wire wire_openai = {"/chat/completions", "Authorization", encode, decode};

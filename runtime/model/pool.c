@@ -17,6 +17,9 @@
 #define LATENCY_WEIGHT  0.1 /* of the newest latency in the moving average */
 #define REST_NS         (NS_PER_SEC / 4)
 #define LONGEST_REST_NS (30 * NS_PER_SEC)
+#define FIRST_CALLS     16         /* in flight before the first answer */
+#define BURST_NS        NS_PER_SEC /* so much of a minute's limit may be spent at once */
+#define MINUTE_NS       (60 * NS_PER_SEC)
 
 int pool_init(struct pool *p, size_t n, size_t limit)
 {
@@ -38,6 +41,60 @@ void pool_release(struct pool *p)
     *p = (struct pool){0};
 }
 
+void pool_pace(struct pool *p, double requests, double tokens)
+{
+    p->a_minute[0] = requests;
+    p->a_minute[1] = tokens;
+}
+
+void pool_spend(struct pool *p, int i, int64_t now, bool request, int64_t more)
+{
+    struct pool_endpoint *e = &p->v[i];
+    const double spent[2] = {request, (double)more};
+    for (int k = 0; k < 2; k++)
+        if (p->a_minute[k] > 0) {
+            int64_t from = e->next[k] > now ? e->next[k] : now;
+            e->next[k] = from + (int64_t)(spent[k] / p->a_minute[k] * (double)MINUTE_NS);
+        }
+}
+
+void pool_told(struct pool *p, int i, int64_t now, int64_t remaining, int64_t most, int64_t reset)
+{
+    struct pool_endpoint *e = &p->v[i];
+    /* Those in flight may not be counted yet. Of several replies to one burst, which come in any
+     * order, the one counts that says the least. */
+    int64_t credit = remaining - (int64_t)e->in_flight;
+    bool same_burst = e->told && e->refill > now && e->refill < INT64_MAX;
+    credit = credit > 0 ? credit : 0;
+    e->most = most > e->most ? most : remaining > e->most ? remaining + 1 : e->most;
+    e->told = reset >= 0;
+    e->credit = same_burst && e->credit < credit ? e->credit : credit;
+    e->refill = same_burst && e->refill > now + reset ? e->refill : now + reset;
+}
+
+/* From which time on the endpoint may take another call, as far as limits go; 0: now. */
+static int64_t limited_until(const struct pool *p, struct pool_endpoint *e, int64_t now)
+{
+    int64_t until = e->not_before > now ? e->not_before : 0;
+    /* From then on there is as much again, until its next word. */
+    if (e->told && (e->refill <= now || (e->refill == INT64_MAX && !e->in_flight))) {
+        e->credit = e->most;
+        e->told = e->most > 0;
+        e->refill = INT64_MAX;
+    }
+    if (e->told && e->credit <= 0 && e->refill > until)
+        until = e->refill;
+    for (int k = 0; k < 2; k++) {
+        /* The burst is what one second allows, but one call always fits. */
+        int64_t a_call =
+            p->a_minute[k] > 0 && k == 0 ? (int64_t)((double)MINUTE_NS / p->a_minute[k]) : 0;
+        int64_t burst = a_call > BURST_NS ? 0 : BURST_NS - a_call;
+        if (p->a_minute[k] > 0 && e->next[k] - burst > now && e->next[k] - burst > until)
+            until = e->next[k] - burst;
+    }
+    return until;
+}
+
 int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
 {
     int best = -1;
@@ -45,13 +102,15 @@ int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
     *when = INT64_MAX;
     for (size_t k = 0; k < p->n; k++) {
         size_t i = (p->turn + k) % p->n;
-        const struct pool_endpoint *e = &p->v[i];
+        struct pool_endpoint *e = &p->v[i];
         double load = (double)e->in_flight / e->window + ((int)i == avoid ? 2 : 0);
-        if (e->dead || (double)e->in_flight + 1 > e->window)
+        if (e->dead || (double)e->in_flight + 1 > e->window ||
+            (!e->proven && e->in_flight >= FIRST_CALLS))
             continue;
-        if (e->not_before > now) {
-            if (e->not_before < *when)
-                *when = e->not_before;
+        int64_t until = limited_until(p, e, now);
+        if (until) {
+            if (until < *when)
+                *when = until;
             continue;
         }
         if (best < 0 || load < best_load) {
@@ -65,6 +124,7 @@ int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
 void pool_begin(struct pool *p, int i)
 {
     struct pool_endpoint *e = &p->v[i];
+    e->credit -= e->told;
     if (++e->in_flight > e->peak)
         /* It is forgotten slowly: between two bursts there are few in flight. */
         e->peak = e->in_flight > e->peak / 8 * 7 ? e->in_flight : e->peak / 8 * 7;

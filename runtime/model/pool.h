@@ -13,6 +13,10 @@
  * it is in use and latency stays below twice the best seen. 429s that come as often after halving
  * as before are not about our load: the window goes back, and their share is tolerated from then
  * on.
+ *
+ * Until an endpoint has answered once, it gets a few calls only: what it says of its limits, or that
+ * nothing works, is known before thousands are sent. Limits that are told (pool_told) or configured
+ * (pool_pace) are kept to from then on.
  */
 #ifndef GRASP_RUNTIME_MODEL_POOL_H
 #define GRASP_RUNTIME_MODEL_POOL_H
@@ -39,14 +43,19 @@ struct pool_endpoint {
     double latency, best;     /* ns, moving average and its lowest value */
     int failures;             /* in a row */
     int64_t halvings;         /* how often the window was halved */
-    bool dead;                /* fatal: wrong key, no such model */
-    bool proven;              /* has answered at least once */
+    bool told;                /* it says how many requests it will still take ... */
+    int64_t credit;           /* ... so many from now on ... */
+    int64_t refill, most;     /* ... and at this time so many again */
+    int64_t next[2]; /* when what was spent of requests, of tokens a minute is made up for */
+    bool dead;       /* fatal: wrong key, no such model */
+    bool proven;     /* has answered at least once */
 };
 struct pool {
     struct pool_endpoint *v;
     size_t n;
     size_t limit;
-    size_t turn; /* breaks ties round robin */
+    size_t turn;        /* breaks ties round robin */
+    double a_minute[2]; /* requests, tokens; 0: no limit */
 };
 
 int pool_init(struct pool *p, size_t n, size_t limit);
@@ -55,6 +64,14 @@ void pool_release(struct pool *p);
  * can take a call, *when then says from which time on one might (INT64_MAX: when a call ends). */
 int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when);
 void pool_begin(struct pool *p, int i);
+/* Requests and tokens a minute for each endpoint, 0: no limit. They are spread over the minute. */
+void pool_pace(struct pool *p, double requests, double tokens);
+/* What a call that pool_begin began takes of these, as far as it is known; `more` is negative where
+ * less was used than thought. */
+void pool_spend(struct pool *p, int i, int64_t now, bool request, int64_t more);
+/* The endpoint says that it takes `remaining` more requests, and `most` (0: not said) again in
+ * `reset` ns. */
+void pool_told(struct pool *p, int i, int64_t now, int64_t remaining, int64_t most, int64_t reset);
 /* retry_after: ns that the endpoint asked for, -1 none. */
 void pool_end(struct pool *p, int i, enum pool_event what, int64_t started, int64_t now,
               int64_t retry_after);

@@ -3,8 +3,7 @@
  * came next in the episode that went the same way.
  *
  * The file is JSON Lines, one episode a line with `messages` [{role, content}] and maybe `model`:
- * MedAgentBench's recordings as well as our own *_runs.jsonl. An episode matches a conversation
- * when
+ * MedAgentBench's recordings as well as our own *_runs.jsonl. An episode matches a conversation when
  *
  *   - its task is the same: `task.description` where the first user message is a JSON object, what
  *     follows the last "Question: " where it is the benchmark's plain prompt, else the whole
@@ -26,7 +25,7 @@
 #include "runtime/model/backend.h"
 #include "runtime/model/local.h"
 
-struct episode {
+struct replay_episode {
     uint8_t task[HASH_SIZE];
     struct strlist replies;
     char *base;
@@ -34,7 +33,7 @@ struct episode {
 };
 struct replay {
     struct local_model local;
-    struct episode *v;
+    struct replay_episode *v;
     size_t n, cap;
     bool some_of_model;
     const char *path; /* borrowed while loading */
@@ -42,7 +41,7 @@ struct replay {
 
 /* ---- what a first user message is about ---- */
 
-struct topic {
+struct replay_topic {
     uint8_t task[HASH_SIZE];
     char *base;   /* FHIR base URL without the last slash; NULL: none named */
     bool as_json; /* from our prompt: a sure sign */
@@ -71,9 +70,9 @@ static char *url_at(const char *s)
     return n ? str_ndup(s, n) : NULL;
 }
 
-static struct topic topic_of(const char *text, size_t len)
+static struct replay_topic topic_of(const char *text, size_t len)
 {
-    struct topic t = {0};
+    struct replay_topic t = {0};
     json_t *root = len && *text == '{' ? json_loadb(text, len, JSON_ALLOW_NUL, NULL) : NULL;
     const char *task =
         json_str_at(root, "task.description", json_str_at(root, "task.instruction", NULL));
@@ -96,15 +95,14 @@ static struct topic topic_of(const char *text, size_t len)
 }
 
 /* The topic of a conversation: of its first user message, or of a later one before the agent's
- * first where that is the prompt (a block of skills may stand before it). False when there is none.
- */
-static bool find_topic(const struct chat *chat, struct topic *t)
+ * first where that is the prompt (a block of skills may stand before it). False: there is none. */
+static bool find_topic(const struct chat *chat, struct replay_topic *t)
 {
     bool found = false;
     for (size_t i = 0; i < chat->n && chat->v[i].role != CHAT_AGENT; i++) {
         if (chat->v[i].role != CHAT_USER)
             continue;
-        struct topic next = topic_of(chat->v[i].text, chat->v[i].len);
+        struct replay_topic next = topic_of(chat->v[i].text, chat->v[i].len);
         if (!found || (next.as_json && !t->as_json)) {
             if (found)
                 free(t->base);
@@ -123,8 +121,8 @@ static int add_episode(json_t *line, size_t number, void *arg)
 {
     struct replay *r = arg;
     struct chat chat = {0};
-    struct episode e = {0};
-    struct topic t = {0};
+    struct replay_episode e = {0};
+    struct replay_topic t = {0};
     int rc = chat_from_json(&chat, json_object_get(line, "messages"));
     if (rc < 0)
         return err_prefix(rc, "%s:%zu", r->path, number);
@@ -141,7 +139,7 @@ static int add_episode(json_t *line, size_t number, void *arg)
             rc = strlist_addn(&e.replies, chat.v[i].text, chat.v[i].len);
     if (rc == 0 && r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
-        struct episode *v = reallocarray(r->v, cap, sizeof(*v));
+        struct replay_episode *v = reallocarray(r->v, cap, sizeof(*v));
         rc = v ? 0 : err_set(GRASP_ENOMEM, "out of memory");
         r->v = v ? v : r->v;
         r->cap = v ? cap : r->cap;
@@ -150,7 +148,7 @@ static int add_episode(json_t *line, size_t number, void *arg)
         goto out;
     r->v[r->n++] = e;
     r->some_of_model |= e.of_model;
-    e = (struct episode){0};
+    e = (struct replay_episode){0};
 out:
     free(e.base);
     strlist_release(&e.replies);
@@ -172,7 +170,7 @@ static void add_rebased(struct buf *out, const char *text, const char *from, con
     buf_adds(out, text);
 }
 
-static bool same_reply(const char *recorded, const struct episode *e, const char *base,
+static bool same_reply(const char *recorded, const struct replay_episode *e, const char *base,
                        const struct message *said)
 {
     struct buf want = BUF_INIT;
@@ -194,7 +192,8 @@ static bool same_reply(const char *recorded, const struct episode *e, const char
     return same;
 }
 
-static bool goes_on(const struct episode *e, const struct topic *t, const struct chat *chat)
+static bool goes_on(const struct replay_episode *e, const struct replay_topic *t,
+                    const struct chat *chat)
 {
     size_t k = 0;
     if (memcmp(e->task, t->task, sizeof(t->task)) != 0)
@@ -213,8 +212,8 @@ static enum model_result answer(struct local_model *l, const struct model_reques
                                 bool *again, struct buf *text)
 {
     struct replay *r = (struct replay *)l;
-    const struct episode *found = NULL;
-    struct topic t = {0};
+    const struct replay_episode *found = NULL;
+    struct replay_topic t = {0};
     size_t said = 0, matches = 0, wanted = 0;
     bool known = find_topic(rq->chat, &t);
     (void)attempt;
@@ -225,7 +224,7 @@ static enum model_result answer(struct local_model *l, const struct model_reques
     for (int pass = 0; known && pass < 2 && !found; pass++) {
         if (pass == 1 && matches == 0)
             break;
-        wanted = pass == 1 ? (size_t)rq->draw % matches : 0;
+        wanted = pass == 1 ? (size_t)(rq->draw & 0xfffffff) % matches : 0;
         for (size_t i = 0; i < r->n && !found; i++) {
             if ((r->some_of_model && !r->v[i].of_model) || !goes_on(&r->v[i], &t, rq->chat))
                 continue;

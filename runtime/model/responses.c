@@ -1,8 +1,9 @@
 /* responses.c - OpenAI's Responses API, without state on the server (store: false). */
+#include <stdio.h>
+#include <string.h>
+
 #include "runtime/base/json.h"
 #include "runtime/model/wire.h"
-
-#include <string.h>
 
 static void encode(const struct wire_params *p, const struct model_request *rq, struct buf *body)
 {
@@ -17,35 +18,65 @@ static void encode(const struct wire_params *p, const struct model_request *rq, 
         buf_addf(body, ",\"max_output_tokens\":%d", rq->max_tokens);
     if (!json_object_get(p->extra, "store"))
         buf_adds(body, ",\"store\":false");
+    if (p->stream && !json_object_get(p->extra, "stream"))
+        buf_adds(body, ",\"stream\":true");
     wire_add_extra(body, p->extra);
     buf_addch(body, '}');
 }
 
-static void decode(const char *body, size_t len, struct wire_reply *out)
+/* [{"type": "summary_text", "text": ...}, ...] */
+static void add_thoughts(const json_t *parts, struct buf *reasoning)
 {
     size_t i;
-    const json_t *item;
+    const json_t *part;
+    json_array_foreach (parts, i, part)
+        buf_adds(reasoning, json_str_at(part, "text", ""));
+}
+
+static void decode(const char *body, size_t len, struct wire_reply *out)
+{
+    size_t i, k;
+    const json_t *item, *part;
+    bool refused = false, acted = false;
     json_t *root = wire_parse(body, len, out);
-    if (!root || wire_read_error(root, out))
+    if (!root)
+        return;
+    wire_read_usage(json_object_get(root, "usage"), false, &out->usage);
+    if (wire_read_error(root, out))
         goto out;
     const json_t *output = json_object_get(root, "output");
     const char *status = json_str_at(root, "status", "completed");
-    if (!json_is_array(output) || strcmp(status, "failed") == 0) {
-        wire_why(out, json_is_array(output) ? "the response failed without saying why"
-                                            : "the reply has no output");
+    if (!json_is_array(output)) {
+        wire_why(out, "the reply has no output");
+        goto out;
+    }
+    if (strcmp(status, "completed") != 0 && strcmp(status, "incomplete") != 0) {
+        char why[96];
+        snprintf(why, sizeof(why), "the response is not whole: its status is %.32s", status);
+        wire_why(out, why);
         goto out;
     }
     json_array_foreach (output, i, item) {
-        if (strcmp(json_str_at(item, "type", ""), "message") == 0)
-            wire_add_content(json_object_get(item, "content"), &out->text);
+        const char *type = json_str_at(item, "type", "");
+        const json_t *content = json_object_get(item, "content");
+        if (strcmp(type, "message") == 0) {
+            wire_add_parts(content, &out->text, &out->reasoning);
+            json_array_foreach (content, k, part)
+                refused |= strcmp(json_str_at(part, "type", ""), "refusal") == 0;
+        } else if (strcmp(type, "reasoning") == 0) {
+            add_thoughts(json_object_get(item, "summary"), &out->reasoning);
+            add_thoughts(content, &out->reasoning);
+        } else {
+            acted |= strstr(type, "_call") != NULL;
+        }
     }
-    out->kind = out->text.len || strcmp(status, "incomplete") == 0 ? WIRE_TEXT : WIRE_EMPTY;
-    const json_t *usage = json_object_get(root, "usage");
-    out->usage.prompt_tokens = wire_count(usage, "input_tokens");
-    out->usage.completion_tokens = wire_count(usage, "output_tokens");
-    out->usage.cached_tokens = wire_count(usage, "input_tokens_details.cached_tokens");
+    /* Why it is incomplete: max_output_tokens or content_filter. */
+    wire_conclude(out,
+                  json_str_at(root, "incomplete_details.reason",
+                              strcmp(status, "incomplete") == 0 ? "length" : ""),
+                  refused, acted);
 out:
     json_decref(root);
 }
 
-const struct wire wire_responses = {"/responses", encode, decode};
+const struct wire wire_responses = {"/responses", "Authorization", encode, decode};

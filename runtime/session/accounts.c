@@ -3,36 +3,50 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/session/prefix.h"
 
+/* USD per million tokens. */
+struct price {
+    double prompt, completion, cached, cache_write;
+};
 struct accounts {
     const struct config *config;
     accounts_stop_fn stop;
     void *stop_arg;
     bool stopped;
+    struct loop *loop; /* of the first model; NULL: none yet */
+    uint64_t timer;    /* of budget.seconds */
     int64_t started, in_flight;
+    int64_t open_tokens; /* of attempts whose calls are not answered yet */
+    double open_usd;
+    LIST_HEAD(, metered) models;
     struct account_counts by_phase[MODEL_PHASES];
     struct account_counts all;
     struct prefix *prefix[2]; /* executor's and writer's requests */
 };
 
-LIST_HEAD(calls, call);
+LIST_HEAD(metered_calls, metered_call);
 
 struct metered {
     struct model base;
-    struct calls calls; /* not answered yet; what is left at the end is freed by close */
+    LIST_ENTRY(metered) link;
+    struct price price;
+    bool meters;                /* the backend tells of each attempt */
+    struct metered_calls calls; /* not answered yet; what is left at the end is freed by close */
     struct accounts *accounts;
     struct loop *loop;
     struct model *inner;
     bool writer;
 };
 
-struct call {
-    LIST_ENTRY(call) link;
+struct metered_call {
+    LIST_ENTRY(metered_call) link;
     struct metered *m;
     enum model_phase phase;
     int64_t chars, fresh;
@@ -47,25 +61,24 @@ struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop
         *a = (struct accounts){
             .config = config, .stop = stop, .stop_arg = arg, .started = clock_mono()};
     for (int i = 0; a && i < 2; i++)
-        a->prefix[i] = prefix_new();
+        if (!(a->prefix[i] = prefix_new())) {
+            accounts_free(a);
+            return NULL;
+        }
     return a;
-}
-
-void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
-{
-    a->all = *earlier;
-    a->started = started;
 }
 
 void accounts_free(struct accounts *a)
 {
+    if (a && a->loop)
+        loop_timer_cancel(a->loop, a->timer);
     for (int i = 0; a && i < 2; i++)
         prefix_free(a->prefix[i]);
     free(a);
 }
 
-static void add(struct account_counts *c, const struct model_reply *r, const struct call *call,
-                double usd)
+static void add(struct account_counts *c, const struct model_reply *r,
+                const struct metered_call *call, double usd)
 {
     bool answered = r->result == MODEL_OK || r->result == MODEL_CONTEXT_LIMIT;
     c->calls += answered;
@@ -80,28 +93,50 @@ static void add(struct account_counts *c, const struct model_reply *r, const str
     c->usd += usd;
 }
 
-static double price(const struct model_config *m, const struct model_usage *u)
+static double first_above_zero(double a, double b)
 {
-    double cached = m->price_cached > 0 ? m->price_cached : m->price_prompt;
-    return ((double)(u->prompt_tokens - u->cached_tokens) * m->price_prompt +
-            (double)u->cached_tokens * cached +
-            (double)u->completion_tokens * m->price_completion) /
+    return a > 0 ? a : b;
+}
+
+/* From the model's section, else from the table under its name. */
+static struct price price_of(const struct config *c, bool writer, const char *name)
+{
+    const struct model_config *m = writer ? &c->writer : &c->model;
+    const json_t *row = json_object_get(c->prices, name);
+    struct price p = {
+        .prompt = first_above_zero(m->price_prompt, json_num_at(row, "input", 0)),
+        .completion = first_above_zero(m->price_completion, json_num_at(row, "output", 0)),
+        .cached = first_above_zero(m->price_cached, json_num_at(row, "cached", -1)),
+        .cache_write = first_above_zero(m->price_cache_write, json_num_at(row, "cache_write", -1)),
+    };
+    p.cached = p.cached < 0 ? p.prompt : p.cached;
+    p.cache_write = p.cache_write < 0 ? p.prompt : p.cache_write;
+    return p;
+}
+
+/* What the server says it cost, else by the table. */
+static double cost(const struct price *p, const struct model_usage *u)
+{
+    int64_t plain = u->prompt_tokens - u->cached_tokens - u->cache_write_tokens;
+    if (u->cost > 0)
+        return u->cost;
+    return ((double)(plain > 0 ? plain : 0) * p->prompt + (double)u->cached_tokens * p->cached +
+            (double)u->cache_write_tokens * p->cache_write +
+            (double)u->completion_tokens * p->completion) /
            1e6;
 }
 
-/* Which budget the next call would break; calls in flight count as made. */
-static bool spent(const struct accounts *a, char *why, size_t size)
+/* Which of the budgets that attempts use up is spent. */
+static bool used_up(const struct accounts *a, char *why, size_t size)
 {
     const struct config *c = a->config;
     const struct account_counts *all = &a->all;
-    int64_t tokens = all->usage.prompt_tokens + all->usage.completion_tokens;
-    double seconds = (double)(clock_mono() - a->started) / 1e9;
-    if (c->budget.calls && all->calls + a->in_flight >= c->budget.calls)
-        snprintf(why, size, "budget.calls: %lld calls are made", (long long)all->calls);
-    else if (c->budget.tokens && tokens >= c->budget.tokens)
+    int64_t tokens = all->usage.prompt_tokens + all->usage.completion_tokens + a->open_tokens;
+    double seconds = (double)(clock_mono() - a->started) / 1e9, usd = all->usd + a->open_usd;
+    if (c->budget.tokens && tokens >= c->budget.tokens)
         snprintf(why, size, "budget.tokens: %lld tokens are used", (long long)tokens);
-    else if (c->budget.usd > 0 && all->usd >= c->budget.usd)
-        snprintf(why, size, "budget.usd: %.2f USD are spent", all->usd);
+    else if (c->budget.usd > 0 && usd >= c->budget.usd)
+        snprintf(why, size, "budget.usd: %.2f USD are spent", usd);
     else if (c->budget.seconds > 0 && seconds >= c->budget.seconds)
         snprintf(why, size, "budget.seconds: %.0f seconds have passed", seconds);
     else
@@ -109,7 +144,81 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     return true;
 }
 
-static void forget(struct call *call)
+/* Which budget the next call would break; calls in flight count as made. */
+static bool spent(const struct accounts *a, char *why, size_t size)
+{
+    const struct config *c = a->config;
+    if (!c->budget.calls || a->all.calls + a->in_flight < c->budget.calls)
+        return used_up(a, why, size);
+    snprintf(why, size, "budget.calls: %lld calls are made", (long long)a->all.calls);
+    return true;
+}
+
+/* Nothing is asked any more, and what only waits is ended. */
+static void stop(struct accounts *a, const char *why)
+{
+    struct metered *m;
+    char message[256];
+    if (a->stopped)
+        return;
+    a->stopped = true;
+    snprintf(message, sizeof(message), "stopped by %s; raise it and run the same command to go on",
+             why);
+    if (a->stop)
+        a->stop(a->stop_arg, GRASP_ESTOPPED, message);
+    LIST_FOREACH (m, &a->models, link)
+        model_halt(m->inner, "a budget is spent");
+}
+
+/* A budget of time also ends a run that only waits. */
+static void on_time(void *arg);
+
+static void arm(struct accounts *a)
+{
+    double seconds = a->config->budget.seconds;
+    if (!a->loop || seconds <= 0 || a->stopped)
+        return;
+    loop_timer_cancel(a->loop, a->timer);
+    int64_t left = a->started + (int64_t)(seconds * (double)NS_PER_SEC) - clock_mono();
+    a->timer = loop_timer(a->loop, left > 0 ? left : 0, on_time, a);
+}
+
+static void on_time(void *arg)
+{
+    struct accounts *a = arg;
+    char why[128];
+    a->timer = 0;
+    if (used_up(a, why, sizeof(why)))
+        stop(a, why);
+    else
+        arm(a);
+}
+
+void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
+{
+    a->all = *earlier;
+    a->started = started;
+    arm(a);
+}
+
+static void meter_used(void *arg, const struct model_usage *usage)
+{
+    struct metered *m = arg;
+    m->meters = true;
+    m->accounts->open_tokens += usage->prompt_tokens + usage->completion_tokens;
+    m->accounts->open_usd += cost(&m->price, usage);
+}
+
+static bool meter_allows(void *arg)
+{
+    struct metered *m = arg;
+    char why[128];
+    if (!m->accounts->stopped && used_up(m->accounts, why, sizeof(why)))
+        stop(m->accounts, why);
+    return !m->accounts->stopped;
+}
+
+static void forget(struct metered_call *call)
 {
     LIST_REMOVE(call, link);
     free(call);
@@ -117,11 +226,15 @@ static void forget(struct call *call)
 
 static void answered(const struct model_reply *reply, void *arg)
 {
-    struct call *call = arg;
+    struct metered_call *call = arg;
     struct metered *m = call->m;
     struct accounts *a = m->accounts;
-    double usd = price(m->writer ? &a->config->writer : &a->config->model, &reply->usage);
+    double usd = cost(&m->price, &reply->usage);
     a->in_flight--;
+    if (m->meters) {
+        a->open_tokens -= reply->usage.prompt_tokens + reply->usage.completion_tokens;
+        a->open_usd -= usd;
+    }
     add(&a->by_phase[call->phase], reply, call, usd);
     add(&a->all, reply, call, usd);
     model_fn fn = call->fn;
@@ -132,7 +245,7 @@ static void answered(const struct model_reply *reply, void *arg)
 
 static void refused(void *arg)
 {
-    struct call *call = arg;
+    struct metered_call *call = arg;
     struct model_reply reply = {
         .result = MODEL_OUTAGE, .text = "", .error = "a budget is spent; no call was made"};
     call->fn(&reply, call->arg);
@@ -143,21 +256,14 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
 {
     struct metered *m = (struct metered *)base;
     struct accounts *a = m->accounts;
-    struct call *call = calloc(1, sizeof(*call));
+    struct metered_call *call = calloc(1, sizeof(*call));
     if (!call)
         return err_set(GRASP_ENOMEM, "out of memory");
-    *call = (struct call){.m = m, .phase = rq->phase, .fn = fn, .arg = arg};
+    *call = (struct metered_call){.m = m, .phase = rq->phase, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&m->calls, call, link);
     char why[128];
     if (a->stopped || spent(a, why, sizeof(why))) {
-        if (!a->stopped) {
-            char message[256];
-            a->stopped = true;
-            snprintf(message, sizeof(message),
-                     "stopped by %s; raise it and run the same command to go on", why);
-            if (a->stop)
-                a->stop(a->stop_arg, GRASP_ESTOPPED, message);
-        }
+        stop(a, why);
         if (loop_defer(m->loop, refused, call) == 0)
             return 0;
         forget(call);
@@ -180,19 +286,37 @@ static void metered_close(struct model *base)
     struct metered *m = (struct metered *)base;
     while (!LIST_EMPTY(&m->calls))
         forget(LIST_FIRST(&m->calls));
+    LIST_REMOVE(m, link);
     free(m);
 }
 
-static const struct model_ops metered_ops = {metered_ask, metered_close};
+static const struct model_ops metered_ops = {.ask = metered_ask, .close = metered_close};
 
 int accounts_model(struct model **out, struct accounts *a, bool writer, struct loop *loop,
                    struct model *inner)
 {
+    const char *kind = (writer ? &a->config->writer : &a->config->model)->kind;
+    bool free_of_charge = strcmp(kind, "simulated") == 0 || strcmp(kind, "replay") == 0;
+    struct price price = price_of(a->config, writer, inner->name);
+    *out = NULL;
+    if (a->config->budget.usd > 0 && !free_of_charge && price.prompt + price.completion <= 0)
+        return err_set(
+            GRASP_EINVAL,
+            "budget.usd: what %s costs is not known; set %s.price.prompt and .completion, or "
+            "prices: {%s: {input: ..., output: ...}} (USD per million tokens)",
+            inner->name, writer ? "writer" : "model", inner->name);
     struct metered *m = calloc(1, sizeof(*m));
     *out = m ? &m->base : NULL;
     if (!m)
         return err_set(GRASP_ENOMEM, "out of memory");
-    *m = (struct metered){.accounts = a, .loop = loop, .inner = inner, .writer = writer};
+    *m = (struct metered){
+        .accounts = a, .loop = loop, .inner = inner, .writer = writer, .price = price};
+    LIST_INSERT_HEAD(&a->models, m, link);
+    inner->meter = (struct model_meter){meter_used, meter_allows, m};
+    if (!a->loop) {
+        a->loop = loop;
+        arm(a);
+    }
     return model_wrap(&m->base, &metered_ops, inner);
 }
 

@@ -1,20 +1,14 @@
 /* open_model.c - opens the model that a configuration names. */
-#include "runtime/session/session.h"
+#include "runtime/session/open_model.h"
 
 #include <stdlib.h>
 #include <string.h>
+
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/model/backend.h"
-
-static int open_unknown(struct model **m, struct loop *loop, const struct model_settings *s)
-{
-    (void)m;
-    (void)loop;
-    return err_set(GRASP_EINVAL, "model.kind '%s' is none of openai, responses, simulated, replay",
-                   s->kind);
-}
+#include "runtime/simulator/simulator.h"
 
 int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
 {
@@ -22,16 +16,17 @@ int model_open(struct model **m, struct loop *loop, const struct model_settings 
         const char *kind;
         int (*open)(struct model **m, struct loop *loop, const struct model_settings *s);
     } kinds[] = {
-        {"openai", model_open_openai},
-        {"responses", model_open_responses},
-        {"simulated", model_open_simulated},
+        {"openai", model_open_openai},       {"responses", model_open_responses},
+        {"anthropic", model_open_anthropic}, {"simulated", model_open_simulated},
         {"replay", model_open_replay},
     };
     *m = NULL;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         if (strcmp(kinds[i].kind, settings->kind) == 0)
             return kinds[i].open(m, loop, settings);
-    return open_unknown(m, loop, settings);
+    return err_set(GRASP_EINVAL,
+                   "model.kind '%s' is none of openai, responses, anthropic, simulated, replay",
+                   settings->kind);
 }
 
 int config_model(const struct config *c, bool writer, const char *name_override, struct loop *loop,
@@ -54,15 +49,26 @@ int config_model(const struct config *c, bool writer, const char *name_override,
     struct model_settings s = {
         .kind = mc->kind,
         .model = name_override ? name_override : mc->name,
+        .identity = mc->identity,
         .endpoints = ends,
         .n_endpoints = n,
         .api_key_header = mc->api_key_header,
         .query = mc->query,
+        .key_file = mc->api_key_file,
+        .key_command = mc->api_key_command,
+        .headers = mc->headers,
+        .unix_socket = mc->unix_socket,
+        .client_cert = mc->client_cert,
+        .client_key = mc->client_key,
+        .stream = mc->stream,
+        .max_wait_s = mc->max_wait,
         .extra = mc->extra,
         .timeout_s = mc->timeout,
         .attempts = (int)mc->attempts,
         .backoff_s = mc->backoff,
         .concurrency = (size_t)mc->concurrency,
+        .requests_per_minute = mc->requests_per_minute,
+        .tokens_per_minute = mc->tokens_per_minute,
         .outage_limit = (int)mc->outage_limit,
         .sim = c->sim,
         .replay_file = mc->replay_file,

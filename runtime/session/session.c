@@ -7,6 +7,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/model/said_model.h"
 
 static const char *const split_names[] = {"dev", "val", "id_test", "test", "full"};
 
@@ -21,6 +22,13 @@ int split_from_name(const char *name)
         if (strcmp(name, split_names[i]) == 0)
             return i;
     return -1;
+}
+
+const char *split_file(const struct config *c, enum split s)
+{
+    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
+                                       c->data.full};
+    return files[s];
 }
 
 static void over_budget(void *arg, int code, const char *message)
@@ -38,13 +46,38 @@ static int open_model(struct session *s, bool writer, const char *name)
         rc = accounts_model(&s->metered[i], s->accounts, writer, s->loop, s->backend[i]);
     if (rc == 0 && s->journal)
         rc = journal_model(&s->model[i], s->journal, s->loop, s->metered[i]);
+    if (rc == 0)
+        rc = said_model(&s->said[i], s->model[i] ? s->model[i] : s->metered[i],
+                        (writer ? &s->config->writer : &s->config->model)->thinking ==
+                            THINKING_KEEP);
     return rc;
 }
 
 struct model *session_model(struct session *s, bool writer)
 {
-    int i = writer && s->backend[1];
-    return s->model[i] ? s->model[i] : s->metered[i];
+    return s->said[writer && s->backend[1]];
+}
+
+void session_engine_settings(const struct config *c, struct engine_settings *out)
+{
+    *out = (struct engine_settings){
+        .concurrency = (size_t)c->cycle.batch_concurrency,
+        .max_rounds = (int)c->cycle.max_rounds,
+        .inject = (enum inject_mode)c->skills.inject,
+        .top_k = (int)c->skills.top_k,
+        .order = (enum prompt_order)c->prompt.order,
+        .temperature = c->model.temperature,
+        .max_tokens = (int)c->model.max_tokens,
+    };
+}
+
+/* A model in this process without noise answers alike every time; what an endpoint does is found
+ * out by who depends on it (learn/noise.c). */
+static bool known_alike(const struct session *s)
+{
+    const struct config *c = s->config;
+    return (strcmp(c->model.kind, "simulated") == 0 && c->sim.noise == 0) ||
+           strcmp(c->model.kind, "replay") == 0;
 }
 
 int session_open(struct session *s, const struct session_options *o)
@@ -76,7 +109,10 @@ int session_open(struct session *s, const struct session_options *o)
     if (rc == 0 && !o->no_env)
         rc = env_open(&s->env, s->loop, s->config);
     if (rc == 0) {
-        config_engine(s->config, &es);
+        s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
+                                  .shared = s->config->draws == DRAWS_SHARED ||
+                                            (s->config->draws == DRAWS_AUTO && known_alike(s))};
+        session_engine_settings(s->config, &es);
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;
@@ -97,13 +133,21 @@ void session_drain(struct session *s)
             break;
 }
 
-void session_close(struct session *s)
+void session_close_models(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
+        said_model_report(s->said[i]);
+        model_close(s->said[i]);
         model_close(s->model[i]);
         model_close(s->metered[i]);
         model_close(s->backend[i]);
+        s->said[i] = s->model[i] = s->metered[i] = s->backend[i] = NULL;
     }
+}
+
+void session_close(struct session *s)
+{
+    session_close_models(s);
     engine_close(s->engine);
     env_close(s->env);
     accounts_free(s->accounts);
@@ -131,45 +175,50 @@ static int check_task(const struct config *c, const char *path, const struct tas
 int session_split(struct session *s, enum split split, const struct task_set **out)
 {
     const struct config *c = s->config;
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
-                                       c->data.full};
+    const char *file = split_file(c, split);
     *out = &s->splits[split];
     if (s->splits[split].v)
         return 0;
-    if (!files[split])
+    if (!file)
         return err_set(GRASP_EINVAL, "%s: data.%s names no task file", c->path, split_name(split));
-    int rc = task_set_load(&s->splits[split], files[split], c->env.kind == ENV_FHIR);
+    int rc = task_set_load(&s->splits[split], file, c->env.kind == ENV_FHIR);
     if (rc == 0 && !s->splits[split].n)
-        rc = err_set(GRASP_EINVAL, "%s: no tasks in it", files[split]);
+        rc = err_set(GRASP_EINVAL, "%s: no tasks in it", file);
     for (size_t i = 0; rc == 0 && split != SPLIT_FULL && i < s->splits[split].n; i++)
-        rc = check_task(c, files[split], &s->splits[split].v[i]);
+        rc = check_task(c, file, &s->splits[split].v[i]);
     return rc < 0 ? err_prefix(rc, "data.%s", split_name(split)) : 0;
 }
 
 int session_leak_guard(struct session *s, struct leak_guard **out)
 {
     const struct config *c = s->config;
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test};
     const struct task_set *sets[SPLITS] = {0};
     int rc = 0;
     *out = NULL;
     for (int i = SPLIT_DEV; rc == 0 && i <= SPLIT_TEST; i++)
-        if (files[i])
+        if (split_file(c, (enum split)i))
             rc = session_split(s, (enum split)i, &sets[i]);
     if (rc == 0 && c->gate.leak_guard && !(*out = leak_guard_new(sets, SPLITS)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
     return rc;
 }
 
+bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size)
+{
+    struct leak_edit texts = {.name = edit->name,
+                              .description = edit->description,
+                              .content = edit->content,
+                              .tags = &edit->tags};
+    return leak_guard_edit(guard, &texts, what, size);
+}
+
 int session_task(struct session *s, const char *id, const struct task **out)
 {
     static const enum split order[] = {SPLIT_FULL, SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST};
     const struct config *c = s->config;
-    const char *const files[SPLITS] = {c->data.dev, c->data.val, c->data.id_test, c->data.test,
-                                       c->data.full};
     for (size_t i = 0; i < SPLITS; i++) {
         const struct task_set *set;
-        if (!files[order[i]])
+        if (!split_file(c, order[i]))
             continue;
         int rc = session_split(s, order[i], &set);
         if (rc < 0)

@@ -2,6 +2,11 @@
  * session.h - what every command that runs rollouts opens and closes in the same way: loop,
  * journal, models with their accounts, environment, engine.
  *
+ * A request goes through four models: model/said_model.h (what was thought is taken off the answer),
+ * the journal (what was paid for before is not asked again), the accounts (accounts.h: counts,
+ * prices, budgets; prefix.h: what a prefix cache could have served), and the backend that
+ * open_model.h opened.
+ *
  *     struct session s;
  *     struct session_options o = {.config = path, .sets = sets, .n_sets = n};
  *     if ((rc = session_open(&s, &o)) < 0) goto out;
@@ -13,25 +18,32 @@
 #define GRASP_RUNTIME_SESSION_SESSION_H
 
 #include "probes/leak.h"
-#include "runtime/session/accounts.h"
 #include "runtime/config/config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/journal/journal.h"
+#include "runtime/model/draw.h"
+#include "runtime/session/accounts.h"
+#include "runtime/session/open_model.h"
+#include "skills/edit.h"
 #include "skills/library.h"
 
 /* The splits, in the order they are shown. */
 enum split { SPLIT_DEV, SPLIT_VAL, SPLIT_ID_TEST, SPLIT_TEST, SPLIT_FULL, SPLITS };
 const char *split_name(enum split s);
 int split_from_name(const char *name); /* -1 when it is none */
+/* The task file that the configuration names for a split; NULL: none. */
+const char *split_file(const struct config *c, enum split s);
 
 struct session {
     struct config *config;
     struct loop *loop;
     struct journal *journal; /* NULL: none */
     struct accounts *accounts;
-    struct model *backend[2], *metered[2], *model[2]; /* executor, writer (NULL: the executor's) */
+    struct model *backend[2], *metered[2], *model[2],
+        *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
+    struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
 };
 
@@ -48,8 +60,13 @@ struct session_options {
     unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };
 
+/* What the engine takes from a configuration. */
+void session_engine_settings(const struct config *c, struct engine_settings *out);
+
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
+/* Closes only the models: from here on no callback comes into what their users free next. */
+void session_close_models(struct session *s);
 /* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
  * still taken into the journal. Waits for a minute at most; ctrl-C ends it. */
 void session_drain(struct session *s);
@@ -60,6 +77,9 @@ int session_split(struct session *s, enum split split, const struct task_set **o
 /* What no skill may quote (dev, val and the tests); *out NULL when gate.leak_guard is off. The
  * splits that the configuration names are loaded either way. */
 int session_leak_guard(struct session *s, struct leak_guard **out);
+/* Whether an edit quotes any of that, in whatever it would put into a library; `guard` is such a guard
+ * or NULL. What edit_rules.forbidden asks for. */
+bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size);
 /* A task by id, from `full` or any split. */
 int session_task(struct session *s, const char *id, const struct task **out);
 /* The skills of a library's revision as a view; dir NULL: no skills (*out = NULL). */

@@ -343,6 +343,13 @@ const char *const sim_broad_lines[] = {
     "Always place ", "Never POST", NULL,
 };
 
+const char sim_side_remarks[2][64] = {
+    "In doubt, place the order rather than wait.",
+    "If something looks odd, add a short remark to the answer.",
+};
+const char sim_talk_remark[] = "Before the first action, say in a few words what will be done.";
+const char sim_hedge[] = "Usually: ";
+
 /* Advice that changes nothing. */
 const struct sim_advice sim_useless[3] = {
     {NULL, NULL, {"read-the-task-twice", "careful-reading"}, "Reading with Care",

@@ -1,11 +1,8 @@
 /*
- * habits.c - the habits of the simulated model: how common each is in each family, and which
- * words of a skill switch it off. Data; the shares are set so that the model solves about 40 % of
+ * habits.c - the habits of the simulated model: how common each is in each family, what
+ * guidance makes of them. The shares are set so that the model solves about 40 % of
  * MedAgentBench without skills and about 90 % with good ones (tests/unit/test_sim_bands.c).
  */
-#include <string.h>
-#include <xxhash.h>
-
 #include "runtime/simulator/sim.h"
 #include "runtime/simulator/rules.h"
 #include "runtime/simulator/words.h"
@@ -89,27 +86,38 @@ static double share_of(enum sim_profile p, double share)
     return s < 0.9 ? s : 0.9;
 }
 
-enum { SALT_HABIT = 1, SALT_BACK, SALT_HARM, SALT_NOISE, SALT_DISTRACTED };
+enum { SALT_HABIT = 1, SALT_BACK, SALT_HARM, SALT_DISTRACTED, SALT_SOME, SALT_HALF };
 #define ATTENTION   6    /* so many skills do no harm */
 #define COMES_BACK  0.10 /* per skill beyond that: a habit that was switched off */
+#define SOME        0.16 /* of the tasks heed a side remark */
 #define DISTRACTION 0.05 /* a strong model, per long skill that tells it nothing */
-#define NOT_NOISY   (HABIT(HAB_WINDOW_ALL) | HABIT(HAB_CONFIRM))
+
+uint64_t sim_family_habits(enum sim_family family)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+        all |= shares[i].family == family ? HABIT(shares[i].habit) : 0;
+    return all;
+}
 
 void sim_set_habits(struct sim_run *r)
 {
     enum sim_profile profile = sim_profile(r->settings);
-    uint64_t mine = 0, base = 0, call;
+    uint64_t base = 0;
     for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
         if (shares[i].family != r->family)
             continue;
-        mine |= HABIT(shares[i].habit);
         if (sim_chance(r->key, SALT_HABIT, shares[i].habit) <
             share_of(profile, shares[i].percent / 100.0))
             base |= HABIT(shares[i].habit);
     }
     struct sim_guidance *g = &r->guidance;
     sim_read_skills(r, base, g);
+    g->half &= base & ~g->off;
     uint64_t on = base & ~g->off;
+    for (enum sim_habit h = 0; g->half && h < HABITS; h++)
+        if ((g->half & HABIT(h)) && sim_chance(r->key, SALT_HALF, h) < 0.5)
+            on &= ~HABIT(h);
     size_t more = g->skills > ATTENTION ? g->skills - ATTENTION : 0;
     for (enum sim_habit h = 0; more && h < HABITS; h++)
         if ((base & g->off & HABIT(h)) &&
@@ -119,13 +127,11 @@ void sim_set_habits(struct sim_run *r)
         if ((g->on & HABIT(harms[i].habit)) &&
             sim_chance(r->key, SALT_HARM, harms[i].habit) < harms[i].percent / 100.0)
             on |= HABIT(harms[i].habit);
+    for (enum sim_habit h = 0; g->some && h < HABITS; h++)
+        if ((g->some & HABIT(h)) && sim_chance(r->key, SALT_SOME, h) < SOME)
+            on |= HABIT(h);
     if (profile == PROFILE_STRONG && g->obsolete &&
         sim_chance(r->key, SALT_DISTRACTED, 0) < DISTRACTION * (double)g->obsolete)
         on |= HABIT(HAB_SENTENCE) | HABIT(HAB_PROSE);
-    memcpy(&call, r->salt, sizeof(call));
-    for (enum sim_habit h = 0; r->settings->noise > 0 && h < HABITS; h++)
-        if ((mine & ~NOT_NOISY & HABIT(h)) &&
-            sim_chance(call, SALT_NOISE + ((uint64_t)r->draw << 8), h) < r->settings->noise)
-            on ^= HABIT(h);
     r->habits = on;
 }

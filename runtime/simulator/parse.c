@@ -308,6 +308,7 @@ static void add_turn(struct sim_run *r, const struct message *m, const struct me
     struct sim_turn *t = &r->turns[r->n_turns++];
     size_t verb = 0;
     t->kind = TURN_OTHER;
+    t->text = a;
     if (a.n > 4 && memcmp(a.s, "GET ", 4) == 0)
         t->kind = TURN_GET, verb = 4;
     else if (a.n > 5 && memcmp(a.s, "POST ", 5) == 0)
@@ -345,7 +346,7 @@ static bool read_task(struct sim_run *r, struct sim_text first)
         r->base = base;
     }
     r->skills = member(first, "behavioral_skills");
-    r->key = XXH3_64bits_withSeed(r->instruction, strlen(r->instruction), r->settings->seed);
+    r->key = XXH3_64bits_withSeed(r->instruction, strlen(r->instruction), r->settings->person);
     r->family = find_family(r);
     find_now(r);
     find_mrn(r->instruction, r->mrn, sizeof(r->mrn));
@@ -353,9 +354,9 @@ static bool read_task(struct sim_run *r, struct sim_text first)
 }
 
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
-                  int draw, const uint8_t *salt, struct buf *out)
+                  int64_t draw, struct buf *out)
 {
-    *r = (struct sim_run){.settings = settings, .draw = draw, .salt = salt, .out = out};
+    *r = (struct sim_run){.settings = settings, .draw = draw, .out = out};
     bool found = false;
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];
@@ -382,8 +383,7 @@ void sim_run_release(struct sim_run *r)
     free(r->base);
 }
 
-/* The bundle that a turn's answer holds; borrowed, NULL when it holds none. */
-static json_t *bundle_of(struct sim_run *r, size_t i)
+json_t *sim_bundle(struct sim_run *r, size_t i)
 {
     struct sim_text a = r->turns[i].answer;
     if (!r->bundles[i] && a.n) {
@@ -422,7 +422,7 @@ json_t *sim_fetch(struct sim_run *r, const char *type, const char *query)
         if (r->turns[i].kind != TURN_GET || !(same = names_type(r->turns[i].url, type, same)))
             continue;
         searches++;
-        json_t *bundle = bundle_of(r, i), *v;
+        json_t *bundle = sim_bundle(r, i), *v;
         size_t k;
         json_array_foreach (json_object_get(bundle, "entry"), k, v) {
             json_t *resource = json_object_get(v, "resource");

@@ -37,7 +37,21 @@ static const struct {
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
-enum kind { KIND_GOOD, KIND_DRAFT, KIND_NARROW, KIND_BROAD };
+enum sim_draft { KIND_GOOD, KIND_DRAFT, KIND_NARROW, KIND_BROAD, KIND_MIXED, KIND_TALK, KIND_HALF };
+
+/* Of proposals that address the group's mechanism, how many are of each kind. Good ones say what
+ * helps; drafts leave rules out; narrow ones name too few tasks. Broad ones have an absolute rule
+ * that repairs some and breaks many. Mixed ones have a remark that breaks about every sixth task it
+ * concerns, so that an edit repairs a few and breaks one (the regression budget decides); talk has
+ * one that lets as many end in an invalid action (lambda decides); half is a good skill of hedged
+ * rules, which half of the tasks heed. */
+static const struct {
+    enum sim_draft kind;
+    double share;
+} drafts[] = {
+    {KIND_GOOD, 0.38},  {KIND_DRAFT, 0.05}, {KIND_NARROW, 0.05}, {KIND_BROAD, 0.14},
+    {KIND_MIXED, 0.15}, {KIND_TALK, 0.13},  {KIND_HALF, 1},
+};
 
 /* The topics of a text as "magnesium and potassium"; false: none. */
 static bool add_topics(struct buf *out, struct sim_text text)
@@ -68,17 +82,17 @@ static void instructions(const struct sim_prompt *p, enum sim_mechanism m, struc
     }
 }
 
-static void add_numbered(struct buf *b, const char *lines, size_t most)
+static void add_numbered(struct buf *b, const char *lines, size_t most, const char *before)
 {
     for (size_t n = 1; *lines && n <= most; n++) {
         size_t len = strcspn(lines, "\n");
-        buf_addf(b, "%zu. %.*s\n", n, (int)len, lines);
+        buf_addf(b, "%zu. %s%.*s\n", n, before, (int)len, lines);
         lines += len + (lines[len] == '\n');
     }
 }
 
 /* A skill's description and body. `only`: topics the trigger is narrowed to, or "". */
-static void write_skill(const struct sim_advice *a, enum kind kind, const char *only,
+static void write_skill(const struct sim_advice *a, enum sim_draft kind, const char *only,
                         struct buf *description, struct buf *body)
 {
     bool broad = kind == KIND_BROAD;
@@ -99,9 +113,12 @@ static void write_skill(const struct sim_advice *a, enum kind kind, const char *
              "- The same mistake in another wording of the question.\n\n"
              "## Recommended Patterns\n\n",
              a->failures);
-    add_numbered(body, a->rules, kind == KIND_DRAFT ? 1 : 9);
-    if (broad)
-        buf_addf(body, "9. %s\n", a->broad);
+    add_numbered(body, a->rules, kind == KIND_DRAFT ? 1 : 9, kind == KIND_HALF ? sim_hedge : "");
+    if (broad || kind == KIND_MIXED || kind == KIND_TALK)
+        buf_addf(body, "9. %s\n",
+                 broad                ? a->broad
+                 : kind == KIND_MIXED ? sim_side_remarks[strlen(a->title) % 2]
+                                      : sim_talk_remark);
     buf_addf(body,
              "\nWhat does not change: the other steps of the task, and their sequence.\n\n"
              "## Example\n\nTask (invented): \"%s\"\n\nWrong:\n\n    %s\n\nRight:\n\n    %s\n\n"
@@ -121,7 +138,7 @@ static json_t *tags_of(const char *words)
 }
 
 static json_t *edit(const char *action, struct sim_text name, const struct sim_advice *a,
-                    enum kind kind, const char *only)
+                    enum sim_draft kind, const char *only)
 {
     struct buf description = BUF_INIT, body = BUF_INIT;
     write_skill(a, kind, only, &description, &body);
@@ -158,6 +175,13 @@ static bool is_broad(struct sim_text text)
         if (sim_text_has(text, *b))
             return true;
     return false;
+}
+
+/* Whether a remark stands in it that had better not. */
+static bool has_remark(struct sim_text text)
+{
+    return is_broad(text) || sim_text_has(text, sim_side_remarks[0]) ||
+           sim_text_has(text, sim_side_remarks[1]) || sim_text_has(text, sim_talk_remark);
 }
 
 /* The skill that the library could best do without: harm first, then what another one repeats, then
@@ -201,7 +225,7 @@ static enum sim_mechanism group_mechanism(const struct sim_prompt *p, double luc
 }
 
 /* ADD, or MODIFY of the skill that has this mechanism already; NULL: nothing to improve. */
-static json_t *improve(struct sim_prompt *p, enum sim_mechanism m, enum kind kind)
+static json_t *improve(struct sim_prompt *p, enum sim_mechanism m, enum sim_draft kind)
 {
     const struct sim_advice *a = &sim_advices[m];
     struct buf seen = BUF_INIT, only = BUF_INIT;
@@ -226,9 +250,10 @@ static json_t *improve(struct sim_prompt *p, enum sim_mechanism m, enum kind kin
         while (from && a->rules[from - 1] != '\n')
             from--;
         snprintf(last, sizeof(last), "%.*s", (int)strcspn(a->rules + from, "\n"), a->rules + from);
-        if (kind == KIND_BROAD)
-            e = edit("MODIFY", have->id, a, KIND_BROAD, "");
-        else if (is_broad(have->text) || narrow || !sim_text_has(have->text, last))
+        if (kind == KIND_BROAD || kind == KIND_MIXED || kind == KIND_TALK)
+            e = edit("MODIFY", have->id, a, kind, "");
+        else if (has_remark(have->text) || sim_text_has(have->text, sim_hedge) || narrow ||
+                 !sim_text_has(have->text, last))
             e = edit("MODIFY", have->id, a, KIND_GOOD, "");
     }
     buf_release(&seen);
@@ -308,11 +333,10 @@ void sim_propose(struct sim_prompt *p)
         /* harm, a repetition, or (a mistake) whatever it takes for superfluous */
         e = remove_of(drop ? drop : &p->skills[(size_t)(shape * 3 * (double)p->n_skills)]);
     } else if (m != MECH_UNCLEAR) {
-        e = improve(p, m,
-                    shape < 0.60   ? KIND_GOOD
-                    : shape < 0.68 ? KIND_DRAFT
-                    : shape < 0.75 ? KIND_NARROW
-                                   : KIND_BROAD);
+        size_t k = 0;
+        for (double rest = shape; rest >= drafts[k].share; k++)
+            rest -= drafts[k].share;
+        e = improve(p, m, drafts[k].kind);
     }
     bool adds = e && strcmp(json_str_at(e, "action", ""), "ADD") == 0;
     if (adds && pair && (left == 0 || shape < 0.5) && (drop = superfluous(p, left == 0)))
@@ -350,7 +374,7 @@ static void narrowed(struct sim_text body, const char *only, struct buf *out)
         p += line.n;
         if (line.n > 3 && memcmp(line.s, "## ", 3) == 0)
             trigger = sim_text_has(line, "Use");
-        if (is_broad(line))
+        if (has_remark(line))
             continue;
         if (trigger && *only && line.n > 2 && memcmp(line.s, "- ", 2) == 0) {
             if (!said)

@@ -1,5 +1,5 @@
 /*
- * rules.h - tables of sim_habits.c that sim_skills.c reads: which words switch a habit off, and
+ * rules.h - tables of rules.c that skills.c reads: which words switch a habit off, and
  * which topics of a skill a family belongs to.
  */
 #ifndef GRASP_RUNTIME_SIMULATOR_RULES_H
@@ -17,7 +17,7 @@ enum sim_rule_scope {
 struct sim_rule {
     enum sim_habit habit;
     enum sim_rule_scope scope;
-    uint64_t all[3]; /* a word of each set that is not 0 (sim_words.h) */
+    uint64_t all[3]; /* a word of each set that is not 0 (words.h) */
 };
 extern const struct sim_rule sim_rules[]; /* ends with habit HABITS */
 extern const uint32_t sim_topics[FAMILIES];

@@ -19,18 +19,20 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
-#include "runtime/loop/loop_private.h"
-#include "runtime/model/backend.h"
+#include "runtime/loop/loop.h"
 #include "runtime/simulator/serve_api.h"
+#include "runtime/simulator/sim.h"
+#include "runtime/simulator/simulator.h"
 
 #define MAX_BODY          ((size_t)32 << 20)
 #define CONNECTION_MEMORY ((size_t)8 << 10) /* headers, and the body's piece being read */
 #define MOST_CONNECTIONS  16000u
 #define HANG_NS           (600 * NS_PER_SEC)
 #define ATTEMPT_SLOTS     65536u
+#define FIRST_FRESH       (INT64_C(1) << 62) /* clients number theirs from 0 */
 
-struct call {
-    TAILQ_ENTRY(call) link;
+struct sim_call {
+    TAILQ_ENTRY(sim_call) link;
     struct MHD_Connection *connection;
     struct buf body, reply;
     size_t sent; /* of a reply that will be cut */
@@ -39,9 +41,9 @@ struct call {
     bool ready, too_large;
     int64_t arrived, due;
 };
-TAILQ_HEAD(waiting, call);
+TAILQ_HEAD(sim_waiting, sim_call);
 
-struct model_server {
+struct sim_server {
     struct MHD_Daemon *daemon;
     struct sim_settings sim;
     char *profile;
@@ -51,21 +53,22 @@ struct model_server {
     pthread_mutex_t lock; /* over what follows; taken before libmicrohttpd's own */
     pthread_cond_t wake;
     bool stopping;
-    struct waiting due_soon, hanging;
+    struct sim_waiting due_soon, hanging;
     /* How often a request that fails was seen, by hash: it passes in the end, as on a real
      * endpoint. A collision only changes which attempt fails. */
     struct {
         uint64_t key;
         int n;
     } * attempts;
+    int64_t asked;                    /* requests so far, for draws that nobody names */
     _Atomic int64_t answered, failed; /* calls of the model */
 };
 
 /* ---- the clock ---- */
 
-static void resume_due(struct waiting *q, int64_t now)
+static void resume_due(struct sim_waiting *q, int64_t now)
 {
-    struct call *c;
+    struct sim_call *c;
     while ((c = TAILQ_FIRST(q)) && c->due <= now) {
         TAILQ_REMOVE(q, c, link);
         MHD_resume_connection(c->connection);
@@ -74,12 +77,12 @@ static void resume_due(struct waiting *q, int64_t now)
 
 static void *clock_main(void *arg)
 {
-    struct model_server *s = arg;
+    struct sim_server *s = arg;
     pthread_mutex_lock(&s->lock);
     while (!s->stopping) {
         resume_due(&s->due_soon, clock_mono());
         resume_due(&s->hanging, clock_mono());
-        const struct call *a = TAILQ_FIRST(&s->due_soon), *b = TAILQ_FIRST(&s->hanging);
+        const struct sim_call *a = TAILQ_FIRST(&s->due_soon), *b = TAILQ_FIRST(&s->hanging);
         int64_t due = a && (!b || a->due < b->due) ? a->due : b ? b->due : 0;
         struct timespec ts = {.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC};
         if (due)
@@ -94,18 +97,18 @@ static void *clock_main(void *arg)
 }
 
 /* Suspends the call's connection until it is due; false when the server is being stopped. */
-static bool put_to_sleep(struct model_server *s, struct call *c)
+static bool put_to_sleep(struct sim_server *s, struct sim_call *c)
 {
     bool hang = c->fault == SIM_HANG;
-    struct waiting *q = hang ? &s->hanging : &s->due_soon;
+    struct sim_waiting *q = hang ? &s->hanging : &s->due_soon;
     pthread_mutex_lock(&s->lock);
     bool go = !s->stopping;
     if (go) {
         MHD_suspend_connection(c->connection);
         c->due = c->arrived + (hang ? HANG_NS : s->latency_ns);
-        struct call *before = TAILQ_LAST(q, waiting);
+        struct sim_call *before = TAILQ_LAST(q, sim_waiting);
         while (before && before->due > c->due)
-            before = TAILQ_PREV(before, waiting, link);
+            before = TAILQ_PREV(before, sim_waiting, link);
         if (before) {
             TAILQ_INSERT_AFTER(q, before, c, link);
         } else {
@@ -119,7 +122,7 @@ static bool put_to_sleep(struct model_server *s, struct call *c)
 
 /* ---- faults ---- */
 
-static enum sim_fault fault_of(struct model_server *s, const uint8_t salt[HASH_SIZE])
+static enum sim_fault fault_of(struct sim_server *s, const uint8_t salt[HASH_SIZE])
 {
     static const uint8_t nothing[HASH_SIZE];
     uint64_t key;
@@ -172,7 +175,7 @@ static enum MHD_Result send_buf(struct MHD_Connection *con, int status, struct b
 /* Half of the reply, then the connection is closed. */
 static ssize_t cut_reader(void *arg, uint64_t pos, char *out, size_t max)
 {
-    struct call *c = arg;
+    struct sim_call *c = arg;
     size_t half = c->reply.len / 2;
     if (pos >= half)
         return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -181,16 +184,16 @@ static ssize_t cut_reader(void *arg, uint64_t pos, char *out, size_t max)
     return (ssize_t)n;
 }
 
-static enum MHD_Result respond(struct call *c)
+static enum MHD_Result respond(struct sim_call *c)
 {
     switch (c->fault) {
     case SIM_429:
         buf_reset(&c->reply);
-        serve_error(&c->reply, "requests", "rate_limit_exceeded", "simulated rate limit");
+        sim_serve_error(&c->reply, "requests", "rate_limit_exceeded", "simulated rate limit");
         return send_buf(c->connection, 429, &c->reply);
     case SIM_500:
         buf_reset(&c->reply);
-        serve_error(&c->reply, "server_error", "server_error", "simulated failure");
+        sim_serve_error(&c->reply, "server_error", "server_error", "simulated failure");
         return send_buf(c->connection, 500, &c->reply);
     case SIM_CUT:
         return queue(c->connection, 200,
@@ -207,14 +210,15 @@ static enum MHD_Result respond(struct call *c)
     return send_buf(c->connection, c->status, &c->reply);
 }
 
-static int draw_of(struct MHD_Connection *con)
+/* The draw that a request names; negative: none. */
+static int64_t draw_of(struct MHD_Connection *con)
 {
     const char *h = MHD_lookup_connection_value(con, MHD_HEADER_KIND, "X-Grasp-Draw");
-    int64_t draw = 0;
-    return h && str_to_i64(h, 0, INT32_MAX, &draw) ? (int)draw : 0;
+    int64_t draw;
+    return h && str_to_i64(h, 0, INT64_MAX, &draw) ? draw : -1;
 }
 
-static void answer(struct model_server *s, struct call *c, const char *url, const char *method)
+static void answer(struct sim_server *s, struct sim_call *c, const char *url, const char *method)
 {
     static const struct {
         const char *path, *method;
@@ -229,16 +233,17 @@ static void answer(struct model_server *s, struct call *c, const char *url, cons
                 : c->too_large || c->body.failed        ? 413
                                                         : 200;
     if (c->status != 200)
-        serve_error(&c->reply, "invalid_request_error", NULL,
-                    c->status == 404   ? "no such path; there is /v1/chat/completions, "
-                                         "/v1/responses and /v1/models"
-                    : c->status == 405 ? "wrong method"
-                                       : "the request is too large");
+        sim_serve_error(&c->reply, "invalid_request_error", NULL,
+                        c->status == 404   ? "no such path; there is /v1/chat/completions, "
+                                             "/v1/responses and /v1/models"
+                        : c->status == 405 ? "wrong method"
+                                           : "the request is too large");
     else if (i == 2)
-        serve_models(&c->reply);
+        sim_serve_models(&c->reply);
     else
-        c->status = serve_answer(&s->sim, i == 0 ? SERVE_CHAT : SERVE_RESPONSES,
-                                 draw_of(c->connection), c->body.ptr, c->body.len, &c->reply, salt);
+        c->status =
+            sim_serve_answer(&s->sim, i == 0 ? SIM_CHAT : SIM_RESPONSES, draw_of(c->connection),
+                             FIRST_FRESH + s->asked++, c->body.ptr, c->body.len, &c->reply, salt);
     buf_release(&c->body);
     c->fault = fault_of(s, salt);
     if (c->status == 200 && i < 2)
@@ -250,8 +255,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **state)
 {
-    struct model_server *s = arg;
-    struct call *c = *state;
+    struct sim_server *s = arg;
+    struct sim_call *c = *state;
     (void)version;
     if (!c) {
         c = calloc(1, sizeof(*c));
@@ -282,7 +287,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
 static void on_completed(void *arg, struct MHD_Connection *con, void **state,
                          enum MHD_RequestTerminationCode why)
 {
-    struct call *c = *state;
+    struct sim_call *c = *state;
     (void)arg;
     (void)con;
     (void)why;
@@ -303,7 +308,7 @@ static void quiet(void *arg, const char *fmt, va_list ap)
     (void)ap;
 }
 
-static int start_daemon(struct model_server *s, const char *host, int port)
+static int start_daemon(struct sim_server *s, const char *host, int port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     if (!host || strcmp(host, "localhost") == 0)
@@ -320,12 +325,11 @@ static int start_daemon(struct model_server *s, const char *host, int port)
     return s->daemon ? 0 : err_set_errno(GRASP_EIO, "cannot listen on %s:%d", host, port);
 }
 
-int model_serve(struct model_server **out, const struct sim_settings *sim, const char *host,
-                int port)
+int sim_serve(struct sim_server **out, const struct sim_settings *sim, const char *host, int port)
 {
     int rc = 0;
     pthread_condattr_t attr;
-    struct model_server *s = calloc(1, sizeof(*s));
+    struct sim_server *s = calloc(1, sizeof(*s));
     *out = NULL;
     if (!s)
         return err_set(GRASP_ENOMEM, "out of memory");
@@ -336,7 +340,7 @@ int model_serve(struct model_server **out, const struct sim_settings *sim, const
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&s->wake, &attr);
     pthread_condattr_destroy(&attr);
-    raise_descriptor_limit();
+    loop_raise_descriptor_limit();
     s->sim = *sim;
     s->profile = str_dup(sim->profile && *sim->profile ? sim->profile : "default");
     s->sim.profile = s->profile;
@@ -352,26 +356,26 @@ int model_serve(struct model_server **out, const struct sim_settings *sim, const
     if (rc == 0)
         rc = start_daemon(s, host, port);
     if (rc < 0) {
-        model_server_stop(s);
+        sim_server_stop(s);
         return rc;
     }
     *out = s;
     return 0;
 }
 
-int model_server_port(const struct model_server *s)
+int sim_server_port(const struct sim_server *s)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
 }
 
-void model_server_counts(const struct model_server *s, int64_t *answered, int64_t *failed)
+void sim_server_counts(const struct sim_server *s, int64_t *answered, int64_t *failed)
 {
     *answered = s->answered;
     *failed = s->failed;
 }
 
-void model_server_stop(struct model_server *s)
+void sim_server_stop(struct sim_server *s)
 {
     if (!s)
         return;

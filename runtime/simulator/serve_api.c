@@ -7,10 +7,11 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/model/backend.h"
 #include "runtime/model/hoist.h"
 #include "runtime/model/local.h"
 #include "runtime/model/wire.h"
+#include "runtime/simulator/sim.h"
+#include "runtime/simulator/simulator.h"
 
 #define MAX_MESSAGES 10000
 
@@ -19,7 +20,7 @@ static const struct {
     const char *name, *profile; /* NULL: as the server was told */
 } models[] = {{"simulated", NULL}, {"simulated-weak", "weak"}, {"simulated-strong", "strong"}};
 
-void serve_error(struct buf *out, const char *type, const char *code, const char *message)
+void sim_serve_error(struct buf *out, const char *type, const char *code, const char *message)
 {
     buf_adds(out, "{\"error\":{\"message\":");
     wire_add_string(out, message, strlen(message));
@@ -30,7 +31,7 @@ void serve_error(struct buf *out, const char *type, const char *code, const char
         buf_adds(out, "null}}");
 }
 
-void serve_models(struct buf *out)
+void sim_serve_models(struct buf *out)
 {
     buf_adds(out, "{\"object\":\"list\",\"data\":[");
     for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++)
@@ -65,17 +66,17 @@ static int add_message(struct chat *chat, struct hoist *long_texts, const json_t
 }
 
 static int read_chat(struct chat *chat, struct hoist *long_texts, const json_t *root,
-                     enum serve_route route)
+                     enum sim_route route)
 {
-    const char *key = route == SERVE_CHAT ? "messages" : "input";
+    const char *key = route == SIM_CHAT ? "messages" : "input";
     const json_t *list = json_object_get(root, key);
     const char *instructions = json_str_at(root, "instructions", NULL);
     size_t i;
     json_t *m;
     int rc = 0;
-    if (route == SERVE_RESPONSES && instructions)
+    if (route == SIM_RESPONSES && instructions)
         rc = chat_add(chat, CHAT_SYSTEM, instructions, strlen(instructions));
-    if (rc == 0 && route == SERVE_RESPONSES && json_is_string(list))
+    if (rc == 0 && route == SIM_RESPONSES && json_is_string(list))
         return chat_add(chat, CHAT_USER, json_string_value(list), json_string_length(list));
     if (rc == 0 && (!json_array_size(list) || json_array_size(list) > MAX_MESSAGES))
         rc = err_set(GRASP_EPARSE, "'%s' must be an array of 1 to %d messages", key, MAX_MESSAGES);
@@ -86,14 +87,14 @@ static int read_chat(struct chat *chat, struct hoist *long_texts, const json_t *
     return rc;
 }
 
-static void write_reply(struct buf *out, enum serve_route route, const char *model,
+static void write_reply(struct buf *out, enum sim_route route, const char *model,
                         const uint8_t salt[HASH_SIZE], const struct buf *text, struct model_usage u)
 {
     char hex[HASH_HEX];
     long long now = (long long)(clock_stamp() / NS_PER_SEC), in = (long long)u.prompt_tokens,
               gen = (long long)u.completion_tokens;
     hash_hex(salt, hex);
-    if (route == SERVE_CHAT) {
+    if (route == SIM_CHAT) {
         buf_addf(out, "{\"id\":\"chatcmpl-%.24s\",\"object\":\"chat.completion\",\"created\":%lld,",
                  hex, now);
         buf_adds(out, "\"model\":");
@@ -128,8 +129,9 @@ static int whole_number(const json_t *root, const char *a, const char *b)
     return v > 0 && v < INT32_MAX ? (int)v : 0;
 }
 
-int serve_answer(const struct sim_settings *sim, enum serve_route route, int draw, const char *body,
-                 size_t len, struct buf *out, uint8_t salt[HASH_SIZE])
+int sim_serve_answer(const struct sim_settings *sim, enum sim_route route, int64_t draw,
+                     int64_t fresh, const char *body, size_t len, struct buf *out,
+                     uint8_t salt[HASH_SIZE])
 {
     struct chat chat = {0};
     struct buf text = BUF_INIT;
@@ -146,7 +148,7 @@ int serve_answer(const struct sim_settings *sim, enum serve_route route, int dra
     if (rc == 0)
         rc = read_chat(&chat, &long_texts, root, route);
     if (rc < 0) {
-        serve_error(out, "invalid_request_error", NULL, err_msg());
+        sim_serve_error(out, "invalid_request_error", NULL, err_msg());
         goto out;
     }
     for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++)
@@ -155,20 +157,21 @@ int serve_answer(const struct sim_settings *sim, enum serve_route route, int dra
     struct model_request rq = {
         .chat = &chat,
         .temperature = json_num_at(root, "temperature", -1),
-        .max_tokens = route == SERVE_CHAT
-                          ? whole_number(root, "max_tokens", "max_completion_tokens")
-                          : whole_number(root, "max_output_tokens", NULL),
-        .draw = draw,
+        .max_tokens = route == SIM_CHAT ? whole_number(root, "max_tokens", "max_completion_tokens")
+                                        : whole_number(root, "max_output_tokens", NULL),
+        .draw = draw > 0 ? draw : 0,
     };
     sim_salt(&rq, salt);
-    rc = sim_reply(&used, &chat, draw, salt, &text);
+    if (draw < 0)
+        draw = !sim->fixed && (sim->noise > 0 || rq.temperature != 0) ? fresh : 0;
+    rc = sim_reply(&used, &chat, draw, &text);
     if (rc == 0)
         rc = buf_check(&text);
     status = rc == 0 ? 200 : 500;
     if (rc == 0)
         write_reply(out, route, model, salt, &text, local_usage(&chat, text.len));
     else
-        serve_error(out, "server_error", "server_error", err_msg());
+        sim_serve_error(out, "server_error", "server_error", err_msg());
 out:
     json_decref(root);
     hoist_release(&long_texts);

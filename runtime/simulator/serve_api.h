@@ -7,14 +7,16 @@
 
 #include "runtime/model/model.h"
 
-enum serve_route { SERVE_CHAT, SERVE_RESPONSES };
+enum sim_route { SIM_CHAT, SIM_RESPONSES };
 
-/* Answers a request: the HTTP status, the JSON reply appended to `out`, and the request's salt (all
+/* Answers a request, with the draw that it names (draw < 0: none; then `fresh`, where an endpoint
+ * samples or `sim->noise` says that it does not answer twice alike): the HTTP status, the JSON reply appended to `out`, and the request's salt (all
  * zero when it is no request). Never fails; a malformed body is a 400. */
-int serve_answer(const struct sim_settings *sim, enum serve_route route, int draw, const char *body,
-                 size_t len, struct buf *out, uint8_t salt[HASH_SIZE]);
+int sim_serve_answer(const struct sim_settings *sim, enum sim_route route, int64_t draw,
+                     int64_t fresh, const char *body, size_t len, struct buf *out,
+                     uint8_t salt[HASH_SIZE]);
 /* {"error":{"message","type","param":null,"code"}} */
-void serve_error(struct buf *out, const char *type, const char *code, const char *message);
-void serve_models(struct buf *out);
+void sim_serve_error(struct buf *out, const char *type, const char *code, const char *message);
+void sim_serve_models(struct buf *out);
 
 #endif

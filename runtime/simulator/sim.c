@@ -1,4 +1,4 @@
-/* sim.c - the simulated model: who is speaking, and the forms of a reply. */
+/* sim.c - the forms of a simulated reply, and small things that all parts use. */
 #include "runtime/simulator/sim.h"
 
 #include <stdarg.h>

@@ -1,18 +1,21 @@
 /*
- * sim.h - the inside of the simulated model (spec/simulated-model.md); nobody else includes it. Its
- * public face is sim_reply in model.h.
+ * sim.h - the inside of the simulated model (simulator.h is its public face): the agent.
  *
- *   sim.c         who is speaking: a rollout's first message is a JSON object, a writer's prompt
+ *   speaker.c     who is speaking: a rollout's first message is a JSON object, a writer's prompt
  *                 begins with "# Phase:"
- *   sim_parse.c   reads the conversation: task, functions' base URL, actions so far, FHIR answers
- *   sim_skills.c  reads skills: what their rules say, with the words of sim_words.c
- *   sim_habits.c  the wrong ways of doing a step, how common they are, and what switches them off
- *   sim_v1.c, sim_v2.c   one solver per family: the next action
- *   sim_world.c   worlds other than the clinic
- *   sim_writer.c  reads the writer's prompts, classifies, diagnoses; sim_propose.c proposes and
- *                 revises with the texts of sim_advice.c
+ *   parse.c       reads the conversation: task, functions' base URL, actions so far, FHIR answers
+ *   text.c        pieces of text, read without copying them
+ *   skills.c      reads skills: what their lines say, with the words of words.c and the rules of
+ *                 rules.c
+ *   habits.c      the wrong ways of doing a step, how common they are; what guidance makes of them
+ *   v1.c, v2.c    one solver per family: the next action
+ *   noise.c       outcomes that flip
+ *   sim.c         the forms of a reply
+ *   world.c       worlds other than the clinic (world.h)
+ *   writer.c, mechanism.c, propose.c, advice.c   the writer (writer.h)
+ *   simulated.c, serve.c, serve_api.c   behind the model interface; over HTTP (serve_api.h)
  *
- * Everything is a function of the arguments; nothing is kept between calls.
+ * Everything up to the replies is a function of its arguments; nothing is kept between calls.
  */
 #ifndef GRASP_RUNTIME_SIMULATOR_SIM_H
 #define GRASP_RUNTIME_SIMULATOR_SIM_H
@@ -22,6 +25,7 @@
 #include <stdint.h>
 
 #include "runtime/base/buf.h"
+#include "runtime/base/chat.h"
 #include "runtime/model/model.h"
 
 /* A piece of the conversation's text; not NUL-terminated. */
@@ -97,10 +101,12 @@ enum sim_habit {
 };
 #define HABIT(h) (UINT64_C(1) << (h))
 
-/* Harm that guidance does: habits that a family did not have. */
+/* What the skills in a prompt do to habits. */
 struct sim_guidance {
     uint64_t off;    /* habits that the skills switch off */
+    uint64_t half;   /* habits that only hedged rules speak of: half of the tasks heed those */
     uint64_t on;     /* habits that too broad rules bring in */
+    uint64_t some;   /* habits that a side remark brings in, at a few tasks */
     bool minus_one;  /* "always answer -1" */
     bool never_post; /* "never POST" */
     size_t skills;   /* how many were shown */
@@ -109,16 +115,25 @@ struct sim_guidance {
 
 struct sim_turn {
     enum { TURN_GET, TURN_POST, TURN_OTHER } kind;
+    struct sim_text text;   /* the action, whole */
     struct sim_text url;    /* after the verb, to the end of the line */
     struct sim_text answer; /* the next message; empty when there is none yet */
 };
 #define SIM_TURNS 64
 
+/* text.c. */
+/* The rest of the line that begins with `key` ("verdict:"), trimmed; empty when there is none. */
+struct sim_text sim_field(struct sim_text record, const char *key);
+bool sim_text_has(struct sim_text t, const char *needle);
+bool sim_starts(struct sim_text t, const char *prefix);
+/* Takes the next line off `rest`; false: there is none. */
+bool sim_next_line(struct sim_text *rest, struct sim_text *line);
+struct sim_text sim_trim(struct sim_text t); /* without white space at its ends */
+
 /* A rollout as read from the conversation. */
 struct sim_run {
     const struct sim_settings *settings;
-    int draw;
-    const uint8_t *salt;
+    int64_t draw;
     enum sim_family family;
     char *base;        /* FHIR base URL with its slash */
     char *instruction; /* unescaped */
@@ -130,15 +145,15 @@ struct sim_run {
     uint64_t key; /* hash of the task's text: what habits hang on */
     struct sim_turn turns[SIM_TURNS];
     size_t n_turns, n_posts;
-    uint64_t habits; /* on for this call */
+    uint64_t habits; /* that are on */
     struct sim_guidance guidance;
     json_t *bundles[SIM_TURNS]; /* parsed on demand */
     struct buf *out;
 };
 
-/* sim_parse.c. Reads the rollout; false: this is none. */
+/* parse.c. Reads the rollout; false: this is none. */
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
-                  int draw, const uint8_t *salt, struct buf *out);
+                  int64_t draw, struct buf *out);
 void sim_run_release(struct sim_run *r);
 bool sim_has(const struct sim_run *r, enum sim_habit h);
 /* The n-th text in double or single quotes of `s` (typographic ones too); "" when there is none. */
@@ -147,6 +162,8 @@ void sim_quoted(const char *s, size_t n, char *out, size_t size);
  * a LOINC code (4548-4) or a SNOMED code (at least 9 digits). */
 enum sim_code { CODE_NDC, CODE_LOINC, CODE_SNOMED };
 void sim_code(const char *s, enum sim_code kind, char *out, size_t size);
+/* The bundle that a turn's answer holds; borrowed, NULL when it holds none. */
+json_t *sim_bundle(struct sim_run *r, size_t i);
 /* An instant in a resource; date-only and zoneless texts are UTC. False: none. */
 bool sim_time(const char *s, int64_t *ns);
 
@@ -160,7 +177,7 @@ const json_t *sim_latest(const struct sim_run *r, const json_t *found, int hours
 double sim_value(const json_t *observation);
 const char *sim_unit(const json_t *observation);
 
-/* Replies. */
+/* sim.c. Replies. */
 void sim_finish(struct sim_run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* FINISH(["text"]) with the text escaped. */
 void sim_say(struct sim_run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -173,22 +190,39 @@ json_t *sim_service_request(const struct sim_run *r, const char *system, const c
 json_t *sim_medication(const struct sim_run *r, const char *ndc,
                        const char *text); /* ndc may be NULL */
 
-/* sim_skills.c. Reads the injected skills with the habits of this family in mind. */
+/* skills.c. Reads the injected skills with the habits of this family in mind. */
 void sim_read_skills(const struct sim_run *r, uint64_t wanted, struct sim_guidance *g);
 
-/* sim_habits.c. Decides the habits of this call (after the guidance). */
+/* habits.c. Decides the run's habits (after the guidance); the same in every turn. */
 void sim_set_habits(struct sim_run *r);
+uint64_t sim_family_habits(enum sim_family family);
 enum sim_profile { PROFILE_WEAK, PROFILE_DEFAULT, PROFILE_STRONG };
 enum sim_profile sim_profile(const struct sim_settings *s);
 /* A number in [0, 1) from a key and two numbers. */
 double sim_chance(uint64_t key, uint64_t a, uint64_t b);
 
-/* sim_v1.c, sim_v2.c. The next action. */
+/* act.c. Appends the next action, by the run's habits. */
+void sim_act(struct sim_run *r);
+
+/* noise.c. The next action of a run that may be flipped; `r->habits` are those without noise. */
+void sim_act_noisy(struct sim_run *r);
+/* The share of a task's episodes that are flipped, for a mean over tasks. */
+double sim_flip_rate(double mean, uint64_t key);
+/* Whether the episode of a task (by its key), shown these skills, with this draw is flipped. */
+bool sim_flips(const struct sim_settings *settings, uint64_t key, struct sim_text skills,
+               int64_t draw);
+
+/* v1.c, v2.c. The next action of a family. */
 void sim_solve_v1(struct sim_run *r);
 void sim_solve_v2(struct sim_run *r);
 
-/* sim_writer.c. False: not a writer's prompt. */
-bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-                      const uint8_t *salt, struct buf *out);
+/* writer.c. False: not a writer's prompt. */
+bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
+                      struct buf *out);
+
+/* simulated.c. The hash of a request, the same in process and over HTTP, and from it a number in
+ * [0, 1): whether `sim.fail` picks this attempt. */
+void sim_salt(const struct model_request *rq, uint8_t out[HASH_SIZE]);
+double sim_share(const uint8_t salt[HASH_SIZE], int attempt);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * simulated.c - the simulated model in process: sim_reply as a chat backend. Calls that `sim.fail`
  * picks are tried again, as an endpoint would make us do, and answered in the end (real failures
- * are played by model_serve).
+ * are played by sim_serve).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,11 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
-#include "runtime/model/backend.h"
 #include "runtime/model/local.h"
+#include "runtime/simulator/sim.h"
+#include "runtime/simulator/simulator.h"
 
-struct simulated {
+struct sim_model {
     struct local_model local;
     struct sim_settings sim;
     char *profile;
@@ -37,7 +38,7 @@ double sim_share(const uint8_t salt[HASH_SIZE], int attempt)
 static enum model_result answer(struct local_model *l, const struct model_request *rq, int attempt,
                                 bool *again, struct buf *text)
 {
-    struct simulated *s = (struct simulated *)l;
+    struct sim_model *s = (struct sim_model *)l;
     uint8_t salt[HASH_SIZE];
     sim_salt(rq, salt);
     if (s->sim.fail > 0 && attempt == 0 && sim_share(salt, attempt) < s->sim.fail) {
@@ -45,7 +46,7 @@ static enum model_result answer(struct local_model *l, const struct model_reques
         buf_adds(text, "the simulated endpoint failed");
         return MODEL_OUTAGE;
     }
-    if (sim_reply(&s->sim, rq->chat, rq->draw, salt, text) == 0)
+    if (sim_reply(&s->sim, rq->chat, rq->draw, text) == 0)
         return MODEL_OK;
     buf_reset(text);
     buf_adds(text, err_msg());
@@ -54,12 +55,12 @@ static enum model_result answer(struct local_model *l, const struct model_reques
 
 static void release(struct local_model *l)
 {
-    free(((struct simulated *)l)->profile);
+    free(((struct sim_model *)l)->profile);
 }
 
 int model_open_simulated(struct model **m, struct loop *loop, const struct model_settings *settings)
 {
-    struct simulated *s = calloc(1, sizeof(*s));
+    struct sim_model *s = calloc(1, sizeof(*s));
     if (!s)
         return err_set(GRASP_ENOMEM, "out of memory");
     s->sim = settings->sim;

@@ -1,6 +1,6 @@
 /*
  * skills.c - the simulated model reads the skills it is shown. Each line becomes three sets of
- * bits (sim_words.h); the rules of sim_habits.c ask for bits that stand on one line, or in one
+ * bits (words.h); the rules of rules.c ask for bits that stand on one line, or in one
  * skill. Names of skills are never looked at.
  */
 #include "runtime/simulator/sim.h"
@@ -15,13 +15,13 @@
 #define WORD_MAX 24
 #define LONG     1200 /* bytes from which a skill costs attention */
 
-struct line {
+struct sim_skill_line {
     uint64_t what, how;
     uint32_t topic;
     bool heading, use_line; /* "# ..." / "When to use: ..." */
 };
 
-struct reader {
+struct sim_skill_reader {
     const struct sim_run *run;
     uint64_t wanted;
     struct sim_guidance *g;
@@ -32,7 +32,8 @@ struct reader {
     uint32_t topic, described; /* of its scope; of its description alone */
     bool only, failures, in_scope;
     uint64_t what, once, twice; /* bits of all its lines; habits that lines switch off */
-    uint64_t on;
+    uint64_t hedged;            /* habits that hedged lines would switch off */
+    uint64_t on, some;
     bool minus_one, never_post;
 };
 
@@ -41,7 +42,7 @@ static uint32_t word_hash(uint32_t h, uint8_t c)
     return (h ^ c) * 16777619u;
 }
 
-static void make_table(struct reader *d)
+static void make_table(struct sim_skill_reader *d)
 {
     for (int c = 0; c < 256; c++)
         d->letter[c] = (uint8_t)(ascii_isalnum((char)c) || c == '_' ? ascii_lower((char)c) : 0);
@@ -56,7 +57,8 @@ static void make_table(struct reader *d)
     }
 }
 
-static const struct sim_word *find_word(const struct reader *d, uint32_t h, const char *s, size_t n)
+static const struct sim_word *find_word(const struct sim_skill_reader *d, uint32_t h, const char *s,
+                                        size_t n)
 {
     for (uint32_t at = h & (SLOTS - 1); d->slots[at]; at = (at + 1) & (SLOTS - 1)) {
         const struct sim_word *w = &sim_words[d->slots[at] - 1];
@@ -67,11 +69,11 @@ static const struct sim_word *find_word(const struct reader *d, uint32_t h, cons
 }
 
 /* Words in a row mean more than each: at which word of the line something was said (0: not yet). */
-struct flow {
+struct sim_word_flow {
     unsigned n, always, never, include, full;
 };
 
-static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
+static void add_word(struct sim_skill_line *l, struct sim_word_flow *f, const struct sim_word *w)
 {
     f->n++;
     if (!w)
@@ -98,7 +100,8 @@ static void add_word(struct line *l, struct flow *f, const struct sim_word *w)
 }
 
 /* What stands around a word: -1, Patient/, code=K (good), code=2823-3 (a LOINC code). */
-static void look_around(struct line *l, const char *s, size_t n, const char *line, const char *end)
+static void look_around(struct sim_skill_line *l, const char *s, size_t n, const char *line,
+                        const char *end)
 {
     if (n == 1 && *s == '1' && s > line && s[-1] == '-' &&
         (s - 1 == line || !(ascii_isalnum(s[-2]) || s[-2] == '-')))
@@ -119,11 +122,12 @@ static void look_around(struct line *l, const char *s, size_t n, const char *lin
 
 /* One line of the text, which may be the raw inside of a JSON string (its line ends are the two
  * characters \n). Returns its end. */
-static const char *read_line(const struct reader *d, const char *p, const char *end, struct line *l)
+static const char *read_line(const struct sim_skill_reader *d, const char *p, const char *end,
+                             struct sim_skill_line *l)
 {
-    struct flow f = {0};
+    struct sim_word_flow f = {0};
     const char *line = p;
-    *l = (struct line){0};
+    *l = (struct sim_skill_line){0};
     while (p < end && *p == ' ')
         p++;
     l->heading = p < end && *p == '#';
@@ -157,7 +161,7 @@ static const char *read_line(const struct reader *d, const char *p, const char *
 }
 
 /* Too broad rules, from a line that recommends something. */
-static void read_harm(struct reader *d, const struct line *l)
+static void read_harm(struct sim_skill_reader *d, const struct sim_skill_line *l)
 {
     uint64_t how = l->how, what = l->what;
     bool negated = how & (BIT(R_NOT) | BIT(R_NEVER)), cond = how & BIT(R_IF);
@@ -169,6 +173,12 @@ static void read_harm(struct reader *d, const struct line *l)
         d->never_post = true;
     if (negated)
         return;
+    if ((how & BIT(R_DOUBT)) && (what & BIT(W_ORDER)))
+        d->some |= HABIT(HAB_ANYWAY);
+    if ((how & BIT(R_REMARK)) && (how & BIT(R_INCLUDE)))
+        d->some |= HABIT(HAB_SENTENCE);
+    if ((how & BIT(R_SAY)) && (what & BIT(W_BEFORE)) && (what & BIT(W_ONLY_ACTION)))
+        d->some |= HABIT(HAB_PROSE);
     if (how & BIT(R_LOINC_CODE))
         d->on |= HABIT(HAB_LOINC);
     if ((what & BIT(W_FINISH)) &&
@@ -188,7 +198,7 @@ static void read_harm(struct reader *d, const struct line *l)
         d->on |= HABIT(HAB_SENTENCE);
 }
 
-static void read_rules(struct reader *d, const struct line *l)
+static void read_rules(struct sim_skill_reader *d, const struct sim_skill_line *l)
 {
     bool plain = !d->failures && !(l->how & (BIT(R_NOT) | BIT(R_NEVER) | BIT(R_WRONG)));
     for (const struct sim_rule *rule = sim_rules; rule->habit != HABITS; rule++) {
@@ -198,6 +208,10 @@ static void read_rules(struct reader *d, const struct line *l)
             continue;
         if ((!rule->all[1] || (l->what & rule->all[1])) &&
             (!rule->all[2] || (l->what & rule->all[2]))) {
+            if (l->how & BIT(R_HEDGE)) {
+                d->hedged |= bit;
+                continue;
+            }
             d->twice |= d->once & bit;
             d->once |= bit;
         }
@@ -205,7 +219,7 @@ static void read_rules(struct reader *d, const struct line *l)
 }
 
 /* Whether a skill with these topics speaks of this family. */
-static bool applies(const struct reader *d)
+static bool applies(const struct sim_skill_reader *d)
 {
     uint32_t special = ~(uint32_t)(BIT(T_ANY) | BIT(T_LAB) | BIT(T_WRITE) | BIT(T_PATIENT));
     uint32_t mine = sim_topics[d->run->family], topic = d->topic;
@@ -220,7 +234,7 @@ static bool applies(const struct reader *d)
 }
 
 /* The end of a skill: what it says is added to the guidance if it is about this task. */
-static void end_skill(struct reader *d)
+static void end_skill(struct sim_skill_reader *d)
 {
     struct sim_guidance *g = d->g;
     g->skills++;
@@ -234,19 +248,21 @@ static void end_skill(struct reader *d)
         /* A weak model needs to be told twice. */
         uint64_t off = sim_profile(d->run->settings) == PROFILE_WEAK ? d->twice : d->once;
         g->off |= off;
+        g->half |= d->hedged;
         g->on |= d->on;
+        g->some |= d->some;
         g->minus_one |= d->minus_one;
         g->never_post |= d->never_post;
-        g->obsolete += !off && d->bytes > LONG;
+        g->obsolete += !off && !d->hedged && d->bytes > LONG;
     }
     d->bytes = 0;
     d->topic = d->described = 0;
-    d->what = d->once = d->twice = d->on = 0;
+    d->what = d->once = d->twice = d->hedged = d->on = d->some = 0;
     d->only = d->failures = d->in_scope = d->minus_one = d->never_post = false;
 }
 
 /* "Wrong:" and "Right:" in an example say which side the next lines are on. */
-static void example_side(struct reader *d, const char *p, const char *end)
+static void example_side(struct sim_skill_reader *d, const char *p, const char *end)
 {
     static const struct {
         const char *word;
@@ -262,11 +278,11 @@ static void example_side(struct reader *d, const char *p, const char *end)
     }
 }
 
-static void read_text(struct reader *d, struct sim_text text)
+static void read_text(struct sim_skill_reader *d, struct sim_text text)
 {
     const char *p = text.s, *end = p + text.n;
     bool begun = false, after_heading = false;
-    struct line l;
+    struct sim_skill_line l;
     while (p < end) {
         const char *from = p;
         p = read_line(d, p, end, &l);
@@ -274,7 +290,8 @@ static void read_text(struct reader *d, struct sim_text text)
             if (begun)
                 end_skill(d);
             else
-                d->topic = 0, d->bytes = 0, d->what = d->once = d->twice = d->on = 0;
+                d->topic = 0, d->bytes = 0,
+                d->what = d->once = d->twice = d->hedged = d->on = d->some = 0;
             begun = true;
             d->failures = false;
         }
@@ -309,7 +326,7 @@ void sim_read_skills(const struct sim_run *r, uint64_t wanted, struct sim_guidan
 {
     if (r->skills.n <= 4 && r->block.n == 0)
         return; /* "", null, [] */
-    struct reader d = {.run = r, .wanted = wanted, .g = g};
+    struct sim_skill_reader d = {.run = r, .wanted = wanted, .g = g};
     make_table(&d);
     if (r->skills.n > 4)
         read_text(&d, (struct sim_text){r->skills.s + 1, r->skills.n - 2});

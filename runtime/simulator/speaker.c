@@ -1,28 +1,25 @@
-/* speaker.c - who is speaking: executor or writer. */
+/* speaker.c - who is speaking: agent or writer. */
+#include "runtime/simulator/simulator.h"
+
 #include "runtime/simulator/sim.h"
 #include "runtime/simulator/world.h"
 
-static const char unsure[] = "I can only work the tasks of the clinic and write skills for them.";
-
-int sim_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-              const uint8_t salt[HASH_SIZE], struct buf *out)
+int sim_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
+              struct buf *out)
 {
+    static const char unsure[] =
+        "I can only work the tasks of the clinic and write skills for them.";
     struct sim_run r;
-    size_t before = out->len;
-    if (sim_writer_reply(settings, chat, draw, salt, out))
+    if (sim_writer_reply(settings, chat, draw, out))
         return buf_check(out);
-    if (sim_world_reply(settings, chat, draw, salt, out))
+    if (sim_world_reply(settings, chat, draw, out))
         return buf_check(out);
-    if (sim_run_init(&r, settings, chat, draw, salt, out)) {
+    if (sim_run_init(&r, settings, chat, draw, out)) {
         sim_set_habits(&r);
-        if (r.n_turns == 0 && sim_has(&r, HAB_PROSE))
-            buf_adds(out, "I will look at the patient's chart first.\n\n");
-        if (r.family >= FAM_CT)
-            sim_solve_v2(&r);
+        if (settings->noise > 0)
+            sim_act_noisy(&r);
         else
-            sim_solve_v1(&r);
-        if (out->len == before)
-            buf_adds(out, "FINISH([])");
+            sim_act(&r);
     } else {
         buf_adds(out, unsure);
     }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "runtime/base/text.h"
-#include "runtime/simulator/writer.h"
+#include "runtime/simulator/sim.h"
 
 bool sim_text_has(struct sim_text t, const char *needle)
 {

@@ -152,7 +152,7 @@ static void lab_code(const struct sim_run *r, const char *usual, char *out, size
 }
 
 /* Labs of the family: their everyday code, their LOINC code, a name. */
-static const struct lab {
+static const struct sim_lab {
     enum sim_family family;
     const char *code, *loinc, *name;
 } lab_table[] = {
@@ -164,7 +164,7 @@ static const struct lab {
     {FAM_A1C, "A1C", "4548-4", "HbA1C"},
 };
 
-static const struct lab *lab_of(const struct sim_run *r)
+static const struct sim_lab *lab_of(const struct sim_run *r)
 {
     size_t i = 0;
     while (lab_table[i].family != r->family)
@@ -176,7 +176,7 @@ static const struct lab *lab_of(const struct sim_run *r)
 static json_t *fetch_lab(struct sim_run *r)
 {
     char code[64], query[160];
-    const struct lab *lab = lab_of(r);
+    const struct sim_lab *lab = lab_of(r);
     lab_code(r, lab->code, code, sizeof(code));
     snprintf(query, sizeof(query), "patient=%s&code=%s", r->mrn,
              sim_has(r, HAB_LOINC) ? lab->loinc : code);

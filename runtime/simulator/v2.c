@@ -14,12 +14,12 @@
 
 /* Orders that are due, in the order in which they are made. */
 #define PLAN_MAX 6
-struct plan {
+struct sim_plan {
     json_t *v[PLAN_MAX];
     size_t n;
 };
 
-static void plan_add(struct plan *p, json_t *order)
+static void plan_add(struct sim_plan *p, json_t *order)
 {
     if (p->n < PLAN_MAX)
         p->v[p->n++] = order;
@@ -29,7 +29,7 @@ static void plan_add(struct plan *p, json_t *order)
 
 /* Makes the next order of the plan, or says that all is done. Orders that were made count: the plan
  * is the same on every turn. */
-static void carry_out(struct sim_run *r, struct plan *p, bool due, const char *done)
+static void carry_out(struct sim_run *r, struct sim_plan *p, bool due, const char *done)
 {
     if (sim_has(r, HAB_SLIP))
         due = !due;
@@ -132,7 +132,7 @@ static json_t *stop(const struct sim_run *r, const char *text)
 static void solve_ct(struct sim_run *r)
 {
     char reason[96];
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     int64_t last;
     json_t *found = fetch_procedures(r, "IMGCT0491,IMGIL0001", "DiagnosticReport");
     if (!found)
@@ -149,7 +149,7 @@ static void solve_dvt(struct sim_run *r)
 {
     static const char drugs[] = "heparin|enoxaparin|dalteparin|fondaparinux|apixaban|rivaroxaban|"
                                 "dabigatran|warfarin";
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     json_t *found = fetch(r, "MedicationRequest", sim_has(r, HAB_STATUS) ? "" : "&status=active");
     if (!found)
         return;
@@ -225,7 +225,7 @@ static void solve_heart(struct sim_run *r)
 
 static void solve_catheter(struct sim_run *r)
 {
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     int64_t last;
     json_t *orders = NULL, *found = fetch_procedures(r, "NUR1373", NULL);
     if (!found)
@@ -247,7 +247,7 @@ out:
 
 static void solve_kidney(struct sim_run *r)
 {
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     int64_t last;
     bool due = false;
     json_t *scans = NULL, *found = fetch(r, "Condition", "&code=C64.2");
@@ -299,7 +299,7 @@ static bool high_twice(const json_t *tsh)
 
 static void solve_thyroid(struct sim_run *r)
 {
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     json_t *found = fetch(r, "Observation", "&code=TSH,FT4");
     if (!found)
         return;
@@ -323,7 +323,7 @@ static void solve_qtc(struct sim_run *r)
 {
     static const char drugs[] = "ondansetron|prochlorperazine|haloperidol|quetiapine|olanzapine|"
                                 "risperidone|ziprasidone|clozapine|chlorpromazine";
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     json_t *orders = NULL, *found = fetch(r, "Observation", "&code=QTCINTERVAL");
     if (!found)
         return;
@@ -354,7 +354,7 @@ out:
 
 static void solve_opioid(struct sim_run *r)
 {
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     bool opioid = false, covered = false;
     json_t *v,
         *found = fetch(r, "MedicationRequest", sim_has(r, HAB_STATUS) ? "" : "&status=active");
@@ -373,7 +373,7 @@ static void solve_opioid(struct sim_run *r)
 
 static void solve_flu(struct sim_run *r)
 {
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     int64_t last;
     json_t *found = fetch_procedures(r, "90686", "Immunization");
     if (!found)
@@ -402,7 +402,7 @@ static bool last_vaccine(const json_t *orders, int64_t *last, bool any)
 
 static void solve_covid(struct sim_run *r)
 {
-    struct plan p = {{NULL}, 0};
+    struct sim_plan p = {{NULL}, 0};
     int64_t last = 0;
     json_t *orders = NULL, *found = fetch_procedures(r, "COVIDVACCINE", "Immunization");
     if (!found)

@@ -1,7 +1,7 @@
 /*
  * words.c - the words the simulated model looks for in skills. A word may stand in several
  * sets; what is not here says nothing to it. Sorted by meaning, looked up by a small hash table
- * that sim_skills.c makes for each call.
+ * that skills.c makes for each call.
  */
 #include "runtime/simulator/words.h"
 
@@ -98,6 +98,9 @@ const struct sim_word sim_words[] = {
     {"include", HOW(R_INCLUDE)}, {"add", HOW(R_INCLUDE)}, {"append", HOW(R_INCLUDE)},
     {"full", HOW(R_FULL)}, {"complete", HOW(R_FULL)}, {"short", HOW(R_FULL)},
     {"confirmation", HOW(R_CONFIRM)}, {"id", HOW(R_ID)}, {"identifier", 0, BIT(R_ID), BIT(T_MRN)},
+    {"usually", HOW(R_HEDGE)}, {"mostly", HOW(R_HEDGE)}, {"preferably", HOW(R_HEDGE)},
+    {"doubt", HOW(R_DOUBT)}, {"unsure", HOW(R_DOUBT)}, {"remark", HOW(R_REMARK)},
+    {"comment", HOW(R_REMARK)}, {"say", HOW(R_SAY)}, {"announce", HOW(R_SAY)},
     {"wrong", HOW(R_WRONG)}, {"incorrect", HOW(R_WRONG)}, {"ignoring", HOW(R_WRONG)},
    
     /* what tasks are about */

@@ -1,6 +1,6 @@
 /*
  * words.h - what the words of a skill mean to the simulated model. Three sets of bits: WHAT a
- * line is about (rules of sim_habits.c are made of these), HOW it says it (for rules that are too
+ * line is about (rules.c is made of these), HOW it says it (for rules that are too
  * broad), TOPIC: which tasks it is for.
  */
 #ifndef GRASP_RUNTIME_SIMULATOR_WORDS_H
@@ -24,7 +24,7 @@ enum { /* what */
 enum { /* how */
     R_ALWAYS, R_NEVER, R_NOT, R_IF, R_INCLUDE, R_FULL, R_CONFIRM,
     R_ID, R_WRONG, R_ALWAYS_ORDER, R_NEVER_ORDER, R_INCLUDE_UNIT,
-    R_FULL_SENTENCE, R_LOINC_CODE, R_ONLY
+    R_FULL_SENTENCE, R_LOINC_CODE, R_ONLY, R_HEDGE, R_DOUBT, R_REMARK, R_SAY
 };
 enum { /* topic */
     T_ANY, T_LAB, T_WRITE, T_PATIENT, T_MG, T_K, T_GLU, T_A1C, T_AGE, T_MRN, T_BP, T_REFERRAL,

@@ -18,43 +18,55 @@
 #include "runtime/base/text.h"
 #include "runtime/simulator/world.h"
 
-enum world_habit { W_SKIP, W_PROSE, W_SENTENCE, W_UNIT, W_ROUND, W_DATE, W_MISSING, W_SLIP, W_ALL };
+enum sim_world_habit {
+    WORLD_SKIP,
+    WORLD_PROSE,
+    WORLD_SENTENCE,
+    WORLD_UNIT,
+    WORLD_ROUND,
+    WORLD_DATE,
+    WORLD_MISSING,
+    WORLD_SLIP,
+    WORLD_ALL
+};
 
 /* Percent of the tasks, and what one line of a skill must hold: a word of each list. */
 static const struct {
     uint8_t percent;
     const char *const *about, *const *says;
-} habits[W_ALL] = {
-    [W_SKIP] = {14, (const char *const[]){"look", "read", "search", "query", NULL},
-                (const char *const[]){"before the answer", "before answering", "first", NULL}},
-    [W_PROSE] = {6, (const char *const[]){"action", NULL},
-                 (const char *const[]){"no prose", "only", "exactly one", "no words", NULL}},
-    [W_SENTENCE] = {15, (const char *const[]){"sentence", "words around", NULL},
+} habits[WORLD_ALL] = {
+    [WORLD_SKIP] = {14, (const char *const[]){"look", "read", "search", "query", NULL},
+                    (const char *const[]){"before the answer", "before answering", "first", NULL}},
+    [WORLD_PROSE] = {6, (const char *const[]){"action", NULL},
+                     (const char *const[]){"no prose", "only", "exactly one", "no words", NULL}},
+    [WORLD_SENTENCE] = {15, (const char *const[]){"sentence", "words around", NULL},
+                        (const char *const[]){"no ", "not ", "never", "without", "bare", NULL}},
+    [WORLD_UNIT] = {24, (const char *const[]){"unit", "currency", NULL},
                     (const char *const[]){"no ", "not ", "never", "without", "bare", NULL}},
-    [W_UNIT] = {24, (const char *const[]){"unit", "currency", NULL},
-                (const char *const[]){"no ", "not ", "never", "without", "bare", NULL}},
-    [W_ROUND] = {36, (const char *const[]){"round", NULL},
-                 (const char *const[]){"decimal", "digit", NULL}},
-    [W_DATE] = {45, (const char *const[]){"date", "day", NULL},
-                (const char *const[]){"iso 8601", "yyyy-mm-dd", NULL}},
-    [W_MISSING] = {60,
-                   (const char *const[]){"not on record", "not there", "nothing", "missing", NULL},
-                   (const char *const[]){"agreed", "exactly", "the word", NULL}},
-    [W_SLIP] = {8, NULL, NULL},
+    [WORLD_ROUND] = {36, (const char *const[]){"round", NULL},
+                     (const char *const[]){"decimal", "digit", NULL}},
+    [WORLD_DATE] = {45, (const char *const[]){"date", "day", NULL},
+                    (const char *const[]){"iso 8601", "yyyy-mm-dd", NULL}},
+    [WORLD_MISSING] = {60,
+                       (const char *const[]){"not on record", "not there", "nothing", "missing",
+                                             NULL},
+                       (const char *const[]){"agreed", "exactly", "the word", NULL}},
+    [WORLD_SLIP] = {8, NULL, NULL},
 };
 
-struct world {
+struct sim_world_run {
     const struct sim_settings *settings;
     json_t *first;
     const char *instruction, *look, *answer; /* forms */
     char thing[128];
     const struct message *seen; /* the last observation */
     uint64_t key;
-    unsigned on; /* habits, a bit each */
+    struct sim_text skills; /* as shown */
+    unsigned on;            /* habits, a bit each */
     struct buf *out;
 };
 
-static bool has(const struct world *w, enum world_habit h)
+static bool has(const struct sim_world_run *w, enum sim_world_habit h)
 {
     return w->on & 1U << h;
 }
@@ -73,13 +85,13 @@ static void read_line(const char *line, bool failures, unsigned *off, unsigned *
 {
     if (failures)
         return;
-    for (int h = 0; h < W_ALL; h++)
+    for (int h = 0; h < WORLD_ALL; h++)
         if (any_of(line, habits[h].about) && any_of(line, habits[h].says))
             *off |= 1U << h;
     if (strstr(line, "full sentence") || strstr(line, "short confirmation"))
-        *on |= 1U << W_SENTENCE;
+        *on |= 1U << WORLD_SENTENCE;
     if (strstr(line, "include the unit"))
-        *on |= 1U << W_UNIT;
+        *on |= 1U << WORLD_UNIT;
 }
 
 /* Sections on failures, and what an example shows as wrong, recommend nothing. */
@@ -106,37 +118,34 @@ static void read_skills(const char *text, size_t len, unsigned *off, unsigned *o
     }
 }
 
-static void set_habits(struct world *w, const struct chat *chat, int draw, const uint8_t *salt)
+static void set_habits(struct sim_world_run *w, const struct chat *chat)
 {
     static const double factor[] = {
         [PROFILE_WEAK] = 1.35, [PROFILE_DEFAULT] = 1, [PROFILE_STRONG] = 0.45};
-    enum { SALT_HABIT = 40, SALT_HARM, SALT_NOISE };
+    enum { SALT_HABIT = 40, SALT_HARM };
     unsigned off = 0, on = 0;
-    uint64_t call;
     const char *skills = json_string_value(json_object_get(w->first, "behavioral_skills"));
-    if (skills)
+    if (skills) {
+        w->skills = (struct sim_text){skills, strlen(skills)};
         read_skills(skills, strlen(skills), &off, &on);
+    }
     for (size_t i = 0; i < chat->n; i++) /* a block of its own answers nothing */
         if (chat->v[i].role != CHAT_AGENT && (i == 0 || chat->v[i - 1].role != CHAT_AGENT) &&
             chat->v[i].len && *chat->v[i].text != '{')
             read_skills(chat->v[i].text, chat->v[i].len, &off, &on);
-    memcpy(&call, salt, sizeof(call));
-    for (unsigned h = 0; h < W_ALL; h++) {
+    for (unsigned h = 0; h < WORLD_ALL; h++) {
         unsigned bit = 1U << h;
         double share = habits[h].percent / 100.0 * factor[sim_profile(w->settings)];
         if (sim_chance(w->key, SALT_HABIT, h) < share && !(off & bit))
             w->on |= bit;
         if ((on & bit) && sim_chance(w->key, SALT_HARM, h) < 0.9)
             w->on |= bit;
-        if (w->settings->noise > 0 &&
-            sim_chance(call, SALT_NOISE + ((uint64_t)draw << 8), h) < w->settings->noise)
-            w->on ^= bit;
     }
 }
 
 /* ---- the world's words ---- */
 
-static void find_forms(struct world *w)
+static void find_forms(struct sim_world_run *w)
 {
     size_t i;
     json_t *f;
@@ -150,7 +159,7 @@ static void find_forms(struct world *w)
 }
 
 /* A form with its placeholder filled in. */
-static void act(struct world *w, const char *form, const char *what)
+static void act(struct sim_world_run *w, const char *form, const char *what)
 {
     const char *from = strchr(form, '<'), *to = from ? strchr(from, '>') : NULL;
     if (!to)
@@ -164,7 +173,7 @@ static void act(struct world *w, const char *form, const char *what)
 }
 
 /* The convention that holds a word; "" when there is none. */
-static const char *convention(const struct world *w, const char *word)
+static const char *convention(const struct sim_world_run *w, const char *word)
 {
     size_t i;
     json_t *line;
@@ -176,7 +185,7 @@ static const char *convention(const struct world *w, const char *word)
     return "";
 }
 
-static int decimals(const struct world *w)
+static int decimals(const struct sim_world_run *w)
 {
     static const char *const words[] = {"whole", "one decimal", "two decimal", "three decimal"};
     const char *line = convention(w, "decimal");
@@ -187,7 +196,7 @@ static int decimals(const struct world *w)
 }
 
 /* The sign for what is not there: what its convention has in backquotes. */
-static void missing_sign(const struct world *w, char *out, size_t size)
+static void missing_sign(const struct sim_world_run *w, char *out, size_t size)
 {
     const char *line = convention(w, "not on record"), *from = strchr(line, '`');
     const char *to = from ? strchr(from + 1, '`') : NULL;
@@ -216,7 +225,7 @@ static bool iso_date(const char *s, char out[32])
 }
 
 /* The field of the record that the task's words name. */
-static const json_t *asked(const struct world *w, json_t *record)
+static const json_t *asked(const struct sim_world_run *w, json_t *record)
 {
     const char *key;
     json_t *v;
@@ -230,51 +239,51 @@ static const json_t *asked(const struct world *w, json_t *record)
 
 /* ---- turns ---- */
 
-static void say(struct world *w, const char *value)
+static void say(struct sim_world_run *w, const char *value)
 {
     char text[512];
     snprintf(text, sizeof(text), "The answer for %s is %s.", w->thing, value);
-    act(w, w->answer, has(w, W_SENTENCE) ? text : value);
+    act(w, w->answer, has(w, WORLD_SENTENCE) ? text : value);
 }
 
-static void answer_number(struct world *w, const json_t *record, double value)
+static void answer_number(struct sim_world_run *w, const json_t *record, double value)
 {
     char number[64], text[128];
     int places = decimals(w);
-    if (has(w, W_SLIP))
+    if (has(w, WORLD_SLIP))
         value = value * 1.1 + 1;
-    if (places < 0 || has(w, W_ROUND))
+    if (places < 0 || has(w, WORLD_ROUND))
         snprintf(number, sizeof(number), "%.10g", value);
     else
         snprintf(number, sizeof(number), "%.*f", places, value);
     snprintf(text, sizeof(text), "%s %.32s", number, json_str_at(record, "unit", "units"));
-    say(w, has(w, W_UNIT) ? text : number);
+    say(w, has(w, WORLD_UNIT) ? text : number);
 }
 
-static void answer_text(struct world *w, const char *value)
+static void answer_text(struct sim_world_run *w, const char *value)
 {
     char iso[32];
-    if (has(w, W_SLIP))
+    if (has(w, WORLD_SLIP))
         say(w, "see the record");
-    else if (iso_date(value, iso) && !has(w, W_DATE))
+    else if (iso_date(value, iso) && !has(w, WORLD_DATE))
         say(w, iso);
     else
         say(w, value);
 }
 
-static void guess(struct world *w)
+static void guess(struct sim_world_run *w)
 {
     char text[32];
     snprintf(text, sizeof(text), "%d", (int)(sim_chance(w->key, 50, 0) * 100));
     say(w, text);
 }
 
-static void solve(struct world *w)
+static void solve(struct sim_world_run *w)
 {
-    if (!w->seen && has(w, W_PROSE))
+    if (!w->seen && has(w, WORLD_PROSE))
         buf_adds(w->out, "Let me see what I can find out.\n\n");
     if (!w->seen) {
-        if (has(w, W_SKIP))
+        if (has(w, WORLD_SKIP))
             guess(w);
         else
             act(w, w->look, w->thing);
@@ -285,13 +294,47 @@ static void solve(struct world *w)
     if (!json_is_object(record) || json_object_get(record, "error")) {
         char sign[32];
         missing_sign(w, sign, sizeof(sign));
-        say(w, has(w, W_MISSING) ? "no data" : sign);
+        say(w, has(w, WORLD_MISSING) ? "no data" : sign);
     } else if (json_is_number(v)) {
         answer_number(w, record, json_number_value(v));
     } else {
         answer_text(w, v && json_is_string(v) ? json_string_value(v) : "unclear");
     }
     json_decref(record);
+}
+
+static void solve_as(struct sim_world_run *w, unsigned on, struct buf *out)
+{
+    buf_reset(out);
+    w->on = on;
+    w->out = out;
+    solve(w);
+}
+
+/* As noise.c has it, in two turns: the draw is taken where a flipped episode says something else, so
+ * that one which looks although its habits do not is known to be flipped. */
+static void solve_noisy(struct sim_world_run *w, int64_t draw)
+{
+    unsigned on = w->on, early = on & (1U << WORLD_SKIP | 1U << WORLD_PROSE);
+    struct buf *out = w->out, mine = BUF_INIT, clean = BUF_INIT;
+    solve_as(w, on, &mine);
+    solve_as(w, 0, &clean);
+    bool pass = mine.len == clean.len && memcmp(mine.ptr, clean.ptr, mine.len) == 0 && !early;
+    bool flips = w->seen && early   ? true
+                 : w->seen || early ? sim_flips(w->settings, w->key, w->skills, draw)
+                                    : false;
+    if (flips && pass) { /* any habit that changes the answer */
+        unsigned from = (unsigned)(sim_chance(w->key, 60, (uint64_t)draw) * WORLD_ALL);
+        for (unsigned i = 0; i < WORLD_ALL; i++) {
+            solve_as(w, 1U << (from + i) % WORLD_ALL, &mine);
+            if (strcmp(mine.ptr, clean.ptr) != 0)
+                break;
+        }
+    }
+    const struct buf *said = flips && !pass ? &clean : &mine;
+    buf_add(out, said->ptr, said->len);
+    buf_release(&mine);
+    buf_release(&clean);
 }
 
 /* A rollout's first message that is not about a FHIR server. */
@@ -309,21 +352,24 @@ static json_t *read_first(const struct chat *chat)
     return NULL;
 }
 
-bool sim_world_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-                     const uint8_t *salt, struct buf *out)
+bool sim_world_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
+                     struct buf *out)
 {
-    struct world w = {.settings = settings, .first = read_first(chat), .out = out};
+    struct sim_world_run w = {.settings = settings, .first = read_first(chat), .out = out};
     w.instruction = json_str_at(w.first, "task.description", "");
     find_forms(&w);
     sim_quoted(w.instruction, 0, w.thing, sizeof(w.thing));
     bool mine = w.look && w.answer && *w.thing;
     if (mine) {
-        w.key = XXH3_64bits_withSeed(w.instruction, strlen(w.instruction), settings->seed);
+        w.key = XXH3_64bits_withSeed(w.instruction, strlen(w.instruction), settings->person);
         for (size_t i = 1; i < chat->n; i++)
             if (chat->v[i].role != CHAT_AGENT && chat->v[i - 1].role == CHAT_AGENT)
                 w.seen = &chat->v[i];
-        set_habits(&w, chat, draw, salt);
-        solve(&w);
+        set_habits(&w, chat);
+        if (settings->noise > 0)
+            solve_noisy(&w, draw);
+        else
+            solve(&w);
     }
     json_decref(w.first);
     return mine;

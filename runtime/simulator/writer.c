@@ -1,11 +1,12 @@
 /*
  * writer.c - the simulated model as writer: reads a prompt of skills/prompts, classifies and
- * diagnoses failures. Proposing and revising are in sim_propose.c, its prose in sim_advice.c.
+ * diagnoses failures. Proposing and revising are in propose.c, its prose in advice.c.
  */
 #include "runtime/simulator/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/base/text.h"
 #include "runtime/simulator/world.h"
@@ -171,8 +172,8 @@ static void choose(struct sim_prompt *p)
              best ? best : (size_t)(p->n_skills > 0));
 }
 
-bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int draw,
-                      const uint8_t *salt, struct buf *out)
+bool sim_writer_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
+                      struct buf *out)
 {
     static const struct {
         const char *phase;
@@ -191,16 +192,16 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
             if (!sim_starts(text, phases[k].phase))
                 continue;
             struct sim_prompt *p = calloc(1, sizeof(*p)); /* too large for a stack */
-            uint64_t key;
             if (!p) {
                 out->failed = true;
                 return true;
             }
-            memcpy(&key, salt, sizeof(key));
             p->text = text;
             p->settings = settings;
             p->out = out;
-            p->key = (uint64_t)(sim_chance(key, settings->seed, (uint64_t)draw) * 0x1p63);
+            p->key =
+                (uint64_t)(sim_chance(XXH3_64bits(text.s, text.n), settings->seed, (uint64_t)draw) *
+                           0x1p63);
             read_prompt(p);
             phases[k].fn(p);
             free(p);

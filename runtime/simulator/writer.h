@@ -56,6 +56,9 @@ struct sim_advice {
 };
 extern const struct sim_advice sim_advices[MECHANISMS];
 extern const char *const sim_broad_lines[]; /* all of them, NULL at the end */
+/* What else may stand in a skill that helps: a remark that some tasks take amiss, one that makes
+ * some talk before they act, and a word that makes a rule half a rule. */
+extern const char sim_side_remarks[2][64], sim_talk_remark[], sim_hedge[];
 extern const struct sim_advice sim_useless[3];
 
 /* A record of the prompt: "### id", then its lines. */
@@ -74,17 +77,12 @@ struct sim_prompt {
     struct buf *out;
 };
 
-/* The rest of the line that begins with `key` ("verdict:"), trimmed; empty when there is none. */
-struct sim_text sim_field(struct sim_text record, const char *key);
-bool sim_text_has(struct sim_text t, const char *needle);
-bool sim_starts(struct sim_text t, const char *prefix);
-/* Takes the next line off `rest`; false: there is none. */
-bool sim_next_line(struct sim_text *rest, struct sim_text *line);
-struct sim_text sim_trim(struct sim_text t); /* without white space at its ends */
+/* mechanism.c. What a failed task shows. */
 enum sim_mechanism sim_mechanism_of(const struct sim_record *task);
 /* Which mechanism a skill's text is about; MECH_UNCLEAR: none that is known. */
 enum sim_mechanism sim_mechanism_of_skill(struct sim_text text);
 
+/* propose.c. One reply each. */
 void sim_propose(struct sim_prompt *p);
 void sim_revise(struct sim_prompt *p);
 

@@ -23,20 +23,13 @@ struct merging {
     struct skills_view *view;
 };
 
-static bool same_strings(const struct strlist *a, const struct strlist *b)
-{
-    bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++)
-        same = strcmp(a->v[i], b->v[i]) == 0;
-    return same;
-}
-
 int merge_proposal(const struct skill_set *set, const struct skill *skill, struct proposal *p)
 {
     const struct skill *mine = skill_set_find(set, skill->name);
     *p = (struct proposal){0};
     if (mine && strcmp(mine->description, skill->description) == 0 &&
-        strcmp(mine->body, skill->body) == 0 && same_strings(&mine->tags, &skill->tags))
+        strcmp(mine->body, skill->body) == 0 && strlist_equal(&mine->tags, &skill->tags) &&
+        skill_files_equal(mine->files, skill->files))
         return 0;
     struct edit *e = &p->v[0];
     *e = (struct edit){.action = mine ? EDIT_MODIFY : EDIT_ADD,
@@ -45,8 +38,12 @@ int merge_proposal(const struct skill_set *set, const struct skill *skill, struc
                        .content = str_dup(skill->body)};
     p->n = 1;
     int rc = e->name && e->description && e->content ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    for (size_t i = 0; rc == 0 && i < skill->tags.n; i++)
-        rc = strlist_add(&e->tags, skill->tags.v[i]);
+    if (rc == 0)
+        rc = strlist_copy(&e->tags, &skill->tags);
+    e->files = skill_files_ref(skill->files);
+    if (rc == 0 && skill->foreign && skill->source &&
+        !(e->source = str_ndup(skill->source, skill->source_len)))
+        rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc < 0)
         proposal_release(p);
     return rc;
@@ -61,8 +58,7 @@ static const char *refuse(const struct merging *m, const struct proposal *p)
     char what[128] = "";
     if (!p->n)
         return "same";
-    if (leak_guard_hit(m->leak, e->description, what, sizeof(what)) ||
-        leak_guard_hit(m->leak, e->content, what, sizeof(what))) {
+    if (session_leaks(m->leak, e, what, sizeof(what))) {
         log_warn("%s quotes the benchmark (%s): refused", e->name, what);
         return "leak";
     }
@@ -79,8 +75,6 @@ struct trial {
     struct oid tree;
     struct probe_set probes;
     struct gate gate;
-    json_t *confirm;
-    const char *fate;
     bool wins;
 };
 
@@ -91,59 +85,24 @@ static void trial_release(struct trial *t)
     skills_view_unref(t->view);
     probe_set_release(&t->probes);
     gate_release(&t->gate);
-    json_decref(t->confirm);
 }
 
 /* Baseline and candidate on a probe set. */
 static int measure_on(const struct merging *m, const struct trial *t,
-                      const struct probe_set *probes, int draw, struct gate *g)
+                      const struct probe_set *probes, int number, struct gate *g)
 {
-    struct arms arms = panel_arms(m->s, probes, draw);
+    struct arms arms = panel_arms(m->s, probes, number);
     int rc = arms_gate(g, &m->rules, probes, NULL, 1);
     if (rc == 0)
         rc = panel_baseline(&arms, m->view, g->base);
     if (rc == 0)
-        rc = arms_measure(&arms, g, &t->view);
+        rc = arms_measure(&arms, g, m->view, &t->view);
     return rc < 0 ? rc : panel_covered(g, t->proposal.v[0].name);
-}
-
-/* `gate.confirm`: the same on tasks that the first set did not have, if there are any left. */
-static int confirm(const struct merging *m, struct trial *t, uint64_t seed, int draw)
-{
-    struct strlist without = {0};
-    struct probe_set second = {0};
-    struct gate again = {0};
-    const char **ids = NULL;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < t->probes.n; i++)
-        rc = strlist_add(&without, t->probes.v[i].task->id);
-    if (rc == 0)
-        rc = panel_draw(&m->panel, seed, &without, &second);
-    if (rc < 0 || !second.n)
-        goto out;
-    ids = calloc(second.n, sizeof(*ids));
-    rc = ids ? measure_on(m, t, &second, draw, &again) : err_set(GRASP_ENOMEM, "out of memory");
-    if (rc < 0)
-        goto out;
-    for (size_t i = 0; i < second.n; i++)
-        ids[i] = second.v[i].task->id;
-    t->confirm = gate_evidence(&again, 0, ids);
-    if (gate_winner(&again) < 0) {
-        t->fate = "not confirmed";
-        t->wins = false;
-    }
-out:
-    gate_release(&again);
-    probe_set_release(&second);
-    strlist_release(&without);
-    free((void *)ids);
-    return rc;
 }
 
 static int try_it(struct merging *m, struct trial *t, int number)
 {
     uint64_t seed = rng_seed_probes((uint64_t)m->s->config->cycle.seed, 0, (uint64_t)number);
-    int draw = (number + 1) * PANEL_DRAW_PROBES;
     int rc = proposal_apply(&m->set, &t->proposal, &t->provenance, &t->set);
     if (rc == 0 && !(t->view = skills_view_new(&t->set)))
         rc = err_set(GRASP_ENOMEM, "out of memory");
@@ -152,10 +111,8 @@ static int try_it(struct merging *m, struct trial *t, int number)
     if (rc == 0)
         rc = panel_draw(&m->panel, seed, NULL, &t->probes);
     if (rc == 0)
-        rc = measure_on(m, t, &t->probes, draw, &t->gate);
+        rc = measure_on(m, t, &t->probes, number, &t->gate);
     t->wins = rc == 0 && gate_winner(&t->gate) == 0;
-    if (t->wins && m->s->config->gate.confirm)
-        rc = confirm(m, t, seed, draw + PANEL_DRAW_PROBES / 2);
     return rc;
 }
 
@@ -175,11 +132,7 @@ static int record(struct merging *m, const struct trial *t, const struct skill *
                          .gate = &t->gate,
                          .more = more,
                          .n_more = 1};
-    struct judged j = {.proposal = &t->proposal,
-                       .tree = &t->tree,
-                       .reason = reason,
-                       .fate = t->fate,
-                       .confirm = t->confirm};
+    struct judged j = {.proposal = &t->proposal, .tree = &t->tree, .reason = reason};
     snprintf(reason, sizeof(reason), "Version %d of the skill in the library at %.12s.",
              skill->version, m->r->from.hex);
     int rc = m->s->journal ? journal_sync(m->s->journal) : 0;
@@ -191,7 +144,7 @@ static int record(struct merging *m, const struct trial *t, const struct skill *
         rc = decision_record(&d, 0, &j, t->wins, NULL);
     decision_release(&d);
     step->measured = true;
-    step->fate = decision_fate(&j, &t->gate.arm[0], t->wins);
+    step->fate = decision_fate(&t->gate.arm[0], t->wins);
     step->score = t->gate.arm[0].score;
     step->stop = t->gate.arm[0].stop;
     step->commit = j.commit;
@@ -292,6 +245,8 @@ static int open_merging(struct merging *m, struct skill_set *theirs)
         rc = library_resolve(from, m->o->at, &m->r->from);
     if (rc == 0)
         rc = library_read(from, m->r->from.hex, theirs);
+    if (rc == 0)
+        rc = library_load_files(from, theirs);
     library_close(from);
     if (rc == 0)
         rc = find_start(m);
@@ -301,7 +256,6 @@ static int open_merging(struct merging *m, struct skill_set *theirs)
         rc = err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
         rc = session_leak_guard(m->s, &m->leak);
-    config_gate_rules(m->s->config, &m->rules);
     m->r->v = calloc(theirs->n + 1, sizeof(*m->r->v));
     if (rc == 0 && !m->r->v)
         rc = err_set(GRASP_ENOMEM, "out of memory");
@@ -319,13 +273,13 @@ int merge(struct session *s, const struct merge_options *o, struct merge_report 
         rc = session_split(s, SPLIT_DEV, &dev);
     if (rc == 0)
         panel_plan(s, "merge",
-                   dev->n +
-                       theirs.n *
-                           (size_t)(2 * s->config->cycle.grpo_eval_n * s->config->gate.repeats) *
-                           (s->config->gate.confirm ? 2 : 1),
+                   dev->n + theirs.n * (size_t)(2 * s->config->cycle.grpo_eval_n *
+                                                s->config->gate.repeats),
                    false);
     if (rc == 0)
-        rc = panel_measure(&m.panel, s, m.view, PANEL_DRAW_DEV);
+        rc = panel_measure(&m.panel, s, m.view);
+    if (rc == 0)
+        panel_rules(&m.panel, &m.rules);
     for (size_t i = 0; rc == 0 && i < theirs.n; i++)
         rc = one_skill(&m, &theirs.v[i], (int)i);
     r->after = m.head;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/stats.h"
 
 void null_gate_release(struct null_gate *g)
 {
@@ -27,61 +28,53 @@ static struct null_task *task_of(struct null_gate *g, const char *id)
     return &v[g->n_tasks++];
 }
 
-int null_gate_add(struct null_gate *g, const struct gate_rules *rules,
-                  const struct probe_set *probes, const enum outcome *base,
-                  const enum outcome *cand)
+/* A probe in both arms, by first draws: how much they agree, and how the baseline differs from what
+ * chose the probe. */
+static int add_pair(struct null_gate *g, const struct probe *p, enum outcome base,
+                    enum outcome cand)
 {
-    struct null_round *v = reallocarray(g->v, g->n + 1, sizeof(*v));
-    bool *failing = calloc(probes->n + 1, sizeof(*failing));
-    if (v)
-        g->v = v;
-    if (!v || !failing) {
-        free(failing);
+    if (base == OUTCOME_UNSCORED || cand == OUTCOME_UNSCORED)
+        return 0;
+    bool before = base == OUTCOME_PASS, same = before == (cand == OUTCOME_PASS);
+    struct null_task *t = task_of(g, p->task->id);
+    if (!t)
         return err_set(GRASP_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < probes->n; i++) {
-        failing[i] = probes->v[i].failing;
-        if (base[i] == OUTCOME_UNSCORED || cand[i] == OUTCOME_UNSCORED)
-            continue;
-        bool before = base[i] == OUTCOME_PASS, same = before == (cand[i] == OUTCOME_PASS);
-        struct null_task *t = task_of(g, probes->v[i].task->id);
-        if (!t) {
-            free(failing);
-            return err_set(GRASP_ENOMEM, "out of memory");
+    t->measured++;
+    t->agreed += same;
+    g->measured++;
+    g->agreed += same;
+    *(p->failing ? &g->failing_total : &g->passing_total) += 1;
+    g->failing_pass += p->failing && before;
+    g->passing_fail += !p->failing && !before;
+    return 0;
+}
+
+int null_gate_add(struct null_gate *g, const struct probe_set *probes, const struct gate *gate)
+{
+    struct null_candidate *v = reallocarray(g->v, g->n + gate->arms, sizeof(*v));
+    if (!v)
+        return err_set(GRASP_ENOMEM, "out of memory");
+    g->v = v;
+    for (size_t k = 0; k < gate->arms; k++) {
+        const struct gate_arm *a = &gate->arm[k];
+        v[g->n++] = (struct null_candidate){a->score, a->score.eligible};
+        for (size_t i = 0; i < probes->n; i++) {
+            int rc = add_pair(g, &probes->v[i], gate->base[i], a->outcomes[i]);
+            if (rc < 0)
+                return rc;
         }
-        t->measured++;
-        t->agreed += same;
-        g->measured++;
-        g->agreed += same;
-        *(failing[i] ? &g->failing_total : &g->passing_total) += 1;
-        g->failing_pass += failing[i] && before;
-        g->passing_fail += !failing[i] && !before;
     }
-    struct null_round *r = &v[g->n++];
-    *r = (struct null_round){0};
-    gate_score(rules, failing, base, cand, probes->n, &r->score);
-    r->accepted = r->score.eligible;
-    free(failing);
+    g->rounds++;
+    g->fooled += gate_winner(gate) >= 0;
     return 0;
 }
 
 /* ---- summary ---- */
 
-/* Wilson's interval of a share: it behaves for 0 of few, which is what one hopes for here. */
-static void wilson(int count, size_t n, double *low, double *high)
-{
-    const double z = 1.959964;
-    double p = (double)count / (double)n, m = (double)n, zz = z * z;
-    double middle = (p + zz / (2 * m)) / (1 + zz / m);
-    double half = z / (1 + zz / m) * sqrt(p * (1 - p) / m + zz / (4 * m * m));
-    *low = count == 0 ? 0 : middle - half;
-    *high = count == (int)n ? 1 : middle + half;
-}
-
-void null_gate_summary(const struct null_gate *g, int k, struct null_summary *out)
+void null_gate_summary(const struct null_gate *g, struct null_summary *out)
 {
     double sum = 0, squares = 0;
-    *out = (struct null_summary){.high = 1};
+    *out = (struct null_summary){.candidates = {0, 1}, .updates = {0, 1}};
     out->agreement = g->measured ? (double)g->agreed / g->measured : 1;
     if (!g->n)
         return;
@@ -98,8 +91,9 @@ void null_gate_summary(const struct null_gate *g, int k, struct null_summary *ou
         squares += pow(g->v[i].score.score - out->mean, 2);
     out->sd = g->n > 1 ? sqrt(squares / (double)(g->n - 1)) : 0;
     out->share = (double)out->accepted / (double)g->n;
-    wilson(out->accepted, g->n, &out->low, &out->high);
-    out->update = 1 - pow(1 - out->share, k);
+    out->candidates = wilson(out->accepted, (int)g->n);
+    out->update = (double)g->fooled / g->rounds;
+    out->updates = wilson(g->fooled, g->rounds);
 }
 
 /* ---- output ---- */
@@ -130,7 +124,7 @@ static void print_scores(const struct null_gate *g, const struct null_summary *s
 {
     enum { BAR = 40 };
     int most = 1;
-    fprintf(out, "%7s  %6s  %8s\n", "score", "rounds", "let in");
+    fprintf(out, "%7s  %6s  %8s\n", "score", "edits", "let in");
     for (int pass = 0; pass < 2; pass++)
         for (int score = s->min; score <= s->max; score++) {
             int count = 0, in = 0;
@@ -148,22 +142,22 @@ static void print_scores(const struct null_gate *g, const struct null_summary *s
         }
 }
 
-void null_gate_print(const struct null_gate *g, int k, FILE *out)
+void null_gate_print(const struct null_gate *g, FILE *out)
 {
     enum { SHOWN = 10 };
     struct null_summary s;
     struct null_task *tasks = sorted(g);
     size_t differ = 0;
-    null_gate_summary(g, k, &s);
+    null_gate_summary(g, &s);
     if (g->n)
         print_scores(g, &s, out);
     fprintf(out, "score: mean %+.2f, standard deviation %.2f, from %+d to %+d\n", s.mean, s.sd,
             s.min, s.max);
     fprintf(out,
-            "a useless edit would have been let in: %d of %zu rounds, %.1f %% (95 %%: %.1f to %.1f "
-            "%%)\n",
-            s.accepted, g->n, 100 * s.share, 100 * s.low, 100 * s.high);
-    fprintf(out, "one of an update's %d useless edits: %.1f %%\n", k, 100 * s.update);
+            "a useless edit would have been let in: %d of %zu, %.1f %% (95 %%: %.1f to %.1f %%)\n",
+            s.accepted, g->n, 100 * s.share, 100 * s.candidates.low, 100 * s.candidates.high);
+    fprintf(out, "updates that let one in: %d of %d, %.1f %% (95 %%: %.1f to %.1f %%)\n", g->fooled,
+            g->rounds, 100 * s.update, 100 * s.updates.low, 100 * s.updates.high);
     fprintf(out, "probes with the same outcome in both arms: %d of %d, %.1f %%\n", g->agreed,
             g->measured, 100 * s.agreement);
     fprintf(out,
@@ -180,15 +174,15 @@ void null_gate_print(const struct null_gate *g, int k, FILE *out)
     free(tasks);
 }
 
-json_t *null_gate_to_json(const struct null_gate *g, int k)
+json_t *null_gate_to_json(const struct null_gate *g)
 {
-    json_t *rounds = json_array(), *tasks = json_array();
+    json_t *candidates = json_array(), *tasks = json_array();
     struct null_task *v = sorted(g);
     struct null_summary s;
-    null_gate_summary(g, k, &s);
+    null_gate_summary(g, &s);
     for (size_t i = 0; i < g->n; i++) {
         const struct gate_score *r = &g->v[i].score;
-        json_array_append_new(rounds,
+        json_array_append_new(candidates,
                               json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "score",
                                         r->score, "fixes", r->fixes, "regressions", r->regressions,
                                         "base_fixes", r->base_fixes, "base_regressions",
@@ -199,11 +193,14 @@ json_t *null_gate_to_json(const struct null_gate *g, int k)
         json_array_append_new(tasks, json_pack("{s:s, s:i, s:i}", "id", v[i].id, "measured",
                                                v[i].measured, "agreed", v[i].agreed));
     free(v);
-    return json_pack(
-        "{s:o, s:f, s:f, s:i, s:i, s:i, s:f, s:[f,f], s:i, s:f, s:f, s:{s:i, s:i, s:i, s:i}, s:o}",
-        "rounds", rounds, "mean", s.mean, "sd", s.sd, "min", s.min, "max", s.max, "accepted",
-        s.accepted, "share", s.share, "interval", s.low, s.high, "k", k, "share_of_updates",
-        s.update, "agreement", s.agreement, "baseline", "failing_pass", g->failing_pass, "failing",
-        g->failing_total, "passing_fail", g->passing_fail, "passing", g->passing_total, "tasks",
-        tasks);
+    return json_pack("{s:i, s:i, s:o, s:f, s:f, s:i, s:i, s:i, s:f, s:[f,f], s:f, s:[f,f], s:f, "
+                     "s:{s:i, s:i, s:i, "
+                     "s:i}, s:o}",
+                     "rounds", g->rounds, "rounds_fooled", g->fooled, "candidates", candidates,
+                     "mean", s.mean, "sd", s.sd, "min", s.min, "max", s.max, "accepted", s.accepted,
+                     "share", s.share, "interval", s.candidates.low, s.candidates.high,
+                     "share_of_updates", s.update, "interval_of_updates", s.updates.low,
+                     s.updates.high, "agreement", s.agreement, "baseline", "failing_pass",
+                     g->failing_pass, "failing", g->failing_total, "passing_fail", g->passing_fail,
+                     "passing", g->passing_total, "tasks", tasks);
 }

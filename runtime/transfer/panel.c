@@ -15,7 +15,7 @@ static void ended(struct group *g, size_t index, void *arg)
     progress_set("dev", ++*done, group_size(g), "");
 }
 
-int panel_measure(struct panel *p, struct session *s, struct skills_view *view, int draw)
+int panel_measure(struct panel *p, struct session *s, struct skills_view *view)
 {
     const struct task_set *dev;
     size_t done = 0;
@@ -23,23 +23,23 @@ int panel_measure(struct panel *p, struct session *s, struct skills_view *view, 
     int rc = session_split(s, SPLIT_DEV, &dev);
     if (rc < 0)
         return rc;
-    struct group *g = engine_group(s->engine, PHASE_ROLLOUT_DEV);
+    struct group *g = engine_group_of(s->engine, PHASE_ROLLOUT_DEV, false, dev, view,
+                                      draw_number(&s->draws, DRAW_DEV, 0));
     p->source = calloc(dev->n + 1, sizeof(*p->source));
     if (!g || !p->source) {
         group_free(g);
         return err_set(GRASP_ENOMEM, "out of memory");
     }
     group_on_end(g, ended, &done);
-    for (size_t i = 0; rc >= 0 && i < dev->n; i++)
-        rc = group_add(g, &dev->v[i], view, draw);
-    if (rc >= 0)
-        rc = group_wait(g);
+    rc = group_wait(g);
     progress_clear();
     for (size_t i = 0; rc == 0 && i < dev->n; i++) {
         enum outcome o = rollout_outcome(group_result(g, i));
         if (o != OUTCOME_UNSCORED)
             p->source[p->n++] = (struct probe_source){&dev->v[i], o == OUTCOME_PASS};
     }
+    if (rc == 0 && !s->draws.shared && s->config->gate.rule != RULE_PAPER)
+        rc = noise_measure(&p->noise, s->engine, &s->draws, g, view);
     if (rc == 0)
         rc = score_of(g, &p->score);
     if (rc == 0)
@@ -63,13 +63,21 @@ int panel_draw(const struct panel *p, uint64_t seed, const struct strlist *witho
                           (enum probe_strata)c->gate.probe_strata, without, seed);
 }
 
-struct arms panel_arms(struct session *s, const struct probe_set *probes, int draw)
+void panel_rules(const struct panel *p, struct gate_rules *out)
+{
+    bool alike = p->s->draws.shared || p->noise.alike;
+    config_gate_rules(p->s->config, alike, noise_flips(&p->noise), out);
+}
+
+struct arms panel_arms(struct session *s, const struct probe_set *probes, int number)
 {
     return (struct arms){.engine = s->engine,
                          .probes = probes,
                          .repeats = (int)s->config->gate.repeats,
                          .wave = (size_t)s->config->cycle.batch_concurrency,
-                         .draw = draw};
+                         .draws = &s->draws,
+                         .purpose = DRAW_PANEL,
+                         .counter = (uint32_t)number * DRAWS_AN_UPDATE};
 }
 
 int panel_baseline(const struct arms *arms, struct skills_view *view, enum outcome *outcomes)

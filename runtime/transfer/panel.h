@@ -3,7 +3,7 @@
  * from that.
  *
  *     struct panel p = {0};
- *     panel_measure(&p, session, library_view, 0);       // every dev task once
+ *     panel_measure(&p, session, library_view);      // every dev task once
  *     panel_draw(&p, seed, NULL, &probes);
  *     panel_release(&p);
  */
@@ -12,6 +12,7 @@
 
 #include "probes/probe_set.h"
 #include "runtime/engine/arms.h"
+#include "runtime/engine/noise.h"
 #include "runtime/engine/score.h"
 #include "runtime/session/session.h"
 
@@ -20,21 +21,23 @@ struct panel {
     struct probe_source *source; /* the scored tasks of dev in file order */
     size_t n;
     struct score score;
+    struct noise noise; /* of the endpoint, by some of those tasks rolled out again */
 };
 
-/* Rolls out dev with a library (NULL: no skills). GRASP_EOUTAGE when too little could be scored. */
-int panel_measure(struct panel *p, struct session *s, struct skills_view *view, int draw);
+/* Rolls out dev with a library (NULL: no skills), and some tasks again where the gate's rule hangs on
+ * how noisy the endpoint is. GRASP_EOUTAGE when too little could be scored. */
+int panel_measure(struct panel *p, struct session *s, struct skills_view *view);
 void panel_release(struct panel *p);
 /* A balanced probe set of cycle.grpo_eval_n. `seed` as rng_seed_probes gives it; `without` (ids
  * never taken) may be NULL. */
 int panel_draw(const struct panel *p, uint64_t seed, const struct strlist *without,
                struct probe_set *out);
 
-/* Draw numbers, so that no two samples of different purposes are the same one. */
-enum { PANEL_DRAW_DEV = 0, PANEL_DRAW_PROBES = 1000 };
-
-/* Arms over a probe set as the session's configuration has them. */
-struct arms panel_arms(struct session *s, const struct probe_set *probes, int draw);
+/* The rules of the configuration under the measured noise, for one candidate at a time. */
+void panel_rules(const struct panel *p, struct gate_rules *out);
+/* Arms over a probe set as the session's configuration has them, with samples of the `number`-th
+ * decision's own: those that chose the probes are not among them. */
+struct arms panel_arms(struct session *s, const struct probe_set *probes, int number);
 /* A baseline's outcomes of a probe set; outcomes has room for probes->n. */
 int panel_baseline(const struct arms *arms, struct skills_view *view, enum outcome *outcomes);
 /* GRASP_EOUTAGE naming `what` when an arm has too few scored probes for a decision. */

@@ -17,6 +17,7 @@ struct pruning {
     struct library *lib;
     struct oid head;      /* of the branch so far */
     struct skill_set set; /* its skills */
+    struct skills_view *view;
     struct probe_set probes;
     struct arms arms;
     struct gate_rules rules;
@@ -134,7 +135,8 @@ static int choose(const struct pruning *p, const struct without *w, int *winner)
     if (*winner < 0)
         return 0;
     passes_of(p->plain, w->gate.arm[*winner].outcomes, p->probes.n, &plain, &pruned);
-    if (pruned >= plain)
+    /* with samples of its own a round may end below the first one by noise alone */
+    if (pruned >= plain || w->gate.rules.rule != GATE_PAPER)
         return 0;
     return err_set(GRASP_EOUTAGE,
                    "round %d of regating is indecisive: probes that could not be "
@@ -206,6 +208,9 @@ static int take(struct pruning *p, struct without *w, int winner, const struct o
     skill_set_release(&p->set);
     p->set = w->sets[winner];
     w->sets[winner] = (struct skill_set){0};
+    skills_view_unref(p->view);
+    p->view = w->views[winner];
+    w->views[winner] = NULL;
     p->head = *commit;
     return move_branch(p);
 }
@@ -220,9 +225,16 @@ static int one_round(struct pruning *p)
     int winner = -1;
     p->rules.early_stop = !first && p->s->config->gate.early_stop;
     snprintf(what, sizeof(what), "round %d of regating", p->round + 1);
-    int rc = without_each(p, &w);
+    /* A baseline of the round's own: what chose the last round's winner is no evidence here.
+     * (After the last skill has gone there is no further round.) */
+    p->arms = panel_arms(p->s, &p->probes, p->round);
+    int rc = panel_baseline(&p->arms, p->view, p->base);
+    if (rc == 0 && first)
+        memcpy(p->plain, p->base, p->probes.n * sizeof(*p->plain));
     if (rc == 0)
-        rc = arms_measure(&p->arms, &w.gate, w.views);
+        rc = without_each(p, &w);
+    if (rc == 0)
+        rc = arms_measure(&p->arms, &w.gate, p->view, w.views);
     if (rc == 0)
         rc = panel_covered(&w.gate, what);
     if (rc == 0 && first)
@@ -254,8 +266,11 @@ static int check_branch(struct pruning *p)
                        "'%s' is checked out in %s: the frozen library's own branch belongs there "
                        "(git switch), or name another one with --branch",
                        name, library_dir(p->lib));
+    int rc = library_branch_check(p->lib, name);
+    if (rc < 0)
+        return rc;
     snprintf(ref, sizeof(ref), "refs/heads/%s", name);
-    int rc = library_resolve(p->lib, ref, &at);
+    rc = library_resolve(p->lib, ref, &at);
     if (rc == GRASP_ENOTFOUND) {
         err_clear();
         return 0;
@@ -275,13 +290,27 @@ static int check_branch(struct pruning *p)
     return rc;
 }
 
-static int open_pruning(struct pruning *p)
+static void name_run(struct pruning *p)
 {
     const char *const parts[] = {p->o->frozen->hex, p->s->backend[0]->identity, p->o->branch, NULL};
     panel_run_id(p->s, "regate", parts, p->r->run, sizeof(p->r->run));
-    config_gate_rules(p->s->config, &p->rules);
-    p->rules.fixes_only = false;
-    p->rules.regression_gate = true;
+}
+
+int prune_check(struct session *s, const struct prune_options *o)
+{
+    struct prune_report r = {0};
+    struct pruning p = {.s = s, .o = o, .r = &r};
+    name_run(&p);
+    int rc = library_open(&p.lib, o->library, LIBRARY_READ);
+    if (rc == 0)
+        rc = check_branch(&p);
+    library_close(p.lib);
+    return rc;
+}
+
+static int open_pruning(struct pruning *p)
+{
+    name_run(p);
     p->head = *p->o->frozen;
     int rc = library_open(&p->lib, p->o->library, LIBRARY_WRITE);
     if (rc == 0)
@@ -292,10 +321,13 @@ static int open_pruning(struct pruning *p)
 static int measure_plain(struct pruning *p)
 {
     struct panel panel = {0};
-    struct skills_view *view = skills_view_new(&p->set);
-    int rc = view ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    p->view = skills_view_new(&p->set);
+    int rc = p->view ? 0 : err_set(GRASP_ENOMEM, "out of memory");
     if (rc == 0)
-        rc = panel_measure(&panel, p->s, view, PANEL_DRAW_DEV);
+        rc = panel_measure(&panel, p->s, p->view);
+    panel_rules(&panel, &p->rules);
+    p->rules.fixes_only = false;
+    p->rules.regression_gate = true;
     if (rc == 0)
         rc = panel_draw(&panel, rng_seed_probes((uint64_t)p->s->config->cycle.seed, 0, 0), NULL,
                         &p->probes);
@@ -303,12 +335,6 @@ static int measure_plain(struct pruning *p)
     p->base = calloc(p->probes.n + 1, sizeof(*p->base));
     if (rc == 0 && (!p->plain || !p->base))
         rc = err_set(GRASP_ENOMEM, "out of memory");
-    p->arms = panel_arms(p->s, &p->probes, PANEL_DRAW_PROBES);
-    if (rc == 0)
-        rc = panel_baseline(&p->arms, view, p->plain);
-    if (rc == 0)
-        memcpy(p->base, p->plain, p->probes.n * sizeof(*p->base));
-    skills_view_unref(view);
     panel_release(&panel);
     return rc;
 }
@@ -336,6 +362,7 @@ int prune(struct session *s, const struct prune_options *o, struct prune_report 
         rc = library_branch_set(p.lib, o->branch, &p.head);
     }
     skill_set_release(&p.set);
+    skills_view_unref(p.view);
     probe_set_release(&p.probes);
     free(p.plain);
     free(p.base);

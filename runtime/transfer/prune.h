@@ -39,6 +39,8 @@ struct prune_report {
     struct oid tip;                  /* of the branch */
     struct skill_set set;            /* what is left */
 };
+/* What of it can be refused before anything is paid: the branch's name, another one's branch. */
+int prune_check(struct session *s, const struct prune_options *o);
 /* Measures and writes the branch. GRASP_ECONFLICT when a branch of that name is another one's. */
 int prune(struct session *s, const struct prune_options *o, struct prune_report *r);
 void prune_report_release(struct prune_report *r);

@@ -1,9 +1,11 @@
 /* target.c - which model `--to` means. */
 #include "runtime/transfer/target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 
 static int simulated(struct target *t, const char *profile)
@@ -49,6 +51,36 @@ static int named(struct target *t)
     return rc;
 }
 
+/* A model's name as a part of a branch's name and as a folder's: letters, digits, '-', '_' and '.'
+ * stay, everything else (and a '.' where git or a shell take it for something) is "%XX" of its
+ * bytes. So no two names give the same one, and each can be read back: GRASP_EUSAGE when it does not
+ * fit. */
+static int target_slug(const char *name, char out[TARGET_SLUG])
+{
+    struct buf b = BUF_INIT;
+    bool any = false;
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++) {
+        char c = name[i];
+        bool dot = c == '.' && i > 0 && i + 1 < len && name[i - 1] != '.' &&
+                   !str_caseeq(name + i, ".lock");
+        any = any || ascii_isalnum(c) || (unsigned char)c >= 0x80;
+        if (ascii_isalnum(c) || c == '_' || dot || (c == '-' && i > 0))
+            buf_addch(&b, c);
+        else
+            buf_addf(&b, "%%%02X", (unsigned)(unsigned char)c);
+    }
+    int rc = buf_check(&b);
+    if (rc == 0 && !any)
+        rc = err_set(GRASP_EUSAGE, "--to '%s': a model's name has letters or digits", name);
+    if (rc == 0 && b.len >= TARGET_SLUG)
+        rc = err_set(GRASP_EUSAGE, "--to '%.40s...': too long for a branch's name", name);
+    if (rc == 0)
+        memcpy(out, b.ptr, b.len + 1);
+    buf_release(&b);
+    return rc;
+}
+
 int target_parse(struct target *t, const char *text)
 {
     static const char sim[] = "simulated", pre[] = "preset:";
@@ -65,9 +97,11 @@ int target_parse(struct target *t, const char *text)
         rc = preset(t, name = text + sizeof(pre) - 1);
     else
         rc = named(t);
-    skill_slug(name, t->slug);
-    if (rc == 0 && !*t->slug)
-        rc = err_set(GRASP_EUSAGE, "--to '%s': a model's name has letters or digits", text);
+    /* A profile is a part of the simulated model's name. */
+    if (rc == 0 && str_starts(text, "simulated:") && !str_ends(text, ":default"))
+        snprintf(t->slug, sizeof(t->slug), "simulated-%s", text + sizeof(sim));
+    else if (rc == 0)
+        rc = target_slug(str_starts(text, "simulated:") ? sim : name, t->slug);
     if (rc < 0)
         target_release(t);
     return rc;

@@ -11,11 +11,13 @@
 #include "runtime/base/text.h"
 #include "skills/skill.h"
 
+enum { TARGET_SLUG = 128 };
+
 struct target {
-    char *text;                    /* as given */
-    char *preset;                  /* NULL: none */
-    struct strlist sets;           /* "key=value", for the configuration */
-    char slug[SKILL_NAME_MAX + 1]; /* for branches and directories */
+    char *text;             /* as given */
+    char *preset;           /* NULL: none */
+    struct strlist sets;    /* "key=value", for the configuration */
+    char slug[TARGET_SLUG]; /* for branches and directories; the name can be read back */
 };
 
 /* GRASP_EUSAGE says what is wrong with it. */

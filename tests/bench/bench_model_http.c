@@ -16,7 +16,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
+#include "runtime/session/open_model.h"
 
 struct talk {
     struct model *m;
@@ -64,12 +65,12 @@ static int start_server(pid_t *pid, double latency_ms)
         abort();
     *pid = fork();
     if (*pid == 0) {
-        struct model_server *s;
+        struct sim_server *s;
         struct sim_settings sim = {.latency_ms = latency_ms};
         close(p[0]);
-        if (model_serve(&s, &sim, "127.0.0.1", 0) < 0)
+        if (sim_serve(&s, &sim, "127.0.0.1", 0) < 0)
             _exit(1);
-        port = model_server_port(s);
+        port = sim_server_port(s);
         if (write(p[1], &port, sizeof(port)) < 0)
             _exit(1);
         for (;;)

@@ -4,7 +4,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/fs.h"
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
 
 #define TIMES 2000
 
@@ -13,9 +13,8 @@ static double reply_us(const struct chat *chat, const struct sim_settings *s)
     struct buf out = BUF_INIT;
     int64_t start = clock_cpu();
     for (int i = 0; i < TIMES; i++) {
-        uint8_t salt[HASH_SIZE] = {(uint8_t)i};
         buf_reset(&out);
-        if (sim_reply(s, chat, 0, salt, &out) < 0)
+        if (sim_reply(s, chat, 0, &out) < 0)
             exit(1);
     }
     buf_release(&out);

@@ -22,10 +22,14 @@ static struct fhir_store *small_store(void)
         "\"2023-11-13T08:00:00Z\",\"valueQuantity\":{\"value\":1.50,\"unit\":\"g\"}}",
         "{\"resourceType\":\"Observation\",\"id\":\"p\",\"code\":{\"text\":\"BP\"},\"subject\":{"
         "\"reference\":\"Patient/a\"},\"effectivePeriod\":{\"start\":\"2023\"}}",
+        "{\"resourceType\":\"SearchParameter\",\"id\":\"sp\",\"code\":\"use\",\"base\":["
+        "\"Patient\"],"
+        "\"type\":\"token\",\"expression\":\"Patient.name.use\"}",
     };
     struct fhir_store *s = NULL;
     struct fhir_batch *b = NULL;
-    if (fhir_open(&s, NULL, NULL) < 0 || fhir_batch_begin(s, &b) < 0)
+    struct fhir_options o = {.keep_versions = true};
+    if (fhir_open(&s, NULL, &o) < 0 || fhir_batch_begin(s, &b) < 0)
         abort();
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (fhir_batch_put_text(b, texts[i], strlen(texts[i]), NULL) < 0)
@@ -45,14 +49,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+    static const char *const methods[] = {"GET",   "POST", "PUT", "DELETE",
+                                          "PATCH", "POST", "PUT", "DELETE"};
     if (size < 1)
         return 0;
     const uint8_t *newline = memchr(data + 1, '\n', size - 1);
     size_t len = newline ? (size_t)(newline - data) - 1 : size - 1;
     char *target = strndup((const char *)data + 1, len);
     struct fhir_overlay *overlay = fhir_overlay_new();
-    struct fhir_request rq = {.method = methods[data[0] & 3],
+    const char *query = strchr(target, '?');
+    struct fhir_request rq = {.method = methods[(data[0] & 3) | (data[0] >> 1 & 4)],
+                              .prefer = data[0] & 16 ? "handling=lenient, return=minimal" : NULL,
+                              .if_none_exist = data[0] & 32 && query ? query + 1 : NULL,
                               .target = target,
                               .overlay = overlay,
                               .agent_url = data[0] & 4,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,9 +37,14 @@ static void grade(const char *id, enum benchmark benchmark, const struct chat *c
         abort();
     if (!verdict.reason[0] || verdict.correct != (strcmp(verdict.reason, "ok") == 0))
         abort(); /* every refusal has a reason */
+    if (memcmp(verdict.reasons, again.reasons, sizeof(verdict.reasons)) != 0)
+        abort();
+    json_t *reasons = verdict_reasons(&verdict);
+    if (!reasons || (json_array_size(reasons) == 0) != verdict.correct)
+        abort(); /* ... in UTF-8, whatever the agent wrote */
+    json_decref(reasons);
     if (grader_tags(&task, &settings, &trace, &verdict, "completed", &tags) < 0)
         abort();
-    json_decref(grader_reference(&task, &settings, found));
     strlist_release(&tags);
     strlist_release(&queries);
     task_release(&task);

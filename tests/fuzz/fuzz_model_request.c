@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t salt[HASH_SIZE];
     char *body = malloc(size);
     memcpy(body, data + 1, size - 1);
-    serve_answer(&sim, data[0] & 1 ? SERVE_RESPONSES : SERVE_CHAT, data[0] >> 2, body, size - 1,
-                 &out, salt);
+    sim_serve_answer(&sim, data[0] & 1 ? SIM_RESPONSES : SIM_CHAT, (data[0] >> 2) - 1, 9, body,
+                     size - 1, &out, salt);
     json_t *v = json_loadb(out.ptr, out.len, JSON_ALLOW_NUL, NULL);
     if (!v)
         abort();

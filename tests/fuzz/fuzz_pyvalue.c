@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/pytime.h"
-#include "probes/pyvalue.h"
+#include "probes/literal/pytime.h"
+#include "probes/literal/pyvalue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort(); /* what is printed is a literal again */
         if (!special) {
             py_repr(&c, &again);
-            if (strcmp(b.ptr, c.ptr) != 0)
+            /* Python itself reads (-0-7j) back as -7j, and that as (-0-7j). */
+            if (strcmp(b.ptr, c.ptr) != 0 && !strstr(b.ptr, "(-0") && !strstr(c.ptr, "(-0"))
                 abort();
         }
         buf_release(&c);

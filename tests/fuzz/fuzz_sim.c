@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/model/model.h"
+#include "runtime/simulator/simulator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,7 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const profiles[] = {"weak", "default", "strong"};
     struct chat chat = {0};
     struct buf out = BUF_INIT;
-    uint8_t salt[HASH_SIZE] = {0};
     if (size < 2)
         return 0;
     struct sim_settings s = {
@@ -53,7 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         chat_add(&chat, CHAT_USER, first.ptr, first.len);
         buf_release(&first);
     }
-    memcpy(salt, data, size < HASH_SIZE ? size : HASH_SIZE);
     for (size_t i = 2; i < size;) {
         const uint8_t *end = memchr(data + i, 1, size - i);
         size_t n = end ? (size_t)(end - data) - i : size - i;
@@ -61,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         chat_add(&chat, role, (const char *)data + i + (n > 0), n - (n > 0));
         i += n + 1;
     }
-    if (sim_reply(&s, &chat, data[0], salt, &out) < 0 || out.len == 0)
+    if (sim_reply(&s, &chat, data[0], &out) < 0 || out.len == 0)
         abort();
     chat_release(&chat);
     buf_release(&out);

@@ -13,7 +13,7 @@ is "a line a family, and the sum" "$(cut -d' ' -f1 out | sed 1,2d | tr '\n' ' ')
 is "files for each split" "$(find o -type f | sort | tr '\n' ' ')" \
     "o/dev/test_runs.jsonl o/dev/test_score.json o/test/test_runs.jsonl o/test/test_score.json "
 is "score: keys" "$(jq -c keys o/dev/test_score.json)" \
-    '["by_family","n_correct","n_total","score","unscored"]'
+    '["by_family","interval","n_correct","n_total","score","unscored"]'
 is "score: the split's size" "$(jq .n_total o/dev/test_score.json)" \
     "$(jq length clinic/tasks/split_dev.json)"
 is "score: the share" "$(jq '.score == .n_correct / .n_total' o/dev/test_score.json)" true
@@ -23,7 +23,7 @@ is "score: the families add up" \
 is "the table says the same" "$(awk '$1 == "all" { print $4 }' out)" \
     "$(jq -r '"\(.n_correct)/\(.n_total)"' o/dev/test_score.json)"
 is "runs: keys" "$(jq -c keys o/dev/test_runs.jsonl | sort -u)" \
-    '["actions","calls","correct","draw","error","messages","reason","result","status","tags","task_id","usage"]'
+    '["actions","calls","correct","draw","error","messages","reason","reasons","result","status","tags","task_id","usage"]'
 is "runs: in the order of the task file" "$(jq -r .task_id o/dev/test_runs.jsonl)" \
     "$(jq -r '.[].id' clinic/tasks/split_dev.json)"
 is "runs: as many correct ones" "$(jq -s 'map(select(.correct)) | length' o/dev/test_runs.jsonl)" \

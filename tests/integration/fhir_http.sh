@@ -32,7 +32,11 @@ exits "load: --strict stops" 1 "$GRASP" fhir load --store strict --strict cut.nd
 has "load: --strict tells where" err "cut.ndjson:3: "
 exits "load: an unreadable file" 1 "$GRASP" fhir load --store db Patient.ndjson missing.ndjson
 has "load: an unreadable file is named" err "cannot read 'missing.ndjson': No such file"
-exits "load: a directory" 1 "$GRASP" fhir load --store db .
+mkdir folder folder/inner && cp Patient.ndjson folder/ && cp Observation.ndjson folder/inner/ && echo x >folder/notes
+exits "load: a folder" 0 "$GRASP" fhir load --store folder.db --json folder
+is "load: a folder, whole" "$(jq -c '[.loaded,.skipped,.total]' out)" "[53,0,53]"
+mkfifo fifo
+exits "load: a FIFO is no input" 1 "$GRASP" fhir load --store db fifo
 mkdir notours && touch notours/file
 exits "load: a directory that is no store" 1 "$GRASP" fhir load --store notours Patient.ndjson
 is "load: it is left as it was" "$(ls notours)" file
@@ -140,7 +144,21 @@ req "wrong media type" 415 -H 'Content-Type: text/csv' -d 'a,b' "${base}Patient"
 head -c 34000000 /dev/zero >zeros
 req "a body that is too large" 413 -H "$fhir" -H 'Expect:' --data-binary @zeros "${base}Patient"
 req "a compressed body" 415 -H "$fhir" -H 'Content-Encoding: gzip' --data-binary @Patient.ndjson.gz "${base}Patient"
-req "an unknown method" 405 -X PATCH -H "$fhir" -d '{}' "${base}Patient/S1"
+req "an unknown method" 405 -X PROPFIND -H "$fhir" -d '{}' "${base}Patient/S1"
+req "patch" 200 -X PATCH -H 'Content-Type: application/json-patch+json' \
+    -d '[{"op":"add","path":"/active","value":true}]' "${base}Patient/S2"
+is "patch: done" "$(jq -c '[.active,.meta.versionId]' body)" '[true,"2"]'
+req "If-None-Exist: one match" 200 -H "$fhir" -H 'If-None-Exist: identifier=urn:mrn|S1' \
+    -d '{"resourceType":"Patient"}' "${base}Patient"
+is "If-None-Exist: that is the answer" "$(jq -r .id body)" S1
+req "Prefer: return=minimal" 201 -H "$fhir" -H 'Prefer: return=minimal' -X PUT \
+    -d '{"resourceType":"Patient","id":"min"}' "${base}Patient/min"
+is "Prefer: return=minimal has no body" "$(wc -c <body | tr -d ' ')" 0
+req "delete what it made" 204 -X DELETE "${base}Patient/min"
+req "Prefer: handling=lenient" 200 -H 'Prefer: handling=lenient' "${base}Patient?nonsense=1"
+req "_history needs --history" 400 "${base}Patient/S1/_history"
+req "everything" 200 "${base}Patient/S1/\$everything"
+is "everything: all that is S1's" "$(jq -r '.entry|length' body)" 51
 
 req "search by GET" 200 "${base}Observation?patient=S1&code=GLU"
 is "search: total, first page" "$(jq -c '[.total,(.entry|length)]' body)" "[50,20]"

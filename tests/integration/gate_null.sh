@@ -9,39 +9,40 @@ C=clinic/grasp.yaml
 NULL="$GRASP gate $C --null --library lib --at best"
 refs=$(git -C lib for-each-ref)
 
-exits "at temperature 0" 0 $NULL --set model.temperature=0 --journal j0
-has "it says that draws cannot differ" out 'the draws cannot differ'
+exits "at temperature 0" 0 $NULL --set model.temperature=0 --rounds 2 --journal j0
+has "every reply was the same" out 'every reply came again byte for byte'
 exits "the journal of it" 0 "$GRASP" journal stat j0 --json
-is "has not one call" "$(jq .entries out)" 0
-exits "at temperature 0, JSON" 0 $NULL --set model.temperature=0 --json
-is "says so, too" "$(jq -c '[.draws_differ, .rounds]' out)" '[false,[]]'
+check "has calls of all its draws" test "$(jq .entries out)" -gt 1000
 
-exits "without noise" 0 $NULL --set model.temperature=1 --rounds 5 --json
-is "every score is 0" "$(jq -c '[.rounds[].score]' out)" '[0,0,0,0,0]'
+exits "without noise" 0 $NULL --set model.temperature=1 --rounds 2 --json
+is "every score is 0" "$(jq -c '[.candidates[].score] | unique' out)" '[0]'
+is "K edits a round" "$(jq -c '[.rounds, .k, (.candidates | length)]' out)" '[2,4,8]'
 check "and every probe agrees" jq -e '.agreement == 1 and (.tasks | length) > 20' out
+check "no outcome flips, no edit gets in" jq -e '.noise.alike and .accepted == 0 and .rounds_fooled == 0' out
 
-NOISY="--set model.temperature=1 --set sim.noise=0.05"
-exits "with noise" 0 $NULL $NOISY --rounds 30 --json --journal j
+NOISY="--set model.temperature=0 --set sim.noise=0.05"
+exits "with noise, the paper's rule" 0 $NULL $NOISY --rounds 12 --json --journal j --set gate.rule=paper
 cp out noisy.json
-is "so many rounds" "$(jq '.rounds | length' noisy.json)" 30
-check "scores differ" jq -e '(.min < 0) and (.max > 0) and (.sd > 0.5)' noisy.json
-check "useless edits get in" jq -e '.accepted > 0 and .share == .accepted / 30' noisy.json
+is "so many rounds" "$(jq -c '[.rounds, (.candidates | length)]' noisy.json)" '[12,48]'
+check "scores differ, also at temperature 0" jq -e '(.min < 0) and (.max > 0) and (.sd > 0.5)' noisy.json
+check "useless edits get in" jq -e '.accepted > 0 and .share == .accepted / 48' noisy.json
 check "in the interval" jq -e '.interval[0] < .share and .share < .interval[1]' noisy.json
-is "those with a score, within the budget" "$(jq '[.rounds[] | select(.accepted)] | length' noisy.json)" \
-    "$(jq '[.rounds[] | select(.score > 0 and .regressions <= .base_regressions)] | length' noisy.json)"
+check "more often one of four than each" jq -e '.share_of_updates > .share' noisy.json
+is "those with a score, within the budget" "$(jq '[.candidates[] | select(.accepted)] | length' noisy.json)" \
+    "$(jq '[.candidates[] | select(.score > 0 and .regressions <= .base_regressions)] | length' noisy.json)"
 check "probes disagree" jq -e '.agreement < 1 and ([.tasks[] | .agreed] | add) < ([.tasks[] | .measured] | add)' \
     noisy.json
-exits "again, from the journal" 0 $NULL $NOISY --rounds 30 --json --journal j --replay-only
+exits "again, from the journal" 0 $NULL $NOISY --rounds 12 --json --journal j --replay-only --set gate.rule=paper
 check "the same" cmp out noisy.json
-exits "confirmed" 0 $NULL $NOISY --rounds 30 --json --journal j --set gate.confirm=true
-check "confirmation lets fewer in" sh -c \
-    "[ $(jq .accepted out) -lt $(jq .accepted noisy.json) ]"
-is "the same scores" "$(jq -c '[.rounds[].score]' out)" "$(jq -c '[.rounds[].score]' noisy.json)"
-exits "as text" 0 $NULL $NOISY --rounds 30 --journal j --replay-only
-has "the share" out 'a useless edit would have been let in: '"$(jq .accepted noisy.json)"' of 30 rounds'
+exits "as text" 0 $NULL $NOISY --rounds 12 --journal j --replay-only --set gate.rule=paper
+has "the share" out 'a useless edit would have been let in: '"$(jq .accepted noisy.json)"' of 48'
+exits "with noise, the default rule" 0 $NULL $NOISY --rounds 12 --json
+is "is the one for noise" "$(jq -r .rule out)" replicate
+check "it measured that outcomes flip" jq -e '.noise.alike | not' out
+check "and lets fewer in" test "$(jq .accepted out)" -lt "$(jq .accepted noisy.json)"
 exits "no skills" 0 "$GRASP" gate $C --null --rounds 2 $NOISY
-has "are a library, too" out 'no skills against itself, 2 rounds'
-exits "stopped by a budget" 3 $NULL $NOISY --rounds 30 --set budget.calls=900
+has "are a library, too" out 'no skills against itself, 2 rounds of 36 probes and 4 edits'
+exits "stopped by a budget" 3 $NULL $NOISY --rounds 30 --set budget.calls=1500
 exits "without --null" 2 "$GRASP" gate $C
 exits "no rounds" 2 $NULL --rounds 0
 is "the library was only read" "$(git -C lib for-each-ref)" "$refs"

@@ -25,7 +25,7 @@ learn() { # LIBRARY RUN ARGUMENTS...
     l=$1 r=$2; shift 2
     "$GRASP" learn $C --library "$l" --run "$r" -q --set cycle.epochs=1 \
         --set cycle.update_every=96 --set writer.kind=openai --set writer.name=scribe \
-        --set "writer.base_url=$URL" --set "writer.api_key=$KEY" --set writer.attempts=2 "$@"
+        --set writer.identity=scribe --set "writer.base_url=$URL" --set "writer.api_key=$KEY" --set writer.attempts=2 "$@"
 }
 lib() { command git -C lib "$@"; }
 
@@ -164,7 +164,7 @@ done <sols
 serve "$@" '=say:junk'
 exits "a collapse" 0 "$GRASP" learn $C --library poisoned --run poisonrun -q --set cycle.epochs=2 \
     --set cycle.grpo_eval_n=12 --set data.dev=task1.json --set data.id_test= --set data.test= \
-    --set model.kind=openai --set "model.base_url=$URL" --set cycle.grpo_k=1
+    --set model.kind=openai --set model.identity=e --set "model.base_url=$URL" --set cycle.grpo_k=1
 is "is repaired by removing the skill, through the gate" \
     "$(command git -C poisoned log --format=%s | grep -c '^REMOVE bad-skill: +')" 1
 is "dev says so" "$(jq -c 'map(.dev_score == 0)' poisonrun/val_scores.json)" '[false,true,true]'
@@ -178,7 +178,7 @@ interrupt() { # WORD COMMAND...: SIGINT once the endpoint hangs on a request tha
     got=$?
 }
 remote_eval() { "$GRASP" eval $C --split dev --out part --journal pj --set model.kind=openai \
-    --set "model.base_url=$URL" --set "model.api_key=$KEY" --set cycle.batch_concurrency=1 -q; }
+    --set model.identity=e --set "model.base_url=$URL" --set "model.api_key=$KEY" --set cycle.batch_concurrency=1 -q; }
 echo 'FINISH([1])' >finish
 serve '*5=say:finish' '=hang'
 # (a background command of sh ignores SIGINT; setsid in a subshell with the default handler)
@@ -187,7 +187,7 @@ trap - INT
 exec "$@"
 END
 interrupt hang env --default-signal=INT "$GRASP" eval $C --split dev --out part --journal pj \
-    --set model.kind=openai --set "model.base_url=$URL" --set "model.api_key=$KEY" \
+    --set model.kind=openai --set model.identity=e --set "model.base_url=$URL" --set "model.api_key=$KEY" \
     --set cycle.batch_concurrency=1 -q
 is "ctrl-C in eval: exit" "$got" 3
 is "partial results are on disk" "$(wc -l <part/dev/test_runs.jsonl | tr -d ' ')" 5
@@ -200,7 +200,7 @@ is "all are there" "$(wc -l <part/dev/test_runs.jsonl | tr -d ' ')" 96
 serve '# Phase: classify=say:labels' '# Phase: diagnose=hang' '=say:ok'
 interrupt hang env --default-signal=INT "$GRASP" learn $C --library lint --run rint -q \
     --set cycle.epochs=1 --set cycle.update_every=96 --set writer.kind=openai \
-    --set writer.name=scribe --set "writer.base_url=$URL" --set "writer.api_key=$KEY"  \
+    --set writer.name=scribe --set writer.identity=scribe --set "writer.base_url=$URL" --set "writer.api_key=$KEY"  \
     --set writer.attempts=1 --set writer.timeout=5 --set cycle.grpo_k=2
 is "ctrl-C in learn: exit" "$got" 3
 is "the run says: stopped" "$(jq -r .status rint/run_summary.json)" stopped
@@ -233,7 +233,7 @@ is "every call was asked for once" "$(sed -n 's/^\([0-9]*\) calls answered.*/\1/
 
 # --- the process list
 serve '=hang'
-"$GRASP" eval $C --split dev -q --set model.kind=openai --set "model.base_url=$URL" \
+"$GRASP" eval $C --split dev -q --set model.kind=openai --set model.identity=e --set "model.base_url=$URL" \
     --set 'model.api_key=${SOME_KEY}' >out 2>err & pid=$!
 wait $pid
 has "a key in --set is not expanded from what is not there" err SOME_KEY
@@ -249,7 +249,7 @@ is "SIGTERM: exit" $? 3
 # --- libraries that are not to be touched: before any call
 serve '=say:labels'
 all_remote() { "$GRASP" learn $C --library "$1" --run "$2" -q --set model.kind=openai \
-    --set "model.base_url=$URL"; }
+    --set model.identity=e --set "model.base_url=$URL"; }
 refuse() { # LABEL LIBRARY TEXT
     exits "$1: refused" 1 all_remote "$2" "run_$2"
     has "$1: said" err "$3"
@@ -271,7 +271,7 @@ refuse "an edited library" dirty "${f#dirty/}"
 echo text >file
 refuse "a file" file "file"
 serve '=hang'
-"$GRASP" learn $C --library lib2 --run r21 --set model.kind=openai --set "model.base_url=$URL" \
+"$GRASP" learn $C --library lib2 --run r21 --set model.kind=openai --set model.identity=e --set "model.base_url=$URL" \
     >out 2>first.err & pid=$!
 wait_line ep.log "hang:"
 exits "a library in use by another run" 1 "$GRASP" learn $C --library lib2 --run r22 -q

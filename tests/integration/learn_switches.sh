@@ -76,11 +76,9 @@ learn repeats gate.repeats=3
 none "repeats: said in the evidence" repeats '.rules.repeats != 3'
 is "repeats: the same decisions where the model does not waver" "$(cat repeats.edits)" "$(cat plain.edits)"
 
-learn confirm gate.confirm=true cycle.grpo_eval_n=12
-none "confirm: what was accepted was confirmed" confirm \
-    '.fate == "accepted" and (.confirm.score.eligible | not)'
-some "confirm: by other tasks" confirm '.confirm != null and
-    ((.probes | map(.task // .id)) as $a | .confirm.probes | map(.task // .id) | all(. as $x | $a | index($x) | not))'
+exits "confirm: is no more" 1 "$GRASP" learn $C --library confirm --run confirm.run --set gate.confirm=true
+has "confirm: says what took its place" err 'gate.rule: replicate'
+check "confirm: nothing was made" test ! -e confirm
 
 learn no_leak_guard gate.leak_guard=false
 is "leak_guard: false: nothing is refused as a leak" \

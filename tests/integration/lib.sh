@@ -54,6 +54,17 @@ exits() {
     if [ $got -eq "$want" ]; then ok "$label"; else
         not_ok "$label" "exit $got, expected $want: $*" "$(tail -n 20 "$T/err")"; fi
 }
+# bad LABEL TEXT ARGUMENTS...: grasp fails with 1, the message holds TEXT; usage: with 2, wrong usage
+bad() {
+    label=$1 text=$2; shift 2
+    exits "$label" 1 "$GRASP" "$@"
+    has "$label: said" err "$text"
+}
+usage() {
+    label=$1 text=$2; shift 2
+    exits "$label" 2 "$GRASP" "$@"
+    has "$label: said" err "$text"
+}
 bg() { "$@" & BG="$BG $!"; }
 # wait_until SECONDS COMMAND...: until it succeeds, so long at most
 wait_until() {
@@ -62,4 +73,30 @@ wait_until() {
 }
 # wait_line FILE TEXT: until a line holds TEXT (a started server says so), 20 s at most
 wait_line() { wait_until 20 grep -qsF -e "$2" "$1" || { echo "# '$2' never came in $1"; return 1; }; }
+# learned: a library that two epochs of the simulated model made, in $T/lib (run directory $T/run,
+# configuration $CONFIG): on a synthetic clinic, or on the shared one. S is `grasp skills`, G git in it.
+learned_config() {
+    if "$GRASP" synth --help >/dev/null 2>&1 &&
+        "$GRASP" synth --patients 120 --seed 1 --out clinic >synth.log 2>&1; then
+        CONFIG=$T/clinic/grasp.yaml
+        return 0
+    fi
+    m=$GRASP_SHARED/medagentbench/v1 c=$GRASP_SHARED/vectors/clinic_v1
+    [ -d "$m" ] && [ -d "$c" ] || return 1
+    cat >c.yaml <<END
+model: {kind: simulated}
+cycle: {update_every: 48, grpo_k: 4, grpo_eval_n: 36, seed: 1, proposal_temperature: 1}
+data: {dev: $m/split_dev.json, val: $m/split_val.json, full: $m/test_data_v2.json, funcs: $m/funcs_v1.json}
+benchmark: {version: v1}
+fhir: {load: [$c/Patient.ndjson, $c/Observation.ndjson]}
+END
+    CONFIG=$T/c.yaml
+}
+learned() {
+    learned_config || skip_all "neither grasp synth nor the shared clinic"
+    "$GRASP" learn "$CONFIG" --set cycle.epochs=2 --set cycle.batch_concurrency=32 --library lib \
+        --run run >learn.log 2>&1 || { cat learn.log; not_ok "a learning run"; done_testing; }
+}
+S() { sub=$1; shift; "$GRASP" skills "$sub" "$@"; }
+G() { git -C lib "$@"; }
 done_testing() { echo "1..$N"; [ $BAD -eq 0 ]; exit $?; }

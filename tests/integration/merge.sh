@@ -85,6 +85,14 @@ git -C bad add . && git -C bad -c user.name=x -c user.email=x@y commit -qm one
 exits "a skill that quotes a task" 0 "$GRASP" skills merge $C --library a --from bad --journal j
 has "is refused" out 'it quotes the benchmark'
 is "unmeasured" "$(refs a)" "$all"
+mkdir -p tagged/skills/labs
+git init -q tagged
+printf -- '---\nname: labs\ndescription: about labs\nmetadata:\n  tags: "labs %s"\n---\n\nLook.\n' "$task" \
+    >tagged/skills/labs/SKILL.md
+git -C tagged add . && git -C tagged -c user.name=x -c user.email=x@y commit -qm one
+exits "a skill that quotes a task in a tag" 0 "$GRASP" skills merge $C --library a --from tagged --json --journal j
+is "is refused as a leak, too" "$(jq -c '[.steps[].fate]' out)" '["leak"]'
+is "also unmeasured" "$(refs a)" "$all"
 exits "no such library" 1 "$GRASP" skills merge $C --library a --from nowhere
 has "is named" err nowhere
 exits "from what?" 2 "$GRASP" skills merge $C --library a

@@ -22,12 +22,12 @@ done
 
 # The rows of the order tables, as mutants: "NAME FILE SED".
 rows() {
-    awk '/^const struct order order_/ { sub(/^const struct order /, ""); table = $1; row = 0 }
-         table && /\{"[a-zA-Z]/ && /(TEXT|HOLDS|ONE|JSON|SUBJECT|REFERRAL|ROUTE|DOSE)/ {
+    awk '/^const struct order_form order_/ { sub(/^const struct order_form /, ""); table = $1; row = 0 }
+         table && /\{"[a-zA-Z]/ && /(TEXT|HOLDS|ONE|OBJECT|SUBJECT|REFERRAL|ROUTE|DOSE)/ {
              script = NR "d"
              if (!/},$/) script = NR "," NR + 2 "d"
-             printf "v1-%s-row-%d probes/grader_v1_orders.c %s\n", table, ++row, script }' \
-        probes/grader_v1_orders.c
+             printf "v1-%s-row-%d probes/graders/grader_v1_orders.c %s\n", table, ++row, script }' \
+        probes/graders/grader_v1_orders.c
 }
 
 caught=0 survived=0 broken=0

@@ -10,7 +10,7 @@
 
 #include "test.h"
 
-#include "probes/grader.h"
+#include "probes/graders/grader.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
@@ -275,6 +275,20 @@ struct case_run {
     size_t n, wrong, correct;
 };
 
+/* Each reason begins as wanted, and there is none besides; without a list there is nothing to say. */
+static inline bool reasons_agree(const struct verdict *verdict, const json_t *wanted)
+{
+    json_t *reasons = verdict_reasons(verdict), *want;
+    size_t i;
+    bool right = !wanted || json_array_size(reasons) == json_array_size(wanted);
+    json_array_foreach (wanted, i, want) {
+        const char *got = json_string_value(json_array_get(reasons, i));
+        right = right && got && str_starts(got, json_string_value(want));
+    }
+    json_decref(reasons);
+    return right;
+}
+
 static inline int case_line(json_t *line, size_t number, void *arg)
 {
     struct case_run *run = arg;
@@ -290,9 +304,10 @@ static inline int case_line(json_t *line, size_t number, void *arg)
         run->base = json_deep_copy(line);
     } else {
         json_object_del(v, "tags");
+        json_object_del(v, "reasons");
         case_change(v, line);
-        const char *const own[] = {"reason", "tags", "lenient"};
-        for (i = 0; i < 3; i++)
+        const char *const own[] = {"reason", "tags", "lenient", "reasons"};
+        for (i = 0; i < 4; i++)
             if (json_object_get(line, own[i]))
                 json_object_set(v, own[i], json_object_get(line, own[i]));
     }
@@ -309,6 +324,7 @@ static inline int case_line(json_t *line, size_t number, void *arg)
     bool tagged = !n_tags || n_tags == tags.n;
     json_array_foreach (json_object_get(v, "tags"), i, tag)
         tagged = tagged && strlist_has(&tags, json_string_value(tag));
+    right = right && reasons_agree(&verdict, json_object_get(v, "reasons"));
     run->n++;
     run->correct += verdict.correct;
     if (!right || !tagged) {
@@ -319,6 +335,8 @@ static inline int case_line(json_t *line, size_t number, void *arg)
                       tagged ? "" : " and other tags");
         for (i = 0; i < tags.n && !tagged; i++)
             print_message("#    tag %s\n", tags.v[i]);
+        for (i = 0; i < VERDICT_REASONS && verdict.reasons[i][0]; i++)
+            print_message("#    reason %s\n", verdict.reasons[i]);
     }
     strlist_release(&tags);
     json_decref(messages);

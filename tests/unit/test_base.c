@@ -304,6 +304,34 @@ static void chats_round_trip(void **state)
     json_decref(j);
 }
 
+static void lists_of_strings(void **state)
+{
+    (void)state;
+    struct strlist a = {0}, b = {0};
+    assert_true(strlist_equal(&a, &b));
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(strlist_addf(&a, "item %d", i), 0);
+    assert_int_equal(strlist_copy(&b, &a), 0);
+    assert_true(strlist_equal(&a, &b));
+    assert_ptr_not_equal(a.v[3], b.v[3]);
+    assert_int_equal(strlist_add(&b, ""), 0);
+    assert_false(strlist_equal(&a, &b));
+    assert_int_equal(strlist_add(&a, "\xff"), 0);
+    assert_false(strlist_equal(&a, &b));
+    json_t *j = json_strings(&a);
+    assert_int_equal(json_array_size(j), 21);
+    assert_string_equal(json_string_value(json_array_get(j, 19)), "item 19");
+    assert_string_equal(json_string_value(json_array_get(j, 20)), "\xef\xbf\xbd");
+    json_decref(j);
+    strlist_release(&a);
+    strlist_release(&b);
+    assert_true(str_same(NULL, NULL));
+    assert_false(str_same("", NULL));
+    assert_false(str_same(NULL, ""));
+    assert_true(str_same("a", "a"));
+    assert_false(str_same("a", "b"));
+}
+
 static void secrets_are_blanked(void **state)
 {
     (void)state;
@@ -490,6 +518,7 @@ int main(void)
         cmocka_unit_test(hashes_grow),
         cmocka_unit_test(arrays_grow_at_their_end),
         cmocka_unit_test(chats_round_trip),
+        cmocka_unit_test(lists_of_strings),
         cmocka_unit_test(secrets_are_blanked),
         cmocka_unit_test(secrets_in_data_are_long),
         cmocka_unit_test(control_sequences_are_made_visible),

@@ -3,6 +3,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/config/config.h"
 
 static char *dir;
@@ -121,7 +122,6 @@ static void layers_beat_each_other(void **state)
 
     const char *sets[] = {"model.temperature=0", "writer.name=big", "model.kind=simulated",
                           "cycle.probe_strata=family", "writer.kind=openai"};
-    setenv("GRASP_BACKEND", "responses", 1);
     assert_int_equal(load(&c, yaml, sets, 5), 0);
     assert_true(c->model.temperature == 0);
     assert_string_equal(c->model.kind, "simulated");
@@ -130,11 +130,38 @@ static void layers_beat_each_other(void **state)
     assert_true(config_has_writer(c));
     assert_int_equal(c->gate.probe_strata, PROBE_STRATA_FAMILY);
     config_free(c);
+    /* A preset that is chosen takes the place of the file's model: the caller's choice beats the
+     * environment's. */
+    char *other = fs_join(agents, "other.json");
+    text = "{\"kind\": \"responses\", \"base_url\": \"http://other/v1\", \"name\": \"o\"}";
+    fs_write(other, text, strlen(text));
+    setenv("GRASP_BACKEND", "other", 1);
     assert_int_equal(load(&c, yaml, NULL, 0), 0);
     assert_string_equal(c->model.kind, "responses");
+    assert_string_equal(c->model.base_url, "http://other/v1");
+    assert_true(c->model.temperature == 0.25);
     config_free(c);
+    const char *choice[] = {"agent_preset=oss"};
+    assert_int_equal(load(&c, yaml, choice, 1), 0);
+    assert_string_equal(c->model.name, "gpt-oss-120b");
+    config_free(c);
+    setenv("GRASP_BACKEND", "simulated", 1);
+    assert_int_equal(load(&c, yaml, NULL, 0), GRASP_ENOTFOUND);
+    assert_non_null(
+        strstr(err_msg(), "there are oss, other (a kind of model is set with model.kind)"));
     unsetenv("GRASP_BACKEND");
-    const char *wrong[] = {"cycle.epoch=2"};
+    free(other);
+    const char *table = "models:\n  'big: one/2':\n    base_url: http://big/v1\n    name: big\n"
+                        "  small: {kind: anthropic, base_url: http://small/v1, name: small}\n";
+    const char *from_table[] = {"agent_preset=big: one/2"};
+    assert_int_equal(load(&c, table, from_table, 1), 0);
+    assert_string_equal(c->model.base_url, "http://big/v1");
+    assert_string_equal(c->model.name, "big");
+    config_free(c);
+    from_table[0] = "agent_preset=tiny";
+    assert_int_equal(load(&c, table, from_table, 1), GRASP_ENOTFOUND);
+    assert_non_null(strstr(err_msg(), "there are big: one/2, oss, other, small"));
+    const char *wrong[] = {"cycle.epoch=2"}; /* a key that does not exist */
     assert_int_equal(load(&c, yaml, wrong, 1), GRASP_EUSAGE);
     free(agents);
     free(preset);
@@ -169,6 +196,143 @@ static void secrets_stay_out_and_changes_are_shown(void **state)
     free(old);
 }
 
+static void no_model_takes_anothers_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"model:\n  name: gpt-4\n", "the model gpt-4 is asked for, and no endpoint"},
+        {"model:\n  api_key: sk-verysecret\n", "set model.base_url"},
+        {"model:\n  replay_file: x.jsonl\n", "set model.kind: replay as well"},
+        {"writer:\n  name: gpt-4\n", "set writer.base_url"},
+        {"agent:\n  module: src.client.agents.MyAgent\n  parameters: {}\n",
+         "the agent module 'src.client.agents.MyAgent' is not known here"},
+        {"agent:\n  module: x.LiteLLMAgent\n  parameters: {model: azure/gpt-4}\n",
+         "AZURE_API_BASE"},
+        {"agent:\n  module: x.LiteLLMAgent\n  parameters: {model: cohere/command}\n",
+         "the provider of 'cohere/command' is not known here"},
+        {"agent: {name: gpt-4}\n", "names neither an endpoint"},
+    };
+    unsetenv("AZURE_API_BASE");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct config *c;
+        assert_int_equal(load(&c, cases[i].text, NULL, 0), GRASP_EINVAL);
+        if (!strstr(err_msg(), cases[i].says))
+            fail_msg("'%s' gives '%s', not '%s'", cases[i].text, err_msg(), cases[i].says);
+    }
+    struct config *c;
+    assert_int_equal(load(&c, "model:\n  temperature: 0\n", NULL, 0), 0);
+    assert_string_equal(c->model.name, "simulated");
+    config_free(c);
+}
+
+/* The reference implementation's files: what they come to. */
+static void the_references_files_load(void **state)
+{
+    (void)state;
+    static const char *const variables[][2] = {
+        {"OSS_API_BASE", "http://oss/v1"},
+        {"DEEPSEEK_API_BASE", "https://ds/v1"},
+        {"DEEPSEEK_API_KEY", "ds-key"},
+        {"LOCAL_API_BASE", "http://local/v1"},
+        {"LOCAL_MODEL", "mine"},
+        {"AZURE_API_BASE", "https://x.azure.com/"},
+        {"AZURE_API_KEY", "az-key"},
+        {"AZURE_API_VERSION", "2024-12-01-preview"},
+        {"AZURE_OPENAI_BASE_URL", "https://a/openai/v1"},
+        {"AZURE_OPENAI_API_KEY", "a-key"},
+        {"GOOGLE_CLOUD_PROJECT", "proj"},
+    };
+    static const struct {
+        const char *file, *preset;          /* a configuration, or a preset of grasp.json */
+        const char *kind, *name, *base_url; /* NULL: refused ... */
+        const char *says;                   /* ... with this */
+    } cases[] = {
+        {"grasp", NULL, "openai", "gpt-oss-120b", "http://oss/v1/chat/completions", NULL},
+        {"grasp", "gptoss", "openai", "gpt-oss-120b", "http://oss/v1/chat/completions", NULL},
+        {"grasp", "deepseek", "openai", "deepseek-v4-flash", "https://ds/v1/chat/completions",
+         NULL},
+        {"grasp", "local", "openai", "mine", "http://local/v1/chat/completions", NULL},
+        {"grasp", "gpt4", "openai", "gpt-4.1", "https://x.azure.com/openai/deployments/gpt-4.1",
+         NULL},
+        {"grasp", "gpt5", "responses", "gpt-5.4", "https://a/openai/v1", NULL},
+        {"grasp", "gemini", "openai", "google/gemini-3.1-flash-lite",
+         "https://us-central1-aiplatform.googleapis.com/v1/projects/proj/locations/us-central1/"
+         "endpoints/openapi",
+         NULL},
+        {"grasp", "nobody", NULL, NULL, NULL,
+         "there are deepseek, gemini, gpt4, gpt5, gptoss, local"},
+        {"run_main", NULL, "openai", "gpt-oss-120b", "<REDACTED>", NULL},
+        {"run_lam4", NULL, "openai", "gpt-oss-120b", "<REDACTED>", NULL},
+        {"run_no_gate", NULL, "openai", "gpt-oss-120b", "<REDACTED>", NULL},
+        {"run_gpt54", NULL, "responses", "<REDACTED>-06-gpt-5.4-2026-03-05", "<REDACTED>", NULL},
+        {"other_memory_cycle", NULL, NULL, NULL, NULL, "another method (memory)"},
+        {"other_batch_memory_cycle", NULL, NULL, NULL, NULL, "another method (memory)"},
+        {"other_evo_memory_cycle", NULL, NULL, NULL, NULL, "another method (evo_memory)"},
+        {"other_expel_cycle", NULL, NULL, NULL, NULL, "another method (expel)"},
+        {"other_skillx_cycle", NULL, NULL, NULL, NULL, "another method (skillx)"},
+    };
+    static const char *const presets[] = {"deepseek", "gemini", "gpt4", "gpt5", "gptoss", "local"};
+    char *base = fs_join(dir, "reference"), *agents = fs_join(base, "agents");
+    struct buf text = BUF_INIT;
+    assert_int_equal(fs_mkdirs(agents), 0);
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; i < sizeof(presets) / sizeof(*presets); i++) {
+        char from[96], to[512];
+        snprintf(from, sizeof(from), "tests/data/reference/preset_%s.json", presets[i]);
+        snprintf(to, sizeof(to), "%s/%s.json", agents, presets[i]);
+        buf_reset(&text);
+        assert_int_equal(fs_read(from, &text), 0);
+        assert_int_equal(fs_write(to, text.ptr, text.len), 0);
+    }
+    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+        setenv(variables[i][0], variables[i][1], 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct config *c;
+        char from[96], path[512];
+        snprintf(from, sizeof(from), "tests/data/reference/%s.json", cases[i].file);
+        snprintf(path, sizeof(path), "%s/%s.json", base, cases[i].file);
+        buf_reset(&text);
+        assert_int_equal(fs_read(from, &text), 0);
+        assert_int_equal(fs_write(path, text.ptr, text.len), 0);
+        int rc = config_load_preset(&c, path, cases[i].preset, NULL, 0);
+        if (cases[i].says) {
+            assert_true(rc < 0);
+            if (!strstr(err_msg(), cases[i].says))
+                fail_msg("%s: '%s', not '%s'", cases[i].file, err_msg(), cases[i].says);
+            continue;
+        }
+        if (rc < 0)
+            fail_msg("%s %s: %s", cases[i].file, cases[i].preset, err_msg());
+        assert_string_equal(c->model.kind, cases[i].kind);
+        assert_string_equal(c->model.name, cases[i].name);
+        assert_string_equal(c->model.base_url, cases[i].base_url);
+        assert_int_equal(c->cycle.grpo_eval_n, 36);
+        if (strcmp(cases[i].file, "run_lam4") == 0)
+            assert_int_equal(c->gate.invalid_action_penalty, 4);
+        if (strcmp(cases[i].file, "run_no_gate") == 0)
+            assert_true(c->cycle.no_gate);
+        if (strcmp(cases[i].file, "run_gpt54") == 0) {
+            assert_true(c->model.temperature == -1);
+            assert_int_equal(c->model.max_tokens, 65536);
+        }
+        if (cases[i].preset && strcmp(cases[i].preset, "gpt4") == 0) {
+            assert_string_equal(c->model.query, "api-version=2024-12-01-preview");
+            assert_string_equal(c->model.api_key, "az-key");
+            assert_string_equal(c->model.api_key_header, "api-key");
+        }
+        if (cases[i].preset && strcmp(cases[i].preset, "gemini") == 0)
+            assert_string_equal(c->model.api_key_command, "gcloud auth print-access-token");
+        config_free(c);
+    }
+    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+        unsetenv(variables[i][0]);
+    buf_release(&text);
+    free(base);
+    free(agents);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +341,8 @@ int main(void)
         cmocka_unit_test(variables_expand),
         cmocka_unit_test(layers_beat_each_other),
         cmocka_unit_test(secrets_stay_out_and_changes_are_shown),
+        cmocka_unit_test(no_model_takes_anothers_place),
+        cmocka_unit_test(the_references_files_load),
     };
     return cmocka_run_group_tests_name("config", tests, setup, teardown);
 }

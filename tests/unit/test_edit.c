@@ -39,13 +39,18 @@ static struct skill_set library_of(size_t n)
     return set;
 }
 
-static bool forbid_secret(void *arg, const char *text, char *what, size_t size)
+static bool forbid_secret(void *arg, const struct edit *e, char *what, size_t size)
 {
+    const char *const texts[] = {e->name, e->description, e->content};
+    bool found = false;
     (void)arg;
-    if (!strstr(text, "S1234567"))
-        return false;
-    snprintf(what, size, "patient S1234567");
-    return true;
+    for (size_t i = 0; i < 3; i++)
+        found |= texts[i] && strstr(texts[i], "S1234567");
+    for (size_t i = 0; i < e->tags.n; i++)
+        found |= strstr(e->tags.v[i], "S1234567") != NULL;
+    if (found)
+        snprintf(what, size, "patient S1234567");
+    return found;
 }
 
 static const struct edit_rules usual = {.capacity = 10, .max_edits = 1, .forbidden = forbid_secret};

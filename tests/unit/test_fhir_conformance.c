@@ -42,14 +42,14 @@ static void load(struct row *t)
 
 static bool known(struct fhir_store *s, const char *reference)
 {
-    struct view v;
-    struct record r;
+    struct fhir_view v;
+    struct fhir_record r;
     char type[64];
     const char *slash = strchr(reference, '/');
     snprintf(type, sizeof(type), "%.*s", (int)(slash - reference), reference);
-    assert_int_equal(view_open(&v, s, NULL), 0);
-    bool there = view_get(&v, type, slash + 1, &r, NULL) == 0;
-    view_close(&v);
+    assert_int_equal(fhir_view_open(&v, s, NULL), 0);
+    bool there = fhir_view_get(&v, type, slash + 1, &r, NULL) == 0;
+    fhir_view_close(&v);
     return there;
 }
 

@@ -28,13 +28,13 @@ static void text_is_indented_and_compacted(void **state)
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
         const char *c = forms[i].compact, *p = forms[i].indented;
         buf_reset(&out);
-        jsontext_indent(&out, c, strlen(c));
+        fhir_jsontext_indent(&out, c, strlen(c));
         assert_string_equal(out.ptr, p);
         buf_reset(&out);
-        jsontext_indent(&out, p, strlen(p)); /* already so */
+        fhir_jsontext_indent(&out, p, strlen(p)); /* already so */
         assert_string_equal(out.ptr, p);
         buf_reset(&out);
-        jsontext_compact(&out, p, strlen(p));
+        fhir_jsontext_compact(&out, p, strlen(p));
         assert_string_equal(out.ptr, c);
     }
     buf_release(&out);
@@ -50,8 +50,8 @@ static void depth_is_bounded(void **state)
     buf_adds(&text, "1");
     for (int i = 0; i < JSONTEXT_DEPTH; i++)
         buf_addch(&text, '}');
-    jsontext_indent(&out, text.ptr, text.len);
-    jsontext_compact(&back, out.ptr, out.len);
+    fhir_jsontext_indent(&out, text.ptr, text.len);
+    fhir_jsontext_compact(&back, out.ptr, out.len);
     assert_string_equal(back.ptr, text.ptr);
     assert_true(out.len < 100 * text.len); /* indented, but not by its full depth */
     buf_release(&text);
@@ -63,27 +63,27 @@ static void members_are_walked(void **state)
 {
     (void)state;
     static const char text[] = " { \"a\" : [1, {\"x\":\"]\"}] , \"b\":\"c\\\"d\",\"a\":7 } ";
-    struct jsontext_iter it = jsontext_walk(text, strlen(text));
+    struct fhir_jsontext_iter it = fhir_jsontext_walk(text, strlen(text));
     const char *value;
     size_t n;
-    assert_true(jsontext_next(&it));
-    assert_true(jsontext_key_is(&it, "a"));
+    assert_true(fhir_jsontext_next(&it));
+    assert_true(fhir_jsontext_key_is(&it, "a"));
     assert_int_equal(it.len, strlen("[1, {\"x\":\"]\"}]"));
-    assert_true(jsontext_next(&it));
-    assert_true(jsontext_key_is(&it, "b"));
+    assert_true(fhir_jsontext_next(&it));
+    assert_true(fhir_jsontext_key_is(&it, "b"));
     assert_memory_equal(it.value, "\"c\\\"d\"", it.len);
-    assert_true(jsontext_next(&it));
-    assert_false(jsontext_next(&it));
-    assert_true(jsontext_find(text, strlen(text), "a", &value, &n)); /* the last one counts */
+    assert_true(fhir_jsontext_next(&it));
+    assert_false(fhir_jsontext_next(&it));
+    assert_true(fhir_jsontext_find(text, strlen(text), "a", &value, &n)); /* the last one counts */
     assert_int_equal(n, 1);
     assert_memory_equal(value, "7", 1);
-    assert_false(jsontext_find(text, strlen(text), "x", &value, &n));
-    it = jsontext_walk("[ \"s\", 2 ]", 10);
-    assert_true(jsontext_next(&it));
+    assert_false(fhir_jsontext_find(text, strlen(text), "x", &value, &n));
+    it = fhir_jsontext_walk("[ \"s\", 2 ]", 10);
+    assert_true(fhir_jsontext_next(&it));
     assert_null(it.key);
-    assert_true(jsontext_next(&it));
+    assert_true(fhir_jsontext_next(&it));
     assert_memory_equal(it.value, "2", it.len);
-    assert_false(jsontext_next(&it));
+    assert_false(fhir_jsontext_next(&it));
 }
 
 static const char *swap(const char *s, size_t len, void *arg)
@@ -96,7 +96,7 @@ static void string_values_are_replaced(void **state)
     (void)state;
     struct buf out = BUF_INIT;
     static const char text[] = "{\"x\" : \"x\", \"y\":[\"x\",\"xx\",\"\\\"x\"]}";
-    jsontext_replace(&out, text, strlen(text), swap, "a\"b");
+    fhir_jsontext_replace(&out, text, strlen(text), swap, "a\"b");
     assert_string_equal(out.ptr, "{\"x\" : \"a\\\"b\", \"y\":[\"a\\\"b\",\"xx\",\"\\\"x\"]}");
     buf_release(&out);
 }

@@ -2,6 +2,7 @@
  * and broken versions of them, whatever the chunks; and files into a store. */
 #include "test.h"
 
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "fhir/fhir.h"
@@ -246,13 +247,13 @@ static struct fhir_load_report load_text(struct fixture *f, const char *name, co
 /* The text is stored as `expected`, byte for byte. */
 static void check_stored(struct fixture *f, const char *type, const char *id, const char *expected)
 {
-    struct view v;
-    struct record r;
-    struct id_entry entry;
-    assert_int_equal(view_open(&v, f->store, NULL), 0);
-    assert_int_equal(view_get(&v, type, id, &r, &entry), 0);
+    struct fhir_view v;
+    struct fhir_record r;
+    struct fhir_id_entry entry;
+    assert_int_equal(fhir_view_open(&v, f->store, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, type, id, &r, &entry), 0);
     char *text = str_ndup(r.text, r.text_len);
-    view_close(&v);
+    fhir_view_close(&v);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -307,19 +308,19 @@ static void urn_references_become_ids(void **state)
 static void urn_maps_grow(void **state)
 {
     (void)state;
-    struct urn_map m = {0};
+    struct fhir_urn_map m = {0};
     char urn[32], target[32];
-    assert_null(urn_map_get(&m, "urn:uuid:1", 10));
+    assert_null(fhir_urn_map_get(&m, "urn:uuid:1", 10));
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < 5000; i++) {
             snprintf(urn, sizeof(urn), "urn:uuid:%d", i);
             snprintf(target, sizeof(target), "Patient/%d", i + pass);
-            assert_int_equal(urn_map_put(&m, urn, strlen(urn), target), 0);
+            assert_int_equal(fhir_urn_map_put(&m, urn, strlen(urn), target), 0);
         }
     assert_int_equal(m.n, 5000);
-    assert_string_equal(urn_map_get(&m, "urn:uuid:4999", 13), "Patient/5000");
-    assert_null(urn_map_get(&m, "urn:uuid:5000", 13));
-    urn_map_release(&m);
+    assert_string_equal(fhir_urn_map_get(&m, "urn:uuid:4999", 13), "Patient/5000");
+    assert_null(fhir_urn_map_get(&m, "urn:uuid:5000", 13));
+    fhir_urn_map_release(&m);
 }
 
 static void strict_stops_at_the_first_bad_line(void **state)
@@ -374,12 +375,103 @@ static void files_that_cannot_be_read(void **state)
     struct fhir_load_report r = {0};
     assert_int_equal(fhir_load_file(f->store, "/nonexistent/x", &r), GRASP_ENOTFOUND);
     assert_non_null(strstr(err_msg(), "/nonexistent/x"));
-    assert_int_equal(fhir_load_file(f->store, f->dir, &r), GRASP_EIO);
-    assert_non_null(strstr(err_msg(), "directory"));
+    char *fifo = fs_join(f->dir, "fifo");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(fhir_load_file(f->store, fifo, &r), GRASP_EIO);
+    assert_non_null(strstr(err_msg(), "no file"));
+    assert_int_equal(fhir_load_file(f->store, "/dev/zero", &r), GRASP_EIO);
+    free(fifo);
     r = load_text(f, "empty", "");
     assert_int_equal(r.loaded + r.bad, 0);
     r = load_text(f, "page.html", "<html>\n<body>\n</body>\n");
     assert_int_equal(r.bad, 3);
+}
+
+/* By name: a/1.json, b.ndjson; what is no JSON file is left out. */
+static void a_folder_loads_whole(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        {"b.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"b1\"}\n"
+                     "{\"resourceType\":\"Patient\",\"id\":\"b2\"}\n"},
+        {"a/1.json", "{\n\"resourceType\": \"Patient\",\n\"id\": \"a1\"\n}\n"},
+        {"notes.txt", "none of it\n"},
+        {".hidden.json", "{"},
+    };
+    struct fhir_load_report r = {0};
+    char *inner = fs_join(f->dir, "a");
+    assert_int_equal(fs_mkdirs(inner), 0);
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+        free(write_file(f, files[i].name, files[i].text, strlen(files[i].text)));
+    assert_int_equal(fhir_load_file(f->store, f->dir, &r), 0);
+    assert_int_equal(r.loaded, 3);
+    assert_int_equal(r.bad, 0);
+    free(inner);
+}
+
+#define REFERS(id, to)                                                                             \
+    "{\"resourceType\":\"PractitionerRole\",\"id\":\"" id                                          \
+    "\",\"practitioner\":{\"reference\":\"" to "\"}}\n"
+
+/* What they find may come in a later file; what finds nothing stays and is counted. */
+static void references_that_are_searches(void **state)
+{
+    struct fixture *f = *state;
+    static const char roles[] = REFERS("r1", "Practitioner?identifier=urn:npi|1")
+        REFERS("r2", "Practitioner?identifier=urn:npi|2")
+            REFERS("r3", "Practitioner?identifier=urn:npi|3")
+                REFERS("r4", "Practitioner?nonsense=3") REFERS("r5", "Practitioner/p1");
+    static const char people[] =
+        "{\"resourceType\":\"Practitioner\",\"id\":\"p1\",\"identifier\":[{\"system\":\"urn:npi\","
+        "\"value\":\"1\"}]}\n"
+        "{\"resourceType\":\"Practitioner\",\"id\":\"p3a\",\"identifier\":[{\"system\":\"urn:npi\","
+        "\"value\":\"3\"}]}\n"
+        "{\"resourceType\":\"Practitioner\",\"id\":\"p3b\",\"identifier\":[{\"system\":\"urn:npi\","
+        "\"value\":\"3\"}]}\n";
+    struct fhir_load_report r = {0};
+    const char *paths[] = {write_file(f, "roles.ndjson", roles, strlen(roles)),
+                           write_file(f, "people.ndjson", people, strlen(people))};
+    json_t *found = NULL;
+    assert_int_equal(fhir_load(f->store, paths, 2, &r), 0);
+    assert_int_equal(r.loaded, 8);
+    assert_int_equal(r.bad, 0);
+    assert_int_equal(r.unresolved, 3);
+    assert_int_equal(fhir_search(f->store, NULL, "PractitionerRole?practitioner=p1", &found), 0);
+    assert_int_equal(json_array_size(found), 2);
+    json_decref(found);
+    free((char *)paths[0]);
+    free((char *)paths[1]);
+}
+
+static void the_newest_version_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct fhir_response rs = FHIR_RESPONSE_INIT;
+#define VERSION(n, when)                                                                           \
+    "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"h\",\"meta\":{\"versionId\":\"" n        \
+    "\",\"lastUpdated\":\"" when "\"}}}"
+    static const char *const bundles[] = {
+        VERSION("2", "2024-01-02T00:00:00Z") "," VERSION("1", "2024-01-01T00:00:00Z"),
+        VERSION("3", "2024-01-03T00:00:00Z") "," VERSION("4", "2024-01-04T00:00:00Z"),
+        VERSION("1", "2024-02-01T00:00:00Z"), /* a server that was set up anew */
+    };
+    static const char *const versions[] = {"2", "4", "1"};
+    for (size_t i = 0; i < 3; i++) {
+        struct buf text = BUF_INIT;
+        char want[40];
+        buf_addf(&text, "{\"resourceType\":\"Bundle\",\"type\":\"history\",\"entry\":[%s]}",
+                 bundles[i]);
+        load_text(f, "h.json", text.ptr);
+        struct fhir_request rq = {.method = "GET", .target = "Patient/h?_pretty=false"};
+        assert_int_equal(fhir_handle(f->store, &rq, &rs), 0);
+        snprintf(want, sizeof(want), "\"versionId\":\"%s\"", versions[i]);
+        assert_non_null(strstr(rs.body.ptr, want));
+        fhir_response_release(&rs);
+        rs = (struct fhir_response)FHIR_RESPONSE_INIT;
+        buf_release(&text);
+    }
 }
 
 #define stored(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -399,6 +491,9 @@ int main(void)
         stored(strict_stops_at_the_first_bad_line),
         stored(gzip_is_read_also_when_cut),
         stored(files_that_cannot_be_read),
+        stored(a_folder_loads_whole),
+        stored(references_that_are_searches),
+        stored(the_newest_version_stays),
     };
     return cmocka_run_group_tests_name("fhir_load", tests, NULL, NULL);
 }

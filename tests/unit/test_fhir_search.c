@@ -10,13 +10,13 @@
 
 #define BASE "http://localhost:8080/fhir/"
 
-static int setup(void **state)
+static int load(void **state, const char *path)
 {
     struct fhir_store *s = NULL;
     struct fhir_batch *b = NULL;
     struct buf file = BUF_INIT;
     assert_int_equal(fhir_open(&s, NULL, NULL), 0);
-    assert_int_equal(fs_read("tests/data/fhir_small.ndjson", &file), 0);
+    assert_int_equal(fs_read(path, &file), 0);
     assert_int_equal(fhir_batch_begin(s, &b), 0);
     for (char *line = strtok(file.ptr, "\n"); line; line = strtok(NULL, "\n"))
         assert_int_equal(fhir_batch_put_text(b, line, strlen(line), NULL), 0);
@@ -24,6 +24,16 @@ static int setup(void **state)
     buf_release(&file);
     *state = s;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return load(state, "tests/data/fhir_small.ndjson");
+}
+
+static int setup_r4(void **state)
+{
+    return load(state, "tests/data/fhir_r4.ndjson");
 }
 
 static int teardown(void **state)
@@ -66,9 +76,9 @@ static char *trim(char *s)
     return s;
 }
 
-static void cases(void **state)
+static void run_cases(struct fhir_store *store, const char *path, int least)
 {
-    FILE *f = fopen("tests/data/fhir_searches.txt", "r");
+    FILE *f = fopen(path, "r");
     char line[1024], ids[1024];
     int number = 0, failed = 0, run = 0;
     assert_non_null(f);
@@ -80,7 +90,7 @@ static void cases(void **state)
         *bar = '\0';
         int status, want = (int)strtol(line, NULL, 10);
         char *target = trim(line + 4), *expected = trim(bar + 3);
-        json_t *body = get(*state, NULL, target, &status);
+        json_t *body = get(store, NULL, target, &status);
         ids_of(body, ids, sizeof(ids));
         const char *why = json_str_at(body, "issue[0].diagnostics", "");
         bool right = status == want &&
@@ -94,8 +104,18 @@ static void cases(void **state)
         json_decref(body);
     }
     fclose(f);
-    assert_true(run > 150);
+    assert_true(run > least);
     assert_int_equal(failed, 0);
+}
+
+static void cases(void **state)
+{
+    run_cases(*state, "tests/data/fhir_searches.txt", 150);
+}
+
+static void cases_of_r4(void **state)
+{
+    run_cases(*state, "tests/data/fhir_r4_searches.txt", 90);
 }
 
 static void members_come_in_order(void **state)
@@ -155,6 +175,45 @@ static void elements_are_picked(void **state)
     assert_string_equal(json_str_at(r, "status", ""), "final");
     assert_string_equal(json_str_at(r, "meta.tag[0].code", ""), "SUBSETTED");
     json_decref(body);
+}
+
+/* Which members of Patient/a and Observation/o1 of fhir_r4.ndjson are shown. */
+static void parts_are_shown(void **state)
+{
+    static const struct {
+        const char *target, *members;
+    } cases[] = {
+        {"Patient?_id=a&_summary=true",
+         "resourceType id active name identifier managingOrganization "
+         "deceasedDateTime link meta"},
+        {"Patient?_id=a&_summary=text", "resourceType id text meta"},
+        {"Observation?_id=o1&_summary=text", "resourceType id status code meta"},
+        {"Patient?_id=b&_summary=data",
+         "resourceType id name deceasedBoolean managingOrganization meta"},
+        {"Patient?_id=c&_summary=false", "resourceType id managingOrganization"},
+        {"Observation?_id=o1&_elements=status,code", "resourceType id status code meta"},
+        {"Observation?_id=o1&_elements=Observation.status", "resourceType id status meta"},
+        {"Observation?_id=o1&_elements=Patient.status", "resourceType id meta"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        int status;
+        char members[400] = "";
+        const char *key;
+        json_t *value, *body = get(*state, NULL, cases[i].target, &status);
+        json_t *r = json_at(body, "entry[0].resource");
+        json_object_foreach (r, key, value)
+            snprintf(members + strlen(members), sizeof(members) - strlen(members), "%s%s",
+                     *members ? " " : "", key);
+        assert_string_equal(members, cases[i].members);
+        bool part = strstr(members, "meta") != NULL;
+        size_t tags = json_array_size(json_at(r, "meta.tag"));
+        assert_int_equal(part, tags > 0);
+        if (part)
+            assert_string_equal(
+                json_str_at(json_array_get(json_at(r, "meta.tag"), tags - 1), "code", ""),
+                "SUBSETTED");
+        json_decref(body);
+    }
 }
 
 static int create(struct fhir_store *s, struct fhir_overlay *o, const char *method,
@@ -360,9 +419,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(cases),
+        cmocka_unit_test_setup_teardown(cases_of_r4, setup_r4, teardown),
         TEST(members_come_in_order),
         TEST(text_is_indented_and_numbers_stay),
         TEST(elements_are_picked),
+        cmocka_unit_test_setup_teardown(parts_are_shown, setup_r4, teardown),
         TEST(pages_cover_everything_once),
         TEST(pages_stay_valid_while_data_changes),
         TEST(foreign_tokens_are_refused),

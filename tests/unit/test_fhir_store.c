@@ -1,6 +1,8 @@
 /* test_fhir_store.c - the store under the FHIR server: loading, replacing, counting, growing. */
 #include "test.h"
 
+#include <sys/stat.h>
+
 #include "fhir/store.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -20,19 +22,19 @@ static void text_is_kept_verbatim(void **state)
     static const char text[] = "{ \"resourceType\":\"Observation\",\n \"id\":\"a.1\", "
                                "\"valueQuantity\":{\"value\":5.00}}";
     struct fhir_store *s = NULL;
-    struct view v;
-    struct record r;
+    struct fhir_view v;
+    struct fhir_record r;
     char padded[256];
     assert_int_equal(fhir_open(&s, NULL, NULL), 0);
     snprintf(padded, sizeof(padded), " \t%s\r\n", text);
     assert_int_equal(put(s, padded), 0);
-    assert_int_equal(view_open(&v, s, NULL), 0);
-    assert_int_equal(view_get(&v, "Observation", "a.1", &r, NULL), 0);
+    assert_int_equal(fhir_view_open(&v, s, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Observation", "a.1", &r, NULL), 0);
     assert_int_equal(r.text_len, strlen(text));
     assert_memory_equal(r.text, text, r.text_len);
     assert_int_equal(r.version, 1);
-    assert_int_equal(view_get(&v, "Observation", "a.2", &r, NULL), GRASP_ENOTFOUND);
-    view_close(&v);
+    assert_int_equal(fhir_view_get(&v, "Observation", "a.2", &r, NULL), GRASP_ENOTFOUND);
+    fhir_view_close(&v);
     fhir_close(s);
 }
 
@@ -40,8 +42,8 @@ static void replacing_keeps_the_place(void **state)
 {
     (void)state;
     struct fhir_store *s = NULL;
-    struct view v;
-    struct record a, b;
+    struct fhir_view v;
+    struct fhir_record a, b;
     assert_int_equal(fhir_open(&s, NULL, NULL), 0);
     assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"1\"}"), 0);
     assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"2\"}"), 0);
@@ -50,12 +52,12 @@ static void replacing_keeps_the_place(void **state)
     assert_int_equal(fhir_count(s, NULL), 2);
     assert_int_equal(fhir_count(s, "Observation"), 0);
     assert_int_equal(fhir_count(s, "NoSuchType"), 0);
-    assert_int_equal(view_open(&v, s, NULL), 0);
-    assert_int_equal(view_get(&v, "Patient", "1", &a, NULL), 0);
-    assert_int_equal(view_get(&v, "Patient", "2", &b, NULL), 0);
+    assert_int_equal(fhir_view_open(&v, s, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Patient", "1", &a, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Patient", "2", &b, NULL), 0);
     assert_true(a.seq < b.seq);
     assert_int_equal(a.version, 2);
-    view_close(&v);
+    fhir_view_close(&v);
     fhir_close(s);
 }
 
@@ -177,6 +179,64 @@ static void readers_go_on_while_one_writes(void **state)
     fhir_close(s);
 }
 
+/* What kill -9 leaves while a store is made. */
+static void an_interrupted_making_is_made_up_for(void **state)
+{
+    static const char zeros[4096];
+    static const struct {
+        const char *file;
+        size_t len;
+    } left[] = {{"lock.mdb", 0}, {"data.mdb", 0}, {"data.mdb", sizeof(zeros)}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++) {
+        struct fhir_store *s = NULL;
+        char *dir = fs_tempdir("fhir-made"), *file = fs_join(dir, left[i].file);
+        assert_int_equal(fs_write(file, zeros, left[i].len), 0);
+        works(fhir_open(&s, dir, NULL));
+        assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"a\"}"), 0);
+        fhir_close(s);
+        works(fhir_open(&s, dir, NULL));
+        assert_int_equal(fhir_count(s, NULL), 1);
+        fhir_close(s);
+        fs_remove_tree(dir);
+        free(file);
+        free(dir);
+    }
+}
+
+static void a_store_that_may_not_be_written_is_read(void **state)
+{
+    struct fhir_store *s = NULL;
+    struct fhir_response rs = FHIR_RESPONSE_INIT;
+    char *dir = fs_tempdir("fhir-ro"), *data = fs_join(dir, "data.mdb");
+    (void)state;
+    works(fhir_open(&s, dir, NULL));
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"a\"}"), 0);
+    fhir_close(s);
+    assert_int_equal(chmod(data, 0444), 0);
+    assert_int_equal(chmod(dir, 0555), 0);
+    if (access(data, W_OK) == 0) { /* root may do everything */
+        chmod(dir, 0755);
+        fs_remove_tree(dir);
+        free(data);
+        free(dir);
+        skip();
+        return;
+    }
+    works(fhir_open(&s, dir, NULL));
+    assert_int_equal(fhir_count(s, NULL), 1);
+    struct fhir_request rq = {.method = "DELETE", .target = "Patient/a"};
+    assert_int_equal(fhir_handle(s, &rq, &rs), 0);
+    assert_int_equal(rs.status, 405);
+    fhir_response_release(&rs);
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"b\"}"), GRASP_EIO);
+    fhir_close(s);
+    chmod(dir, 0755);
+    fs_remove_tree(dir);
+    free(data);
+    free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +246,8 @@ int main(void)
         cmocka_unit_test(a_store_is_opened_again),
         cmocka_unit_test(the_map_grows),
         cmocka_unit_test(readers_go_on_while_one_writes),
+        cmocka_unit_test(an_interrupted_making_is_made_up_for),
+        cmocka_unit_test(a_store_that_may_not_be_written_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,15 +260,15 @@ static void directories(void **state)
 {
     (void)state;
     struct skill_set set, again;
-    struct strlist changes = {0};
+    struct flat_report report = {0};
     char *dir = fs_tempdir("grasp-flat"), *sub = fs_join(dir, "skills"), *flat = fs_join(dir, "f");
-    assert_int_equal(flat_read_dir("tests/data/flat", &set, &changes), 0);
+    assert_int_equal(flat_read_dir("tests/data/flat", &set, &report), 0);
     assert_int_equal(set.n, 2);
-    assert_int_equal(changes.n, 3);
-    strlist_release(&changes);
+    assert_int_equal(report.changes.n, 3);
+    flat_report_release(&report);
     assert_int_equal(flat_write_folders(sub, &set), 0);
-    assert_int_equal(flat_read_dir(dir, &again, &changes), 0); /* below skills/ */
-    assert_int_equal(changes.n, 0);
+    assert_int_equal(flat_read_dir(dir, &again, &report), 0); /* below skills/ */
+    assert_int_equal(report.changes.n, 0);
     assert_int_equal(again.n, 2);
     assert_true(skill_equal(&set.v[0], &again.v[0]));
     skill_set_release(&again);
@@ -278,14 +278,15 @@ static void directories(void **state)
     skill_set_release(&again);
     skill_set_release(&set);
 
-    assert_int_equal(flat_read_dir("tests/data/skill-folders", &set, &changes), 0);
+    assert_int_equal(flat_read_dir("tests/data/skill-folders", &set, &report), 0);
     assert_int_equal(set.n, 2);
-    assert_int_equal(changes.n, 0);
+    assert_int_equal(report.changes.n, 0);
     const struct skill *wide = skill_set_find(&set, "wide-one");
     assert_int_equal(wide->version, 3);
     assert_int_equal(wide->tags.n, 2);
     assert_string_equal(wide->tags.v[1], "b c");
-    assert_string_equal(skill_meta(wide, "flat-top.author"), "somebody");
+    assert_true(wide->foreign);
+    assert_null(skill_meta(wide, "flat-top.author"));
     assert_string_equal(skill_meta(wide, "mood"), "good");
     assert_string_equal(wide->license, "MIT");
     skill_set_release(&set);
@@ -296,7 +297,12 @@ static void directories(void **state)
     char *twin = fs_join(flat, "latest-value-first.md");
     const char *text = "---\nname: latest-value-first\ndescription: d\n---\n";
     assert_int_equal(fs_write(twin, text, strlen(text)), 0);
-    assert_int_equal(flat_read_dir(flat, &set, NULL), GRASP_EINVAL);
+    assert_int_equal(flat_read_dir(flat, &set, &report), 0);
+    assert_int_equal(set.n, 2);
+    assert_int_equal(report.refused.n, 1);
+    assert_non_null(strstr(report.refused.v[0], "second skill of the name 'latest-value-first'"));
+    skill_set_release(&set);
+    flat_report_release(&report);
     assert_int_equal(flat_read_dir("tests/unit", &set, NULL), GRASP_ENOTFOUND);
     assert_int_equal(flat_read_dir("/nonexistent", &set, NULL), GRASP_ENOTFOUND);
     fs_remove_tree(dir);

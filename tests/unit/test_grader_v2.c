@@ -28,12 +28,20 @@ static void vectors_agree(void **state)
         if (!clinic_load(&c, name))
             skip();
     }
-    if (!shared_file("vectors/graders_v2.jsonl", path))
-        skip();
-    struct vector_run run = {.clinic = &c, .settings = settings_v2};
-    assert_int_equal(json_read_lines(path, vector_line, &run), 0);
-    assert_int_equal(run.wrong, 0);
-    assert_in_range(run.n, 656, 100000);
+    static const struct {
+        const char *name;
+        size_t rows;
+    } files[] = {{"vectors/graders_v2.jsonl", 656},
+                 {"agent/v2_misjudged.jsonl", 4},
+                 {"agent/v2_order_of_checks.jsonl", 4}};
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        struct vector_run run = {.clinic = &c, .settings = settings_v2};
+        if (!shared_file(files[i].name, path))
+            skip();
+        assert_int_equal(json_read_lines(path, vector_line, &run), 0);
+        assert_int_equal(run.wrong, 0);
+        assert_in_range(run.n, files[i].rows, 100000);
+    }
     clinic_release(&c);
 }
 

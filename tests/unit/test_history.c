@@ -390,6 +390,41 @@ static void arms_share_their_baseline(void **state)
     drop(&b);
 }
 
+/* Redraws of the baseline serve all candidates: nobody has one of his own. */
+static void arms_share_redraws(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second, *third;
+        int problems;
+    } cases[] = {{"ff", "f", "fff", 0}, {"", "ff", "ff", 0}, {"f", "", "fp", 0},
+                 {"ff", "fp", "f", 1},  {"", "fp", "ff", 1}, {"f", "fp", "ff", 1},
+                 {"f", "i", "f", 1}};
+    for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+        const char *lists[] = {cases[c].first, cases[c].second, cases[c].third};
+        struct sample x[3];
+        struct update_arm arms[3];
+        struct findings f = {0};
+        int common = 0;
+        for (int i = 0; i < 3; i++) {
+            make(&x[i], "fffppp", "fffppp", "fffppp", "score");
+            arms[i] = (struct update_arm){&x[i].step, x[i].evidence, i};
+            json_t *row = json_array_get(json_object_get(x[i].evidence, "probes"), 1),
+                   *list = json_array();
+            for (const char *p = lists[i]; *p; p++)
+                json_array_append_new(list, json_string(outcome_name(letter(*p))));
+            json_object_set_new(row, "base_again", list);
+        }
+        check_update(arms, 3, &f);
+        for (size_t i = 0; i < f.n; i++)
+            common += strstr(f.v[i].what, "baseline's redraws") != NULL;
+        assert_int_equal(common, cases[c].problems);
+        findings_release(&f);
+        for (int i = 0; i < 3; i++)
+            drop(&x[i]);
+    }
+}
+
 /* ---- small parts ---- */
 
 static void kinds_of_commits(void **state)
@@ -564,6 +599,7 @@ int main(void)
         cmocka_unit_test(probe_sets),
         cmocka_unit_test(the_right_one_won),
         cmocka_unit_test(arms_share_their_baseline),
+        cmocka_unit_test(arms_share_redraws),
         cmocka_unit_test(kinds_of_commits),
         cmocka_unit_test(shares),
         cmocka_unit_test(candidate_refs),

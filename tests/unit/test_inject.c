@@ -1,6 +1,7 @@
 /* test_inject.c - which skills are chosen for a conversation, and how they are shown. */
 #include "test.h"
 
+#include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "skills/inject.h"
 
@@ -16,6 +17,15 @@ static void put(struct skill_set *set, const char *name, const char *description
     assert_int_equal(skill_set_put(set, &s), 0);
 }
 
+static int rank_all(const struct skill_set *set, const struct chat *chat, size_t *order,
+                    int *scores)
+{
+    struct ranker *r = ranker_new(set);
+    int rc = r ? ranker_rank(r, chat, order, scores) : GRASP_ENOMEM;
+    ranker_free(r);
+    return rc;
+}
+
 static int score_of(const char *tags, const char *description, const char *body, const char *text)
 {
     struct skill_set set = {0};
@@ -24,7 +34,7 @@ static int score_of(const char *tags, const char *description, const char *body,
     int score[1];
     put(&set, "zzz", description, tags, body);
     chat_add(&chat, CHAT_USER, text, strlen(text));
-    assert_int_equal(inject_rank(&set, &chat, order, score), 0);
+    assert_int_equal(rank_all(&set, &chat, order, score), 0);
     skill_set_release(&set);
     chat_release(&chat);
     return *score;
@@ -126,7 +136,7 @@ static void the_context_ends_somewhere(void **state)
             for (size_t k = split ? 1 : 0; k < cases[i].times; k++)
                 buf_adds(&text, cases[i].unit);
             chat_add(&chat, CHAT_USER, text.ptr, text.len);
-            assert_int_equal(inject_rank(&set, &chat, order, got), 0);
+            assert_int_equal(rank_all(&set, &chat, order, got), 0);
             assert_int_equal(got[0], cases[i].found);
             buf_release(&text);
             chat_release(&chat);
@@ -177,7 +187,7 @@ static void one_vector(const json_t *v, size_t number)
         skill_set_put(&set, &one);
     }
     assert_in_range(set.n, 1, 64);
-    assert_int_equal(inject_rank(&set, &chat, order, NULL), 0);
+    assert_int_equal(rank_all(&set, &chat, order, NULL), 0);
     json_array_foreach (json_object_get(v, "order"), i, t)
         if (strcmp(set.v[order[i]].name, json_string_value(t)) != 0)
             fail_msg("vector %zu, place %zu: %s, expected %s", number, i, set.v[order[i]].name,

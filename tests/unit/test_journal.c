@@ -88,6 +88,59 @@ static void equal_calls_in_flight_are_joined(void **state)
         got_release(&g[i]);
 }
 
+/* What was paid for under the number that stands for draw 0 is not paid for again. */
+static void another_draw_stands_for_the_shared_one(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0}, b = {0}, c = {0};
+    struct journal_counts n;
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask_draw(p, &a, "known", 77);
+    turn(p);
+    ask_also(p, &b, "known", 0, 77);
+    assert_int_equal(p->fake.n, 0);
+    turn(p);
+    assert_string_equal(b.text, "answer to known/77");
+    assert_true(b.reply.from_journal);
+    /* only draw 0 is stood for, and only by that number */
+    ask_also(p, &b, "known", 5, 77);
+    ask_also(p, &c, "known", 0, 78);
+    assert_int_equal(p->fake.n, 2);
+    turn(p);
+    assert_string_equal(b.text, "answer to known/5");
+    assert_string_equal(c.text, "answer to known/0");
+    /* its own answer comes first */
+    ask_also(p, &b, "known", 0, 77);
+    turn(p);
+    assert_string_equal(b.text, "answer to known/0");
+    /* one on its way is waited for */
+    ask_draw(p, &a, "soon", 77);
+    ask_also(p, &b, "soon", 0, 77);
+    assert_int_equal(p->fake.n, 1);
+    turn(p);
+    assert_int_equal(b.times, 1);
+    assert_string_equal(b.text, "answer to soon/77");
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.asked, 7);
+    assert_int_equal(n.made, 4);
+    assert_int_equal(n.replayed, 2);
+    assert_int_equal(n.joined, 1);
+    close_all(p);
+    open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
+    ask_also(p, &a, "soon", 0, 77);
+    ask_also(p, &b, "never", 0, 77);
+    turn(p);
+    assert_string_equal(a.text, "answer to soon/77");
+    assert_int_equal(b.reply.result, MODEL_MISSING);
+    journal_counts(p->j, MODEL_PHASES, &n);
+    assert_int_equal(n.missing, 1);
+    assert_int_equal(journal_missing(p->j)->n, 1);
+    assert_non_null(strstr(journal_missing(p->j)->v[0], "draw 0"));
+    got_release(&a);
+    got_release(&b);
+    got_release(&c);
+}
+
 static void outages_are_never_kept(void **state)
 {
     struct place *p = *state;
@@ -775,6 +828,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_answer_is_paid_once),
         T(equal_calls_in_flight_are_joined),
+        T(another_draw_stands_for_the_shared_one),
         T(outages_are_never_kept),
         T(replay_only_never_calls_out),
         T(fresh_looks_only_at_its_own),

@@ -87,6 +87,49 @@ static void cases_hold(void **state)
     leak_guard_free(g);
 }
 
+/* Every text that a library would keep is looked at, wherever the edit comes from. */
+static void edits_as_a_whole(void **state)
+{
+    struct task_set set = {0};
+    struct strlist tags = {0}, clean = {0};
+    json_t *list;
+    struct leak_guard *g = guard_of(&set, &list);
+    char what[80] = "";
+    const struct {
+        struct leak_edit edit;
+        bool hit;
+    } rows[] = {
+        {{.name = "a", .description = "b", .content = "c", .tags = &clean}, false},
+        {{0}, false},
+        {{.name = "a", .description = "b", .content = "c", .tags = &tags}, true},
+        {{.description = "as in task1_7"}, true},
+        {{.content = "as in task1_7"}, true},
+        {{.name = "task1_7"}, true},
+        {{.name = "like-task1-7"}, true},
+        {{.name = "as-in-task1-7-too"}, true},
+        {{.name = "task1-7"}, true},
+        {{.name = "task1-70"}, false},
+        {{.description = "task1-7"}, false},
+    };
+
+    (void)state;
+    assert_int_equal(strlist_add(&clean, "labs"), 0);
+    assert_int_equal(strlist_add(&tags, "labs"), 0);
+    assert_int_equal(strlist_add(&tags, "task1_7"), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (leak_guard_edit(g, &rows[i].edit, what, sizeof(what)) != rows[i].hit)
+            fail_msg("row %zu", i);
+        if (rows[i].hit)
+            assert_string_equal(what, "task id task1_7");
+    }
+    assert_false(leak_guard_edit(NULL, &rows[2].edit, what, sizeof(what)));
+    strlist_release(&tags);
+    strlist_release(&clean);
+    leak_guard_free(g);
+    free(set.v);
+    json_decref(list);
+}
+
 static void long_texts(void **state)
 {
     struct task_set set = {0};
@@ -119,7 +162,8 @@ static void no_guard(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cases_hold), cmocka_unit_test(long_texts),
-                                       cmocka_unit_test(no_guard)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cases_hold),
+                                       cmocka_unit_test(edits_as_a_whole),
+                                       cmocka_unit_test(long_texts), cmocka_unit_test(no_guard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

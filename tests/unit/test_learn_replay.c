@@ -10,6 +10,9 @@
  */
 #include "learn_replay.h"
 
+#include "runtime/base/fs.h"
+#include "runtime/config/yaml.h"
+
 /* ---- what the run left ---- */
 
 static bool same_edits(json_t *a, json_t *b, bool content)
@@ -187,7 +190,7 @@ static void check_history(struct replay *r)
     assert_int_equal(h.decisions, r->winners);
     assert_int_equal(h.restores, !json_equal(json_at(last, "library_after"), final));
     check_library(lib, "HEAD", final);
-    check_library(lib, "refs/tags/best", final);
+    check_library(lib, "refs/heads/best", final);
     works(library_candidates(lib, count_ref, &kept));
     works(library_notes(lib, count_ref, &notes));
     assert_int_equal(kept, r->candidates - r->winners);
@@ -196,7 +199,7 @@ static void check_history(struct replay *r)
     struct buf message = BUF_INIT;
     char best[32];
     snprintf(best, sizeof(best), ": epoch %d,", (int)json_int_at(r->file, "best_epoch", -1));
-    works(library_tag_message(lib, "best", &message));
+    works(library_best_why(lib, &message));
     assert_non_null(strstr(message.ptr, best));
     buf_release(&message);
 }
@@ -245,9 +248,9 @@ static void check_refused(struct replay *r)
         r->refused[i] = json_integer_value(v);
     }
     for (int i = 0; i < EDIT_REFUSALS; i++)
-        if (r->lab.l.refused[i] != r->refused[i])
+        if (r->lab.l.count.refused[i] != r->refused[i])
             fail_msg("%s: %d refused, %d expected", edit_refusal_name((enum edit_refusal)i),
-                     (int)r->lab.l.refused[i], (int)r->refused[i]);
+                     (int)r->lab.l.count.refused[i], (int)r->refused[i]);
 }
 
 /* ---- runs ---- */
@@ -257,7 +260,18 @@ static json_t *settings_of(const struct replay *r, int concurrency, bool early)
     json_t *cycle = json_deep_copy(json_at(r->file, "settings"));
     json_object_del(cycle, "types");
     json_object_set_new(cycle, "batch_concurrency", json_integer(concurrency));
-    return json_pack("{s:o, s:{s:b}}", "cycle", cycle, "gate", "early_stop", (int)early);
+    /* The paper's values, as a user would take them, and what the file was made with. */
+    json_t *paper = NULL, *lines = NULL, *made;
+    struct buf text = BUF_INIT;
+    works(fs_read("examples/paper/paper.yaml", &text));
+    works(yaml_parse(text.ptr, text.len, "paper.yaml", &paper, &lines));
+    json_object_del(json_object_get(paper, "model"), "temperature");
+    made = json_pack("{s:o, s:{s:b}}", "cycle", cycle, "gate", "early_stop", (int)early);
+    json_object_update_recursive(paper, made);
+    json_decref(made);
+    json_decref(lines);
+    buf_release(&text);
+    return paper;
 }
 
 /* One run; returns the library's tree in the end. */
@@ -282,8 +296,8 @@ static void run_once(struct replay *r, int concurrency, bool early, struct oid *
     check_scores(r);
     check_refused(r);
     if (!early || concurrency == 1) /* a wide wave measures all at once */
-        assert_int_equal(r->lab.l.probes_saved > 0, early);
-    works(library_tree_of(r->lab.l.lib, &r->lab.l.head, tree));
+        assert_int_equal(r->lab.l.count.probes_saved > 0, early);
+    works(library_tree_of(r->lab.l.lib, &r->lab.l.at.head, tree));
     json_decref(r->base);
     json_decref(settings);
     lab_close(&r->lab);

@@ -471,15 +471,27 @@ static void evidence_tags_and_refs_survive_gc(void **state)
     works(library_blob(lib, "probe set", 9, &blob));
     works(library_blob(lib, "probe set", 9, &blob));
     works(library_accept(lib, &head, &a));
-    works(library_tag(lib, "best", &head, "first", true, WHEN, &tag));
-    works(library_tag(lib, "best", &a, "second", true, WHEN, &tag));
-    works(library_tag(lib, "frozen", &a, "manifest\n", false, WHEN, &tag));
-    works(library_tag(lib, "frozen", &a, "manifest\n", false, WHEN + NS_PER_SEC, &tag2));
+    works(library_best_set(lib, &head, "first"));
+    works(library_best_set(lib, &a, "second"));
+    works(library_best_why(lib, &out));
+    assert_string_equal(out.ptr, "second");
+    buf_reset(&out);
+    works(library_tag(lib, "frozen", &a, "manifest\n", WHEN, &tag));
+    works(library_tag(lib, "frozen", &a, "manifest\n", WHEN + NS_PER_SEC, &tag2));
     assert_string_equal(tag.hex, tag2.hex);
-    assert_int_equal(library_tag(lib, "frozen", &b, "x", false, WHEN, &tag2), GRASP_ECONFLICT);
-    assert_int_equal(library_tag(lib, "no..name", &b, "x", false, WHEN, &tag2), GRASP_EINVAL);
+    assert_int_equal(library_tag(lib, "frozen", &b, "x", WHEN, &tag2), GRASP_ECONFLICT);
+    assert_int_equal(library_tag(lib, "no..name", &b, "x", WHEN, &tag2), GRASP_EINVAL);
     works(library_branch_set(lib, "for/model-x", &b));
     assert_int_equal(library_branch_set(lib, "main", &b), GRASP_EREFUSED);
+    assert_int_equal(library_branch_set(lib, "HEAD", &b), GRASP_EREFUSED);
+    assert_int_equal(library_branch_set(lib, "best", &b), GRASP_EREFUSED);
+    assert_int_equal(library_branch_set(lib, "frozen", &b), GRASP_EREFUSED);
+    assert_int_equal(library_branch_set(lib, "for", &b), GRASP_EREFUSED);
+    assert_int_equal(library_branch_set(lib, "for/model-x/y", &b), GRASP_EREFUSED);
+    assert_int_equal(library_branch_set(lib, "a..b", &b), GRASP_EINVAL);
+    works(library_branch_check(lib, "for/model-y"));
+    assert_int_equal(library_tag(lib, "main", &b, "x", WHEN, &tag2), GRASP_ECONFLICT);
+    assert_int_equal(library_tag(lib, "HEAD", &b, "x", WHEN, &tag2), GRASP_ECONFLICT);
     sh_ok(p, "cd lib && git reflog expire --expire=now --all && git gc -q --prune=now && "
              "git fsck --full --strict");
     library_close(lib);
@@ -501,12 +513,18 @@ static void evidence_tags_and_refs_survive_gc(void **state)
     assert_string_equal(out.ptr, want);
     buf_reset(&out);
     works(library_refs(lib, "refs/tags/", count_ref, &out));
-    snprintf(want, sizeof(want), "refs/tags/best %.4s\nrefs/tags/frozen %.4s\n", a.hex, a.hex);
+    snprintf(want, sizeof(want), "refs/tags/frozen %.4s\n", a.hex);
     assert_string_equal(out.ptr, want);
     buf_reset(&out);
     works(library_tag_message(lib, "frozen", &out));
     assert_string_equal(out.ptr, "manifest\n");
     assert_int_equal(library_tag_message(lib, "none", &out), GRASP_ENOTFOUND);
+    buf_reset(&out);
+    works(library_refs(lib, "refs/heads/", count_ref, &out));
+    snprintf(want, sizeof(want),
+             "refs/heads/best %.4s\nrefs/heads/for/model-x %.4s\nrefs/heads/main %.4s\n", a.hex,
+             b.hex, a.hex);
+    assert_string_equal(out.ptr, want);
     buf_reset(&out);
     works(library_walk(lib, "best", count_commit, &out));
     assert_string_equal(out.ptr, "ADD something: +5\nBegin a skill library\n");
@@ -573,7 +591,7 @@ static void the_same_run_makes_the_same_objects(void **state)
         commit_skill(lib, &head, "a", "one", &a);
         works(library_note(lib, &a, evidence, WHEN));
         works(library_accept(lib, &head, &a));
-        works(library_tag(lib, "best", &a, "x", true, 0, &head));
+        works(library_best_set(lib, &a, "x"));
         library_close(lib);
         char *refs = sh(p, "git -C %s for-each-ref", i ? "other" : "lib");
         if (i)
@@ -663,7 +681,7 @@ static void locks_of_killed_processes_go_away(void **state)
     works(library_open(&lib, p->lib, LIBRARY_WRITE));
     works(library_head(lib, &head));
     commit_skill(lib, &head, "late", "one", &a);
-    assert_int_equal(library_accept(lib, &head, &a), GRASP_ECONFLICT);
+    assert_int_equal(library_accept(lib, &head, &a), GRASP_ESTOPPED);
     sh_ok(p, "test -e lib/x.lock && rm lib/.git/refs/heads/main.lock");
     works(library_accept(lib, &head, &a));
     library_close(lib);
@@ -726,7 +744,7 @@ static void child_learns(struct place *p, int out)
         rc = rc == 0 ? library_note(lib, &next, evidence, WHEN) : rc;
         rc = write(out, "x", 1) == 1 ? rc : -1;
         rc = rc == 0 ? library_accept(lib, &at, &next) : rc;
-        rc = rc == 0 ? library_tag(lib, "best", &next, "best", true, WHEN, &tree) : rc;
+        rc = rc == 0 ? library_best_set(lib, &next, "best") : rc;
         rc = write(out, "x", 1) == 1 ? rc : -1;
         at = next;
     }
@@ -736,6 +754,51 @@ static void child_learns(struct place *p, int out)
         print_message("# %s\n", err_msg());
     if (rc < 0)
         _exit(1);
+}
+
+/* The best checkpoint is a branch that clones follow; a tag of before is brought over. */
+static void best_is_where_fetches_follow(void **state)
+{
+    struct place *p = *state;
+    struct library *lib;
+    struct oid head, a, b, at;
+    works(library_open(&lib, p->lib, LIBRARY_CREATE));
+    works(library_head(lib, &head));
+    commit_skill(lib, &head, "a", "one", &a);
+    commit_skill(lib, &a, "b", "two", &b);
+    works(library_accept(lib, &head, &a));
+    works(library_accept(lib, &a, &b));
+    assert_int_equal(library_resolve(lib, "best", &at), GRASP_ENOTFOUND);
+    library_close(lib);
+    sh_ok(p, "git -C lib -c user.name=u -c user.email=u@x tag -a -m old best main~1 && "
+             "git clone -q lib old");
+    works(library_open(&lib, p->lib, LIBRARY_READ));
+    works(library_resolve(lib, "best", &at));
+    assert_string_equal(at.hex, a.hex);
+    library_close(lib);
+    works(library_open(&lib, p->lib, LIBRARY_WRITE));
+    works(library_resolve(lib, "best~1", &at));
+    assert_string_equal(at.hex, head.hex);
+    library_close(lib);
+    sh_is(p, "refs/heads/best\nrefs/heads/main", "git -C lib for-each-ref --format='%%(refname)'");
+    sh_ok(p, "git clone -q lib new && git -C new checkout -q -b best origin/best && git -C new "
+             "checkout -q main");
+    works(library_open(&lib, p->lib, LIBRARY_WRITE));
+    works(library_best_set(lib, &b, "better"));
+    library_close(lib);
+    static const char *const clones[] = {"old", "new"};
+    for (int i = 0; i < 2; i++) { /* one has the tag of before, the other a branch that stays */
+        char *dir = fs_join(p->dir, clones[i]);
+        sh_ok(p, "git -C %s pull -q 2>/dev/null", clones[i]);
+        works(library_open(&lib, dir, LIBRARY_READ));
+        works(library_resolve(lib, "best", &at));
+        assert_string_equal(at.hex, b.hex);
+        library_close(lib);
+        free(dir);
+    }
+    sh_ok(p, "git -C lib checkout -q best");
+    assert_int_equal(library_open(&lib, p->lib, LIBRARY_WRITE), GRASP_EREFUSED);
+    sh_ok(p, "git -C lib checkout -q main");
 }
 
 static void killed_runs_end_in_the_same_library(void **state)
@@ -817,6 +880,7 @@ int main(void)
         T(locks_of_killed_processes_go_away),
         T(a_half_made_library_is_made_anew),
         T(a_full_disk_breaks_nothing),
+        T(best_is_where_fetches_follow),
         T(killed_runs_end_in_the_same_library),
     };
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);

@@ -10,7 +10,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/loop/loop.h"
-#include "runtime/model/model.h"
+#include "runtime/session/open_model.h"
 
 struct note {
     struct loop *loop;

@@ -11,8 +11,9 @@
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
 #include "runtime/model/hoist.h"
-#include "runtime/model/model.h"
+#include "runtime/session/open_model.h"
 #include "runtime/simulator/serve_api.h"
+#include "runtime/simulator/simulator.h"
 
 struct tally {
     int done, bad;
@@ -110,7 +111,7 @@ static void http_and_process_answer_alike(void **state)
     struct loop *loop;
     struct model *m;
     struct tally t = {0};
-    struct sim_settings sim = {.noise = 0.3, .seed = 11};
+    struct sim_settings sim = {.noise = 0.3, .seed = 11, .fixed = true};
     struct model_settings local = {.kind = "simulated", .model = "other name", .sim = sim};
     assert_int_equal(loop_open(&loop), 0);
     assert_int_equal(model_open(&m, loop, &local), 0);
@@ -122,12 +123,12 @@ static void http_and_process_answer_alike(void **state)
         different += strcmp(want[i].text, want[0].text) != 0;
     assert_true(different > 0); /* else the comparison says nothing */
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct model_server *server;
+        struct sim_server *server;
         sim.fail = cases[i].fail;
         sim.faults = cases[i].faults;
         sim.latency_ms = i % 2 ? 5 : 0;
-        assert_int_equal(model_serve(&server, &sim, "127.0.0.1", 0), 0);
-        m = open_at(loop, cases[i].kind, model_server_port(server),
+        assert_int_equal(sim_serve(&server, &sim, "127.0.0.1", 0), 0);
+        m = open_at(loop, cases[i].kind, sim_server_port(server),
                     cases[i].faults == SIM_HANG ? 0.15 : 60);
         t = (struct tally){0};
         struct got *got = ask_all(loop, m, N, &t);
@@ -142,7 +143,7 @@ static void http_and_process_answer_alike(void **state)
             assert_int_equal(m->health.timeouts, m->health.retries);
         free_all(got, N);
         model_close(m);
-        model_server_stop(server);
+        sim_server_stop(server);
     }
     free_all(want, N);
     loop_close(loop);
@@ -154,15 +155,15 @@ static void thousands_wait_at_once(void **state)
     enum { N = 4000 };
     struct rlimit r;
     struct loop *loop;
-    struct model_server *server;
+    struct sim_server *server;
     struct tally t = {0};
     struct sim_settings sim = {.latency_ms = 1000};
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
     if (r.rlim_max < 2 * N + 100)
         skip();
     assert_int_equal(loop_open(&loop), 0);
-    assert_int_equal(model_serve(&server, &sim, "localhost", 0), 0);
-    struct model *m = open_at(loop, "openai", model_server_port(server), 60);
+    assert_int_equal(sim_serve(&server, &sim, "localhost", 0), 0);
+    struct model *m = open_at(loop, "openai", sim_server_port(server), 60);
     int64_t start = clock_mono();
     struct got *g = ask_all(loop, m, N, &t);
     /* One after the other it would take more than an hour. */
@@ -172,23 +173,23 @@ static void thousands_wait_at_once(void **state)
     free_all(g, N);
     model_close(m);
     loop_close(loop);
-    model_server_stop(server);
+    sim_server_stop(server);
 }
 
 static void stopping_ends_what_waits(void **state)
 {
     (void)state;
     struct loop *loop;
-    struct model_server *server, *second;
+    struct sim_server *server, *second;
     struct sim_settings sim = {.latency_ms = 3600e3};
     struct tally t = {0};
     struct got g[8] = {0};
     struct chat c = {0};
     assert_int_equal(loop_open(&loop), 0);
-    assert_int_equal(model_serve(&server, &sim, "127.0.0.1", 0), 0);
-    assert_int_equal(model_serve(&second, &sim, "127.0.0.1", model_server_port(server)), GRASP_EIO);
-    assert_int_equal(model_serve(&second, &sim, "not an address", 0), GRASP_EINVAL);
-    struct model *m = open_at(loop, "openai", model_server_port(server), 60);
+    assert_int_equal(sim_serve(&server, &sim, "127.0.0.1", 0), 0);
+    assert_int_equal(sim_serve(&second, &sim, "127.0.0.1", sim_server_port(server)), GRASP_EIO);
+    assert_int_equal(sim_serve(&second, &sim, "not an address", 0), GRASP_EINVAL);
+    struct model *m = open_at(loop, "openai", sim_server_port(server), 60);
     first_message(&c, 1);
     for (int i = 0; i < 8; i++) {
         g[i].all = &t;
@@ -198,44 +199,44 @@ static void stopping_ends_what_waits(void **state)
     int64_t until = clock_mono() + 100 * NS_PER_MS; /* the requests arrive and wait */
     while (clock_mono() < until)
         loop_turn(loop, 10 * NS_PER_MS);
-    model_server_stop(server);
+    sim_server_stop(server);
     assert_int_equal(t.done, 0);
     model_close(m);
     loop_close(loop);
     chat_release(&c);
-    model_server_stop(NULL);
+    sim_server_stop(NULL);
 }
 
 static void requests_are_checked(void **state)
 {
     (void)state;
     static const struct {
-        enum serve_route route;
+        enum sim_route route;
         const char *body;
         int status;
         const char *says;
     } cases[] = {
-        {SERVE_CHAT, "", 400, "request body"},
-        {SERVE_CHAT, "{", 400, "request body"},
-        {SERVE_CHAT, "[]", 400, "model"},
-        {SERVE_CHAT, "{\"model\":\"m\"}", 400, "'messages'"},
-        {SERVE_CHAT, "{\"model\":\"m\",\"messages\":[]}", 400, "'messages'"},
-        {SERVE_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"x\"}]}", 400, "message 0"},
-        {SERVE_CHAT, "{\"model\":\"m\",\"stream\":true,\"messages\":[]}", 400, "stream"},
-        {SERVE_CHAT,
+        {SIM_CHAT, "", 400, "request body"},
+        {SIM_CHAT, "{", 400, "request body"},
+        {SIM_CHAT, "[]", 400, "model"},
+        {SIM_CHAT, "{\"model\":\"m\"}", 400, "'messages'"},
+        {SIM_CHAT, "{\"model\":\"m\",\"messages\":[]}", 400, "'messages'"},
+        {SIM_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"x\"}]}", 400, "message 0"},
+        {SIM_CHAT, "{\"model\":\"m\",\"stream\":true,\"messages\":[]}", 400, "stream"},
+        {SIM_CHAT,
          "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
          "\"text\":\"hi\"}]}]}",
          200, "chat.completion"},
-        {SERVE_RESPONSES, "{\"model\":\"m\",\"input\":\"hi\",\"instructions\":\"be\"}", 200,
+        {SIM_RESPONSES, "{\"model\":\"m\",\"input\":\"hi\",\"instructions\":\"be\"}", 200,
          "output_text"},
-        {SERVE_RESPONSES, "{\"model\":\"m\",\"messages\":[]}", 400, "'input'"},
+        {SIM_RESPONSES, "{\"model\":\"m\",\"messages\":[]}", 400, "'input'"},
     };
     struct sim_settings sim = {0};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct buf out = BUF_INIT;
         uint8_t salt[HASH_SIZE];
-        int status =
-            serve_answer(&sim, cases[i].route, 0, cases[i].body, strlen(cases[i].body), &out, salt);
+        int status = sim_serve_answer(&sim, cases[i].route, 0, 0, cases[i].body,
+                                      strlen(cases[i].body), &out, salt);
         json_t *v = NULL;
         assert_int_equal(status, cases[i].status);
         assert_non_null(strstr(out.ptr, cases[i].says));

@@ -28,10 +28,26 @@ static const struct {
 };
 #define ROUNDS (sizeof(rounds) / sizeof(*rounds))
 
+/* Rounds from..to as the candidates of one update, on the baseline of the first. */
+static void add_round(struct null_gate *g, size_t from, size_t to)
+{
+    struct gate gate;
+    bool failing[4];
+    for (size_t i = 0; i < 4; i++)
+        failing[i] = sides[i].failing;
+    assert_int_equal(gate_init(&gate, &rules, failing, 4, to - from), 0);
+    memcpy(gate.base, rounds[from].base, sizeof(rounds[from].base));
+    for (size_t k = 0; k < to - from; k++)
+        memcpy(gate.arm[k].outcomes, rounds[from + k].cand, sizeof(rounds[from].cand));
+    assert_int_equal(gate_update(&gate), 0);
+    assert_int_equal(null_gate_add(g, &probes, &gate), 0);
+    gate_release(&gate);
+}
+
 static void add_all(struct null_gate *g)
 {
     for (size_t i = 0; i < ROUNDS; i++)
-        assert_int_equal(null_gate_add(g, &rules, &probes, rounds[i].base, rounds[i].cand), 0);
+        add_round(g, i, i + 1);
 }
 
 static void check_rounds(void **state)
@@ -61,21 +77,39 @@ static void check_summary(void **state)
     struct null_gate g = {0};
     struct null_summary s;
     (void)state;
-    null_gate_summary(&g, 4, &s);
+    null_gate_summary(&g, &s);
     assert_int_equal(s.accepted, 0);
     assert_float_equal(s.agreement, 1, 0);
     add_all(&g);
-    null_gate_summary(&g, 2, &s);
+    null_gate_summary(&g, &s);
     assert_float_equal(s.mean, 0.5, 1e-12);
     assert_float_equal(s.sd, 1.378404875, 1e-6);
     assert_int_equal(s.min, -2);
     assert_int_equal(s.max, 2);
     assert_int_equal(s.accepted, 3);
     assert_float_equal(s.share, 0.5, 1e-12);
-    assert_float_equal(s.update, 0.75, 1e-12);
+    assert_float_equal(s.update, 0.5, 1e-12);
     /* Wilson's 95 % interval of 3 of 6 */
-    assert_float_equal(s.low, 0.1876, 1e-4);
-    assert_float_equal(s.high, 0.8124, 1e-4);
+    assert_float_equal(s.candidates.low, 0.1876, 1e-4);
+    assert_float_equal(s.candidates.high, 0.8124, 1e-4);
+    assert_float_equal(s.updates.low, 0.1876, 1e-4);
+    null_gate_release(&g);
+}
+
+/* Candidates of one update: one that is let in makes it a fooled one, however many there are. */
+static void check_updates(void **state)
+{
+    struct null_gate g = {0};
+    struct null_summary s;
+    (void)state;
+    add_round(&g, 0, 3);
+    add_round(&g, 0, 1);
+    assert_int_equal(g.n, 4);
+    assert_int_equal(g.rounds, 2);
+    assert_int_equal(g.fooled, 1);
+    null_gate_summary(&g, &s);
+    assert_float_equal(s.share, 0.25, 1e-12);
+    assert_float_equal(s.update, 0.5, 1e-12);
     null_gate_release(&g);
 }
 
@@ -85,10 +119,10 @@ static void check_none_of_many(void **state)
     struct null_summary s;
     (void)state;
     for (int i = 0; i < 20; i++)
-        assert_int_equal(null_gate_add(&g, &rules, &probes, rounds[0].base, rounds[0].cand), 0);
-    null_gate_summary(&g, 4, &s);
-    assert_float_equal(s.low, 0, 0);
-    assert_float_equal(s.high, 0.1611, 1e-4); /* of 0 of 20 */
+        add_round(&g, 0, 1);
+    null_gate_summary(&g, &s);
+    assert_float_equal(s.candidates.low, 0, 0);
+    assert_float_equal(s.candidates.high, 0.1611, 1e-4); /* of 0 of 20 */
     assert_float_equal(s.update, 0, 0);
     null_gate_release(&g);
 }
@@ -101,15 +135,15 @@ static void check_text(void **state)
     (void)state;
     add_all(&g);
     FILE *out = open_memstream(&text, &len);
-    null_gate_print(&g, 4, out);
+    null_gate_print(&g, out);
     fclose(out);
     assert_non_null(strstr(text, "     +1       3         2  #"));
-    assert_non_null(strstr(text, "let in: 3 of 6 rounds, 50.0 % (95 %: 18.8 to 81.2 %)"));
+    assert_non_null(strstr(text, "let in: 3 of 6, 50.0 % (95 %: 18.8 to 81.2 %)"));
     assert_non_null(
         strstr(text, "  t_2                   3 of 6\n  t_1                   3 of 5\n"));
     free(text);
-    json_t *v = null_gate_to_json(&g, 4);
-    assert_int_equal(json_array_size(json_object_get(v, "rounds")), ROUNDS);
+    json_t *v = null_gate_to_json(&g);
+    assert_int_equal(json_array_size(json_object_get(v, "candidates")), ROUNDS);
     json_decref(v);
     null_gate_release(&g);
 }
@@ -117,9 +151,8 @@ static void check_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_rounds),
-        cmocka_unit_test(check_summary),
-        cmocka_unit_test(check_none_of_many),
+        cmocka_unit_test(check_rounds),  cmocka_unit_test(check_updates),
+        cmocka_unit_test(check_summary), cmocka_unit_test(check_none_of_many),
         cmocka_unit_test(check_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

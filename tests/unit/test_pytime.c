@@ -2,7 +2,7 @@
  * gives. */
 #include "test.h"
 
-#include "probes/pytime.h"
+#include "probes/literal/pytime.h"
 #include "runtime/base/clock.h"
 
 #define S INT64_C(1000000)

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "probes/pyvalue.h"
+#include "probes/literal/pyvalue.h"
 
 struct text_case {
     const char *text;
@@ -128,7 +128,38 @@ static void literals_are_read(void **state)
         {"1__0", NULL},
         {"1_", NULL},
         {"012", NULL},
-        {"1j", NULL},
+        {"1j", "1j"},
+        {"-1+0j", "(-1+0j)"},
+        {"[-1+0j, 2 - .5J]", "[(-1+0j), (2-0.5j)]"},
+        {"-2j", "(-0-2j)"},
+        {"+0j", "0j"},
+        {"1+2j+3j", NULL},
+        {"-(1+2j)", NULL},
+        {"(-1)+(2j)", "(-1+2j)"},
+        {"1+-2j", NULL},
+        {"1+(-2j)", NULL},
+        {"1j+1", NULL},
+        {"True+1j", NULL},
+        {"1e3+00j", "(1000+0j)"},
+        {"-(2j)", "(-0-2j)"},
+        {"(1+2j)", "(1+2j)"},
+        {"1-1e400j", "(1-infj)"},
+        {"0x1j", NULL},
+        {"(1+2j)-1", NULL},
+        {"((1))-2.5j", "(1-2.5j)"},
+        {"1+2j-", NULL},
+        {"'a'+1j", NULL},
+        {"99999999999999999999+1j", "(1e+20+1j)"},
+        {"(1+2j)j", NULL},
+        {"012j", "12j"},
+        {"1_0j", "10j"},
+        {"1__0j", NULL},
+        {"1.5e2j", "150j"},
+        {"0 - 0j", "0j"},
+        {"[1+1j\n+1]", NULL},
+        {"[1\n+1j]", "[(1+1j)]"},
+        {"-0.0+1j", "1j"},
+        {"nan+1j", NULL},
         {"1 + 2", NULL},
         {"1e400", "inf"},
         {"[1 2]", NULL},

@@ -5,7 +5,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/loop/loop.h"
-#include "runtime/model/model.h"
+#include "runtime/session/open_model.h"
 
 struct got {
     int n;

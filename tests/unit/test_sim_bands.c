@@ -1,122 +1,15 @@
 /* test_sim_bands.c - how much of MedAgentBench the simulated model solves: without skills, with
  * good ones, with the libraries that were released with the paper, with too broad ones. Needs the
  * shared data; the figures are printed as a table. */
-#include "sim_harness.h"
+#include "sim_bench.h"
 
 #include <dirent.h>
 #include <math.h>
 
-#include "probes/grader.h"
 #include "runtime/base/fs.h"
 
 #define FAMILY_MAX 10
 #define SEEDS      5
-
-/* One benchmark's tasks and data, in memory. */
-struct bench {
-    struct grader_settings grader;
-    struct sim_memory memory;
-    struct task_set tasks, dev, val, id_test, test;
-    size_t visits; /* rollouts that were run */
-};
-
-static int add_resource(json_t *v, size_t line, void *arg)
-{
-    (void)line;
-    return json_array_append(arg, v);
-}
-
-static void load_data(struct bench *b, const char *const *files, size_t n)
-{
-    char path[512];
-    b->memory = (struct sim_memory){json_array(), 20};
-    for (size_t i = 0; i < n; i++)
-        assert_int_equal(
-            json_read_lines(shared_file(files[i], path), add_resource, b->memory.resources), 0);
-}
-
-static bool bench_open(struct bench *b, enum benchmark which)
-{
-    static const char *const v1_data[] = {
-        "medagentbench/recorded/fhir/Patient.ndjson",
-        "medagentbench/recorded/fhir/Observation.ndjson",
-        "medagentbench/rebuilt/Observation.ndjson",
-    };
-    static const char *const v2_data[] = {
-        "vectors/clinic_v2/Patient.ndjson",        "vectors/clinic_v2/Observation.ndjson",
-        "vectors/clinic_v2/Condition.ndjson",      "vectors/clinic_v2/MedicationRequest.ndjson",
-        "vectors/clinic_v2/ServiceRequest.ndjson", "vectors/clinic_v2/Procedure.ndjson",
-    };
-    char path[512];
-    bool v1 = which == BENCHMARK_V1;
-    *b = (struct bench){.grader = {which, SIM_BASE, "2026-01-15T00:00:00+00:00", false}};
-    if (!shared_file("medagentbench/v1/split_dev.json", path))
-        return false;
-    assert_int_equal(task_set_load(&b->tasks,
-                                   shared_file(v1 ? "medagentbench/v1/test_data_v2.json"
-                                                  : "medagentbench/v2/new_patient_tasks.json",
-                                               path),
-                                   true),
-                     0);
-    struct task_set *splits[] = {&b->dev, &b->val, &b->id_test, &b->test};
-    static const char *const names[] = {"dev", "val", "id_test", "test"};
-    for (size_t i = 0; i < 4; i++) {
-        char file[64];
-        snprintf(file, sizeof(file), "medagentbench/v%d/split_%s.json", which, names[i]);
-        assert_int_equal(task_set_load(splits[i], shared_file(file, path), true), 0);
-    }
-    if (v1)
-        load_data(b, v1_data, sizeof(v1_data) / sizeof(*v1_data));
-    else
-        load_data(b, v2_data, sizeof(v2_data) / sizeof(*v2_data));
-    return true;
-}
-
-static void bench_close(struct bench *b)
-{
-    struct task_set *sets[] = {&b->tasks, &b->dev, &b->val, &b->id_test, &b->test};
-    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
-        task_set_release(sets[i]);
-    json_decref(b->memory.resources);
-}
-
-static bool run_task(struct bench *b, struct sim_world *w, const struct task *t,
-                     struct verdict *verdict)
-{
-    struct strlist queries = {0};
-    struct sim_result s;
-    char now[64];
-    json_t *found[8] = {NULL};
-    w->search = sim_memory_search;
-    w->arg = &b->memory;
-    grader_now(t, &b->grader, now);
-    sim_rollout(w, t->instruction, t->context, now, 0, &s);
-    assert_int_equal(grader_searches(t, &b->grader, &queries), 0);
-    assert_true(queries.n <= 8);
-    for (size_t q = 0; q < queries.n; q++) {
-        size_t i, type = strcspn(queries.v[q], "?");
-        json_t *v;
-        found[q] = json_array();
-        json_array_foreach (b->memory.resources, i, v) {
-            const char *rt = json_str_at(v, "resourceType", "");
-            if (strlen(rt) == type && strncmp(rt, queries.v[q], type) == 0 &&
-                sim_matches(v, queries.v[q]))
-                json_array_append(found[q], v);
-        }
-    }
-    struct trace trace = {&s.chat, s.result};
-    grader_grade(t, &b->grader, &trace, found, verdict);
-    for (size_t q = 0; q < queries.n; q++)
-        json_decref(found[q]);
-    if (getenv("SIM_SHOW") && !verdict->correct && strstr(t->id, getenv("SIM_SHOW")))
-        for (size_t i = 1; i < s.chat.n; i++)
-            print_message("# %s %s %.300s [%s]\n", t->id, chat_role_name(s.chat.v[i].role),
-                          s.chat.v[i].text, verdict->reason);
-    sim_result_release(&s);
-    strlist_release(&queries);
-    b->visits++;
-    return verdict->correct;
-}
 
 struct score {
     size_t right, all, right_of[FAMILY_MAX + 1], all_of[FAMILY_MAX + 1];
@@ -136,7 +29,7 @@ static struct score run_split(struct bench *b, const struct sim_world *base,
         struct verdict v;
         w.skills = skills;
         int family = atoi(split->v[i].id + strlen("task"));
-        bool right = run_task(b, &w, &split->v[i], &v);
+        bool right = bench_run(b, &w, &split->v[i], 0, &v);
         s.all++;
         s.right += right;
         s.all_of[family]++;
@@ -166,7 +59,7 @@ static void baseline_and_best(struct bench *b, const char *skills_file, double l
     double base[SEEDS], good[SEEDS];
     size_t off_band = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct sim_world w = {.settings = {.seed = seed}};
+        struct sim_world w = {.settings = {.person = seed}};
         char name[64];
         struct score without = run_split(b, &w, &b->dev, "");
         struct score with = run_split(b, &w, &b->dev, skills.ptr);
@@ -194,7 +87,7 @@ static void baseline_and_best(struct bench *b, const char *skills_file, double l
         off_band +=
             !(without >= 8 && without <= 75) || !(with >= (undated ? 50 : 75) && with < 100);
     }
-    struct sim_world w = {{0}, NULL, NULL, NULL, false};
+    struct sim_world w = {.skills = ""};
     struct task_set *splits[] = {&b->val, &b->id_test, &b->test};
     static const char *const names[] = {"val", "id_test", "test"};
     for (size_t i = 0; i < 3; i++) {

@@ -202,7 +202,7 @@ static size_t solved_seeds(const struct sim_world *base, const struct job *j)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct sim_world w = *base;
         struct sim_result s;
-        w.settings.seed = seed;
+        w.settings.person = seed;
         sim_rollout(&w, j->instruction, j->context, NOW, 0, &s);
         n += solved(j, &s);
         sim_result_release(&s);
@@ -416,7 +416,7 @@ static void bad_answers_are_survived(void **state)
             for (uint64_t seed = 0; seed < 20; seed++) {
                 struct sim_world w = {.search = endless, .arg = &kind, .skills = ""};
                 struct sim_result s;
-                w.settings.seed = seed;
+                w.settings.person = seed;
                 sim_rollout(&w, jobs[i].instruction, jobs[i].context, NOW, 0, &s);
                 assert_true(s.chat.n > 1);
                 assert_true(s.gets <= SIM_ROUNDS);
@@ -437,19 +437,17 @@ static void other_requests_get_an_answer(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct chat chat = {0};
         struct buf out = BUF_INIT;
-        uint8_t salt[HASH_SIZE] = {0};
         struct sim_settings s = {0};
         chat_add(&chat, CHAT_USER, texts[i], strlen(texts[i]));
-        assert_int_equal(sim_reply(&s, &chat, 0, salt, &out), 0);
+        assert_int_equal(sim_reply(&s, &chat, 0, &out), 0);
         assert_true(out.len > 0);
         buf_release(&out);
         chat_release(&chat);
     }
     struct chat none = {0};
     struct buf out = BUF_INIT;
-    uint8_t salt[HASH_SIZE] = {0};
     struct sim_settings s = {0};
-    assert_int_equal(sim_reply(&s, &none, 0, salt, &out), 0);
+    assert_int_equal(sim_reply(&s, &none, 0, &out), 0);
     buf_release(&out);
 }
 

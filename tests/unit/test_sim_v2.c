@@ -122,7 +122,7 @@ static size_t solved_seeds(struct sim_world *w, const struct job *j)
     const char *mrn = strstr(j->instruction, "S2");
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct sim_result s;
-        w->settings.seed = seed;
+        w->settings.person = seed;
         sim_rollout(w, j->instruction, "", NOW, 0, &s);
         n += solved(j, mrn, &s);
         sim_result_release(&s);

@@ -42,21 +42,20 @@ static void first_message(struct chat *c, const char *form, const char *skills, 
 /* One task to its answer; true when that is right and came after a lookup. */
 static bool solve(const char *skills, bool block, int n)
 {
-    static const uint8_t salt[HASH_SIZE];
     struct sim_settings settings = {0};
     struct chat c = {0};
     struct buf out = BUF_INIT;
     char look[32], record[128];
     bool right = false;
     first_message(&c, "FIND <plank>", skills, block, n);
-    assert_true(sim_world_reply(&settings, &c, 0, salt, &out));
+    assert_true(sim_world_reply(&settings, &c, 0, &out));
     snprintf(look, sizeof(look), "FIND %d", n);
     if (strcmp(out.ptr, look) == 0) {
         snprintf(record, sizeof(record), kinds[n % 4].record, n);
         assert_int_equal(chat_add(&c, CHAT_AGENT, out.ptr, out.len), 0);
         assert_int_equal(chat_add(&c, CHAT_USER, record, strlen(record)), 0);
         buf_reset(&out);
-        assert_true(sim_world_reply(&settings, &c, 0, salt, &out));
+        assert_true(sim_world_reply(&settings, &c, 0, &out));
         assert_true(str_starts(out.ptr, "TELL "));
         right = strcmp(out.ptr + 5, kinds[n % 4].right) == 0;
     }
@@ -125,7 +124,6 @@ static void too_broad_rules_and_failures_do_not_help(void **state)
 static void other_conversations_are_not_its_own(void **state)
 {
     (void)state;
-    static const uint8_t salt[HASH_SIZE];
     static const char *const firsts[] = {
         "",
         "hello",
@@ -142,7 +140,7 @@ static void other_conversations_are_not_its_own(void **state)
         struct chat c = {0};
         struct buf out = BUF_INIT;
         assert_int_equal(chat_add(&c, CHAT_USER, firsts[i], strlen(firsts[i])), 0);
-        assert_false(sim_world_reply(&settings, &c, 0, salt, &out));
+        assert_false(sim_world_reply(&settings, &c, 0, &out));
         assert_int_equal(out.len, 0);
         chat_release(&c);
         buf_release(&out);

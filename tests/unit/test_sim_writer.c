@@ -194,13 +194,11 @@ static void ask(struct fixture *f, const char *phase, json_t *data, int draw, st
 {
     struct chat chat = {0};
     struct buf prompt = BUF_INIT;
-    uint8_t salt[HASH_SIZE];
     assert_int_equal(prompts_render(f->prompts, phase, data, &prompt), 0);
     json_decref(data);
     chat_add(&chat, CHAT_USER, prompt.ptr, prompt.len);
-    hash_once(prompt.ptr, prompt.len, salt);
     buf_reset(reply);
-    assert_int_equal(sim_reply(&f->settings, &chat, draw, salt, reply), 0);
+    assert_int_equal(sim_reply(&f->settings, &chat, draw, reply), 0);
     chat_release(&chat);
     buf_release(&prompt);
 }
@@ -476,11 +474,10 @@ static void torn_prompts_are_survived(void **state)
         for (size_t cut = 0; cut < prompt.len; cut += 97) {
             struct chat chat = {0};
             struct buf text = BUF_INIT, out = BUF_INIT;
-            uint8_t salt[HASH_SIZE] = {(uint8_t)cut, (uint8_t)(cut >> 8), (uint8_t)p};
             buf_addf(&text, "# Phase: %s%s", phases[p], rest);
             buf_truncate(&text, cut + 10);
             chat_add(&chat, CHAT_USER, text.ptr, text.len);
-            assert_int_equal(sim_reply(&f->settings, &chat, 0, salt, &out), 0);
+            assert_int_equal(sim_reply(&f->settings, &chat, 0, &out), 0);
             assert_true(out.len > 0);
             chat_release(&chat);
             buf_release(&text);

@@ -103,6 +103,65 @@ static void our_form(void **state)
     buf_release(&out);
 }
 
+/* Keys of other tools keep their place, type and bytes while ours change around them. */
+static void keys_of_others_stay(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "---\n# of a collection\nlicense: MIT\nname: a\n"
+        "allowed-tools: [Read, Grep]\n"
+        "disable-model-invocation: true # not by itself\n"
+        "description: d\ntags:\n  - one\n  - two words\n"
+        "metadata:\n    author: me\n    rank: 3\n    deep:\n      x: [1, 2]\n"
+        "    version: \"1\"\nversion: 1.2.0\n---\n\n\nbody\n";
+    struct skill s, again;
+    struct buf out = BUF_INIT;
+    assert_int_equal(parse(&s, text), 0);
+    assert_true(s.foreign);
+    assert_null(s.allowed_tools);
+    assert_int_equal(s.tags.n, 2);
+    assert_string_equal(s.tags.v[1], "two words");
+    skill_render(&s, &out);
+    assert_string_equal(out.ptr, text);
+    s.version = 2;
+    free(s.description);
+    s.description = strdup("other: thing");
+    assert_int_equal(skill_set_meta(&s, "author-model", "m"), 0);
+    assert_int_equal(skill_set_meta(&s, "author", "you"), 0);
+    buf_reset(&out);
+    skill_render(&s, &out);
+    assert_string_equal(
+        out.ptr, "---\n# of a collection\nlicense: MIT\nname: a\nallowed-tools: [Read, Grep]\n"
+                 "disable-model-invocation: true # not by itself\n"
+                 "description: \"other: thing\"\ntags:\n  - one\n  - two words\n"
+                 "metadata:\n    author: \"you\"\n    rank: 3\n    deep:\n      x: [1, 2]\n"
+                 "    version: \"2\"\n    author-model: \"m\"\nversion: 1.2.0\n---\n\n\nbody\n");
+    assert_int_equal(parse(&again, out.ptr), 0);
+    assert_true(skill_equal(&again, &s));
+    skill_release(&again);
+    assert_int_equal(skill_set_body(&s, "new", 3), 0);
+    strlist_release(&s.tags);
+    assert_int_equal(strlist_add(&s.tags, "three"), 0);
+    skill_unset_meta(&s, "author");
+    buf_reset(&out);
+    skill_render(&s, &out);
+    assert_non_null(strstr(out.ptr, "metadata:\n    rank: 3\n    deep:"));
+    assert_non_null(strstr(out.ptr, "    tags: \"three\"\n"));
+    assert_non_null(strstr(out.ptr, "version: 1.2.0\n---\n\nnew\n"));
+    assert_int_equal(parse(&again, out.ptr), 0);
+    assert_true(skill_equal(&again, &s));
+    skill_release(&again);
+    skill_release(&s);
+    assert_int_equal(parse(&s, "---\nname: a\ndescription: d\nx: 1\n---\nb"), 0);
+    s.version = 3;
+    buf_reset(&out);
+    skill_render(&s, &out);
+    assert_string_equal(out.ptr,
+                        "---\nname: a\ndescription: d\nx: 1\nmetadata:\n  version: \"3\"\n---\nb");
+    skill_release(&s);
+    buf_release(&out);
+}
+
 static void rules_are_enforced(void **state)
 {
     (void)state;
@@ -121,12 +180,15 @@ static void rules_are_enforced(void **state)
         {"---\nname: a--b\ndescription: d\n---\n", "name: lower-case"},
         {"---\nname: ../../x\ndescription: d\n---\n", "name: lower-case"},
         {"---\nname: a\nname: b\ndescription: d\n---\n", ":3: this key stands there twice: name"},
-        {"---\nname: a\ndescription: d\ntags: [x]\n---\n", ":4: unknown key 'tags'"},
+        {"---\nname: a\ndescription: d\nx: 1\ny: 2\nx: 3\n---\n",
+         ":6: this key stands there twice: x"},
+        {"---\n{name: a, description: d, x: [1]}\n---\n", "begin a line of their own"},
+        {"\xef\xbb\xbf---\nname: a\ndescription: d\n---\n", "byte order mark"},
         {"---\nname: a\ndescription: [d]\n---\n", ":3: description must be a string"},
         {"---\nname: a\ndescription: ''\n---\n", "1 to 1024"},
         {"---\nname: a\ndescription: a <b>\n---\n", "'<' or '>'"},
         {"---\nname: a\ndescription: d\nmetadata: x\n---\n", ":4: metadata must be a map"},
-        {"---\nname: a\ndescription: d\nmetadata:\n  k: {a: b}\n---\n", ":5: k must be a string"},
+        {"---\nname: a\ndescription: d\nmetadata:\n  k: [a]\n  k: b\n---\n", "twice: k"},
         {"---\nname: a\ndescription: d\nmetadata:\n  k: a\n  k: b\n---\n", "twice: k"},
         {"---\nname: a\ndescription: d\nmetadata:\n  version: 1\n  version: 2\n---\n",
          "twice: version"},
@@ -242,6 +304,7 @@ int main(void)
         cmocka_unit_test(reads_what_is_there),
         cmocka_unit_test(writes_the_same_bytes),
         cmocka_unit_test(our_form),
+        cmocka_unit_test(keys_of_others_stay),
         cmocka_unit_test(rules_are_enforced),
         cmocka_unit_test(sizes_are_bounded),
         cmocka_unit_test(names_and_slugs),

@@ -29,6 +29,8 @@ static void blocks_are_those_of_the_choice(void **state)
     for (int i = 0; i < SKILLS; i++)
         add_skill(&set, i);
     struct skills_view *view = skills_view_new(&set);
+    struct ranker *ranker = ranker_new(&set);
+    assert_non_null(ranker);
     for (int ask = 0; ask < 3 * SKILLS; ask++) {
         struct buf got = BUF_INIT, want = BUF_INIT;
         struct chat chat = {0};
@@ -36,7 +38,7 @@ static void blocks_are_those_of_the_choice(void **state)
         char text[64];
         snprintf(text, sizeof(text), "a question of word%d", ask / 2 % SKILLS);
         chat_add(&chat, CHAT_USER, text, strlen(text));
-        assert_int_equal(inject_rank(&set, &chat, order, NULL), 0);
+        assert_int_equal(ranker_rank(ranker, &chat, order, NULL), 0);
         assert_int_equal(skills_view_top(view, &chat, 1, &got), 0);
         inject_render(&set, order, 1, &want);
         assert_string_equal(got.ptr, want.ptr);
@@ -51,6 +53,7 @@ static void blocks_are_those_of_the_choice(void **state)
         buf_release(&want);
         chat_release(&chat);
     }
+    ranker_free(ranker);
     skills_view_unref(view);
     skill_set_release(&set);
 }

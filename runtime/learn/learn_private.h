@@ -1,0 +1,235 @@
+/*
+ * learn_private.h - what the files of the loop share. Each says at its top what it does; the order of
+ * an update is
+ *
+ *   learn.c       epochs, batches, collapse recovery
+ *   noise.c       after the first batch: how noisy the endpoint is, and what follows
+ *   probes.c      the probe set and the outcomes it is drawn from
+ *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
+ *                 writer.c: calls of it
+ *   candidates.c  a reply becomes candidates
+ *   measure.c     the arms, measured with what the run remembers of outcomes
+ *   gate.c        the decision: the winner, its revision
+ *   record.c      commits, notes, refs and the files of the run
+ *   state.c       the head and its skills move on
+ *   final.c       checkpoints, the best one, the final scores
+ *   summary.c     the plan before, the account after
+ */
+#ifndef GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
+#define GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
+
+#include "gate/gate.h"
+#include "probes/leak.h"
+#include "probes/probe_set.h"
+#include "probes/rng.h"
+#include "runtime/engine/noise.h"
+#include "runtime/engine/score.h"
+#include "runtime/session/session.h"
+#include "skills/edit.h"
+#include "runtime/learn/learn.h"
+#include "skills/prompt.h"
+
+/* How a skill fared on dev since the last epoch, by version. */
+struct skill_record {
+    char *name;
+    int version;
+    int fixes, regressions;     /* dev tasks that changed while it was shown, this version */
+    int best_version, best_net; /* of the earlier versions */
+};
+
+/* A score still being measured in the background. */
+struct checkpoint {
+    struct group *group;
+    int epoch; /* -1: the baseline */
+    struct oid commit;
+    double dev_score;
+    bool scored, has_dev;
+    struct score score;
+};
+
+/* The run's directory and what is kept there. */
+struct run_state {
+    char *dir;
+    int lock; /* its descriptor, locked: one process a run; 0: none */
+    char id[64];
+    json_t *state; /* run.json: what a resume must not choose anew */
+    size_t wave;   /* probes in flight at once over all candidates */
+    bool resumed;
+    int64_t began; /* monotonic */
+};
+/* The library as it stands. */
+struct standing {
+    struct oid start, head; /* its revision before the run, and now */
+    struct skill_set set;   /* skills of head */
+    struct skills_view *view;
+};
+/* Outcomes of dev tasks, by dev index. */
+struct dev_seen {
+    size_t *order;              /* dev indices in this epoch's order */
+    enum outcome *before, *now; /* last epoch's, this epoch's */
+    bool any_before;
+    struct gate_past *past[2]; /* how candidates fared on them, drawn as passing, as failing */
+};
+/* What the writer said and is told again. */
+struct told {
+    json_t *labels;            /* label -> description, all batches so far */
+    json_t *taxonomy;          /* this epoch: [{update, labels: {id: label}}] */
+    json_t *log;               /* this epoch's updates, for skill_updates.json */
+    json_t *rejected;          /* the last rejected edits, newest first */
+    struct writer_call *calls; /* in flight or not yet released */
+};
+struct learn_counts {
+    int64_t refused[EDIT_REFUSALS];
+    int64_t accepted, judged; /* candidates */
+    int64_t probes_saved;     /* rollouts not needed thanks to early stopping */
+    int64_t unscored;         /* rollouts */
+};
+struct fared {
+    struct skill_record *v;
+    size_t n;
+};
+struct run_scores {
+    struct checkpoint *checks;
+    size_t n_checks;
+    struct group *final[4]; /* id_test, test without skills; then with the best */
+    json_t *test;
+};
+
+struct learn {
+    struct session *s;
+    const struct config *c;
+    struct library *lib;
+    struct prompts *prompts;
+    struct leak_guard *leak;
+    const struct task_set *dev, *val;
+
+    int epoch, update, updates; /* update counts in the epoch, updates over the run */
+    struct run_state run;
+    struct standing at;
+    struct dev_seen seen;
+    struct told told;
+    struct fared fared;
+    struct learn_counts count;
+    struct run_scores scores;
+    struct noise noise; /* of the executor's endpoint, once noise_known */
+    bool noise_known;
+};
+
+/* A batch of dev that has been rolled out. */
+struct batch {
+    const size_t *v; /* dev indices */
+    size_t n;
+    struct group *group;
+};
+
+/* One candidate of an update. */
+struct candidate {
+    struct proposal proposal;
+    struct skill_set set;
+    struct skills_view *view;
+    struct oid tree, commit;
+    int k; /* number of the proposal call */
+    bool revision;
+    const char *reason; /* diagnosis behind it; borrowed from the update's notes */
+};
+struct candidate_list {
+    struct candidate *v;
+    size_t n;
+};
+void candidate_release(struct candidate *c);
+
+/* update.c: everything after the batch: from its failures to a new head, or not. `probes` and
+ * `base` (outcomes being measured) may be NULL in the first update. */
+struct probe_set;
+int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
+                 struct group *base);
+/* Collapse recovery: removing a skill, measured by the same gate. */
+int learn_recover(struct learn *l);
+/* The probe set of an update (n = 0: none). */
+int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out);
+/* Starts the baseline's rollouts of a probe set. */
+struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
+/* Waits for the baseline and fills outcomes[p->n]. */
+int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
+                 enum outcome *outcomes);
+/* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
+int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
+                       struct candidate *const *candidates);
+
+/* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
+ * shared from here on. Does nothing when that is known. */
+int learn_noise(struct learn *l, const struct batch *first);
+/* The rules of an update's gate with so many candidates. */
+void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rules *out);
+
+/* writer.c: calls of the writer. */
+struct writer_call {
+    bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    struct buf text;
+    struct chat chat;
+    struct learn *l;
+    struct writer_call *prev, *next; /* all calls of the run */
+};
+/* `sample` numbers the independent answers to one prompt of an update. */
+int writer_start(struct learn *l, struct writer_call **w, enum model_phase phase,
+                 const char *prompt, const json_t *data, int sample);
+/* Waits for all; GRASP_EOUTAGE when one could not be answered. */
+int writer_wait(struct learn *l, struct writer_call *const *w, size_t n);
+/* NULL is fine; so is one that is still in flight. */
+void writer_release(struct writer_call *w);
+/* Frees what is still in flight; the model is closed. */
+void writer_close(struct learn *l);
+
+/* prompt.c */
+enum trace_detail {
+    TRACE_CLASSIFY,
+    TRACE_CLASSIFY_AGAIN,
+    TRACE_DIAGNOSE,
+    TRACE_PROPOSE,
+    TRACE_LINE
+};
+json_t *prompt_trace(const struct learn *l, const struct rollout *r, enum trace_detail detail,
+                     const json_t *labels, const json_t *notes);
+/* {api, response_format}: what the agent was told about its actions in a world other than FHIR,
+ * whose actions the templates know: NULL. */
+json_t *prompt_world(const struct learn *l, const struct rollout *r);
+json_t *prompt_library(const struct skill_set *set);
+json_t *prompt_skills(const struct learn *l);
+json_t *prompt_rejected(const struct learn *l);
+json_t *prompt_edits(const struct proposal *p);
+
+/* record.c */
+int record_open(struct learn *l, const char *library, const char *run_dir);
+void record_close(struct learn *l);
+/* Outcomes that could not be measured are part of what a decision stood on: kept in run.json, so
+ * that a run that goes on decides the same. `arm`: "dev", "base", a candidate's tree, or "val
+ * EPOCH". Returns OUTCOME_UNSCORED when it was that before; keeps it when it is that now. */
+enum outcome record_outcome(struct learn *l, const char *arm, const struct task *task,
+                            enum outcome o);
+/* Gives every candidate its commit, note and ref, and moves the branch to the winner (-1: none). */
+int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
+                  struct candidate *const *candidates, size_t n, int winner);
+/* Accepts a candidate unmeasured (no_gate, blind_select). */
+int record_unmeasured(struct learn *l, struct candidate *c);
+/* The library becomes `commit`'s again by a commit of its own; a tag marks the best. */
+int record_best(struct learn *l, const struct checkpoint *best);
+/* Keeps in run.json what was found out of the noise, and what follows. */
+int record_noise(struct learn *l, const char *rule);
+int record_epoch(struct learn *l, const struct batch *batches, size_t n);
+/* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
+int record_progress(struct learn *l);
+int record_val_scores(struct learn *l);
+/* After a decision: head, skills and view are those of this commit. */
+int learn_move(struct learn *l, const struct oid *commit);
+
+/* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
+ * that failed left, too. */
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir);
+void learn_end(struct learn *l);
+
+/* final.c: starts scoring val; nobody waits for it yet. */
+int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);
+int learn_final_start(struct learn *l);
+int learn_final(struct learn *l);
+
+#endif

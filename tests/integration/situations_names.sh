@@ -1,0 +1,86 @@
+#!/bin/sh
+# Situations that people bring a library into: names of tags, branches and models.
+. "$(dirname "$0")/lib.sh"
+learned
+. "$ROOT/tests/integration/table"
+export CONFIG
+T_="grasp transfer $CONFIG --library lib --split val -q --regate"
+export T_
+
+situation 37 "freezing under a name that is taken" <<'END'
+git -C lib branch other
+2$ grasp skills freeze lib --name best
+1$ grasp skills freeze lib --name main
+> names a branch
+1$ grasp skills freeze lib --name HEAD
+> choose another name
+1$ grasp skills freeze lib --name other
+> names a branch
+1$ grasp skills freeze lib --name a..b
+> cannot be a tag's name
+? test -z "$(git -C lib tag)"
+END
+
+for how in "tag -d v1" "tag -f v1 main" "update-ref refs/tags/v1 v1^{commit}" "tag -f -a -m other v1 main~1"; do
+    export how
+    situation 38 "a frozen tag: git $how" <<'END'
+grasp skills freeze lib --name v1
+0$ grasp skills verify lib
+eval git -C lib $how
+1$ grasp skills verify lib
+> tag 'v1': it was frozen here
+git -C lib update-ref refs/tags/v1 refs/grasp/frozen/v1
+0$ grasp skills verify lib
+END
+done
+
+situation 39 "names of models" <<'END'
+2$ $T_ --to preset:a --to a
+> would both be called
+2$ $T_ --to '---'
+> letters or digits
+0$ $T_ --to openai/gpt-oss-120b --to a..b --to 模型 --set model.kind=simulated
+? git -C lib rev-parse -q --verify refs/heads/for/openai%2Fgpt-oss-120b
+? git -C lib rev-parse -q --verify refs/heads/for/a.%2Eb
+? git -C lib rev-parse -q --verify refs/heads/for/%E6%A8%A1%E5%9E%8B
+0$ grasp skills verify lib
+END
+
+# An endpoint that is not there: what is refused before a call is paid for is refused for its own reason.
+AWAY="--set model.kind=openai --set model.base_url=http://127.0.0.1:9/v1 --set model.attempts=1"
+export AWAY
+for bad in main HEAD bad..name best frozen taken taken/below up; do
+    export bad
+    situation 40 "--branch $bad" <<'END'
+grasp skills freeze lib --name frozen
+git -C lib branch taken main~1
+git -C lib branch up/stream main~1
+1$ $T_ --at frozen --to model-x $AWAY --branch "$bad"
+! could be scored
+! attempts
+> branch
+END
+done
+situation 40 "a branch called for" <<'END'
+git -C lib branch for
+1$ $T_ --to model-x $AWAY
+> has a branch 'for'
+! could be scored
+END
+
+situation 40 "stopped late, it shows what was measured" <<'END'
+grasp transfer "$CONFIG" --library lib --split val --to simulated:weak 2>calls >/dev/null
+n=$(sed -n 's/.*calls made \([0-9]*\),.*/\1/p' calls)
+echo $((n + 20)) >budget
+3$ $T_ --to simulated:weak --set budget.calls=$(cat budget)
+> with library
+> simulated:weak
+END
+
+situation 44 "a split without its file" <<'END'
+1$ grasp transfer "$CONFIG" --library lib --to simulated:weak --split val --set data.val=gone.json
+> gone.json
+1$ $T_ --to simulated:weak --set data.dev=
+> data.dev
+END
+done_testing

@@ -1,0 +1,141 @@
+#!/bin/sh
+# Situations that people bring a library into: their own commits, their own git at work beside us.
+. "$(dirname "$0")/lib.sh"
+learned
+. "$ROOT/tests/integration/table"
+skill=$(ls lib/skills | head -n 1)
+LEARN="grasp learn $CONFIG --set cycle.epochs=1 --library lib --run run2 -q"
+edit="$(G log --format=%H --grep=^Gate-Score | head -n 1)"
+export CONFIG skill LEARN edit
+
+situation 16 "a working tree that is not clean" <<'END'
+echo x >>lib/skills/$skill/SKILL.md
+1$ $LEARN
+> /SKILL.md
+> stash -u
+git -C lib checkout -q -- .
+mkdir lib/skills/mine && echo x >lib/skills/mine/SKILL.md
+1$ $LEARN
+> changes that are in no commit
+rm -r lib/skills/mine
+git -C lib checkout -q --detach
+1$ $LEARN
+> switch main
+git -C lib checkout -q main
+git -C lib bisect start -q
+1$ $LEARN
+> in the middle of a merge, rebase or bisect
+END
+
+situation 17 "a linked worktree" <<'END'
+git -C lib worktree add -q ../tree best~1
+0$ grasp skills list tree
+1$ grasp skills import tree lib
+> linked worktree
+END
+
+situation 18 "a commit by a person" <<'END'
+echo '- Mind the units.' >>lib/skills/$skill/SKILL.md
+git -C lib commit -q -am 'Mind the units'
+0$ grasp skills log lib
+> made by hand
+1$ grasp skills verify lib
+> made by hand
+> grasp skills ack
+2$ grasp skills ack lib HEAD
+1$ grasp skills ack lib "$edit" --why x
+> has evidence
+1$ grasp skills ack lib "$(git -C lib rev-list --max-parents=0 HEAD)" --why x
+> no edit by hand
+0$ grasp skills ack lib HEAD --why 'units were missing in two wards'
+0$ grasp skills verify lib
+> by a person, unmeasured: units were missing in two wards
+> everything holds
+1$ grasp skills verify lib --strict
+> no gate measured
+0$ git -C lib log -1 --notes=ack
+> units were missing in two wards
+0$ $LEARN
+0$ grasp skills verify lib
+END
+
+situation 18 "a commit that brings its word" <<'END'
+echo '- Mind the units.' >>lib/skills/$skill/SKILL.md
+git -C lib commit -q -am 'Mind the units' -m 'Acknowledged: on rounds'
+0$ grasp skills verify lib
+> by a person, unmeasured: on rounds
+END
+
+situation 20 "revert, cherry-pick, merge" <<'END'
+git -C lib revert --no-edit "$edit"
+0$ grasp skills ack lib HEAD --why 'it confused the residents'
+0$ grasp skills verify lib
+> it confused the residents
+git -C lib cherry-pick "$edit"
+1$ grasp skills verify lib
+> it has no evidence
+0$ grasp skills ack lib HEAD --why 'it did not'
+0$ grasp skills verify lib
+git -C lib checkout -q -b side HEAD~1
+git -C lib commit -q --allow-empty -m 'side work' -m 'Acknowledged: notes'
+git -C lib checkout -q main
+git -C lib merge -q --no-edit side
+1$ grasp skills verify lib
+> a merge
+0$ grasp skills ack lib HEAD --why 'brought together'
+0$ grasp skills verify lib
+END
+
+situation 21 "a person's word does not cover what a gate measured" <<'END'
+git -C lib notes --ref=gate show "$edit" | sed 's/"cand": "fail"/"cand": "pass"/' >note
+git -C lib notes --ref=gate add -f -F ../note "$edit"
+git -C lib notes --ref=ack add -m 'all is well' "$edit"
+1$ grasp skills verify lib
+> altered after it was written
+END
+
+situation 23 "a hand edit that breaks a SKILL.md" <<'END'
+echo 'no frontmatter' >lib/skills/$skill/SKILL.md
+git -C lib commit -q -am 'oops'
+1$ grasp skills list lib
+> SKILL.md:1: the first line must be '---'
+0$ grasp skills list lib --at HEAD~1
+END
+
+situation 25 "two learners" <<'END'
+(exec 9>>lib/.git/grasp.lock; printf 'process 123\nsince 2026-01-01T00:00:00Z\n' >lib/.git/grasp.lock; flock -n 9 && $LEARN) >locked 2>&1 || true
+0$ cat locked
+> is being written by process 123 (since 2026-01-01T00:00:00Z)
+END
+
+# Git at work beside a learner, again and again while it runs.
+cat >"$T/beside" <<'END'
+# beside COMMAND: a library is learned while git does this to it
+grasp learn "$CONFIG" --set cycle.epochs=1 --library busy --run busy-run -q & pid=$!
+while kill -0 $pid 2>/dev/null; do [ -f busy/.git/refs/heads/main ] && (cd busy && eval "$1") >/dev/null 2>&1; done
+wait $pid
+END
+"$GRASP" learn "$CONFIG" --set cycle.epochs=1 --library calm --run calm-run -q >/dev/null 2>&1
+export calm="$T/calm" beside="sh $T/beside"
+for git in 'git gc -q --prune=now' 'git repack -adq; git pack-refs --all; git status; git fetch . main:fetched'; do
+    export git
+    situation 13 "$git while learning" <<'END'
+0$ $beside "$git"
+? test "$(git -C busy rev-parse 'best^{tree}')" = "$(git -C "$calm" rev-parse 'best^{tree}')"
+? test "$(git -C busy notes --ref=gate list | wc -l)" = "$(git -C "$calm" notes --ref=gate list | wc -l)"
+? test -z "$(git -C busy fsck --full --strict 2>&1 | grep -v dangling)"
+END
+done
+
+situation 13 "a lock that stays" <<'END'
+: >lib/.git/refs/heads/best.lock
+3$ $LEARN
+> run the same command again
+rm lib/.git/refs/heads/best.lock
+0$ $LEARN
+END
+
+situation 27 "git log as the README shows it" <<'END'
+? ! git -C lib log --format='%h %s %(trailers:key=Gate-Score,valueonly,separator=)' | grep -q '^$'
+END
+done_testing
