@@ -33,7 +33,8 @@ chaos_prepare() {
     ${CC:-cc} -O1 -o kill_at "$ROOT/tests/kill_at.c" 2>cc.err || { skip "chaos" "no C compiler"; return 1; }
     ./kill_at 0 true || { skip "chaos" "no tracing of processes here"; return 1; }
     "$GRASP" synth --patients 60 --seed 1 --out clinic >synth.log 2>&1 || { cat synth.log; exit 1; }
-    bg "$GRASP" model serve --port 0 --noise 0.05 --fail "${CHAOS_FAIL:-0}" --faults 500,cut >serve.log 2>serve.err
+    bg "$GRASP" model serve --port 0 --noise 0.05 --fail "${CHAOS_FAIL:-0}" --faults 500,cut \
+        >serve.log 2>serve.err
     CHAOS_SERVER=$!
     wait_line serve.log "listening on" || { not_ok "the model's server starts"; return 1; }
     url=$(sed -n 's/^listening on //p' serve.log)

@@ -106,8 +106,6 @@ void journal_call_free(struct journal_call *c);
 
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
-/* The kind of file system when it is one of a network (statfs's f_type), else NULL. */
-const char *journal_network(uint64_t type);
 /* Begins a read or write transaction, following a map that another process made larger. */
 int store_begin(struct journal *j, unsigned flags, MDB_txn **txn);
 int store_read(struct journal *j, MDB_txn **txn); /* the kept reader; end with mdb_txn_reset */

@@ -119,8 +119,9 @@ static int read_first_seq(struct journal *j)
 }
 
 /* Locks and shared memory are what holds a journal together when several processes use it, and a
- * network file system gives neither to processes of two hosts: answers are lost without a word. */
-const char *journal_network(uint64_t type)
+ * network file system gives neither to processes of two hosts: answers are lost without a word. The
+ * kind of file system (statfs's f_type) when it is such a one, else NULL. */
+static const char *network_name(uint64_t type)
 {
     static const struct {
         uint32_t type;
@@ -144,7 +145,7 @@ static int check_place(const char *dir)
     struct statfs fs;
     if (statfs(dir, &fs) < 0)
         return err_set_errno(GRASP_EIO, "cannot look at '%s'", dir);
-    const char *kind = journal_network((uint64_t)fs.f_type);
+    const char *kind = network_name((uint64_t)fs.f_type);
     return kind ? err_set(
                       GRASP_EREFUSED,
                       "journal '%s' is on a network file system (%s), where answers get lost; "

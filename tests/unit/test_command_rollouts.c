@@ -224,7 +224,7 @@ static void transfer(void **state)
     assert_int_equal(json_array_size(json_object_get(v, "executors")), 2);
     json_t *val = json_at(v, "executors[0].splits.val");
     double gain = json_num_at(val, "library.score", -1) - json_num_at(val, "baseline.score", -1);
-    assert_true(fabs(json_num_at(val, "difference", 9) - gain) < 1e-9);
+    assert_true(fabs(json_num_at(val, "difference", 9) - 100 * gain) < 1e-9);
     assert_string_equal(json_str_at(v, "library.learned_by", ""), "simulated");
     json_decref(v);
     assert_true(fs_exists("tables/transfer.json"));
