@@ -322,7 +322,7 @@ static inline int lab_reopen(struct lab *lab)
     }
     s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
                               .shared = s->config->draws == DRAWS_SHARED};
-    config_engine(s->config, &engine);
+    session_engine_settings(s->config, &engine);
     works(engine_open(&s->engine, s->loop, s->said[0], s->env, &engine));
     int rc = learn_begin(&lab->l, s, library, run);
     free(config);

@@ -31,8 +31,6 @@ static const char *odd_kind(int fd, const struct stat *st)
         return st->st_rdev == makedev(1, 3) ? NULL : "a device"; /* /dev/null is an empty file */
     case S_IFBLK:
         return "a device";
-    case S_IFDIR:
-        return "a directory";
     default:
         return "a socket";
     }
@@ -47,6 +45,11 @@ int fs_open_read(const char *path)
     if (fd < 0)
         return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot open '%s'",
                              path);
+    if (!standard && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        errno = EISDIR;
+        return err_set_errno(GRASP_EIO, "cannot read '%s'", path);
+    }
     const char *odd = standard || fstat(fd, &st) < 0 ? NULL : odd_kind(fd, &st);
     if (odd) {
         close(fd);

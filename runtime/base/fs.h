@@ -11,8 +11,8 @@
 #define FS_READ_MAX ((int64_t)1 << 30) /* bytes that fs_read takes */
 
 /* Opens a file for reading, never waiting for anybody: a regular one, or a pipe that was handed over
- * (<(...) in a shell). A directory, a device, a socket or a pipe with a name is GRASP_EINVAL.
- * GRASP_ENOTFOUND, GRASP_EIO. "-" is standard input, which is any of these. The descriptor is the
+ * (<(...) in a shell). A device, a socket or a pipe with a name is GRASP_EINVAL. GRASP_ENOTFOUND,
+ * GRASP_EIO. "-" is standard input, which is any of these. The descriptor is the
  * caller's to close. */
 int fs_open_read(const char *path);
 /* Appends a file's content. As fs_open_read, and GRASP_ELIMIT past FS_READ_MAX. */

@@ -8,7 +8,6 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
-#include "runtime/base/text.h"
 
 /* The process has one standard output. `held` is what cannot be judged yet: the beginning of a
  * character or of a secret whose rest has not been written. */

@@ -269,3 +269,8 @@ int strlist_copy(struct strlist *dst, const struct strlist *src)
         rc = strlist_add(dst, src->v[i]);
     return rc;
 }
+
+const char *plural(int64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}

@@ -66,6 +66,8 @@ struct strlist {
     size_t n, cap;
 };
 void strlist_release(struct strlist *l);
+/* Which of two words goes with a number: "1 fix", "2 fixes". */
+const char *plural(int64_t n, const char *one, const char *many);
 /* Copies `s`; 0 or GRASP_ENOMEM. */
 int strlist_add(struct strlist *l, const char *s);
 int strlist_addn(struct strlist *l, const char *s, size_t len);

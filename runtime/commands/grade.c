@@ -14,7 +14,7 @@
 #include "runtime/env/fhir.h"
 #include "runtime/commands/session_args.h"
 
-struct grading {
+struct grade_run {
     struct session *s;
     char *base; /* --base; may be NULL */
     struct fhir_store *store;
@@ -37,7 +37,7 @@ static void line_graded(const struct verdict *v, const struct strlist *tags, boo
 }
 
 /* The base that the conversation names, else the option's, else the configuration's. */
-static const char *choose_base(const struct grading *g, const struct recorded *r,
+static const char *choose_base(const struct grade_run *g, const struct recorded *r,
                                struct grader_settings *grader)
 {
     if (r->base)
@@ -58,7 +58,7 @@ static void print_verdict(const struct task *task, const struct verdict *v, cons
     json_decref(line);
 }
 
-static int grade_one(struct grading *g, const struct task *task, const struct recorded *r)
+static int grade_one(struct grade_run *g, const struct task *task, const struct recorded *r)
 {
     struct grader_settings grader;
     struct line_verdict out = {0};
@@ -84,7 +84,7 @@ static int grade_one(struct grading *g, const struct task *task, const struct re
 }
 
 /* The task of a row: as given there, by its id, or by its place in the file of all tasks. */
-static int find_task(struct grading *g, const struct recorded *r, const char *where,
+static int find_task(struct grade_run *g, const struct recorded *r, const char *where,
                      struct task *own, const struct task **task)
 {
     const struct task_set *all;
@@ -106,7 +106,7 @@ static int find_task(struct grading *g, const struct recorded *r, const char *wh
     return 0;
 }
 
-static int grade_row(struct grading *g, const json_t *row, const char *where)
+static int grade_row(struct grade_run *g, const json_t *row, const char *where)
 {
     struct recorded r;
     struct task own = {0};
@@ -122,7 +122,7 @@ static int grade_row(struct grading *g, const json_t *row, const char *where)
 }
 
 /* A line is a row; one that holds a whole document has several. */
-static int grade_value(struct grading *g, const json_t *v, const char *kind, size_t number)
+static int grade_value(struct grade_run *g, const json_t *v, const char *kind, size_t number)
 {
     const json_t *rows = recorded_rows(v), *row;
     char where[64];
@@ -140,7 +140,7 @@ static int grade_value(struct grading *g, const json_t *v, const char *kind, siz
     return rc;
 }
 
-static int grade_lines(struct grading *g, const char *name, const struct buf *text)
+static int grade_lines(struct grade_run *g, const char *name, const struct buf *text)
 {
     const char *p = text->ptr, *end = p + text->len;
     int rc = 0;
@@ -161,7 +161,7 @@ static int grade_lines(struct grading *g, const char *name, const struct buf *te
 }
 
 /* A text over several lines may be one document, as overall.json is. */
-static int grade_file(struct grading *g, const char *path)
+static int grade_file(struct grade_run *g, const char *path)
 {
     struct buf text = BUF_INIT;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
@@ -194,7 +194,7 @@ static int run(const struct args *a)
 {
     struct session s = {0};
     struct session_options o = {0};
-    struct grading g = {.s = &s};
+    struct grade_run g = {.s = &s};
     const char *base = arg_str(a, "base");
     int rc = session_options(a, &o);
     if (rc == 0 && base)

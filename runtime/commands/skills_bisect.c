@@ -9,7 +9,7 @@
 #include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
 
-struct search {
+struct bisect {
     struct session s;
     const struct task *task;
     const char *dir;
@@ -21,7 +21,7 @@ struct search {
     bool quiet; /* JSON: no words */
 };
 
-static const struct step *commit_at(const struct search *b, size_t i)
+static const struct step *commit_at(const struct bisect *b, size_t i)
 {
     return &b->h.v[b->h.n - 1 - i];
 }
@@ -31,7 +31,7 @@ static const char *verdict_word(bool correct)
     return correct ? "correct" : "incorrect";
 }
 
-static int roll_out(struct search *b, const struct step *s, bool *correct)
+static int roll_out(struct bisect *b, const struct step *s, bool *correct)
 {
     struct skills_view *skills = NULL;
     struct group *g = NULL;
@@ -54,7 +54,7 @@ static int roll_out(struct search *b, const struct step *s, bool *correct)
 }
 
 /* The verdict at commit number i. */
-static int measure(struct search *b, size_t i, bool *correct)
+static int measure(struct bisect *b, size_t i, bool *correct)
 {
     const struct step *s = commit_at(b, i);
     const json_t *known = json_object_get(b->known, s->info.tree.hex);
@@ -78,7 +78,7 @@ static int measure(struct search *b, size_t i, bool *correct)
 }
 
 /* The number of a revision in the line; GRASP_EINVAL when it is not in it. */
-static int number_of(struct search *b, const char *rev, size_t *out)
+static int number_of(struct bisect *b, const char *rev, size_t *out)
 {
     struct oid commit;
     int rc = library_resolve(b->lib, rev, &commit);
@@ -93,7 +93,7 @@ static int number_of(struct search *b, const char *rev, size_t *out)
 }
 
 /* Both ends and what is known of them: what the user says is believed, the rest is measured. */
-static int find_ends(struct search *b, const struct args *a, struct bisection *range, bool *was)
+static int find_ends(struct bisect *b, const struct args *a, struct bisection *range, bool *was)
 {
     const char *said[2] = {arg_str(a, "bad"), arg_str(a, "good")}; /* by verdict */
     size_t end[2] = {0, b->h.n - 1};                               /* oldest, newest */
@@ -134,7 +134,7 @@ static int find_ends(struct search *b, const struct args *a, struct bisection *r
     return rc;
 }
 
-static int print_found(const struct search *b, const struct bisection *range, bool was)
+static int print_found(const struct bisect *b, const struct bisection *range, bool was)
 {
     const struct step *s = commit_at(b, range->new);
     if (b->quiet)
@@ -148,7 +148,7 @@ static int print_found(const struct search *b, const struct bisection *range, bo
     return 0;
 }
 
-static int search(struct search *b, const struct args *a)
+static int search(struct bisect *b, const struct args *a)
 {
     struct bisection range;
     bool was = false, now;
@@ -169,7 +169,7 @@ static int search(struct search *b, const struct args *a)
 
 static int run_bisect(const struct args *a)
 {
-    struct search b = {.dir = operand(a, 1),
+    struct bisect b = {.dir = operand(a, 1),
                        .known = json_object(),
                        .steps = json_array(),
                        .quiet = arg_flag(a, "json")};

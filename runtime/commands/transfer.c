@@ -91,7 +91,7 @@ static int check_frozen(const struct transfer *t, const struct frozen *f)
 
 /* ---- measuring ---- */
 
-struct shown {
+struct transfer_shown {
     const struct executor *e;
     enum split split;
     size_t done, all;
@@ -99,7 +99,7 @@ struct shown {
 
 static void ended(struct group *g, size_t index, void *arg)
 {
-    struct shown *p = arg;
+    struct transfer_shown *p = arg;
     char label[96];
     (void)g;
     (void)index;
@@ -108,7 +108,7 @@ static void ended(struct group *g, size_t index, void *arg)
 }
 
 static int start(struct session *s, const struct task_set *tasks, struct skills_view *view,
-                 struct shown *shown, struct group **out)
+                 struct transfer_shown *shown, struct group **out)
 {
     struct group *g = *out = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, view,
                                              draw_number(&s->draws, DRAW_TEST, 0));
@@ -146,7 +146,7 @@ static int score_arms(struct session *s, struct executor *e, const struct transf
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->n_splits; i++) {
         struct group *g[TRANSFER_ARMS] = {0};
-        struct shown shown = {.e = e, .split = t->splits[i]};
+        struct transfer_shown shown = {.e = e, .split = t->splits[i]};
         const struct task_set *tasks;
         rc = session_split(s, t->splits[i], &tasks);
         if (rc == 0)

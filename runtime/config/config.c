@@ -403,6 +403,11 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
         int rc = 0;
         if (!v && k->flags & KEY_ALIAS)
             continue;
+        /* "key:" with nothing after it is a key that is not there; a number's null says "none". */
+        if (json_is_null(v) && k->type != KEY_REAL) {
+            json_decref(v);
+            v = NULL;
+        }
         if (!v && strncmp(k->name, "writer.", 7) == 0) { /* the writer is the executor's model */
             char name[64];
             snprintf(name, sizeof(name), "model.%s", k->name + 7);

@@ -32,16 +32,6 @@ void rollout_release(struct rollout *r)
     *r = (struct rollout){0};
 }
 
-static json_t *strings(const struct strlist *l)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < l->n; i++) {
-        json_t *s = json_string(l->v[i]);
-        json_array_append_new(out, s ? s : json_string("(not UTF-8)"));
-    }
-    return out;
-}
-
 static json_t *text_or_null(const char *s)
 {
     json_t *v = s ? json_string(s) : NULL;
@@ -55,8 +45,8 @@ static json_t *summary(const struct rollout *r)
                      "task_id", r->task->id, "draw", (json_int_t)r->draw, "status",
                      rollout_status_name(r->status), "correct", (int)r->correct, "reason",
                      text_or_null(r->verdict.reason), "reasons", verdict_reasons(&r->verdict),
-                     "result", text_or_null(r->result), "tags", strings(&r->tags), "actions",
-                     strings(&r->actions), "calls", r->calls, "usage", "prompt_tokens",
+                     "result", text_or_null(r->result), "tags", json_strings(&r->tags), "actions",
+                     json_strings(&r->actions), "calls", r->calls, "usage", "prompt_tokens",
                      (json_int_t)r->usage.prompt_tokens, "completion_tokens",
                      (json_int_t)r->usage.completion_tokens, "cached_tokens",
                      (json_int_t)r->usage.cached_tokens, "error", text_or_null(r->error));

@@ -134,7 +134,7 @@ json_t *score_to_json(const struct score *s)
                      families);
 }
 
-int score_write_runs(const char *dir, const char *name, const struct group *g)
+static int score_write_runs(const char *dir, const char *name, const struct group *g)
 {
     struct buf line = BUF_INIT, path = BUF_INIT;
     struct fs_out file;

@@ -26,7 +26,5 @@ void score_table(FILE *out, const struct score *const *scores, const char *const
 json_t *score_to_json(const struct score *s);
 /* DIR/NAME_runs.jsonl and DIR/NAME_score.json. Rollouts that have not ended are left out. */
 int score_write(const char *dir, const char *name, const struct group *g, const struct score *s);
-/* "NAME_runs.jsonl" alone. */
-int score_write_runs(const char *dir, const char *name, const struct group *g);
 
 #endif

@@ -87,11 +87,6 @@ static void check_doubled(const struct step *s, struct findings *f)
             }
 }
 
-static const char *plural(int n, const char *one, const char *many)
-{
-    return n == 1 ? one : many;
-}
-
 static void check_trailers(const struct step *s, const json_t *v, const struct gate_score *g,
                            struct findings *f)
 {

@@ -30,11 +30,6 @@ void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
 
 /* ---- message ---- */
 
-static void plural(struct buf *b, int n, const char *one, const char *many)
-{
-    buf_addf(b, "%d %s", n, n == 1 ? one : many);
-}
-
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out)
 {
     const struct gate_score *s = &arm->score;
@@ -43,10 +38,8 @@ void decision_subject(const struct proposal *p, const struct gate_arm *arm, stru
         buf_addf(out, ": %+d (", s->score);
     else
         buf_addf(out, ": stopped after %d probes (", s->failing + s->passing);
-    plural(out, s->fixes, "fix", "fixes");
-    buf_adds(out, ", ");
-    plural(out, s->regressions, "regression", "regressions");
-    buf_addch(out, ')');
+    buf_addf(out, "%d %s, %d %s)", s->fixes, plural(s->fixes, "fix", "fixes"), s->regressions,
+             plural(s->regressions, "regression", "regressions"));
 }
 
 /* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
@@ -77,8 +70,8 @@ static void gate_trailers(const struct gate_arm *arm, struct trailers *t)
     trailers_add(t, "Gate-Fixes", "%d/%d", s->fixes, s->failing);
     trailers_add(t, "Gate-Regressions", "%d/%d", s->regressions, s->passing);
     trailers_add(t, "Gate-Baseline", "%d %s, %d %s", s->base_fixes,
-                 s->base_fixes == 1 ? "fix" : "fixes", s->base_regressions,
-                 s->base_regressions == 1 ? "regression" : "regressions");
+                 plural(s->base_fixes, "fix", "fixes"), s->base_regressions,
+                 plural(s->base_regressions, "regression", "regressions"));
     if (arm->stop != GATE_FINISHED)
         trailers_add(t, "Gate-Stopped", "%s", gate_stop_name(arm->stop));
 }

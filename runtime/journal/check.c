@@ -151,7 +151,7 @@ static int check_here(const char *dir, struct journal_check *out)
     struct journal *j = NULL;
     int rc = journal_open(&j, dir, JOURNAL_READ_ONLY);
     /* Somebody may be moving the tail between our two looks. */
-    for (int tries = 0; rc == 0 && (rc = tail_follows(j)) == GRASP_EREFUSED && tries < 3; tries++)
+    for (int tries = 0; rc == 0 && (rc = store_follows(j)) == GRASP_EREFUSED && tries < 3; tries++)
         rc = tail_refresh(j);
     if (rc == 0)
         rc = check_index(j, out);
@@ -185,10 +185,11 @@ static int judge(const char *dir, const struct finding *f)
     if (!c->damaged && !c->unreachable && !c->dangling)
         return 0;
     return err_set(GRASP_EREFUSED,
-                   "journal '%s' is damaged: %" PRId64 " answers have changed, %" PRId64
-                   " cannot be found, %" PRId64
-                   " entries of its index lead nowhere; 'grasp journal "
-                   "gc' repairs the index and drops what has changed, which is then paid for again",
+                   "journal '%s' is damaged (answers that have changed: %" PRId64
+                   ", that cannot be found: %" PRId64
+                   ", entries of its index that lead nowhere: %" PRId64
+                   "); 'grasp journal gc' repairs the index and drops what has changed, which is "
+                   "then paid for again",
                    dir, c->damaged, c->unreachable, c->dangling);
 }
 

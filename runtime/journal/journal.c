@@ -335,7 +335,6 @@ static int look_up(struct journal *j, struct journal_call *c)
     }
     if (rc == GRASP_EPARSE && !j->broken) {
         j->broken = str_dup(err_msg());
-        log_error("%s", err_msg());
         return j->broken ? 0 : err_oom();
     }
     return rc == 0 ? 1 : rc == GRASP_ENOTFOUND || rc == GRASP_EPARSE ? 0 : rc;

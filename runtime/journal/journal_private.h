@@ -88,6 +88,7 @@ struct journal {
     MDB_env *env;
     MDB_dbi main, calls, index;
     MDB_txn *reader;    /* reset between uses */
+    uint64_t moved;     /* generation of the tail that LMDB has, as of the last look */
     uint64_t first_seq; /* of this open; JOURNAL_FRESH does not look before it */
     char *broken;       /* why nothing can be written any more */
     struct tail tail;
@@ -114,9 +115,11 @@ int store_read(struct journal *j, MDB_txn **txn); /* the kept reader; end with m
  * GRASP_ENOTFOUND when it is not there or not to be looked at; GRASP_EPARSE, with the message set,
  * when it is damaged or another request's. */
 int store_get(struct journal *j, MDB_txn *txn, struct journal_answer *want);
-/* The generation of the tail that was moved last. LMDB's codes; MDB_NOTFOUND: from before it was
- * noted. */
-int store_moved(struct journal *j, MDB_txn *txn, uint64_t *generation);
+/* GRASP_EREFUSED: the database has not what the tail was emptied into. */
+int store_follows(struct journal *j);
+/* Takes in the tail when a journal is opened for writing. Damage is GRASP_EREFUSED (JOURNAL_REPAIR:
+ * passed over), as is a database that does not follow. */
+int store_take_tail(struct journal *j);
 int store_note_moved(struct journal *j, MDB_txn *txn, uint64_t generation);
 /* Commits what is pending and hands it to the models' lists. */
 void journal_commit(struct journal *j);
@@ -138,11 +141,6 @@ int tail_error(const struct journal *j, const char *what);
 /* Takes in what other processes appended, if anything: 1, 0 nothing new, negative. */
 int tail_look(struct journal *j);
 int tail_refresh(struct journal *j); /* the same, waiting for the lock; 0 or negative */
-/* Takes in the file when a journal is opened for writing. Damage is GRASP_EREFUSED (JOURNAL_REPAIR:
- * passed over), and so is a database that has not what this file was emptied into. */
-int tail_take(struct journal *j);
-/* GRASP_EREFUSED: the database has not what the file was emptied into. */
-int tail_follows(struct journal *j);
 /* Locks and takes in. Then frames are made by tail_frame and written by one tail_append. */
 int tail_lock(struct journal *j);
 void tail_unlock(struct journal *j);

@@ -198,7 +198,7 @@ static int tail_open(struct journal *j)
     free(path);
     if (j->tail.fd < 0)
         return read_only && errno == ENOENT ? 0 : tail_error(j, "cannot open its tail");
-    int rc = read_only ? tail_refresh(j) : tail_take(j);
+    int rc = read_only ? tail_refresh(j) : store_take_tail(j);
     return rc < 0 || read_only ? rc : tail_move(j);
 }
 

@@ -210,15 +210,62 @@ static int move_all(struct journal *j, int *ours)
     return mdb_txn_commit(txn);
 }
 
-int store_moved(struct journal *j, MDB_txn *txn, uint64_t *generation)
+/* The generation in LMDB: 0 when none was moved yet, or it was not noted (*noted). */
+static int moved(struct journal *j, uint64_t *generation, bool *noted)
 {
+    MDB_txn *txn;
     MDB_val k = {strlen(MOVED_KEY), MOVED_KEY}, v;
-    int rc = mdb_get(txn, j->main, &k, &v);
+    int rc = store_read(j, &txn);
+    if (rc < 0)
+        return rc;
+    rc = mdb_get(txn, j->main, &k, &v);
+    *noted = rc == 0;
     *generation = 0;
-    if (rc == 0 && v.mv_size == sizeof(*generation))
+    if (rc == 0 && v.mv_size != sizeof(*generation))
+        rc = MDB_CORRUPTED;
+    if (rc == 0)
         memcpy(generation, v.mv_data, sizeof(*generation));
     *generation = le64toh(*generation);
-    return rc == 0 && v.mv_size != sizeof(*generation) ? MDB_CORRUPTED : rc;
+    mdb_txn_reset(txn);
+    return rc && rc != MDB_NOTFOUND ? journal_error(j, rc, "cannot read") : 0;
+}
+
+int store_follows(struct journal *j)
+{
+    uint64_t now = j->tail.generation;
+    bool noted;
+    int rc = moved(j, &j->moved, &noted);
+    if (rc < 0 || !now || !noted || j->moved == now || j->moved == now - 1)
+        return rc;
+    return err_set(GRASP_EREFUSED,
+                   "journal '%s': its database has not what was written last; put back a copy, or "
+                   "'grasp journal gc' takes it as it is, and what is missing is paid for again",
+                   j->dir);
+}
+
+static int note_moved(struct journal *j, uint64_t generation)
+{
+    MDB_txn *txn;
+    int bad, rc = store_begin(j, 0, &txn);
+    if (rc < 0)
+        return rc;
+    if ((bad = store_note_moved(j, txn, generation)))
+        mdb_txn_abort(txn);
+    else
+        bad = mdb_txn_commit(txn);
+    return bad ? journal_error(j, bad, "cannot write") : 0;
+}
+
+int store_take_tail(struct journal *j)
+{
+    int rc = store_follows(j); /* what a tail that is new begins after */
+    if (rc < 0 || (rc = tail_lock(j)) < 0)
+        return rc;
+    rc = store_follows(j);
+    if (rc == GRASP_EREFUSED && (j->flags & JOURNAL_REPAIR))
+        rc = note_moved(j, j->tail.generation - 1);
+    tail_unlock(j);
+    return rc;
 }
 
 /* Everything in the mirror goes to LMDB in one durable transaction. The caller holds the lock. */

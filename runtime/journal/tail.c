@@ -374,70 +374,18 @@ int tail_restart(struct journal *j)
     return 0;
 }
 
-/* The generation in LMDB: 0 when none was moved yet, or it was not noted (*noted). */
-static int moved(struct journal *j, uint64_t *generation, bool *noted)
-{
-    MDB_txn *txn;
-    int rc = store_read(j, &txn);
-    if (rc < 0)
-        return rc;
-    rc = store_moved(j, txn, generation);
-    mdb_txn_reset(txn);
-    *noted = rc == 0;
-    return rc && rc != MDB_NOTFOUND ? journal_error(j, rc, "cannot read") : 0;
-}
-
-static int note_moved(struct journal *j, uint64_t generation)
-{
-    MDB_txn *txn;
-    int bad, rc = store_begin(j, 0, &txn);
-    if (rc < 0)
-        return rc;
-    if ((bad = store_note_moved(j, txn, generation)))
-        mdb_txn_abort(txn);
-    else
-        bad = mdb_txn_commit(txn);
-    return bad ? journal_error(j, bad, "cannot write") : 0;
-}
-
-int tail_follows(struct journal *j)
-{
-    const struct tail *t = &j->tail;
-    uint64_t before;
-    bool noted;
-    int rc = t->generation ? moved(j, &before, &noted) : 0;
-    if (rc < 0 || !t->generation || !noted || before == t->generation ||
-        before == t->generation - 1)
-        return rc;
-    return err_set(GRASP_EREFUSED,
-                   "journal '%s': its database has not what was written last; put back a copy, or "
-                   "'grasp journal gc' takes it as it is, and what is missing is paid for again",
-                   j->dir);
-}
-
-int tail_take(struct journal *j)
-{
-    int rc = tail_lock(j);
-    if (rc < 0)
-        return rc;
-    rc = tail_follows(j);
-    if (rc == GRASP_EREFUSED && (j->flags & JOURNAL_REPAIR))
-        rc = note_moved(j, j->tail.generation - 1);
-    tail_unlock(j);
-    return rc;
-}
-
 int tail_lock(struct journal *j)
 {
     struct tail *t = &j->tail;
-    bool noted;
     int rc = lock(j, LOCK_EX);
     if (rc < 0)
         return rc;
     rc = refresh(j);
     /* A tail that is new begins after what was moved before somebody took the old one away. */
-    if (rc == 0 && t->generation == 0 && (rc = moved(j, &t->generation, &noted)) == 0)
+    if (rc == 0 && t->generation == 0) {
+        t->generation = j->moved;
         rc = tail_restart(j);
+    }
     if (rc < 0)
         tail_unlock(j);
     return rc;

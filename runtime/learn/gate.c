@@ -11,14 +11,14 @@
 #include "runtime/engine/arms.h"
 #include "runtime/learn/update.h"
 
-struct decision {
+struct update_gate {
     struct gate gate;
     struct candidate **arms; /* candidates in the gate's order */
     int winner;
 };
 
 static int open_gate(struct update *u, const struct probe_set *p, const enum outcome *base,
-                     struct decision *d)
+                     struct update_gate *d)
 {
     struct gate_rules rules;
     size_t proposed = 0; /* the rule counts on a revision from the start */
@@ -34,21 +34,21 @@ static int open_gate(struct update *u, const struct probe_set *p, const enum out
     return arms_gate(&d->gate, &rules, p, base, u->list.n);
 }
 
-static int measure(struct update *u, const struct probe_set *p, struct decision *d)
+static int measure(struct update *u, const struct probe_set *p, struct update_gate *d)
 {
     int rc = measure_candidates(u->l, p, &d->gate, d->arms);
     d->winner = rc == 0 ? gate_winner(&d->gate) : -1;
     return rc;
 }
 
-static void decision_release(struct decision *d)
+static void decision_release(struct update_gate *d)
 {
     gate_release(&d->gate);
     free(d->arms);
 }
 
 /* Traces of the probes that the winner broke, measured anew: the journal has them. */
-static int broken_traces(struct update *u, const struct probe_set *p, const struct decision *d,
+static int broken_traces(struct update *u, const struct probe_set *p, const struct update_gate *d,
                          json_t *broken, json_t *fixed)
 {
     struct learn *l = u->l;
@@ -75,7 +75,7 @@ static int broken_traces(struct update *u, const struct probe_set *p, const stru
 
 /* The winner broke something: the writer gets one chance to narrow it. A revision that is eligible
  * and strictly better takes its place (contrastive revision). */
-static int revise(struct update *u, const struct probe_set *p, struct decision *d)
+static int revise(struct update *u, const struct probe_set *p, struct update_gate *d)
 {
     struct learn *l = u->l;
     struct writer_call *w = NULL;
@@ -102,7 +102,7 @@ static int revise(struct update *u, const struct probe_set *p, struct decision *
     while (u->list.n > before + 1) /* one narrower edit was asked for */
         candidate_release(&u->list.v[--u->list.n]);
     /* A second gate with all arms, the earlier ones as they ended; only the new one is measured. */
-    struct decision again = {0};
+    struct update_gate again = {0};
     rc = open_gate(u, p, d->gate.base, &again);
     if (rc == 0) {
         gate_keep(&again.gate, &d->gate);
@@ -117,7 +117,7 @@ static int revise(struct update *u, const struct probe_set *p, struct decision *
 int update_gate(struct update *u, const struct probe_set *p, const enum outcome *base)
 {
     struct learn *l = u->l;
-    struct decision d = {0};
+    struct update_gate d = {0};
     int rc = open_gate(u, p, base, &d);
     if (rc == 0)
         rc = measure(u, p, &d);

@@ -58,14 +58,14 @@ static void count_changes(struct learn *l, const struct batch *b)
 
 /* ---- batches ---- */
 
-struct shown {
+struct dev_shown {
     const struct learn *l;
     size_t done, correct;
 };
 
 static void dev_ended(struct group *g, size_t index, void *arg)
 {
-    struct shown *p = arg;
+    struct dev_shown *p = arg;
     char label[64], note[64];
     p->done++;
     p->correct += group_result(g, index)->correct;
@@ -74,11 +74,11 @@ static void dev_ended(struct group *g, size_t index, void *arg)
     progress_set(label, p->done, group_size(g), note);
 }
 
-static int roll_out(struct learn *l, struct batch *b, struct shown *shown)
+static int roll_out(struct learn *l, struct batch *b, struct dev_shown *shown)
 {
     b->group = engine_group(l->s->engine, PHASE_ROLLOUT_DEV);
     int rc = b->group ? 0 : err_set(GRASP_ENOMEM, "out of memory");
-    *shown = (struct shown){.l = l};
+    *shown = (struct dev_shown){.l = l};
     if (rc == 0)
         group_on_end(b->group, dev_ended, shown);
     for (size_t i = 0; rc >= 0 && i < b->n; i++)
@@ -113,7 +113,7 @@ static int one_batch(struct learn *l, struct batch *b)
 {
     struct probe_set probes = {0};
     struct group *base = NULL;
-    struct shown shown;
+    struct dev_shown shown;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
     bool early = l->update > 0 || l->seen.any_before;
     size_t failures = 0;

@@ -147,10 +147,6 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
 int learn_recover(struct learn *l);
 /* The probe set of an update (n = 0: none). */
 int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out);
-/* The outcomes it is drawn from (source 1, 2 or 3 of the method); *source is freed by the caller.
- */
-int learn_probe_source(const struct learn *l, const struct batch *b, struct probe_source **source,
-                       size_t *n);
 /* Starts the baseline's rollouts of a probe set. */
 struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
 /* Waits for the baseline and fills outcomes[p->n]. */

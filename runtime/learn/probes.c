@@ -13,8 +13,8 @@ static bool in_batch(const struct batch *b, size_t dev)
     return false;
 }
 
-int learn_probe_source(const struct learn *l, const struct batch *b, struct probe_source **out,
-                       size_t *n)
+static int learn_probe_source(const struct learn *l, const struct batch *b,
+                              struct probe_source **out, size_t *n)
 {
     struct probe_source *source = calloc(l->dev->n + 1, sizeof(*source));
     bool strict = l->c->gate.probe_heldout == HELDOUT_STRICT;

@@ -9,7 +9,7 @@
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
-int64_t plan_calls(const struct plan *p, size_t phase)
+static int64_t plan_calls(const struct plan *p, size_t phase)
 {
     return p->rollouts[phase] * p->max_rounds + p->writer[phase];
 }

@@ -12,7 +12,6 @@ struct plan {
     int64_t rollouts[MODEL_PHASES], writer[MODEL_PHASES];
 };
 void plan_make(struct session *s, struct plan *p);
-int64_t plan_calls(const struct plan *p, size_t phase);
 void plan_print(const struct session *s, const struct plan *p, FILE *out);
 void summary_print(const struct learn *l, FILE *out);
 

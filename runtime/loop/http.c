@@ -126,7 +126,7 @@ static int want_timer(CURLM *multi, long ms, void *arg)
 
 /* ---- life ---- */
 
-size_t raise_descriptor_limit(void)
+size_t loop_raise_descriptor_limit(void)
 {
     struct rlimit r = {.rlim_cur = 1024};
     if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 16384) {
@@ -237,7 +237,7 @@ static void release(struct http *h)
 size_t http_limit(struct loop *loop, size_t per_host)
 {
     struct http *h = http_of(loop);
-    size_t files = raise_descriptor_limit();
+    size_t files = loop_raise_descriptor_limit();
     size_t most = files > 2 * OTHER_FILES ? files - OTHER_FILES : OTHER_FILES;
     if (!h)
         return per_host;

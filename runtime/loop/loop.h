@@ -85,5 +85,8 @@ void http_cancel(struct loop *loop, uint64_t id);
 /* At most this many connections to one host (default 512); further requests wait. Returns how many
  * it will be: fewer when the process may not open as many files. */
 size_t http_limit(struct loop *loop, size_t per_host);
+/* Thousands of connections need as many descriptors; the soft limit is often 1024. Returns what it
+ * is now. */
+size_t loop_raise_descriptor_limit(void);
 
 #endif

@@ -12,8 +12,5 @@ struct http_slot {
     void (*release)(struct http *h);
 };
 struct http_slot *loop_http_slot(struct loop *loop);
-/* Thousands of connections need as many descriptors; the soft limit is often 1024. Returns what it
- * is now. */
-size_t raise_descriptor_limit(void);
 
 #endif

@@ -58,16 +58,7 @@ struct model *session_model(struct session *s, bool writer)
     return s->said[writer && s->backend[1]];
 }
 
-/* A model in this process without noise answers alike every time; what an endpoint does is found
- * out by who depends on it (learn/noise.c). */
-static bool known_alike(const struct session *s)
-{
-    const struct config *c = s->config;
-    return (strcmp(c->model.kind, "simulated") == 0 && c->sim.noise == 0) ||
-           strcmp(c->model.kind, "replay") == 0;
-}
-
-void config_engine(const struct config *c, struct engine_settings *out)
+void session_engine_settings(const struct config *c, struct engine_settings *out)
 {
     *out = (struct engine_settings){
         .concurrency = (size_t)c->cycle.batch_concurrency,
@@ -78,6 +69,15 @@ void config_engine(const struct config *c, struct engine_settings *out)
         .temperature = c->model.temperature,
         .max_tokens = (int)c->model.max_tokens,
     };
+}
+
+/* A model in this process without noise answers alike every time; what an endpoint does is found
+ * out by who depends on it (learn/noise.c). */
+static bool known_alike(const struct session *s)
+{
+    const struct config *c = s->config;
+    return (strcmp(c->model.kind, "simulated") == 0 && c->sim.noise == 0) ||
+           strcmp(c->model.kind, "replay") == 0;
 }
 
 int session_open(struct session *s, const struct session_options *o)
@@ -112,7 +112,7 @@ int session_open(struct session *s, const struct session_options *o)
         s->draws = (struct draws){.seed = (uint64_t)s->config->cycle.seed,
                                   .shared = s->config->draws == DRAWS_SHARED ||
                                             (s->config->draws == DRAWS_AUTO && known_alike(s))};
-        config_engine(s->config, &es);
+        session_engine_settings(s->config, &es);
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;

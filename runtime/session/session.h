@@ -60,8 +60,9 @@ struct session_options {
     unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };
 
-/* What the engine takes of a configuration. */
-void config_engine(const struct config *c, struct engine_settings *out);
+/* What the engine takes from a configuration. */
+void session_engine_settings(const struct config *c, struct engine_settings *out);
+
 int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
 /* Closes only the models: from here on no callback comes into what their users free next. */

@@ -19,7 +19,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
-#include "runtime/loop/loop_private.h"
+#include "runtime/loop/loop.h"
 #include "runtime/simulator/serve_api.h"
 #include "runtime/simulator/sim.h"
 #include "runtime/simulator/simulator.h"
@@ -340,7 +340,7 @@ int sim_serve(struct sim_server **out, const struct sim_settings *sim, const cha
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&s->wake, &attr);
     pthread_condattr_destroy(&attr);
-    raise_descriptor_limit();
+    loop_raise_descriptor_limit();
     s->sim = *sim;
     s->profile = str_dup(sim->profile && *sim->profile ? sim->profile : "default");
     s->sim.profile = s->profile;

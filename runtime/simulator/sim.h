@@ -201,7 +201,7 @@ enum sim_profile sim_profile(const struct sim_settings *s);
 /* A number in [0, 1) from a key and two numbers. */
 double sim_chance(uint64_t key, uint64_t a, uint64_t b);
 
-/* speaker.c. Appends the next action, by the run's habits. */
+/* act.c. Appends the next action, by the run's habits. */
 void sim_act(struct sim_run *r);
 
 /* noise.c. The next action of a run that may be flipped; `r->habits` are those without noise. */

@@ -4,19 +4,6 @@
 #include "runtime/simulator/sim.h"
 #include "runtime/simulator/world.h"
 
-void sim_act(struct sim_run *r)
-{
-    size_t before = r->out->len;
-    if (r->n_turns == 0 && sim_has(r, HAB_PROSE))
-        buf_adds(r->out, "I will look at the patient's chart first.\n\n");
-    if (r->family >= FAM_CT)
-        sim_solve_v2(r);
-    else
-        sim_solve_v1(r);
-    if (r->out->len == before)
-        buf_adds(r->out, "FINISH([])");
-}
-
 int sim_reply(const struct sim_settings *settings, const struct chat *chat, int64_t draw,
               struct buf *out)
 {

@@ -112,7 +112,7 @@ static void by_family(const struct executor *e, enum split split, FILE *out)
     }
 }
 
-void transfer_print_skills(const struct executor *e, FILE *out)
+static void transfer_print_skills(const struct executor *e, FILE *out)
 {
     const struct prune_report *r = &e->pruning;
     int width = 5;

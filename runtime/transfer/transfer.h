@@ -36,8 +36,6 @@ struct transfer {
 void transfer_release(struct transfer *t);
 /* All executors that are done. */
 void transfer_print(const struct transfer *t, FILE *out);
-/* Each skill's contribution, as --regate measured it. */
-void transfer_print_skills(const struct executor *e, FILE *out);
 json_t *transfer_to_json(const struct transfer *t);
 /* In percentage points; NULL-safe for what has no tasks: then false. */
 bool score_difference(const struct score *from, const struct score *to, const char *family,

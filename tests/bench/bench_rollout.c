@@ -192,7 +192,7 @@ int main(int argc, char **argv)
                                             "eight skills, top 3 ranked"};
         if (only && only != row)
             continue;
-        config_engine(s.config, &es);
+        session_engine_settings(s.config, &es);
         es.inject = row == 3 ? INJECT_TOP_K : INJECT_ALL;
         es.top_k = 3;
         rc = measure(&s, &script, names[row - 1], &es, row == 1 ? none : eight, rounds);

@@ -57,6 +57,11 @@ damaged() { cp -R full "$J" && LC_ALL=C sed -i "s/FINISH(\[\"$word/FINISH([\"Z${
 J=$T/hurt; damaged
 exits 'damage is found' 1 "$GRASP" journal check hurt
 has 'and what to do is said' err "'grasp journal gc' repairs"
+"$GRASP" journal stat hurt --json >before
+exits 'a run that asks for it ends' 1 "$GRASP" eval clinic/grasp.yaml --split val --journal hurt --out o
+has 'and says why' err 'is damaged'
+is 'once' "$(grep -c 'is damaged' err)" 1
+is 'it is not paid for again' "$("$GRASP" journal stat hurt --json | jq .damaged)" "$(jq .damaged before)"
 everywhere 'cleaning up damage' damaged clean
 is 'one call is gone' "$(calls calm)" $(($(calls full) - 1))
 done_testing

@@ -40,6 +40,23 @@ exits "an unknown fault is wrong usage" 2 "$GRASP" model serve --faults 429,none
 has "and names it" err "'none'"
 exits "a share above 1 is wrong usage" 2 "$GRASP" model serve --fail 1.5
 
+# With noise the same request is not answered twice alike, unless it is told to, or names its draw.
+TASK='{"phase":"task_execution","api":{"base_url":"http://x/fhir/"},"behavioral_skills":"","task":{"description":"Record the blood pressure \"118/77 mmHg\" of patient S1234567.","context":""}}'
+ASK=$(jq -nc --arg t "$TASK" '{model: "simulated", temperature: 0, messages: [{role: "user", content: $t}]}')
+answers() { # [CURL OPTIONS]: how many different ones ten requests get
+    n=0; : >all
+    while [ $n -lt 10 ]; do post /chat/completions "$ASK" "$@"; jq -c .choices reply >>all; n=$((n + 1)); done
+    sort -u all | wc -l | tr -d ' '
+}
+is "no noise: one answer" "$(answers)" 1
+serve noisy --noise 0.5
+check "noise: several answers" [ "$(answers)" -gt 1 ]
+is "noise, a draw that is named: one answer" "$(answers -H 'X-Grasp-Draw: 5')" 1
+serve fixed --noise 0.5 --fixed
+is "noise, --fixed: one answer" "$(answers)" 1
+exits "more noise than a coin has is wrong usage" 2 "$GRASP" model serve --noise 0.6
+serve plain
+
 for fault in 429 500 cut empty truncated; do
     serve "$fault" --fail 1 --faults "$fault"
     post /chat/completions "$BODY" -D headers

@@ -25,4 +25,34 @@ echo "# accepted $accepted, refused $refused"
 check "several edits accepted" [ "$accepted" -ge 3 ]
 check "more refused" [ "$refused" -gt "$accepted" ]
 has "says that it was simulated" "$T/gated.out" "simulated model"
+
+# Each switch, lambda and the budget change what is decided, at one of a few seeds at least. Where no
+# regression is let in lambda cannot matter, so it is tried without the rule on regressions.
+decided() { # SEED KEY=VALUE...: the trees of the branch; a run that was made before is not made again
+    seed=$1; shift
+    d="$T/d-$seed-$(echo "$*" | tr -c 'a-z0-9\n' _)"
+    if [ ! -d "$d" ]; then
+        for k in "$@"; do set -- "$@" --set "$k"; shift; done
+        "$GRASP" learn "$T/clinic/grasp.yaml" -q --library "$d" --run "$d.run" --set cycle.epochs=3 \
+            --set "cycle.seed=$seed" "$@" >"$d.out" 2>&1 || { cat "$d.out"; return 1; }
+    fi
+    git -C "$d" log --format=%T main
+}
+matters() { # LABEL SETTING [OTHER SETTING]
+    for seed in 1 2 3 4 5 6 7 8; do
+        decided $seed ${3:-cycle.no_gate=false} >"$T/one" && decided $seed $2 >"$T/two" ||
+            { not_ok "$1: a run"; return; }
+        cmp -s "$T/one" "$T/two" || { ok "$1 changes what is decided (seed $seed)"; return; }
+    done
+    not_ok "$1 changes what is decided"
+}
+matters no_gate cycle.no_gate=true
+matters regression_gate cycle.regression_gate=false
+matters fixes_only_scoring cycle.fixes_only_scoring=true
+matters append_only cycle.append_only=true
+matters cluster_failures cycle.cluster_failures=false
+matters blind_select cycle.blind_select=random
+matters regression_budget gate.regression_budget=1
+matters lambda "cycle.regression_gate=false gate.invalid_action_penalty=1" \
+    "cycle.regression_gate=false gate.invalid_action_penalty=4"
 done_testing

@@ -45,7 +45,7 @@ static void list_and_show(void **state)
     ends(0, "skills list lib");
     prints("name");
     prints(name);
-    prints(" skills\n");
+    prints(" skill");
     ends(0, "skills list lib --at %s", root);
     prints("0 skills\n");
     ends(0, "skills list lib --at %s --json", root);

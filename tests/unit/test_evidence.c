@@ -126,12 +126,95 @@ static void evidence_of_stopped_arms(void **state)
     }
 }
 
+/* Three fixes, one of them contradicted, under the rule for outcomes that flip. */
+static json_t *sample_replicate(void)
+{
+    static const char *const ids[] = {"a_1", "a_2", "a_3", "b_1"};
+    static const char *const again[] = {"pppppp", "pppppp", "f", ""};
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    struct gate g;
+    bool side[4];
+    json_t *e;
+    rules.rule = GATE_REPLICATE;
+    assert_int_equal(gate_init(&g, &rules, side, sides("FFFP", side), 1), 0);
+    outcomes("fffp", g.base);
+    arm(&g, 0, "pppp");
+    for (size_t i = 0; i < 4; i++) {
+        outcomes(again[i], g.arm[0].again + i * GATE_REDRAWS);
+        outcomes("ffffff", g.base_again + i * GATE_REDRAWS);
+    }
+    assert_int_equal(gate_update(&g), 0);
+    e = gate_evidence(&g, 0, ids);
+    assert_non_null(e);
+    gate_release(&g);
+    return e;
+}
+
+static void redraws_are_evidence(void **state)
+{
+    static const struct {
+        const char *at, *key, *value;
+        int code;
+    } forged[] = {
+        {"rules", "rule", "\"paper\"", GRASP_EPARSE},
+        {"rules", "rule", "\"odds\"", GRASP_EPARSE},
+        {"rules", "alpha", "0.0", GRASP_EPARSE},
+        {"rules", "alpha", "0.00001", GRASP_EREFUSED},
+        {"rules", "flips", "0.5", GRASP_EPARSE},
+        {"rules", "flips", "null", GRASP_EPARSE},
+        {"rules", "candidates", "0", GRASP_EPARSE},
+        {"rules", "candidates", "1000", GRASP_EREFUSED},
+        {"probes[0]", "cand_again", "\"pass\"", GRASP_EPARSE},
+        {"probes[0]", "cand_again", "[\"pending\"]", GRASP_EPARSE},
+        {"probes[0]", "cand_again", "[1]", GRASP_EPARSE},
+        {"probes[0]", "cand_again", "[\"fail\"]", GRASP_EREFUSED},
+        {"probes[0]", "base_again", "[\"pass\"]", GRASP_EREFUSED},
+        {"probes[2]", "cand_again", "[\"pass\"]", GRASP_EREFUSED},
+        {"probes[3]", "cand_again", "[\"pass\"]", GRASP_EREFUSED}, /* nobody asked for it */
+        {"probes[3]", "base_again", "[\"pass\"]", GRASP_EREFUSED},
+    };
+    struct gate_score s;
+    json_t *e = sample_replicate(), *paper = sample_evidence("pepp"), *list = json_array();
+    (void)state;
+    assert_string_equal(json_str_at(e, "rules.rule", ""), "replicate");
+    assert_int_equal(json_array_size(json_at(e, "probes[2].cand_again")), 1);
+    assert_null(json_at(e, "probes[3].cand_again"));
+    size_t pairs = json_array_size(json_at(e, "probes[0].cand_again"));
+    assert_in_range(pairs, 2, 5); /* it had enough: what was drawn ahead is not shown */
+    assert_int_equal(json_array_size(json_at(e, "probes[0].base_again")), pairs - 1);
+    assert_int_equal(gate_evidence_check(e, &s), 0);
+    assert_true(s.eligible);
+    assert_int_equal(s.score, 2);
+    json_decref(e);
+    for (size_t i = 0; i < sizeof(forged) / sizeof(*forged); i++) {
+        e = sample_replicate();
+        json_t *v = json_loads(forged[i].value, JSON_DECODE_ANY, NULL);
+        assert_int_equal(json_object_set_new(json_at(e, forged[i].at), forged[i].key, v), 0);
+        int rc = gate_evidence_check(e, NULL);
+        if (rc != forged[i].code)
+            fail_msg("%s.%s = %s: %d %s", forged[i].at, forged[i].key, forged[i].value, rc,
+                     err_msg());
+        json_decref(e);
+    }
+    e = sample_replicate();
+    for (int r = 0; r <= GATE_REDRAWS; r++)
+        json_array_append_new(list, json_string("pass"));
+    json_object_set(json_at(e, "probes[0]"), "cand_again", list);
+    assert_int_equal(gate_evidence_check(e, NULL), GRASP_EPARSE);
+    json_object_set(json_at(paper, "probes[0]"), "cand_again", list); /* its rule has none */
+    assert_int_equal(gate_evidence_check(paper, NULL), GRASP_EPARSE);
+    json_decref(list);
+    json_decref(paper);
+    json_decref(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evidence_reads_well),
         cmocka_unit_test(forged_evidence_is_found),
         cmocka_unit_test(evidence_of_stopped_arms),
+        cmocka_unit_test(redraws_are_evidence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

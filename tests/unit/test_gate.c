@@ -446,6 +446,8 @@ static void names(void **state)
     assert_int_equal(outcome_from_name("passed"), -1);
     assert_int_equal(outcome_from_name(NULL), -1);
     assert_int_equal(gate_stop_from_name(""), -1);
+    assert_string_equal(gate_rule_name(GATE_PAPER), "paper");
+    assert_string_equal(gate_rule_name(GATE_REPLICATE), "replicate");
 }
 
 int main(void)

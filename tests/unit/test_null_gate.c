@@ -151,10 +151,8 @@ static void check_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_rounds),
-        cmocka_unit_test(check_updates),
-        cmocka_unit_test(check_summary),
-        cmocka_unit_test(check_none_of_many),
+        cmocka_unit_test(check_rounds),  cmocka_unit_test(check_updates),
+        cmocka_unit_test(check_summary), cmocka_unit_test(check_none_of_many),
         cmocka_unit_test(check_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

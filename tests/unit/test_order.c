@@ -104,12 +104,63 @@ static void a_wave_goes_as_far_as_is_likely(void **state)
     gate_release(&g);
 }
 
+/* Under replicate: what could be a fix first, redraws before first draws, one draw ahead where there
+ * is room, and the baseline once for all. */
+static void a_wave_of_redraws(void **state)
+{
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    struct gate g;
+    struct gate_pick p[64];
+    bool side[MOST];
+    size_t n = sides("FFFFPP", side), got, of[3] = {0};
+    (void)state;
+    rules.rule = GATE_REPLICATE;
+    assert_int_equal(gate_init(&g, &rules, side, n, 2), 0);
+    outcomes("ffffpp", g.base);
+    gate_update(&g);
+    assert_int_equal(gate_wave(&g, 8, p), 8);
+    for (size_t i = 0; i < 8; i++)
+        assert_true(p[i].draw == 0 && side[p[i].probe] && p[i].arm == i % 2);
+    assert_int_equal(gate_wave(&g, 64, p), 12);
+
+    arm(&g, 0, "ppff..");
+    arm(&g, 1, "pfff..");
+    assert_int_equal(gate_update(&g), 2);
+    got = gate_wave(&g, 64, p);
+    assert_true(got >= 6 && gate_wave(&g, 3, p) == 3);
+    got = gate_wave(&g, 64, p);
+    for (size_t i = 0; i < 3; i++) /* the candidates' first redraws: the baseline is a draw ahead */
+        assert_true(p[i].draw == 1 && p[i].arm != GATE_BASE);
+    for (size_t i = 3; i < got; i++)
+        assert_true(p[i].draw == 2 || (p[i].draw == 0 && !side[p[i].probe]));
+
+    for (size_t i = 0; i < 3; i++)
+        *gate_place(&g, &p[i]) = OUTCOME_PASS;
+    assert_int_equal(gate_update(&g), 2);
+    got = gate_wave(&g, 64, p);
+    for (size_t i = 0; i < got; i++)
+        if (p[i].draw == 1 && p[i].arm == GATE_BASE)
+            of[p[i].probe]++;
+    assert_int_equal(of[0], 1); /* both candidates want it */
+    assert_int_equal(of[1], 1);
+    assert_int_equal(of[2], 0);
+
+    arm(&g, 1, "ffff.."); /* nothing that it could fix is left */
+    assert_int_equal(gate_update(&g), 1);
+    assert_int_equal(g.arm[1].stop, GATE_STOP_SCORE);
+    got = gate_wave(&g, 64, p);
+    for (size_t i = 0; i < got; i++)
+        assert_int_not_equal(p[i].arm, 1);
+    gate_release(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next_gives_every_probe_once),
         cmocka_unit_test(next_begins_where_it_ends_soonest),
         cmocka_unit_test(a_wave_goes_as_far_as_is_likely),
+        cmocka_unit_test(a_wave_of_redraws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

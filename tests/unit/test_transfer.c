@@ -180,7 +180,8 @@ static void check_trailers(void **state)
 
 static void check_fate(void **state)
 {
-    struct gate_arm arm = {.stop = GATE_FINISHED, .score = {.score = 2, .gains = true, .eligible = true}};
+    struct gate_arm arm = {.stop = GATE_FINISHED,
+                           .score = {.score = 2, .gains = true, .eligible = true}};
     (void)state;
     assert_string_equal(decision_fate(&arm, true), "accepted");
     assert_string_equal(decision_fate(&arm, false), "beaten");
