@@ -22,7 +22,7 @@ void *fhir_arena_alloc(struct fhir_arena *a, size_t size)
         size_t want = size > CHUNK_SIZE ? size : CHUNK_SIZE;
         struct fhir_arena_chunk *c = malloc(sizeof(*c) + want);
         if (!c) {
-            err_set(GRASP_ENOMEM, "out of memory");
+            err_oom();
             return NULL;
         }
         *c = (struct fhir_arena_chunk){.next = a->head, .size = want};

@@ -98,7 +98,7 @@ int fhir_prepared_init(struct fhir_prepared *p, struct fhir_store *store, const 
     p->text = str_ndup(text, len);
     p->text_len = len;
     if (!p->text)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
 out:
     json_decref(own);
     if (rc < 0)
@@ -172,7 +172,7 @@ static int batch_flush(struct fhir_batch *b)
     if (!b->filling->v)
         b->filling->v = malloc(BATCH_RESOURCES * sizeof(*b->filling->v));
     if (!b->filling->v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     b->writer_runs = pthread_create(&b->writer, NULL, write_thread, b) == 0;
     if (!b->writer_runs)
         write_thread(b);
@@ -186,7 +186,7 @@ int fhir_batch_begin(struct fhir_store *store, struct fhir_batch **batch)
         b->both[0].v = malloc(BATCH_RESOURCES * sizeof(*b->both[0].v));
     if (!b || !b->both[0].v) {
         free(b);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     b->store = store;
     b->filling = b->both;

@@ -388,7 +388,7 @@ static int run_search(struct searchset *a, const struct frame *f)
         n += wanted(x, f->types, &fhir_resource_types[i]);
     a->queries = calloc(n + 1, sizeof(*a->queries));
     if (!a->queries)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; rc == 0 && i < fhir_resource_type_count; i++)
         if (wanted(x, f->types, &fhir_resource_types[i]))
             rc = add_query(a, &source, &fhir_resource_types[i], f);

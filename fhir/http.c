@@ -513,7 +513,7 @@ int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char
     struct fhir_server *s = calloc(1, sizeof(*s));
     *server = NULL;
     if (!s)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     pthread_mutex_init(&s->lock, NULL);
     s->oldest.next = s->oldest.prev = &s->oldest;
     s->store = store;
@@ -525,7 +525,7 @@ int fhir_serve(struct fhir_server **server, struct fhir_store *store, const char
     s->base_path = path_of(store->base_url);
     s->url = s->base_path ? address(host, s->port, s->base_path) : NULL;
     if (!s->url || (rc = own_base(store, s->url)) < 0) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);

@@ -134,7 +134,7 @@ static int next_url(const struct fhir_importer *im, const char *link, char **out
         return err_set(GRASP_EINVAL, "the next link leads out of %s: %.300s", im->base, link);
     if (asprintf(out, "%.*s%s", (int)(base_path - im->base), im->base, path) < 0) {
         *out = NULL;
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     return 0;
 }
@@ -219,7 +219,7 @@ static int import_type(struct fhir_importer *im, const char *type)
     uint64_t start = im->report->loaded;
     snprintf(label, sizeof(label), "importing %.60s", type);
     if (asprintf(&url, "%s%s?_count=%d", im->base, type, PAGE_COUNT) < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (;;) {
         uint64_t items = 0;
         if ((rc = take_page(im, url, &items, &next)) < 0 || !next)
@@ -250,7 +250,7 @@ static int types_of_server(struct fhir_importer *im, struct strlist *types)
     struct page_reply a = {.text = BUF_INIT};
     int rc = 0;
     if (asprintf(&url, "%smetadata", im->base) < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if ((rc = get_text(im, url, &a)) < 0 ||
         (rc = json_parse(&statement, a.text.ptr, a.text.len, url)) < 0)
         goto out;
@@ -289,11 +289,11 @@ static int import_open(struct fhir_importer *im, const char *base_url)
                        base_url);
     if (asprintf(&im->base, "%s%s", base_url, str_ends(base_url, "/") ? "" : "/") < 0) {
         im->base = NULL;
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     im->headers = curl_slist_append(NULL, "Accept: application/fhir+json");
     if (!(im->curl = curl_easy_init()) || !im->headers)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     curl_easy_setopt(im->curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(im->curl, CURLOPT_HTTPHEADER, im->headers);
     curl_easy_setopt(im->curl, CURLOPT_ACCEPT_ENCODING, "");

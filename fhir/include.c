@@ -195,7 +195,7 @@ int fhir_include(struct fhir_view *v, const struct fhir_query *q, const uint64_t
     int rc = 0;
     a.types = calloc(fhir_resource_type_count, 1);
     if (!a.types)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = include_for(&a, page[i], false);
     if (rc == 0 && iterates(q))

@@ -139,7 +139,7 @@ static int put_urn_entry(struct fhir_loader *l, const struct fhir_item *it)
     struct buf named = BUF_INIT;
     char *urn = str_ndup(it->full_url, it->full_url_len), *target = NULL;
     if (!urn) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     if (!(tree = json_loadb(it->text, it->len, JSON_ALLOW_NUL, NULL))) {
@@ -159,7 +159,7 @@ static int put_urn_entry(struct fhir_loader *l, const struct fhir_item *it)
     if (type && id) {
         if (asprintf(&target, "%s/%s", type, id) < 0) {
             target = NULL;
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
             goto out;
         }
         if ((rc = fhir_urn_map_put(&l->urns, urn, strlen(urn), target)) < 0)

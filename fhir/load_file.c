@@ -54,7 +54,7 @@ static int feed_file(struct fhir_loader *l, struct fhir_split *split, gzFile in,
     int rc = 0, n = 0;
     char *chunk = malloc(CHUNK);
     if (!chunk)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     while (rc == 0 && (n = gzread(in, chunk, CHUNK)) > 0) {
         rc = fhir_split_feed(split, chunk, (size_t)n);
         progress_set("loading", (uint64_t)gzoffset(in), size, l->name);
@@ -65,7 +65,7 @@ static int feed_file(struct fhir_loader *l, struct fhir_split *split, gzFile in,
     if (rc == 0 && code == Z_ERRNO)
         return err_set_errno(GRASP_EIO, "cannot read '%s'", l->name);
     if (rc == 0 && code == Z_MEM_ERROR)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (rc == 0)
         rc = fhir_split_end(split);
     if (rc == 0 && n <= 0 && code == Z_BUF_ERROR)
@@ -90,7 +90,7 @@ static int load_file(struct fhir_loader *l, const char *path)
     if ((rc = open_input(path, &fd, &size)) < 0)
         goto out;
     if (!(in = gzdopen(fd, "rb"))) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     fd = -1; /* the gzip stream's now */

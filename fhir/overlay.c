@@ -58,7 +58,7 @@ int fhir_overlay_put(struct fhir_overlay *o, const struct fhir_resource_type *ty
         size_t cap = o->cap ? 2 * o->cap : 8;
         struct fhir_overlay_entry *v = realloc(o->v, cap * sizeof(*v));
         if (!v)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         old = old ? v + (old - o->v) : NULL;
         o->v = v;
         o->cap = cap;
@@ -66,7 +66,7 @@ int fhir_overlay_put(struct fhir_overlay *o, const struct fhir_resource_type *ty
     size_t id_len = strlen(r->id) + 1;
     char *p = malloc(id_len + r->values_len + r->text_len + 1);
     if (!p)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     e.memory = p;
     e.record.type = type->name;
     e.record.id = append(&p, r->id, id_len);

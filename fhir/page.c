@@ -226,7 +226,7 @@ static int sort_matches(struct fhir_view *v, const struct fhir_query *q, struct 
 {
     struct sort_row *rows = calloc(all->n + 1, sizeof(*rows));
     struct sort_value *values = malloc((all->n * q->n_sort + 1) * sizeof(*values));
-    int rc = rows && values ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = rows && values ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < all->n; i++) {
         rows[i].values = values + i * q->n_sort;
         rc = fill_row(v, q, all->v[i], &rows[i]);

@@ -54,7 +54,7 @@ int fhir_pending_add(struct fhir_pending *p, const struct fhir_index_key *key, u
         size_t cap = p->cap ? 2 * p->cap : 4096;
         struct fhir_pending_entry *v = realloc(p->v, cap * sizeof(*v));
         if (!v)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         p->v = v;
         p->cap = cap;
     }

@@ -32,7 +32,7 @@ static int matches_grow(struct fhir_matches *m, size_t extra)
         cap *= 2;
     uint64_t *v = realloc(m->v, cap * sizeof(*v));
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     m->v = v;
     m->cap = cap;
     return 0;

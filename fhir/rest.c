@@ -433,7 +433,7 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
         if ((rc = fhir_search_fetch(&v, found.v[i], &r)) < 0)
             break;
         if (json_array_append_new(list, json_loadb(r.text, r.text_len, JSON_ALLOW_NUL, NULL)) < 0)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         cost += CACHE_TREE_COST * r.text_len;
     }
     if (rc == 0) {

@@ -67,7 +67,7 @@ static int check_dir(const char *dir)
     char *data = fs_join(dir, "data.mdb");
     int rc = 0;
     if (!data)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (fs_exists(data)) {
         rc = drop_unmade(dir, data);
     } else if (fs_is_dir(dir)) {
@@ -192,7 +192,7 @@ static int init_locks(struct fhir_store *s)
     pthread_rwlockattr_destroy(&attr);
     pthread_mutex_init(&s->write_lock, NULL);
     s->cache = fhir_cache_new();
-    return s->cache ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return s->cache ? 0 : err_oom();
 }
 
 int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_options *options)
@@ -203,7 +203,7 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     int rc;
     *store = NULL;
     if (!s)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     s->ignore_unknown_params = o->ignore_unknown_params;
     s->read_only = o->read_only;
     s->keep_versions = o->keep_versions;

@@ -82,7 +82,7 @@ static int read_bundle(struct bundle *b, bool *transaction)
                        ENTRIES_MAX);
     b->steps = calloc(json_array_size(entries) + 1, sizeof(*b->steps));
     if (!b->steps)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (!entries || !fhir_jsontext_find(rq->body, rq->body_len, "entry", &text, &len))
         return 0;
     struct fhir_jsontext_iter it = fhir_jsontext_walk(text, len);
@@ -290,7 +290,7 @@ static int assign_ids(struct bundle *b, struct fhir_view *v)
     json_auto_t *seen = json_object(), *conditions = json_object();
     uint64_t next = 0;
     if (!seen || !conditions)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < b->n; i++) {
         struct bundle_entry *s = &b->steps[i];
         char target[160];
@@ -336,7 +336,7 @@ static int run_transaction(struct fhir_view *v, void *arg)
     b->failed = SIZE_MAX;
     json_decref(b->ids);
     if (!(b->ids = json_object()))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < b->n; i++) {
         b->steps[i].decided = b->steps[i].waiting = false;
         *b->steps[i].id = '\0';

@@ -36,7 +36,7 @@ static int grow(struct fhir_urn_map *m)
     struct fhir_urn_map bigger = {.cap = m->cap ? m->cap * 2 : 64, .names = m->names};
     bigger.slots = calloc(bigger.cap, sizeof(*bigger.slots));
     if (!bigger.slots)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < m->cap; i++)
         if (m->slots[i].urn_len)
             *find(&bigger, m->names.ptr + m->slots[i].urn, m->slots[i].urn_len) = m->slots[i];

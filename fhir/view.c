@@ -200,7 +200,7 @@ static int keep_version(struct fhir_view *v, const struct fhir_record *r)
     MDB_val k = {version_key(key, r->type, r->id, r->version), key};
     MDB_val d = {record_size(&own), malloc(record_size(&own))};
     if (!d.mv_data)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     /* not with MDB_RESERVE: the text lies in a page that this very write may move */
     encode_record(d.mv_data, &own);
     int rc = write_error(v, mdb_put(v->txn, v->store->hist, &k, &d, 0), "keeping a version");

@@ -205,7 +205,7 @@ static int set_location(struct fhir_exchange *x, const struct fhir_record *r)
                  r->version) >= 0)
         return 0;
     x->rs->location = NULL;
-    return err_set(GRASP_ENOMEM, "out of memory");
+    return err_oom();
 }
 
 /* If-None-Exist found one: that is the answer. */

@@ -181,7 +181,7 @@ static int check_again(const struct gate *g, const json_t *probes)
     struct replicate_state state;
     json_t *row;
     size_t i;
-    int rc = used ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = used ? 0 : err_oom();
 
     if (used)
         replicate_weigh(g, 0, &state, NULL, NULL, used);

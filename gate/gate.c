@@ -224,7 +224,7 @@ int gate_init(struct gate *g, const struct gate_rules *rules, const bool *failin
     return 0;
 fail:
     gate_release(g);
-    return err_set(GRASP_ENOMEM, "out of memory");
+    return err_oom();
 }
 
 void gate_release(struct gate *g)

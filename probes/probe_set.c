@@ -118,7 +118,7 @@ int probe_set_draw(struct probe_set *set, const struct probe_source *source, siz
     set->n = 0;
     set->v = calloc(2 * room, sizeof(*set->v));
     if (!s.v || !s.group || !s.pick || !s.member || !s.taken || !set->v) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     rng_init(&r, seed);

@@ -105,7 +105,7 @@ int rng_sample(struct rng *r, size_t n, size_t k, size_t *out)
     if (uses_pool(n, k)) {
         size_t *pool = malloc((n ? n : 1) * sizeof(*pool));
         if (!pool)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         for (size_t i = 0; i < n; i++)
             pool[i] = i;
         for (size_t i = 0; i < k; i++) {
@@ -118,7 +118,7 @@ int rng_sample(struct rng *r, size_t n, size_t k, size_t *out)
     }
     unsigned char *taken = calloc(1, n);
     if (!taken)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < k; i++) {
         size_t j;
         do

@@ -127,7 +127,7 @@ int task_from_json(struct task *task, json_t *object, const char *where, bool ne
     const char *last = strrchr(t.id, '_');
     t.family = str_ndup(t.id, last ? (size_t)(last - t.id) : strlen(t.id));
     if (!t.family)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     t.raw = json_incref(object);
     *task = t;
     return 0;
@@ -153,7 +153,7 @@ static int add_task(struct loader *l, json_t *object, const char *where)
         size_t cap = l->cap ? l->cap * 2 : 64;
         struct task *v = realloc(set->v, cap * sizeof(*v));
         if (!v)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         set->v = v;
         l->cap = cap;
     }
@@ -169,7 +169,7 @@ static int add_task(struct loader *l, json_t *object, const char *where)
     }
     if (json_object_set_new(set->index, t->id, json_integer((json_int_t)set->n)) < 0) {
         task_release(t);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     set->n++;
     return 0;

@@ -201,7 +201,7 @@ static int make_skill(struct skill *s, const struct skill *old, const struct edi
         rc = strlist_copy(&s->tags, &e->tags);
     }
     if (!s->name || !s->description)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = skill_set_body(s, e->content, strlen(e->content));
     if (rc == 0)

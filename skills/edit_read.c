@@ -434,14 +434,14 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
     if (max > json_array_size(array))
         max = json_array_size(array);
     if (!(edits = calloc(max + 1, sizeof(*edits)))) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     for (size_t i = 0; rc == 0 && i < max; i++) {
         struct draft d = {.library = library, .rules = rules};
         enum edit_refusal why = read_edit(&d, json_array_get(array, i));
         if (d.no_memory)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         else if (why != EDIT_OK)
             report(&r, why, d.detail);
         if (rc < 0 || why != EDIT_OK)
@@ -472,7 +472,7 @@ static int read_whole(struct edit *e, const json_t *v)
     size_t i;
     int rc = 0;
     if (source && !(e->source = str_dup(source)))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     json_array_foreach ((json_t *)files, i, one) {
         struct skill_file f = {.path = (char *)json_str_at(one, "path", "")};
         const char *id = json_str_at(one, "id", ""), *mode = json_str_at(one, "mode", "");
@@ -505,8 +505,7 @@ int proposal_from_json(struct proposal *p, const json_t *v)
         if (rc == 0 && (why == EDIT_OK || (why == EDIT_MISSING && !d.no_memory)))
             continue;
         if (rc == 0)
-            rc = d.no_memory ? err_set(GRASP_ENOMEM, "out of memory")
-                             : err_set(GRASP_EPARSE, "edit %zu: %s", i + 1, d.detail);
+            rc = d.no_memory ? err_oom() : err_set(GRASP_EPARSE, "edit %zu: %s", i + 1, d.detail);
         proposal_release(p);
         return rc;
     }

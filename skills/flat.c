@@ -41,7 +41,7 @@ static int next_event(struct flat_reader *r, yaml_event_t *e)
         return 0;
     memset(e, 0, sizeof(*e));
     if (r->yaml.error == YAML_MEMORY_ERROR)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     return err_set(GRASP_EPARSE, "%s:%zu: frontmatter: %s", r->where, r->yaml.problem_mark.line + 2,
                    r->yaml.problem ? r->yaml.problem : "not valid YAML");
 }
@@ -69,7 +69,7 @@ static int read_items(struct flat_reader *r, bool map, int depth, json_t *out)
             rc = read_value(r, &e, depth, &value);
         if (rc == 0 && (map ? json_object_set_new(out, json_string_value(key), value)
                             : json_array_append_new(out, value)) < 0)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         else if (rc < 0)
             json_decref(value);
         json_decref(key);
@@ -90,13 +90,13 @@ static int read_value(struct flat_reader *r, yaml_event_t *e, int depth, json_t 
         if (memchr(v, '\0', e->data.scalar.length))
             rc = err_set(GRASP_EPARSE, "%s:%zu: a NUL byte", r->where, line);
         else if (!(*out = json_stringn(v, e->data.scalar.length)))
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
     } else if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT) {
         bool map = type == YAML_MAPPING_START_EVENT;
         if (depth == DEPTH_MAX)
             rc = err_set(GRASP_EPARSE, "%s:%zu: nested too deeply", r->where, line);
         else if (!(*out = map ? json_object() : json_array()))
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         else
             rc = read_items(r, map, depth + 1, *out);
     } else {
@@ -116,7 +116,7 @@ static int read_yaml(json_t **out, const char *text, size_t len, const char *whe
     yaml_event_t e;
     *out = NULL;
     if (!yaml_parser_initialize(&r.yaml))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&r.yaml, (const unsigned char *)text, len);
     int rc = 0;
@@ -183,7 +183,7 @@ static int keep(const struct flat *f, const char *meta, const char *key, const j
     if (!text || strlen(text) > VALUE_MAX || strlen(meta) > 64 || f->s->keys.n >= KEYS_MAX) {
         if (asprintf(&line, "'%.64s' was left out (not a short plain value)", key) < 0)
             line = NULL;
-        rc = line ? change(f, line) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = line ? change(f, line) : err_oom();
     } else {
         rc = skill_set_meta(f->s, meta, text);
     }
@@ -202,19 +202,18 @@ static int take_name(const struct flat *f)
         base = base ? base + 1 : f->where;
         own = str_ndup(base, strlen(base) - (str_ends(base, ".md") ? 3 : 0));
         name = own;
-        rc = own ? change(f, "there is no name; the file's name is used")
-                 : err_set(GRASP_ENOMEM, "out of memory");
+        rc = own ? change(f, "there is no name; the file's name is used") : err_oom();
     }
     if (rc == 0) {
         skill_slug(name, slug);
         rc = *slug ? 0 : bad(f, "the name has no letters or digits");
     }
     if (rc == 0 && !(f->s->name = str_dup(slug)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0 && strcmp(slug, name) != 0) {
         if (asprintf(&line, "name '%.80s' became '%s'", name, slug) < 0)
             line = NULL;
-        rc = line ? change(f, line) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = line ? change(f, line) : err_oom();
         if (rc == 0 && strlen(name) <= VALUE_MAX)
             rc = skill_set_meta(f->s, "flat-name", name);
     }
@@ -233,7 +232,7 @@ static int take_description(const struct flat *f)
     char *clean = edit_clean_description(was, len);
     int rc = 0;
     if (!clean)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     clean[utf8_prefix(clean, strlen(clean), SKILL_DESCRIPTION_MAX)] = '\0';
     f->s->description = clean;
     if (!*clean)
@@ -261,7 +260,7 @@ static int take_tags(const struct flat *f)
         while (rc == 0 && *(s += strspn(s, set))) {
             size_t len = strcspn(s, set);
             char *clean = edit_clean_description(s, len);
-            rc = clean ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+            rc = clean ? 0 : err_oom();
             if (rc == 0 && *clean)
                 rc = strlist_add(&f->s->tags, clean);
             free(clean);
@@ -273,7 +272,7 @@ static int take_tags(const struct flat *f)
         const char *s = json_string_value(tag);
         char *clean = s ? edit_clean_description(s, strlen(s)) : NULL;
         if (s && !clean)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         if (rc == 0 && clean && *clean)
             rc = strlist_add(&f->s->tags, clean);
         n += !clean || strcmp(clean, s) != 0;

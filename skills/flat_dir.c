@@ -125,7 +125,7 @@ static int mend(const struct search *s, struct skill *skill, const char *where, 
     size_t len = rc == 0 ? strlen(skill->description) : 0;
     char *clean = rc == 0 ? edit_clean_description(skill->description, len) : NULL;
     if (rc == 0 && (!clean || !skill->name)) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     } else if (rc == 0) {
         clean[utf8_prefix(clean, strlen(clean), SKILL_DESCRIPTION_MAX)] = '\0';
         if (strpbrk(skill->description, "<>") ||
@@ -234,13 +234,13 @@ static int add_folder(struct folder *f, const char *below, int depth)
 {
     struct strlist names = {0};
     char *dir = *below ? fs_join(f->dir, below) : str_dup(f->dir);
-    int rc = dir ? list_dir(dir, &names) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir ? list_dir(dir, &names) : err_oom();
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         char *at = *below ? fs_join(below, names.v[i]) : str_dup(names.v[i]);
         char *path = fs_join(dir, names.v[i]);
         struct stat st;
         if (!at || !path)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         else if (strcmp(at, "SKILL.md") == 0)
             rc = 0;
         else if (is_litter(names.v[i]))
@@ -270,7 +270,7 @@ static int by_path(const void *a, const void *b)
 static int take_files(const struct search *s, const char *dir, struct skill *skill)
 {
     struct folder f = {.s = s, .dir = dir, .files = skill_files_new()};
-    int rc = f.files ? add_folder(&f, "", 0) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = f.files ? add_folder(&f, "", 0) : err_oom();
     if (f.files && f.files->n)
         qsort(f.files->v, f.files->n, sizeof(*f.files->v), by_path);
     skill->files = f.files;
@@ -304,7 +304,7 @@ static int take_folder(struct search *s, const char *dir, const char *name, bool
     struct buf text = BUF_INIT;
     struct skill skill = {0};
     char *path = fs_join(dir, "SKILL.md");
-    int rc = path ? read_text(s, path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? read_text(s, path, &text) : err_oom();
     if (rc == 0 && (rc = skill_parse(&skill, text.ptr, text.len, path, NULL)) < 0 && !fatal(rc))
         rc = read_mended(s, &skill, &text, path, name);
     if (rc == 0 && *name && strcmp(skill.name, name) != 0)
@@ -326,7 +326,7 @@ static int take_flat(struct search *s, const char *dir, const char *file)
     struct buf text = BUF_INIT;
     struct skill skill = {0};
     char *path = fs_join(dir, file), *own = NULL;
-    int rc = path ? read_text(s, path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? read_text(s, path, &text) : err_oom();
     if (rc == 0)
         rc = flat_parse(&skill, text.ptr, text.len, path, &s->report->changes);
     /* NAME/ beside NAME.md has the skill's other files, as an export writes them. */
@@ -381,7 +381,7 @@ static int look_at(struct search *s, const char *dir, const char *name, int dept
     struct stat st;
     int rc = 0;
     if (!path)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (lstat(path, &st) < 0 || is_litter(name))
         rc = 0;
     else if (S_ISDIR(st.st_mode) && is_template(name) && has_skill(path))
@@ -459,7 +459,7 @@ static int write_files(const char *dir, const struct skill_files *files)
         const struct skill_file *f = &files->v[i];
         char *path = fs_join(dir, f->path), *parent = path ? fs_dirname(path) : NULL;
         if (!parent)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         else if (!f->bytes)
             rc = err_set(GRASP_EINVAL, "%s: no regular file, it cannot be written", path);
         if (rc == 0)
@@ -483,7 +483,7 @@ int flat_write_dir(const char *dir, const struct skill_set *set)
         buf_reset(&text);
         flat_render(&set->v[i], &text);
         if (!name || asprintf(&path, "%s/%s.md", dir, name) < 0 || !(own = fs_join(dir, name)))
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         if (rc == 0 && (rc = buf_check(&text)) == 0)
             rc = fs_write(path, text.ptr, text.len);
         if (rc == 0)
@@ -505,7 +505,7 @@ int flat_write_folders(const char *dir, const struct skill_set *set)
         char *path = folder ? fs_join(folder, "SKILL.md") : NULL;
         buf_reset(&text);
         skill_render(&set->v[i], &text);
-        rc = path ? buf_check(&text) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = path ? buf_check(&text) : err_oom();
         if (rc == 0 && !skill_name_valid(set->v[i].name))
             rc = err_set(GRASP_EINVAL, "'%.80s' is not a skill's name", set->v[i].name);
         if (rc == 0)

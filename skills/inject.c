@@ -359,7 +359,7 @@ struct ranker *ranker_new(const struct skill_set *set)
     buf_release(&scratch);
     if (!ok) {
         ranker_free(r);
-        err_set(GRASP_ENOMEM, "out of memory");
+        err_oom();
         return NULL;
     }
     return r;
@@ -477,7 +477,7 @@ int ranker_rank(const struct ranker *r, const struct chat *chat, size_t *order, 
     bool *seen = calloc(r->n_words + r->n_tags + 1, sizeof(*seen));
     struct ranked *list = calloc(r->n + 1, sizeof(*list));
     take_context(chat, &context);
-    int rc = seen && list ? buf_check(&context) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = seen && list ? buf_check(&context) : err_oom();
     if (rc < 0)
         goto out;
     bool *whole = seen + r->n_words;

@@ -17,7 +17,7 @@ static int take_config(git_config *config, const char *key, const char *fallback
     if (!config || git_config_get_string(&v, config, key) < 0 || !v || !*v || strpbrk(v, "<>\n"))
         v = fallback;
     *out = str_dup(v);
-    return *out ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return *out ? 0 : err_oom();
 }
 
 static int read_identity(struct library *lib)
@@ -49,7 +49,7 @@ int library_identity_set(struct library *lib, const char *name, const char *emai
     if (!n || !e) {
         free(n);
         free(e);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     free(lib->name);
     free(lib->email);
@@ -89,7 +89,7 @@ static int read_branch(struct library *lib)
         lib->branch = str_dup("HEAD");
     }
     if (rc == 0 && (!lib->head_ref || !lib->branch))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     git_reference_free(head);
     return rc;
 }
@@ -128,7 +128,7 @@ static int remove_entries(const char *dir, bool (*which)(const char *name))
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || !which(e->d_name))
             continue;
         char *path = fs_join(dir, e->d_name);
-        rc = path ? fs_remove_tree(path) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = path ? fs_remove_tree(path) : err_oom();
         free(path);
     }
     closedir(d);
@@ -165,7 +165,7 @@ static int create(struct library *lib)
     free(lib->gitdir);
     lib->gitdir = fs_join(lib->dir, bare ? "" : ".git/");
     if (!lib->gitdir)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     bool blank = dir_holds_only(lib->dir, bare ? "grasp.lock" : ".git") &&
                  (bare || dir_holds_only(lib->gitdir, "grasp.lock"));
     if (!blank && !library_lock_half_made(lib->gitdir))
@@ -271,7 +271,7 @@ int library_open(struct library **out, const char *dir, int flags)
     int rc = 0;
     *out = NULL;
     if (!lib)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     library_repo_init();
     /* As git does: an object is on disk before a ref leads to it, also when the power fails. */
     if (flags & (LIBRARY_WRITE | LIBRARY_CREATE))
@@ -279,7 +279,7 @@ int library_open(struct library **out, const char *dir, int flags)
     lib->lock_fd = -1;
     lib->flags = flags & LIBRARY_CREATE ? flags | LIBRARY_WRITE : flags;
     lib->dir = str_dup(dir);
-    rc = lib->dir ? open_checked(lib) : err_set(GRASP_ENOMEM, "out of memory");
+    rc = lib->dir ? open_checked(lib) : err_oom();
     if (rc < 0)
         library_close(lib);
     else

@@ -133,7 +133,7 @@ static int workdir_id(struct library *lib, const char *path, git_oid *id)
     int rc = 0;
     memset(id, 0, sizeof(*id));
     if (!full)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (lstat(full, &st) < 0) {
         if (errno != ENOENT && errno != ENOTDIR)
             rc = err_set_errno(GRASP_EIO, "cannot look at '%s'", full);
@@ -182,7 +182,7 @@ static int replace_file(struct library *lib, const char *path, const void *bytes
     char *tmp = fs_join(lib->gitdir, "grasp-checkout.tmp");
     int rc = 0;
     if (!tmp)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     unlink(tmp);
     int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0) {
@@ -207,7 +207,7 @@ static int put_link(const char *path, const char *bytes, size_t len)
 {
     char *target = str_ndup(bytes, len);
     if (!target)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = 0;
     if ((unlink(path) < 0 && errno != ENOENT) || symlink(target, path) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot make the link '%s'", path);
@@ -219,7 +219,7 @@ static int put_file(struct library *lib, const git_diff_file *file)
 {
     git_blob *blob = NULL;
     char *full = workdir_path(lib, file->path), *dir = full ? fs_dirname(full) : NULL;
-    int rc = dir ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir ? fs_mkdirs(dir) : err_oom();
     if (rc < 0)
         goto out;
     if ((rc = library_object_at(lib, &file->id, GIT_OBJECT_BLOB, (git_object **)&blob)) < 0) {
@@ -246,7 +246,7 @@ static int drop_file(struct library *lib, const char *path)
     char *full = workdir_path(lib, path);
     int rc = 0;
     if (!full)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (unlink(full) < 0 && errno != ENOENT && errno != ENOTDIR) {
         rc = err_set_errno(GRASP_EIO, "cannot remove '%s'", full);
         goto out;
@@ -270,7 +270,7 @@ static int index_put(struct library *lib, git_index *index, const git_diff_file 
     struct stat st;
     char *full = workdir_path(lib, file->path);
     if (!full)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (lstat(full, &st) == 0) {
         e.ctime.seconds = (int32_t)st.st_ctim.tv_sec;
         e.ctime.nanoseconds = (uint32_t)st.st_ctim.tv_nsec;
@@ -338,7 +338,7 @@ int library_checkout_begin(struct library *lib, const git_oid *from, const git_o
     char text[2 * OID_HEX + 3];
     char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
     if (!path)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     library_oid_out(&a, from);
     library_oid_out(&b, to);
     snprintf(text, sizeof(text), "%s %s\n", a.hex, b.hex);
@@ -352,7 +352,7 @@ int library_checkout_settle(struct library *lib)
     struct buf text = BUF_INIT;
     git_oid from, to, tip;
     char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
-    int rc = path ? fs_read(path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? fs_read(path, &text) : err_oom();
     if (rc < 0) {
         rc = rc == GRASP_ENOTFOUND ? 0 : rc;
         goto out;

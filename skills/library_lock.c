@@ -85,7 +85,7 @@ int library_lock(struct library *lib)
     char *path = fs_join(lib->gitdir, LOCK_FILE);
     int rc = 0;
     if (!path)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     lib->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (lib->lock_fd < 0) {
         rc = err_set_errno(GRASP_EIO, "cannot open '%s'", path);

@@ -90,7 +90,7 @@ static int delta_add(const git_diff_delta *d, float progress, void *arg)
             continue;
         char *copy = str_dup(git_oid_tostr(id, sizeof(id), &sides[i]->id));
         if (!copy)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         free(lists[i]->v[at]);
         lists[i]->v[at] = copy;
     }

@@ -47,7 +47,7 @@ static int split_message(const char *message, struct library_commit_info *info)
     info->subject = str_ndup(message, subject);
     info->body = str_ndup(message + (body < len ? body : len), body < len ? len - body : 0);
     if (rc == 0 && (!info->subject || !info->body))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     return rc;
 }
 

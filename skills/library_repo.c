@@ -150,7 +150,7 @@ static int read_clone(struct library *lib)
     git_config *config = NULL;
     struct buf text = BUF_INIT;
     char *path = fs_join(git_repository_commondir(lib->repo), "shallow");
-    int rc = path ? fs_read(path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? fs_read(path, &text) : err_oom();
     strlist_release(&lib->shallow);
     if (rc == GRASP_ENOTFOUND)
         rc = 0;
@@ -190,7 +190,7 @@ int library_repo_open(struct library *lib)
     free(lib->gitdir);
     lib->gitdir = str_dup(git_repository_path(lib->repo));
     if (!lib->gitdir)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if ((rc = read_clone(lib)) < 0)
         return rc;
     return lib->flags & LIBRARY_MEMORY ? keep_in_memory(lib) : 0;

@@ -146,7 +146,7 @@ int library_shadow_open(struct library *lib)
     int rc = 0;
     if (!s || !grow_slots(s)) {
         free(s);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     s->backend = (git_odb_backend){.version = GIT_ODB_BACKEND_VERSION,
                                    .read = shadow_read,

@@ -150,7 +150,7 @@ static int load_file(struct library *lib, const struct skill *skill, struct skil
     f->len = (size_t)git_blob_rawsize(blob);
     f->bytes = str_ndup(git_blob_rawcontent(blob), f->len);
     git_blob_free(blob);
-    return f->bytes ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return f->bytes ? 0 : err_oom();
 }
 
 int library_load_files(struct library *lib, struct skill_set *set)

@@ -175,7 +175,7 @@ static int template_parse(struct sheet *t, const char *text, size_t len, const c
     *t = (struct sheet){.text = str_ndup(text, len), .where = str_dup(where)};
     struct prompt_parser p = {
         .t = t, .pos = t->text, .end = t->text ? t->text + len : NULL, .line = 1};
-    int rc = t->text && t->where ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = t->text && t->where ? 0 : err_oom();
     while (rc == 0 && p.pos < p.end) {
         const char *open = memmem(p.pos, (size_t)(p.end - p.pos), "{{", 2);
         const char *from = open ? open : p.end, *to = p.end, *close = NULL;
@@ -433,7 +433,7 @@ static int load(struct sheet *t, const struct prompt_source *source, const char 
     buf_adds(&text, source->name);
     buf_adds(&text, ".md");
     if (!(file = buf_detach(&text)) || !(path = fs_join(dir ? dir : "skills/prompts", file))) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     if (dir && fs_exists(path)) {
@@ -468,7 +468,7 @@ int prompts_open(struct prompts **out, const char *dir)
     while (prompt_sources[n].name)
         n++;
     if (!p || !(p->v = calloc(n, sizeof(*p->v))))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     for (; rc == 0 && p->n < n; p->n++)
         rc = load(&p->v[p->n], &prompt_sources[p->n], dir);
     if (rc < 0)

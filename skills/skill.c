@@ -40,10 +40,10 @@ int skill_copy(struct skill *dst, const struct skill *src)
         char **to = (char **)((char *)&s + strings[i].at);
         *to = str_dup(*from);
         if (*from && !*to)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
     }
     if (src->source && !(s.source = str_ndup(src->source, src->source_len)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = strlist_copy(&s.tags, &src->tags);
     if (rc == 0)
@@ -70,7 +70,7 @@ int skill_set_meta(struct skill *s, const char *key, const char *value)
         if (strcmp(s->keys.v[i], key) == 0) {
             char *copy = str_dup(value);
             if (!copy)
-                return err_set(GRASP_ENOMEM, "out of memory");
+                return err_oom();
             free(s->values.v[i]);
             s->values.v[i] = copy;
             return 0;
@@ -150,7 +150,7 @@ int skill_set_body(struct skill *s, const char *text, size_t len)
         end--;
     char *body = make_body(text, (size_t)(end - text));
     if (!body)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     free(s->body);
     s->body = body;
     return 0;

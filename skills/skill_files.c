@@ -22,7 +22,7 @@ int skill_files_add(struct skill_files **files, const struct skill_file *file)
 {
     struct skill_files *f = *files;
     if (!f && !(f = *files = skill_files_new()))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = grow(&f->v, &f->cap, f->n + 1);
     if (rc < 0)
         return rc;
@@ -32,7 +32,7 @@ int skill_files_add(struct skill_files **files, const struct skill_file *file)
     if (!copy.path || (file->bytes && !copy.bytes)) {
         free(copy.path);
         free(copy.bytes);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     f->v[f->n++] = copy;
     return 0;

@@ -48,7 +48,7 @@ static int add(struct front *f, const yaml_event_t *e, bool inner, const char *a
         return rc;
     char *key = str_ndup((const char *)e->data.scalar.value, e->data.scalar.length);
     if (!key)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     f->v[f->n++] = (struct front_block){
         .key = key, .inner = inner, .text = at, .column = e->start_mark.column};
     return 0;
@@ -139,7 +139,7 @@ int front_read(struct front *f, const char *text, size_t len)
     int rc = 0;
     *f = (struct front){.head = text};
     if (!yaml_parser_initialize(&yaml))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     yaml_parser_set_encoding(&yaml, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&yaml, (const unsigned char *)text, len);
     for (bool more = true; rc == 0 && more;) {

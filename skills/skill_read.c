@@ -64,7 +64,7 @@ static int next_event(struct front_reader *r, yaml_event_t *e)
         return 0;
     memset(e, 0, sizeof(*e));
     if (r->yaml.error == YAML_MEMORY_ERROR)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     return err_set(GRASP_EPARSE, "%s:%zu: frontmatter: %s", r->where, r->yaml.problem_mark.line + 2,
                    r->yaml.problem ? r->yaml.problem : "not valid YAML");
 }
@@ -91,7 +91,7 @@ static int take_scalar(struct front_reader *r, const yaml_event_t *e, const char
     if (strlen(v) != e->data.scalar.length)
         return bad(r, &e->start_mark, what, ": holds a NUL byte");
     *out = str_dup(v);
-    return *out ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return *out ? 0 : err_oom();
 }
 
 /* Reads a scalar into a fresh string; an empty *out is the end of the mapping. */
@@ -315,7 +315,7 @@ static int read_frontmatter(struct skill *s, const char *text, size_t len, const
 {
     struct front_reader r = {.where = where, .s = s, .lax = lax};
     if (!yaml_parser_initialize(&r.yaml))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&r.yaml, (const unsigned char *)text, len);
     int rc = expect(&r, YAML_STREAM_START_EVENT, "frontmatter is not YAML");
@@ -408,7 +408,7 @@ static int parse(struct skill *out, const char *text, size_t len, const char *wh
     if (rc == 0)
         rc = skill_set_body(&s, parts.body, parts.body_len);
     if (rc == 0 && !(s.source = str_ndup(text, len)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     s.source_len = len;
     if (rc < 0)
         skill_release(&s);

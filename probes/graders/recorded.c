@@ -91,7 +91,7 @@ static int last_answer(struct recorded *r)
         rc = buf_check(&clean);
     }
     if (rc == 0 && action.verb == AGENT_FINISH && !(r->result = str_ndup(action.text, action.len)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     buf_release(&clean);
     return rc;
 }
@@ -107,7 +107,7 @@ static int read_result(struct recorded *r, const json_t *row)
         r->result = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     else
         return wrong_type("result", v, "a string, a list, a number or null");
-    return r->result ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return r->result ? 0 : err_oom();
 }
 
 /* The URL at the start of `s`, up to a blank, a quote or a bracket, without a full stop behind it;

@@ -29,14 +29,14 @@ static const char *const type_names[SYNTH_TYPES] = {
 static int open_files(struct synth *s)
 {
     char *dir = fs_join(s->settings->dir, "fhir"), *tasks = fs_join(s->settings->dir, "tasks");
-    int rc = dir && tasks ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = dir && tasks ? 0 : err_oom();
 
     if (rc == 0 && (rc = fs_mkdirs(dir)) == 0)
         rc = fs_mkdirs(tasks);
     for (int t = 0; rc == 0 && t < SYNTH_TYPES; t++) {
         char *path = malloc(strlen(dir) + 64);
         if (!path) {
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
             break;
         }
         sprintf(path, "%s/%s.ndjson", dir, type_names[t]);
@@ -293,7 +293,7 @@ static int write_configuration(struct synth *s)
     buf_adds(&b, "\nlibrary: library\nrun: run\n");
     rc = buf_check(&b);
     if (rc == 0)
-        rc = path ? fs_write(path, b.ptr, b.len) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = path ? fs_write(path, b.ptr, b.len) : err_oom();
     free(path);
     buf_release(&b);
     return rc;

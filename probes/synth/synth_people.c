@@ -146,7 +146,7 @@ static int make_orders(struct synth *s)
         for (size_t i = 0; i < s->n; i++)
             s->slot[p][s->order[p][i]] = i;
     }
-    return s->order && s->slot && s->slot[places - 1] ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return s->order && s->slot && s->slot[places - 1] ? 0 : err_oom();
 }
 
 int synth_populate(struct synth *s)
@@ -156,7 +156,7 @@ int synth_populate(struct synth *s)
 
     s->people = calloc(s->n, sizeof(*s->people));
     if (!s->people || make_orders(s) < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < s->n; i++) {
         struct synth_person *p = &s->people[i];
         number_of(p, start, i);

@@ -115,7 +115,7 @@ static int make_family(struct synth *s, int family, json_t *const splits[SPLITS]
 static int write_list(struct synth *s, const json_t *list, const char *name)
 {
     char *dir = fs_join(s->settings->dir, "tasks"), *path = dir ? fs_join(dir, name) : NULL;
-    int rc = path && list ? json_write_file(list, path) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path && list ? json_write_file(list, path) : err_oom();
 
     free(dir);
     free(path);
@@ -136,7 +136,7 @@ int synth_write_tasks(struct synth *s)
             if (numbered[f][i] && json_array_append_new(all, numbered[f][i]) < 0)
                 rc = -1;
     if (rc < 0)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     for (int i = 0; i < SPLITS && rc == 0; i++)
         rc = write_list(s, splits[i], split_files[i]);
     if (rc == 0 && (rc = write_list(s, all, "all_tasks.json")) == 0)

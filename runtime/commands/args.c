@@ -218,12 +218,12 @@ int args_parse(struct args **out, const struct command *const *table, const stru
 {
     struct args *a = *out = calloc(1, sizeof(*a));
     if (!a)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *a = (struct args){.table = table, .command = c, .path = path};
     a->given = calloc(letters(argc, argv) + 1, sizeof(*a->given));
     a->operands = calloc((size_t)argc + 1, sizeof(*a->operands));
     if (!a->given || !a->operands)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = parse_all(a, argc, argv);
     return rc < 0 ? rc : check_operands(a);
 }

@@ -282,7 +282,7 @@ static void check_endpoint(struct doctor *d, const char *check, const struct mod
                               .client_cert = m->client_cert,
                               .client_key = m->client_key};
     if (rc == 0)
-        rc = lines ? fetch(d, &rq, &a) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = lines ? fetch(d, &rq, &a) : err_oom();
     if (rc < 0)
         say(d, MARK_FAIL, check, "%s", err_msg());
     else if (a.result != HTTP_OK)

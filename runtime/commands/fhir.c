@@ -53,7 +53,7 @@ static int load_all(struct fhir_store *store, const struct args *a, size_t n,
 {
     const char **paths = calloc(n + 1, sizeof(*paths));
     if (!paths)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < n; i++)
         paths[i] = at(a, i);
     int rc = fhir_load(store, paths, n, report);
@@ -85,7 +85,7 @@ static int open_store(const struct args *a, bool fresh, struct fhir_store **stor
     if (url && !str_starts(url, "http://") && !str_starts(url, "https://"))
         return err_set(GRASP_EUSAGE, "--base: '%s' does not begin with http:// or https://", url);
     if (url && asprintf(&base, "%s%s", url, str_ends(url, "/") ? "" : "/") < 0)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     o.base_url = base;
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */
     if (dir && !fresh && !fs_is_dir(dir))
@@ -155,7 +155,7 @@ static int import(const struct args *a)
     size_t n = arg_count(a, "type");
     const char **types = calloc(n + 1, sizeof(*types));
     if (!types)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < n; i++)
         types[i] = arg_nth(a, "type", i);
     int rc = open_store(a, true, &store);

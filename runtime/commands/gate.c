@@ -31,8 +31,7 @@ static int one_round(struct null_run *n, int round)
     struct probe_set probes = {0};
     struct gate gate = {0};
     struct skills_view **views = calloc(k, sizeof(*views));
-    int rc =
-        views ? panel_draw(&n->panel, seed, NULL, &probes) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = views ? panel_draw(&n->panel, seed, NULL, &probes) : err_oom();
     struct arms arms = panel_arms(n->s, &probes, round * (int)(k + 1));
     arms.apart = DRAWS_AN_ARM;
     for (size_t i = 0; views && i < k; i++)
@@ -92,7 +91,7 @@ static int show(const struct null_run *n, const struct args *a)
                       gate_rule_name(n->rules.rule), "noise", noise_to_json(&n->panel.noise));
         if (!v || !head || json_object_update_new(head, v) < 0) {
             json_decref(head);
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         }
         return print_json(head);
     }

@@ -60,7 +60,7 @@ static int set_model(struct session_options *o, const char *name, char **set)
         o->sets = sets;
     *set = buf_detach(&text);
     if (!sets || !*set)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     sets[o->n_sets++] = *set;
     return 0;
 }
@@ -85,7 +85,7 @@ static int run(const struct args *a)
     library = default_path(arg_str(a, "library"), c->library, NULL, "library");
     journal = default_path(o.journal, c->journal, run_dir, "journal");
     if (!run_dir || !library || !journal) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     if (arg_flag(a, "dry-run")) {

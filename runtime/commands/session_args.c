@@ -38,7 +38,7 @@ int session_options(const struct args *a, struct session_options *o)
     size_t n = arg_count(a, "set");
     const char **sets = calloc(n + 1, sizeof(*sets));
     if (!sets)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < n; i++)
         sets[i] = arg_nth(a, "set", i);
     o->config = operand(a, 0);

@@ -32,7 +32,7 @@ static int add_label(struct graph *g, const struct oid *at, const char *name, co
     buf_addf(&b, "%s%s%s%s", was ? was : "", was ? ", " : "", name, what);
     int rc = buf_check(&b);
     if (rc == 0 && json_object_set_new(g->labels, at->hex, json_string(b.ptr)) < 0)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     buf_release(&b);
     return rc;
 }
@@ -68,7 +68,7 @@ static int add_branch(const char *ref, const struct oid *at, void *arg)
     limb = &g->v[g->n];
     *limb = (struct limb){.name = str_dup(name)};
     if (!limb->name)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     g->n++;
     while (rc == 0 && *here.hex && !json_object_get(g->on_trunk, here.hex)) {
         rc = history_add(&limb->own, g->lib, &here, NULL);
@@ -123,7 +123,7 @@ static int run_graph(const struct args *a)
 {
     struct graph g = {.on_trunk = json_object(), .labels = json_object()};
     const struct oid nowhere = {""};
-    int rc = g.on_trunk && g.labels ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = g.on_trunk && g.labels ? 0 : err_oom();
     if (rc == 0)
         rc = skills_open(&g.lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)

@@ -136,7 +136,7 @@ static int commit_source(struct library *lib, const struct source *s, struct oid
     struct buf subject = BUF_INIT, body = BUF_INIT;
     char *name = base_of(s->dir), count[2][24];
     size_t n = s->added.n + s->replaced.n;
-    int rc = name ? library_head(lib, &head) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = name ? library_head(lib, &head) : err_oom();
     if (rc == 0)
         rc = library_read(lib, head.hex, &set);
     for (size_t i = 0; rc == 0 && i < s->set.n; i++) {
@@ -193,7 +193,7 @@ static int run_import(const struct args *a)
     im.v = calloc(im.n, sizeof(*im.v));
     im.out = arg_flag(a, "json") ? json_array() : NULL;
     if (!im.v)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = read_present(&im, operand(a, 0));
     for (size_t i = 0; rc == 0 && i < im.n; i++) {

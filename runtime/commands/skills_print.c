@@ -16,7 +16,7 @@ const char *rev_of(const struct args *a)
 int print_json(json_t *v)
 {
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = json_dumpf(v, stdout, JSON_INDENT(2));
     json_decref(v);
     return rc < 0 || putchar('\n') == EOF

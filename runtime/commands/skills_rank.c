@@ -46,8 +46,7 @@ static int read_skill(struct skill_set *set, const json_t *v, const char *where)
         return err_set(GRASP_EINVAL, "%s: two skills are called '%.80s'", where, name);
     s.name = str_dup(name);
     s.description = str_dup(json_str_at(v, "description", ""));
-    int rc = s.name && s.description ? skill_set_body(&s, body, strlen(body))
-                                     : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = s.name && s.description ? skill_set_body(&s, body, strlen(body)) : err_oom();
     if (rc == 0)
         rc = read_tags(&s, json_object_get(v, "tags"), where);
     if (rc == 0)
@@ -104,7 +103,7 @@ static int open_skills(struct rank *r, const json_t *v, const char *where)
                      where);
     }
     if (rc == 0 && !r->ranker && !(r->ranker = ranker_new(&r->set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     return rc;
 }
 
@@ -122,7 +121,7 @@ static int answer(const struct rank *r, const size_t *order, const int *scores)
     json_t *v = json_pack("{s:o, s:o, s:o}", "order", names, "scores", numbers, "top", top);
     buf_add_json_value(&line, v);
     buf_addch(&line, '\n');
-    int rc = v ? buf_check(&line) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = v ? buf_check(&line) : err_oom();
     if (rc == 0 && fwrite(line.ptr, 1, line.len, stdout) != line.len)
         rc = err_set_errno(GRASP_EIO, "cannot write to standard output");
     buf_release(&line);
@@ -142,8 +141,7 @@ static int rank_line(json_t *v, size_t number, void *arg)
     size_t *order = calloc(r->set.n + 1, sizeof(*order));
     int *scores = calloc(r->set.n + 1, sizeof(*scores));
     if (rc == 0)
-        rc = order && scores ? ranker_rank(r->ranker, &chat, order, scores)
-                             : err_set(GRASP_ENOMEM, "out of memory");
+        rc = order && scores ? ranker_rank(r->ranker, &chat, order, scores) : err_oom();
     if (rc == 0)
         rc = answer(r, order, scores);
     free(order);

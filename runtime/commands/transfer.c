@@ -169,7 +169,7 @@ static int regate(struct session *s, struct executor *e, const struct transfer *
     int rc = prune(s, &o, &e->pruning);
     e->regated = rc == 0;
     if (rc == 0 && !(views[ARM_PRUNED] = skills_view_new(&e->pruning.set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = score_arms(s, e, t, ARM_PRUNED, ARM_PRUNED, views, dir);
     skills_view_unref(views[ARM_PRUNED]);
@@ -212,7 +212,7 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     struct skills_view *views[TRANSFER_ARMS] = {0};
     bool dry = arg_flag(a, "dry-run");
     const char **sets = calloc(base->n_sets + e->target.sets.n + 1, sizeof(*sets));
-    int rc = sets ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = sets ? 0 : err_oom();
     /* the model goes first: --set may still say more about it */
     for (size_t i = 0; sets && i < e->target.sets.n; i++)
         sets[i] = e->target.sets.v[i];
@@ -231,7 +231,7 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         e->simulated = strcmp(s.config->model.kind, "simulated") == 0;
         views[ARM_LIBRARY] = skills_view_new(&f->set);
         if (!e->model || !e->label || !views[ARM_LIBRARY])
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
     }
     if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */
         rc = manifest_warn(t->library, t->at, s.config);
@@ -266,7 +266,7 @@ static int read_targets(struct transfer *t, const struct args *a)
     if (arg_str(a, "branch") && (n > 1 || !arg_flag(a, "regate")))
         return err_set(GRASP_EUSAGE, "--branch goes with --regate and one --to");
     t->v = calloc(n, sizeof(*t->v));
-    int rc = t->v ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = t->v ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = target_parse(&t->v[i].target, arg_nth(a, "to", i));
         t->n += rc == 0;
@@ -281,10 +281,10 @@ static int read_targets(struct transfer *t, const struct args *a)
 static int show(const struct transfer *t, const struct args *a)
 {
     json_t *v = transfer_to_json(t);
-    int rc = v ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = v ? 0 : err_oom();
     if (rc == 0 && arg_str(a, "out")) {
         char *path = fs_join(arg_str(a, "out"), "transfer.json");
-        rc = path ? json_write_file(v, path) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = path ? json_write_file(v, path) : err_oom();
         free(path);
     }
     if (rc == 0 && arg_flag(a, "json")) {

@@ -33,7 +33,7 @@ static int layer_read(struct config_layer *l, const char *path)
     int rc = fs_read(path, &text);
     l->what = str_dup(path);
     if (rc == 0 && !l->what)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
     if (rc == 0 && !json_is_object(l->tree))
@@ -102,7 +102,7 @@ static int flatten(const struct config_layer *l, const json_t *v, const char *pr
                                      json_sprintf("%s:%lld", l->what,
                                                   (long long)json_integer_value(
                                                       json_object_get(l->lines, name)))) < 0)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         if (rc < 0)
             return rc;
     }
@@ -147,9 +147,9 @@ static void list_presets(const struct config *c, const json_t *models, struct bu
 static int as_model(struct config_layer *l, const json_t *tree, const char *what)
 {
     json_t *model = NULL, *top = json_object();
-    int rc = top ? preset_read(tree, what, &model) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = top ? preset_read(tree, what, &model) : err_oom();
     if (rc == 0 && json_object_set_new(top, "model", model) < 0)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     json_decref(l->tree);
     l->tree = top;
     return rc;
@@ -215,7 +215,7 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
         return err_set(GRASP_EUSAGE, "--set %s: needs key=value", text);
     char *name = str_ndup(text, (size_t)(eq - text));
     struct config_layer l = {.what = str_dup("--set")};
-    int rc = name && l.what ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = name && l.what ? 0 : err_oom();
     if (rc == 0)
         rc = yaml_parse(eq + 1, strlen(eq + 1), "--set", &l.tree, &l.lines);
     if (rc == 0 && !*(eq + 1)) {
@@ -227,7 +227,7 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     if (rc == 0) {
         if (json_object_set(flat, name, l.tree) < 0 ||
             json_object_set_new(origin, name, json_string("--set")) < 0)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
     }
     layer_release(&l);
     free(name);
@@ -425,7 +425,7 @@ static int apply(struct config *c, const json_t *flat, const json_t *origin)
             return rc;
         if (shown) {
             if (json_array_append(c->keep, shown) < 0) /* it owns what the struct points to */
-                rc = err_set(GRASP_ENOMEM, "out of memory");
+                rc = err_oom();
             if (!(k->flags & (KEY_SECRET | KEY_ALIAS)))
                 show(c->resolved, k->name, shown);
             json_decref(shown);
@@ -565,7 +565,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     struct config *c = calloc(1, sizeof(*c));
     struct config_layer file = {0}, preset = {0};
     json_t *flat = json_object(), *origin = json_object();
-    int rc = c && flat && origin ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = c && flat && origin ? 0 : err_oom();
     *out = NULL;
     if (rc < 0)
         goto out;
@@ -574,7 +574,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     c->resolved = json_object();
     c->keep = json_array();
     if (!c->path || !c->dir || !c->resolved || !c->keep)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc < 0 || (rc = layer_read(&file, path)) < 0)
         goto out;
     if ((rc = preset_adopt(file.tree, file.lines, path)) < 0)
@@ -593,7 +593,7 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     if (rc < 0)
         goto out;
     if ((as || named || agent) && !preset.what && !(preset.what = str_dup(path))) {
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
         goto out;
     }
     json_object_del(file.tree, "agent_preset");

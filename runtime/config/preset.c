@@ -262,7 +262,7 @@ int preset_read(const json_t *tree, const char *what, json_t **out)
     const char *module = json_str_at(tree, "module", NULL);
     const json_t *parameters = json_object_get(tree, "parameters");
     json_t *model = json_object();
-    int rc = model ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = model ? 0 : err_oom();
     if (rc == 0 && !module) {
         put_all(tree, what, model, NULL);
         if (!json_object_get(model, "kind") && is_blank(json_object_get(model, "base_url")) &&

@@ -42,7 +42,7 @@ static int expand(struct yaml_reader *r, const yaml_event_t *e, struct buf *out)
         buf_add(out, p, (size_t)(open - p));
         char *name = str_ndup(open + 2, (size_t)(close - open - 2));
         if (!name)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         char *fallback = strstr(name, ":-");
         if (fallback) {
             *fallback = '\0';
@@ -125,7 +125,7 @@ static int sequence(struct yaml_reader *r, int depth, json_t **out)
             rc = value(r, &e, depth, &item);
         yaml_event_delete(&e);
         if (rc == 0 && item && json_array_append_new(*out, item) < 0)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         if (rc < 0 || end)
             return rc;
     }
@@ -207,7 +207,7 @@ int yaml_parse(const char *text, size_t len, const char *what, json_t **out, jso
     *out = *lines = NULL;
     if (!yaml_parser_initialize(&r.parser)) {
         json_decref(r.lines);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
     for (bool more = true; rc == 0 && more;) {

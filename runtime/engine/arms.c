@@ -80,7 +80,7 @@ int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
 {
     size_t wave = a->wave > gate_wave_max(g) ? a->wave : gate_wave_max(g);
     struct gate_pick *picks = calloc(wave, sizeof(*picks));
-    int rc = picks ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = picks ? 0 : err_oom();
     while (rc == 0 && gate_update(g) > 0)
         rc = one_wave(a, g, base, views, picks);
     free(picks);

@@ -77,7 +77,7 @@ int engine_open(struct engine **out, struct loop *loop, struct model *model, str
     struct engine *e = calloc(1, sizeof(*e));
     *out = e;
     if (!e)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *e = (struct engine){.loop = loop, .model = model, .env = env, .settings = *settings};
     for (int i = 0; i < 2; i++)
         e->queue[i].last = &e->queue[i].first;
@@ -86,7 +86,7 @@ int engine_open(struct engine **out, struct loop *loop, struct model *model, str
     if (!e->spare || !e->none) {
         engine_close(e);
         *out = NULL;
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     return 0;
 }
@@ -306,7 +306,7 @@ static int inject_top(struct slot *s)
         return rc;
     struct message *v = reallocarray(s->shown.v, c->n + 1, sizeof(*v));
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     bool acted = c->n > 1;
     size_t at = acted ? c->n : c->n - 1;
     memcpy(v, c->v, at * sizeof(*v));
@@ -420,7 +420,7 @@ struct group *engine_group(struct engine *e, enum model_phase phase)
 {
     struct group *g = calloc(1, sizeof(*g));
     if (!g) {
-        err_set(GRASP_ENOMEM, "out of memory");
+        err_oom();
         return NULL;
     }
     g->engine = e;
@@ -444,13 +444,13 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
         size_t cap = g->cap ? g->cap * 2 : 16;
         struct slot **v = reallocarray(g->v, cap, sizeof(*v));
         if (!v)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         g->v = v;
         g->cap = cap;
     }
     struct slot *s = calloc(1, sizeof(*s));
     if (!s)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     buf_init(&s->block);
     s->group = g;
     s->index = g->n;

@@ -37,7 +37,7 @@ int score_of(const struct group *g, struct score *s)
         const struct rollout *r = group_result(g, i);
         struct family_score *f = family(s, r->task->family);
         if (!f)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         if (r->status == ROLLOUT_RUNNING || r->status == ROLLOUT_UNSCORED) {
             f->unscored++;
             s->unscored++;

@@ -59,7 +59,7 @@ static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct
         b = &v->chosen[v->n_chosen % BLOCKS_KEPT];
         size_t *copy = reallocarray(b->pick, n, sizeof(*copy));
         if (!copy)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
         memcpy(copy, pick, n * sizeof(*copy));
         b->pick = copy;
         b->n = 0; /* until its text is there */
@@ -81,8 +81,7 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
     if (!n || k <= 0)
         return 0;
     size_t *order = calloc(n, sizeof(*order));
-    int rc =
-        order ? ranker_rank(v->ranker, chat, order, NULL) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = order ? ranker_rank(v->ranker, chat, order, NULL) : err_oom();
     if (rc == 0)
         rc = add_block(v, order, n < (size_t)k ? n : (size_t)k, out);
     free(order);

@@ -133,7 +133,7 @@ int decision_begin(struct decision *d)
     d->blob = (struct oid){""};
     d->ids = calloc(d->probes->n + 1, sizeof(*d->ids));
     if (!d->ids)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < d->probes->n; i++)
         d->ids[i] = d->probes->v[i].task->id;
     return probe_blob(d);
@@ -262,7 +262,7 @@ int decision_record(const struct decision *d, size_t arm, struct judged *j, bool
     int rc = commit_judged(d, j, &d->gate->arm[arm]);
     json_t *evidence = rc == 0 ? evidence_of(d, arm, j, accepted) : NULL;
     if (rc == 0 && !evidence)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = library_note(d->lib, &j->commit, evidence, d->when);
     if (rc == 0 && !accepted)

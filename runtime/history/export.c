@@ -93,7 +93,7 @@ int history_fill_gate(struct library *lib, const char *rev, struct skill_set *se
     bool *done = calloc(set->n + 1, sizeof(*done));
     struct oid at;
     json_t *seen = json_object(); /* a forged "Restores" may point forward */
-    int rc = done && seen ? library_resolve(lib, rev, &at) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = done && seen ? library_resolve(lib, rev, &at) : err_oom();
     if (rc == 0)
         rc = library_read(lib, at.hex, &now);
     while (rc == 0 && *at.hex && !all(done, set->n) && !json_object_get(seen, at.hex)) {

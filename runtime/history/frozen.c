@@ -29,7 +29,7 @@ int skills_hash(const struct skill_set *set, char out[HASH_HEX])
     struct buf text = BUF_INIT;
     uint8_t digest[HASH_SIZE];
     if (!h)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < set->n; i++) {
         buf_reset(&text);
         skill_render(&set->v[i], &text);
@@ -106,7 +106,7 @@ int manifest_make(struct library *lib, const char *name, const struct oid *commi
         if (*out)
             add_history(*out, &h);
         else
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
     }
     skill_set_release(&set);
     history_release(&h);
@@ -120,7 +120,7 @@ static int read_run_file(const char *dir, const char *name, json_t **out)
 {
     char *path = fs_join(dir, name);
     *out = NULL;
-    int rc = path ? json_read_file(out, path) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? json_read_file(out, path) : err_oom();
     free(path);
     return rc == GRASP_ENOTFOUND ? 0 : rc;
 }
@@ -153,7 +153,7 @@ static int add_data(const char *dir, json_t *manifest)
     char *path = fs_join(dir, "config.yaml");
     struct buf text = BUF_INIT;
     json_t *config = NULL, *lines = NULL, *on = json_object();
-    int rc = path ? fs_read(path, &text) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? fs_read(path, &text) : err_oom();
     if (rc == 0)
         rc = yaml_parse(text.ptr, text.len, path, &config, &lines);
     if (rc == GRASP_ENOTFOUND)
@@ -348,7 +348,7 @@ int manifest_render(const json_t *manifest, struct buf *out)
 {
     char *text = json_dumps(manifest, JSON_INDENT(2));
     if (!text)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     headline(manifest, out);
     buf_addf(out, "%s\n", text);
     free(text);

@@ -102,10 +102,10 @@ int history_add(struct history *h, struct library *lib, const struct oid *commit
 {
     struct step *s = more(h);
     if (!s)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     int rc = library_commit_read(lib, commit, &s->info);
     if (rc == 0 && ref && !(s->ref = str_dup(ref)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         step_parse(s);
     else if (rc < 0)
@@ -264,7 +264,7 @@ int skill_changes(const struct skill_set *from, const struct skill_set *to,
     size_t a = 0, b = 0;
     *out = (struct skill_changes){0};
     if (!(out->v = calloc(from->n + to->n + 1, sizeof(*out->v))))
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     while (a < from->n || b < to->n) {
         const struct skill *x = a < from->n ? &from->v[a] : NULL;
         const struct skill *y = b < to->n ? &to->v[b] : NULL;

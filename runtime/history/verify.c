@@ -29,7 +29,7 @@ static int walk_from(const char *ref, const struct oid *commit, void *arg)
     while (rc == 0 && *at.hex && !json_object_get(v->seen, at.hex)) {
         rc = history_add(&v->steps, v->lib, &at, NULL);
         if (rc == 0 && json_object_set_new(v->seen, at.hex, json_true()) < 0)
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
         if (rc == 0)
             at = v->steps.v[v->steps.n - 1].info.parent;
     }
@@ -53,7 +53,7 @@ static int collect(struct verify *v)
     v->evidence = calloc(v->steps.n + 1, sizeof(*v->evidence));
     v->refused_evidence = calloc(v->refused.n + 1, sizeof(*v->refused_evidence));
     if (rc == 0 && (!v->evidence || !v->refused_evidence))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     return rc;
 }
 
@@ -351,7 +351,7 @@ static int check_group(struct verify *v, size_t first, size_t end)
     size_t n = 0, accepted = 0;
     int update;
     if (!arms)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = first; i < end; i++) {
         arms[n] = (struct update_arm){&v->refused.v[i], v->refused_evidence[i], 0};
         candidate_ref_parse(v->refused.v[i].ref, run, sizeof(run), &update, &arms[n++].k);
@@ -441,7 +441,7 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
     struct verify v = {.lib = lib, .f = f, .counts = counts, .seen = json_object()};
     struct strlist how = {0};
     *counts = (struct verify_counts){0};
-    int rc = v.seen ? collect(&v) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = v.seen ? collect(&v) : err_oom();
     if (rc == 0 && (counts->lacks = library_lacks(lib, &how)) < 0)
         rc = counts->lacks;
     for (size_t i = 0; rc == 0 && i < v.steps.n; i++)
@@ -466,7 +466,7 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
                     counts->lacks & LIBRARY_LACKS_EVIDENCE ? "the evidence" : "the candidates",
                     how.v[0]);
     if (rc == 0 && f->failed)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     for (size_t i = 0; v.evidence && i < v.steps.n; i++)
         json_decref(v.evidence[i]);
     for (size_t i = 0; v.refused_evidence && i < v.refused.n; i++)

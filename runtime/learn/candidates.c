@@ -74,7 +74,7 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     struct candidate *v = reallocarray(u->list.v, u->list.n + 1, sizeof(*v));
     if (!v) {
         skill_set_release(&set);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     u->list.v = v;
     struct candidate *c = &v[u->list.n];
@@ -85,7 +85,7 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     if (rc == 0)
         rc = library_candidate(l->lib, &c->set, &l->at.head, &c->tree);
     if (rc == 0 && !(c->view = skills_view_new(&c->set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     return rc;
 }
 

@@ -15,7 +15,7 @@ int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score)
 {
     struct checkpoint *v = reallocarray(l->scores.checks, l->scores.n_checks + 1, sizeof(*v));
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     l->scores.checks = v;
     struct checkpoint *c = &v[l->scores.n_checks];
     *c = (struct checkpoint){

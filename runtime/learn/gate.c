@@ -28,7 +28,7 @@ static int open_gate(struct update *u, const struct probe_set *p, const enum out
     d->winner = -1;
     d->arms = calloc(u->list.n + 1, sizeof(*d->arms));
     if (!d->arms)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < u->list.n; i++)
         d->arms[i] = &u->list.v[i];
     return arms_gate(&d->gate, &rules, p, base, u->list.n);

@@ -77,7 +77,7 @@ static void dev_ended(struct group *g, size_t index, void *arg)
 static int roll_out(struct learn *l, struct batch *b, struct dev_shown *shown)
 {
     b->group = engine_group(l->s->engine, PHASE_ROLLOUT_DEV);
-    int rc = b->group ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = b->group ? 0 : err_oom();
     *shown = (struct dev_shown){.l = l};
     if (rc == 0)
         group_on_end(b->group, dev_ended, shown);
@@ -161,7 +161,7 @@ static int one_epoch(struct learn *l)
     size_t every = (size_t)l->c->cycle.update_every;
     size_t n = (l->dev->n + every - 1) / every;
     struct batch *batches = calloc(n + 1, sizeof(*batches));
-    int rc = batches ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = batches ? 0 : err_oom();
     probe_epoch_order((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, l->dev->n, l->seen.order);
     for (size_t i = 0; i < l->dev->n; i++)
         l->seen.now[i] = OUTCOME_PENDING;

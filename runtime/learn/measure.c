@@ -68,7 +68,7 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
     struct arms arms = arms_of(l, p);
     struct remembered r = {l, candidates};
     struct skills_view **views = calloc(g->arms + 1, sizeof(*views));
-    int rc = views ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = views ? 0 : err_oom();
     arms.measured = remember;
     arms.arg = &r;
     for (size_t arm = 0; views && arm < g->arms; arm++)

@@ -51,7 +51,7 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->told.log = json_array();
     l->told.rejected = json_array();
     if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.past[0] || !l->seen.past[1])
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     return record_open(l, library, run_dir);
 }
 
@@ -88,7 +88,7 @@ void learn_end(struct learn *l)
 int learn_open(struct learn **out, struct session *s, const char *library, const char *run_dir)
 {
     struct learn *l = *out = calloc(1, sizeof(*l));
-    return l ? learn_begin(l, s, library, run_dir) : err_set(GRASP_ENOMEM, "out of memory");
+    return l ? learn_begin(l, s, library, run_dir) : err_oom();
 }
 
 void learn_close(struct learn *l)

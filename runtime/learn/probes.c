@@ -21,7 +21,7 @@ static int learn_probe_source(const struct learn *l, const struct batch *b,
     *out = source;
     *n = 0;
     if (!source)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < l->dev->n; i++) {
         /* (2) all of dev in file order; else the tasks rolled out so far in this epoch's order:
          * (1) without the batch, (3) the batch itself */

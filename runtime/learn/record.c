@@ -24,7 +24,7 @@
 static int write_state(struct learn *l)
 {
     char *path = fs_join(l->run.dir, "run.json");
-    int rc = path ? json_write_file(l->run.state, path) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? json_write_file(l->run.state, path) : err_oom();
     free(path);
     return rc;
 }
@@ -87,7 +87,7 @@ static int new_state(struct learn *l)
                              json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
                              l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
                              "email", library_email(l->lib), "decided", "unscored");
-    return l->run.state ? write_state(l) : err_set(GRASP_ENOMEM, "out of memory");
+    return l->run.state ? write_state(l) : err_oom();
 }
 
 static int resume_state(struct learn *l, const char *state_path, const char *config_path)
@@ -137,7 +137,7 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
     char *state = fs_join(run_dir, "run.json"), *config = fs_join(run_dir, "config.yaml");
     char *log = fs_join(run_dir, "run.log");
     struct buf text = BUF_INIT;
-    int rc = state && config && log ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = state && config && log ? 0 : err_oom();
     l->run.dir = str_dup(run_dir);
     if (rc == 0)
         rc = fs_mkdirs(run_dir);
@@ -347,7 +347,7 @@ static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
     char path[64];
     snprintf(path, sizeof(path), "epoch_%d", l->epoch);
     char *dir = fs_join(l->run.dir, path), *file = dir ? fs_join(dir, name) : NULL;
-    int rc = file ? fs_mkdirs(dir) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = file ? fs_mkdirs(dir) : err_oom();
     if (rc == 0)
         rc = json_write_file(v, file);
     free(file);
@@ -369,9 +369,7 @@ int record_noise(struct learn *l, const char *rule)
 {
     json_t *v = json_pack("{s:o, s:s, s:s}", "noise", noise_to_json(&l->noise), "draws",
                           l->s->draws.shared ? "shared" : "fresh", "gate_rule", rule);
-    int rc = v && json_object_update_new(l->run.state, v) == 0
-                 ? 0
-                 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = v && json_object_update_new(l->run.state, v) == 0 ? 0 : err_oom();
     return rc < 0 ? rc : write_state(l);
 }
 
@@ -382,7 +380,7 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n)
     char name[32];
     snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
     char *path = fs_join(l->run.dir, name);
-    int rc = path ? fs_out_open(&file, path) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? fs_out_open(&file, path) : err_oom();
     if (rc < 0)
         goto out;
     for (size_t b = 0; b < n; b++)
@@ -416,7 +414,7 @@ int record_val_scores(struct learn *l)
                       c->has_dev ? json_real(c->dev_score) : json_null(), "commit", c->commit.hex));
     }
     char *path = fs_join(l->run.dir, "val_scores.json");
-    int rc = path ? json_write_file(out, path) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = path ? json_write_file(out, path) : err_oom();
     free(path);
     json_decref(out);
     return rc;

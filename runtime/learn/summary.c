@@ -169,7 +169,7 @@ int learn_record_summary(struct learn *l, const char *status)
         json_object_set_new(v, "gate_rule", json_string(gate_rule_name(rules.rule)));
     }
     char *path = fs_join(l->run.dir, "run_summary.json");
-    int rc = v && path ? json_write_file(v, path) : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = v && path ? json_write_file(v, path) : err_oom();
     free(path);
     json_decref(v);
     return rc;

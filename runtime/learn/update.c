@@ -158,7 +158,7 @@ static int group_failure(struct update *u, size_t index)
         g->label = label;
         g->v = calloc(u->batch->n, sizeof(*g->v));
         if (!g->v)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
     }
     g->v[g->n++] = index;
     return 0;
@@ -168,7 +168,7 @@ static int group_failure(struct update *u, size_t index)
 static int make_groups(struct update *u)
 {
     u->groups = calloc(u->batch->n, sizeof(*u->groups));
-    int rc = u->groups ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = u->groups ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++)
         if (is_failure(u, i))
             rc = group_failure(u, i);
@@ -233,7 +233,7 @@ static int propose(struct update *u)
     struct learn *l = u->l;
     size_t n = (size_t)l->c->cycle.grpo_k;
     struct writer_call **calls = calloc(n, sizeof(*calls));
-    int rc = calls ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = calls ? 0 : err_oom();
     for (size_t k = 0; rc == 0 && k < n; k++) {
         json_t *data = propose_data(u, &u->groups[k % u->n_groups]);
         rc = data ? writer_start(l, &calls[k], PHASE_PROPOSE, "propose", data, (int)k)
@@ -326,8 +326,7 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
         rc = propose(&u);
     if (rc == 0 && measured) {
         base = calloc(probes->n + 1, sizeof(*base));
-        rc = base ? measure_wait(l, base_group, probes, base)
-                  : err_set(GRASP_ENOMEM, "out of memory");
+        rc = base ? measure_wait(l, base_group, probes, base) : err_oom();
     }
     if (rc < 0 || !u.list.n)
         goto out;
@@ -358,7 +357,7 @@ int learn_recover(struct learn *l)
                  ? probe_set_draw(&probes, source, n, (size_t)l->c->cycle.grpo_eval_n,
                                   (enum probe_strata)l->c->gate.probe_strata, NULL,
                                   rng_seed_recovery((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch))
-                 : err_set(GRASP_ENOMEM, "out of memory");
+                 : err_oom();
     if (rc < 0 || !probes.n)
         goto out;
     log_warn("epoch %d: dev accuracy is below 5 %%; trying the library without each of its skills",
@@ -374,7 +373,7 @@ int learn_recover(struct learn *l)
     }
     base = calloc(probes.n, sizeof(*base));
     if (rc == 0)
-        rc = base ? measure_wait(l, g, &probes, base) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = base ? measure_wait(l, g, &probes, base) : err_oom();
     if (rc == 0)
         rc = update_gate(&u, &probes, base);
 out:

@@ -64,8 +64,7 @@ int writer_start(struct learn *l, struct writer_call **out, enum model_phase pha
         t = l->c->writer.temperature;
     struct buf text = BUF_INIT;
     struct writer_call *w = *out = call_new(l);
-    int rc = w ? prompts_render(l->prompts, prompt, data, &text)
-               : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = w ? prompts_render(l->prompts, prompt, data, &text) : err_oom();
     if (rc == 0)
         rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);
     buf_release(&text);

@@ -152,7 +152,7 @@ static struct http *http_of(struct loop *loop)
     if (!h || !(h->multi = curl_multi_init())) {
         free(h);
         curl_global_cleanup();
-        err_set(GRASP_ENOMEM, "out of memory");
+        err_oom();
         return NULL;
     }
     signal(SIGPIPE, SIG_IGN); /* a write to a connection that the peer closed */
@@ -499,7 +499,7 @@ uint64_t http_start(struct loop *loop, const struct http_request *rq, http_fn fn
     return (uint64_t)h->slots[t->slot].generation << 32 | (t->slot + 1);
 no_memory:
     transfer_free(t);
-    err_set(GRASP_ENOMEM, "out of memory");
+    err_oom();
     return 0;
 }
 

@@ -591,7 +591,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
     struct api *a = (struct api *)m;
     struct api_call *c = calloc(1, sizeof(*c));
     if (!c)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (!a->waiting++) {
         a->answered_at = clock_mono();
         if (!a->silence_timer)
@@ -663,7 +663,7 @@ static int set_url(struct api_endpoint *e, const struct model_settings *s, const
     if (s->query && *s->query)
         buf_addf(&url, "?%s", s->query);
     e->url = buf_detach(&url);
-    return e->url ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return e->url ? 0 : err_oom();
 }
 
 static int set_auth(struct api *a, struct api_endpoint *e, const char *key)
@@ -679,7 +679,7 @@ static int set_auth(struct api *a, struct api_endpoint *e, const char *key)
              str_caseeq(a->auth_name, "Authorization") ? "Bearer " : "", key);
     free(e->auth);
     e->auth = buf_detach(&line);
-    return e->auth ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return e->auth ? 0 : err_oom();
 }
 
 /* The headers of the configuration. Their values may be secrets: none is ever shown. */
@@ -735,12 +735,12 @@ static int set_endpoints(struct api *a, const struct model_settings *s, size_t l
     pool_pace(&a->pool, s->requests_per_minute, s->tokens_per_minute);
     a->endpoints = calloc(s->n_endpoints, sizeof(*a->endpoints));
     if (rc >= 0 && !a->endpoints)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     for (size_t i = 0; rc >= 0 && i < s->n_endpoints; i++) {
         struct api_endpoint *e = &a->endpoints[i];
         const char *base = s->endpoints[i].base_url;
         e->base = str_dup(base ? base : "");
-        rc = e->base ? set_url(e, s, a->wire->path) : err_set(GRASP_ENOMEM, "out of memory");
+        rc = e->base ? set_url(e, s, a->wire->path) : err_oom();
         if (rc >= 0)
             rc = set_key(a, e, s->endpoints[i].api_key, s);
     }
@@ -757,7 +757,7 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         return err_set(GRASP_EINVAL, "model.kind '%s' needs the model's name", s->kind);
     struct api *a = calloc(1, sizeof(*a));
     if (!a)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     TAILQ_INIT(&a->queue);
     TAILQ_INIT(&a->others);
     a->loop = loop;
@@ -786,7 +786,7 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     if (rc >= 0)
         rc = set_headers(a, s->headers);
     if (rc >= 0 && (!a->model || !a->auth_name || (s->extra && !a->extra)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc >= 0)
         rc = set_endpoints(a, s, limit_calls(a, s));
     if (rc < 0) {

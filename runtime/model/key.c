@@ -91,7 +91,7 @@ int key_read(const char *file, const char *command, int64_t timeout_ns, char **k
         if ((unsigned char)*c <= ' ' || *c == 0x7f)
             rc = err_set(GRASP_EINVAL, "holds more than a key: blanks or control characters");
     if (rc == 0 && !(*key = str_ndup(p, (size_t)(end - p))))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         log_secret(*key);
     else

@@ -77,7 +77,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
     struct local_model *l = (struct local_model *)m;
     struct local_call *c = calloc(1, sizeof(*c));
     if (!c)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *c = (struct local_call){
         .model = l, .rq = *rq, .fn = fn, .arg = arg, .started = clock_mono(), .next = l->calls};
     /* A timer also without latency: unlike a deferred call it can be taken back. */

@@ -49,7 +49,7 @@ int model_wrap(struct model *m, const struct model_ops *ops, const struct model 
     m->identity = str_dup(inner->identity);
     if (m->name && m->label && (m->identity || !inner->identity))
         return 0;
-    return err_set(GRASP_ENOMEM, "out of memory");
+    return err_oom();
 }
 
 int model_init(struct model *m, const struct model_ops *ops, const struct model_settings *s)
@@ -82,7 +82,7 @@ int model_init(struct model *m, const struct model_ops *ops, const struct model_
     m->identity = buf_detach(&id);
     if (m->name && m->label && m->identity)
         return 0;
-    return err_set(GRASP_ENOMEM, "out of memory");
+    return err_oom();
 }
 
 /* ---- the canonical request ----

@@ -26,7 +26,7 @@ int pool_init(struct pool *p, size_t n, size_t limit)
     *p = (struct pool){.n = n, .limit = limit};
     p->v = calloc(n, sizeof(*p->v));
     if (!p->v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t i = 0; i < n; i++) {
         p->v[i].window = (double)limit;
         p->v[i].tolerated = TOLERATED;

@@ -140,7 +140,7 @@ static int add_episode(json_t *line, size_t number, void *arg)
     if (rc == 0 && r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
         struct replay_episode *v = reallocarray(r->v, cap, sizeof(*v));
-        rc = v ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+        rc = v ? 0 : err_oom();
         r->v = v ? v : r->v;
         r->cap = v ? cap : r->cap;
     }
@@ -260,7 +260,7 @@ int model_open_replay(struct model **m, struct loop *loop, const struct model_se
                                      "(model.replay_file)");
     struct replay *r = calloc(1, sizeof(*r));
     if (!r)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     r->local.answer = answer;
     r->local.release = release;
     int rc = local_init(&r->local, loop, s);

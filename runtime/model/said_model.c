@@ -84,7 +84,7 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
     struct said_front *f = (struct said_front *)m;
     struct said_call *c = malloc(sizeof(*c));
     if (!c)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *c = (struct said_call){.front = f, .max_tokens = rq->max_tokens, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&f->calls, c, link);
     int rc = model_ask(f->inner, rq, on_answer, c);
@@ -117,7 +117,7 @@ int said_model(struct model **m, struct model *inner, bool keep)
     struct said_front *f = calloc(1, sizeof(*f));
     *m = f ? &f->base : NULL;
     if (!f)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     f->inner = inner;
     f->keep = keep;
     LIST_INIT(&f->calls);

@@ -258,7 +258,7 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
     struct accounts *a = m->accounts;
     struct metered_call *call = calloc(1, sizeof(*call));
     if (!call)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *call = (struct metered_call){.m = m, .phase = rq->phase, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&m->calls, call, link);
     char why[128];
@@ -267,7 +267,7 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
         if (loop_defer(m->loop, refused, call) == 0)
             return 0;
         forget(call);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     for (size_t i = 0; i < rq->chat->n; i++)
         call->chars += (int64_t)rq->chat->v[i].len;
@@ -308,7 +308,7 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
     struct metered *m = calloc(1, sizeof(*m));
     *out = m ? &m->base : NULL;
     if (!m)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *m = (struct metered){
         .accounts = a, .loop = loop, .inner = inner, .writer = writer, .price = price};
     LIST_INSERT_HEAD(&a->models, m, link);

@@ -36,7 +36,7 @@ int config_model(const struct config *c, bool writer, const char *name_override,
     size_t n = json_array_size(mc->endpoints);
     struct model_endpoint *ends = calloc(n + 1, sizeof(*ends));
     if (!ends)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (!n && mc->base_url)
         ends[n++] = (struct model_endpoint){mc->base_url, mc->api_key};
     for (size_t i = 0; i < json_array_size(mc->endpoints); i++) {

@@ -97,7 +97,7 @@ int session_open(struct session *s, const struct session_options *o)
     if (rc == 0 && dir)
         rc = journal_open(&s->journal, dir, o->journal_flags);
     if (rc == 0 && !(s->accounts = accounts_new(s->config, over_budget, s)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = open_model(s, false, o->model_name);
     if (rc == 0 && config_has_writer(s->config))
@@ -218,7 +218,7 @@ int session_leak_guard(struct session *s, struct leak_guard **out)
         if (split_file(c, (enum split)i))
             rc = session_split(s, (enum split)i, &sets[i]);
     if (rc == 0 && c->gate.leak_guard && !(*out = leak_guard_new(sets, SPLITS)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     return rc;
 }
 
@@ -263,7 +263,7 @@ int session_skills(const char *dir, const char *rev, struct skills_view **out)
     if (rc == 0)
         rc = library_read(lib, rev ? rev : "HEAD", &set);
     if (rc == 0 && !(*out = skills_view_new(&set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     skill_set_release(&set);
     library_close(lib);
     return rc;

@@ -332,7 +332,7 @@ int sim_serve(struct sim_server **out, const struct sim_settings *sim, const cha
     struct sim_server *s = calloc(1, sizeof(*s));
     *out = NULL;
     if (!s)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     TAILQ_INIT(&s->due_soon);
     TAILQ_INIT(&s->hanging);
     pthread_mutex_init(&s->lock, NULL);
@@ -348,7 +348,7 @@ int sim_serve(struct sim_server **out, const struct sim_settings *sim, const cha
     s->attempts = calloc(ATTEMPT_SLOTS, sizeof(*s->attempts));
     hash_free(hash_new()); /* fetches the algorithm before there are two threads to do it */
     if (!s->profile || !s->attempts)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     else if (pthread_create(&s->clock, NULL, clock_main, s) != 0)
         rc = err_set(GRASP_EIO, "cannot start a thread");
     else

@@ -62,7 +62,7 @@ int model_open_simulated(struct model **m, struct loop *loop, const struct model
 {
     struct sim_model *s = calloc(1, sizeof(*s));
     if (!s)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     s->sim = settings->sim;
     s->profile = str_dup(s->sim.profile && *s->sim.profile ? s->sim.profile : "default");
     s->sim.profile = s->profile;
@@ -71,7 +71,7 @@ int model_open_simulated(struct model **m, struct loop *loop, const struct model
     s->local.release = release;
     if (local_init(&s->local, loop, settings) < 0 || !s->profile) {
         model_close(&s->local.m);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     *m = &s->local.m;
     return 0;

@@ -37,13 +37,13 @@ int merge_proposal(const struct skill_set *set, const struct skill *skill, struc
                        .description = str_dup(skill->description),
                        .content = str_dup(skill->body)};
     p->n = 1;
-    int rc = e->name && e->description && e->content ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = e->name && e->description && e->content ? 0 : err_oom();
     if (rc == 0)
         rc = strlist_copy(&e->tags, &skill->tags);
     e->files = skill_files_ref(skill->files);
     if (rc == 0 && skill->foreign && skill->source &&
         !(e->source = str_ndup(skill->source, skill->source_len)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc < 0)
         proposal_release(p);
     return rc;
@@ -105,7 +105,7 @@ static int try_it(struct merging *m, struct trial *t, int number)
     uint64_t seed = rng_seed_probes((uint64_t)m->s->config->cycle.seed, 0, (uint64_t)number);
     int rc = proposal_apply(&m->set, &t->proposal, &t->provenance, &t->set);
     if (rc == 0 && !(t->view = skills_view_new(&t->set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = library_candidate(m->lib, &t->set, &m->head, &t->tree);
     if (rc == 0)
@@ -176,7 +176,7 @@ static int one_skill(struct merging *m, const struct skill *skill, int number)
     *step = (struct merge_step){.name = str_dup(skill->name)};
     m->r->n++;
     if (rc == 0 && !step->name)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0 && !(step->fate = refuse(m, &t.proposal))) {
         step->action = t.proposal.v[0].action;
         rc = try_it(m, &t, number);
@@ -253,12 +253,12 @@ static int open_merging(struct merging *m, struct skill_set *theirs)
     if (rc == 0)
         rc = library_read(m->lib, m->head.hex, &m->set);
     if (rc == 0 && !(m->view = skills_view_new(&m->set)))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     if (rc == 0)
         rc = session_leak_guard(m->s, &m->leak);
     m->r->v = calloc(theirs->n + 1, sizeof(*m->r->v));
     if (rc == 0 && !m->r->v)
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     return rc;
 }
 

@@ -38,7 +38,7 @@ static int add_pair(struct null_gate *g, const struct probe *p, enum outcome bas
     bool before = base == OUTCOME_PASS, same = before == (cand == OUTCOME_PASS);
     struct null_task *t = task_of(g, p->task->id);
     if (!t)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     t->measured++;
     t->agreed += same;
     g->measured++;
@@ -53,7 +53,7 @@ int null_gate_add(struct null_gate *g, const struct probe_set *probes, const str
 {
     struct null_candidate *v = reallocarray(g->v, g->n + gate->arms, sizeof(*v));
     if (!v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     g->v = v;
     for (size_t k = 0; k < gate->arms; k++) {
         const struct gate_arm *a = &gate->arm[k];

@@ -28,7 +28,7 @@ int panel_measure(struct panel *p, struct session *s, struct skills_view *view)
     p->source = calloc(dev->n + 1, sizeof(*p->source));
     if (!g || !p->source) {
         group_free(g);
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     group_on_end(g, ended, &done);
     rc = group_wait(g);

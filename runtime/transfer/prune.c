@@ -81,7 +81,7 @@ static int without_each(const struct pruning *p, struct without *w)
     w->views = calloc(n + 1, sizeof(struct skills_view *));
     if (!w->edits || !w->sets || !w->views) {
         w->n = 0;
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     }
     int rc = arms_gate(&w->gate, &p->rules, &p->probes, p->base, n);
     for (size_t k = 0; rc == 0 && k < n; k++) {
@@ -89,9 +89,9 @@ static int without_each(const struct pruning *p, struct without *w)
         w->edits[k].v[0].action = EDIT_REMOVE;
         w->edits[k].v[0].name = str_dup(p->set.v[k].name);
         rc = w->edits[k].v[0].name ? proposal_apply(&p->set, &w->edits[k], NULL, &w->sets[k])
-                                   : err_set(GRASP_ENOMEM, "out of memory");
+                                   : err_oom();
         if (rc == 0 && !(w->views[k] = skills_view_new(&w->sets[k])))
-            rc = err_set(GRASP_ENOMEM, "out of memory");
+            rc = err_oom();
     }
     return rc;
 }
@@ -112,7 +112,7 @@ static int report_skills(struct pruning *p, const struct without *w)
     struct prune_report *r = p->r;
     r->v = calloc(w->n + 1, sizeof(*r->v));
     if (!r->v)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (size_t k = 0; k < w->n; k++) {
         struct contribution *c = &r->v[r->n++];
         c->name = str_dup(p->set.v[k].name);
@@ -120,7 +120,7 @@ static int report_skills(struct pruning *p, const struct without *w)
         c->eligible = w->gate.arm[k].score.eligible;
         contribution_count(p->base, w->gate.arm[k].outcomes, p->probes.n, c);
         if (!c->name)
-            return err_set(GRASP_ENOMEM, "out of memory");
+            return err_oom();
     }
     return 0;
 }
@@ -322,7 +322,7 @@ static int measure_plain(struct pruning *p)
 {
     struct panel panel = {0};
     p->view = skills_view_new(&p->set);
-    int rc = p->view ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    int rc = p->view ? 0 : err_oom();
     if (rc == 0)
         rc = panel_measure(&panel, p->s, p->view);
     panel_rules(&panel, &p->rules);
@@ -334,7 +334,7 @@ static int measure_plain(struct pruning *p)
     p->plain = calloc(p->probes.n + 1, sizeof(*p->plain));
     p->base = calloc(p->probes.n + 1, sizeof(*p->base));
     if (rc == 0 && (!p->plain || !p->base))
-        rc = err_set(GRASP_ENOMEM, "out of memory");
+        rc = err_oom();
     panel_release(&panel);
     return rc;
 }

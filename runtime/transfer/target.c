@@ -34,7 +34,7 @@ static int preset(struct target *t, const char *name)
     if (!*name || *name == '.')
         return err_set(GRASP_EUSAGE, "--to %s: which preset? agents/NAME.yaml", t->text);
     t->preset = str_dup(name);
-    return t->preset ? 0 : err_set(GRASP_ENOMEM, "out of memory");
+    return t->preset ? 0 : err_oom();
 }
 
 /* The value is YAML; a JSON string is one, whatever the name looks like. */
@@ -88,7 +88,7 @@ int target_parse(struct target *t, const char *text)
     int rc;
     *t = (struct target){.text = str_dup(text)};
     if (!t->text)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     if (strcmp(text, sim) == 0)
         rc = simulated(t, "default");
     else if (str_starts(text, "simulated:"))

@@ -128,7 +128,7 @@ static int search_many(struct fhir_store *store, uint64_t n, struct figures *f)
     uint64_t seed = 2, found = 0;
     double *first = malloc(2 * SEARCHES * sizeof(*first)), *again = first + SEARCHES;
     if (!first)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     for (int i = -1000; i < SEARCHES; i++) { /* the first thousand warm up */
         char target[96];
         /* a _count of its own: the store remembers answers, and small stores have few pairs */

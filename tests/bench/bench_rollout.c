@@ -74,7 +74,7 @@ static int script_ask(struct model *m, const struct model_request *rq, model_fn 
     struct script *s = (struct script *)m;
     struct ready *r = malloc(sizeof(*r));
     if (!r)
-        return err_set(GRASP_ENOMEM, "out of memory");
+        return err_oom();
     *r = (struct ready){entry_at(s, key_of(rq->chat)), fn, arg};
     if (!r->entry->key) {
         free(r);
