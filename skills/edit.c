@@ -70,13 +70,22 @@ void proposal_list_release(struct proposal_list *l)
     *l = (struct proposal_list){0};
 }
 
-bool proposal_equal(const struct proposal *a, const struct proposal *b)
+/* The first `chars` characters alike; 0: all of it. */
+static bool same_content(const char *a, const char *b, size_t chars)
+{
+    if (!chars || !a || !b)
+        return str_same(a, b);
+    size_t n = utf8_prefix(a, strlen(a), chars), m = utf8_prefix(b, strlen(b), chars);
+    return n == m && memcmp(a, b, n) == 0;
+}
+
+bool proposal_equal(const struct proposal *a, const struct proposal *b, size_t prefix)
 {
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
         if (a->v[i].action != b->v[i].action || !str_same(a->v[i].name, b->v[i].name) ||
-            !str_same(a->v[i].content, b->v[i].content))
+            !same_content(a->v[i].content, b->v[i].content, prefix))
             return false;
     return true;
 }

@@ -33,8 +33,9 @@ struct proposal {
 };
 void edit_release(struct edit *e);
 void proposal_release(struct proposal *p);
-/* Same action, name and content (the ADD/MODIFY part of a pair counts too). */
-bool proposal_equal(const struct proposal *a, const struct proposal *b);
+/* Same action, name and content (the ADD/MODIFY part of a pair counts too); of the content its first
+ * `prefix` characters (0: all of it), as the released code compares 100. */
+bool proposal_equal(const struct proposal *a, const struct proposal *b, size_t prefix);
 /* "ADD observation-value", "REMOVE a + ADD b": the subject's first part. */
 void proposal_describe(const struct proposal *p, struct buf *out);
 
@@ -68,7 +69,8 @@ struct edit_rules {
     size_t capacity;  /* max_learned_skills */
     size_t max_edits; /* max_proposals, 2 when two places or fewer are left */
     bool append_only;
-    size_t max_chars; /* characters of all skills as the executor reads them; 0: any */
+    size_t dedupe_prefix; /* two are equal when so many characters of their content are; 0: all */
+    size_t max_chars;     /* characters of all skills as the executor reads them; 0: any */
     /* Further check on the texts of an edit (leak guard): true refuses. May be NULL. */
     bool (*forbidden)(void *arg, const struct edit *e, char *what, size_t size);
     void *forbidden_arg;

@@ -366,7 +366,7 @@ static int take(const struct reply *r, struct proposal *p)
         return rc;
     }
     for (size_t i = 0; i < r->out->n; i++)
-        if (proposal_equal(&r->out->v[i], p)) {
+        if (proposal_equal(&r->out->v[i], p, r->rules->dedupe_prefix)) {
             report(r, EDIT_DUPLICATE, p->v[0].name);
             proposal_release(p);
             return 0;

@@ -35,6 +35,7 @@ struct edit_rules update_rules(struct learn *l)
     size_t edits = (size_t)l->c->cycle.max_proposals;
     struct edit_rules rules = {.capacity = capacity,
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
+                               .dedupe_prefix = (size_t)l->c->cycle.dedupe_prefix,
                                .append_only = l->c->cycle.append_only,
                                .max_chars = (size_t)l->c->skills.max_chars};
     if (l->leak) {
@@ -58,7 +59,7 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     struct learn *l = u->l;
     struct provenance from = {session_model(l->s, true)->name, l->epoch, l->update};
     for (size_t i = 0; i < u->list.n; i++)
-        if (proposal_equal(&u->list.v[i].proposal, p)) {
+        if (proposal_equal(&u->list.v[i].proposal, p, (size_t)l->c->cycle.dedupe_prefix)) {
             update_refused(u, EDIT_DUPLICATE, p->v[0].name);
             return 0;
         }

@@ -345,7 +345,7 @@ static void edits_are_applied(void **state)
     struct proposal again; /* what is clean stays as it is */
     json_t *v = proposal_to_json(&p);
     assert_int_equal(proposal_from_json(&again, v), 0);
-    assert_true(proposal_equal(&p, &again));
+    assert_true(proposal_equal(&p, &again, 0));
     proposal_release(&again);
     json_decref(v);
     assert_int_equal(proposal_apply(&set, &p, &from, &made), 0);
@@ -405,8 +405,8 @@ static void json_round_trip(void **state)
         v = proposal_to_json(&p);
         buf_add_json_value(&b, v);
         assert_string_equal(b.ptr, texts[i]);
-        assert_true(proposal_equal(&p, &p));
-        assert_false(proposal_equal(&p, &before));
+        assert_true(proposal_equal(&p, &p, 0));
+        assert_false(proposal_equal(&p, &before, 0));
         json_decref(v);
         buf_release(&b);
         proposal_release(&before);
@@ -435,9 +435,32 @@ static void objects_too(void **state)
     assert_null(reply_json("[{]}", 4, '['));
 }
 
+static void equal_as_far_as_asked(void **state)
+{
+    (void)state;
+    struct proposal a = {.n = 1}, b = {.n = 1};
+    a.v[0] = (struct edit){.action = EDIT_ADD,
+                           .name = (char[]){"x"},
+                           .content = (char[]){"\xc3\xa4"
+                                               "bc one"}};
+    b.v[0] = (struct edit){.action = EDIT_ADD,
+                           .name = (char[]){"x"},
+                           .content = (char[]){"\xc3\xa4"
+                                               "bc two"}};
+    assert_false(proposal_equal(&a, &b, 0));
+    assert_true(proposal_equal(&a, &b, 4)); /* characters, not bytes */
+    assert_false(proposal_equal(&a, &b, 5));
+    b.v[0].content = (char[]){"\xc3\xa4"
+                              "b"};
+    assert_false(proposal_equal(&a, &b, 100));
+    b.v[0].name = (char[]){"y"};
+    assert_false(proposal_equal(&a, &b, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_as_far_as_asked),
         cmocka_unit_test(replies_are_read),
         cmocka_unit_test(every_refusal),
         cmocka_unit_test(lengths),
