@@ -10,6 +10,7 @@
 #include "runtime/history/history.h"
 #include "runtime/engine/score.h"
 #include "runtime/commands/session_args.h"
+#include "runtime/history/frozen.h"
 
 struct progress {
     const char *split;

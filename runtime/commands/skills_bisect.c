@@ -8,6 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
+#include "runtime/history/bisect.h"
 
 struct bisect {
     struct session s;

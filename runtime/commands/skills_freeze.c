@@ -6,6 +6,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/skills.h"
+#include "runtime/history/frozen.h"
 
 /* A tag of that name: the same revision again is fine, another one is not. 1: it is frozen so. */
 static int already(struct library *lib, const char *name, const struct oid *commit)

@@ -7,6 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/grow.h"
 #include "runtime/commands/skills.h"
+#include "runtime/history/frozen.h"
 
 /* A branch beside the one that is drawn first: its own commits, newest first. */
 struct limb {

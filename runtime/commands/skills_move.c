@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/skills.h"
 #include "skills/flat.h"
+#include "runtime/history/export.h"
 
 /* ---- import ---- */
 

@@ -5,6 +5,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/commands/skills.h"
+#include "runtime/history/verify.h"
 
 static json_t *report_json(const struct findings *f, const struct verify_counts *c)
 {

@@ -13,6 +13,7 @@
 #include "runtime/history/history.h"
 #include "runtime/transfer/panel.h"
 #include "runtime/transfer/transfer.h"
+#include "runtime/history/frozen.h"
 
 /* What was frozen, as it was before anything was measured. */
 struct frozen {

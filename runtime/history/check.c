@@ -7,6 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/history/history.h"
+#include "runtime/history/verify.h"
 
 void findings_release(struct findings *f)
 {

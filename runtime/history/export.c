@@ -6,6 +6,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/history/history.h"
+#include "runtime/history/export.h"
 
 static int set_number(struct skill *s, const char *key, int n)
 {

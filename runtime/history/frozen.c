@@ -12,6 +12,7 @@
 #include "runtime/config/config.h"
 #include "runtime/config/yaml.h"
 #include "runtime/history/history.h"
+#include "runtime/history/frozen.h"
 
 static void skill_hash(const struct skill *s, char out[HASH_HEX])
 {

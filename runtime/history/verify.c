@@ -6,6 +6,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/history/history.h"
+#include "runtime/history/frozen.h"
+#include "runtime/history/verify.h"
 
 struct verify {
     struct library *lib;

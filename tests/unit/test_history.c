@@ -6,6 +6,9 @@
 #include "runtime/base/json.h"
 #include "runtime/history/decision.h"
 #include "runtime/history/history.h"
+#include "runtime/history/bisect.h"
+#include "runtime/history/frozen.h"
+#include "runtime/history/verify.h"
 
 #define PARENT "1111111111111111111111111111111111111111"
 #define TREE   "2222222222222222222222222222222222222222"
