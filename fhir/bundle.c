@@ -269,12 +269,12 @@ static int check_types(const char *types)
 
 /* Takes the parameters that are not about single types out of the rest: _type, and of $everything
  * start, end, _since. `rest`: what each type's query is made of. */
-struct frame {
+struct bundle_frame {
     const char *types, *start, *end, *since;
     struct buf rest;
 };
 
-static int read_frame(struct fhir_exchange *x, struct frame *f)
+static int read_frame(struct fhir_exchange *x, struct bundle_frame *f)
 {
     struct fhir_pair *pairs;
     size_t n;
@@ -314,7 +314,7 @@ static void add_condition(struct buf *out, const char *param, const char *prefix
 
 /* Reads one type's query. */
 static int add_query(struct searchset *a, const struct fhir_query_source *source,
-                     const struct fhir_resource_type *t, const struct frame *f)
+                     const struct fhir_resource_type *t, const struct bundle_frame *f)
 {
     struct fhir_exchange *x = a->x;
     struct fhir_query *q = &a->queries[a->n_queries];
@@ -376,7 +376,7 @@ static int shape_everything(struct searchset *a)
     return 0;
 }
 
-static int run_search(struct searchset *a, const struct frame *f)
+static int run_search(struct searchset *a, const struct bundle_frame *f)
 {
     struct fhir_exchange *x = a->x;
     bool several = !x->type || x->compartment;
@@ -423,7 +423,7 @@ int fhir_rest_search(struct fhir_exchange *x)
 {
     struct fhir_view own = {0};
     struct searchset a = {.x = x, .v = x->view};
-    struct frame f = {.rest = BUF_INIT};
+    struct bundle_frame f = {.rest = BUF_INIT};
     int rc = 0;
     if (!x->type || x->compartment)
         rc = read_frame(x, &f);

@@ -31,18 +31,18 @@ int fhir_rest_version(struct fhir_exchange *x)
     return rc;
 }
 
-struct frame {
+struct history_frame {
     int64_t count, since;
     uint32_t below; /* versions from here on were shown before */
 };
 
-static int read_frame(struct fhir_exchange *x, struct frame *f)
+static int read_frame(struct fhir_exchange *x, struct history_frame *f)
 {
     struct fhir_pair *pairs;
     size_t n;
     int64_t unused, below = UINT32_MAX;
     int rc = fhir_query_pairs(&x->arena, x->query, x->query_len, &pairs, &n);
-    *f = (struct frame){.count = QUERY_COUNT_MAX, .since = INT64_MIN};
+    *f = (struct history_frame){.count = QUERY_COUNT_MAX, .since = INT64_MIN};
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const char *name = pairs[i].name, *value = pairs[i].value;
         if (strcmp(name, "_pretty") == 0)
@@ -89,7 +89,7 @@ static void add_version(struct buf *out, struct fhir_exchange *x, const struct f
              r->version, time);
 }
 
-static int add_versions(struct fhir_exchange *x, struct fhir_view *v, const struct frame *f)
+static int add_versions(struct fhir_exchange *x, struct fhir_view *v, const struct history_frame *f)
 {
     struct fhir_matches versions = {0};
     struct buf entries = BUF_INIT, *out = &x->rs->body;
@@ -143,7 +143,7 @@ int fhir_rest_history(struct fhir_exchange *x)
     struct fhir_view own = {0}, *v = x->view;
     struct fhir_record r;
     struct fhir_id_entry entry = {0};
-    struct frame f;
+    struct history_frame f;
     if (!x->store->keep_versions)
         return fhir_outcome_unsupported(x->rs,
                                         "_history: this server does not keep old versions (it was "

@@ -150,7 +150,7 @@ static inline void write_file(const char *name, const char *text)
     works(fs_write(name, text, strlen(text)));
 }
 
-/* --- a server, in a process of its own ---------------------------------------------------------- */
+/* ---- a server, in a process of its own ---- */
 
 struct serving {
     pid_t pid;
@@ -196,7 +196,7 @@ static inline void serve_end(struct serving *s)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* --- the group's directory ---------------------------------------------------------------------- */
+/* ---- the group's directory ---- */
 
 static inline int clinic_make(void **state)
 {

@@ -55,7 +55,7 @@ static json_t *record_of(const char *sensor)
                      "installed", installed);
 }
 
-/* --- the messages */
+/* ---- the messages ---- */
 
 static json_t *start(struct episode *ep, json_t *task)
 {

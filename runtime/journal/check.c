@@ -20,7 +20,7 @@
 #include "runtime/base/fs.h"
 
 /* What the child found, through a pipe. */
-struct finding {
+struct journal_finding {
     int rc;
     struct journal_check found;
     char message[1024];
@@ -165,7 +165,7 @@ static int check_here(const char *dir, struct journal_check *out)
 
 static _Noreturn void child(const char *dir, int out)
 {
-    struct finding f = {0};
+    struct journal_finding f = {0};
     static const int ends[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
@@ -177,7 +177,7 @@ static _Noreturn void child(const char *dir, int out)
     _exit(fs_write_all(out, &f, sizeof(f)) < 0);
 }
 
-static int judge(const char *dir, const struct finding *f)
+static int judge(const char *dir, const struct journal_finding *f)
 {
     const struct journal_check *c = &f->found;
     if (f->rc < 0)
@@ -195,7 +195,7 @@ static int judge(const char *dir, const struct finding *f)
 
 int journal_check(const char *dir, struct journal_check *out)
 {
-    struct finding f;
+    struct journal_finding f;
     size_t got = 0;
     ssize_t n;
     int p[2], status = 0;
