@@ -15,7 +15,10 @@
 #include "runtime/base/log.h"
 
 #define FORMAT_KEY  "format"
-#define FORMAT_TEXT "grasp journal 1"
+#define FORMAT_TEXT "grasp journal 2"
+/* Of an earlier version: records as they are today, but keys without the endpoint and with other draw
+ * numbers, so that no request of today finds them. */
+#define FORMAT_OLD  "grasp journal 1"
 #define READERS_MAX 512
 
 void journal_close(struct journal *j)
@@ -72,6 +75,23 @@ static int check_length(struct journal *j)
     return 0;
 }
 
+static bool is_text(const MDB_val *v, const char *text)
+{
+    return v->mv_size == strlen(text) && memcmp(v->mv_data, text, v->mv_size) == 0;
+}
+
+/* Opened for a run for the first time since the keys changed: said once, and what is added from here
+ * on is of the new kind. `journal show` and `export` read the old answers as before. */
+static int bring_over(struct journal *j, MDB_txn *txn)
+{
+    MDB_val k = {strlen(FORMAT_KEY), FORMAT_KEY}, v = {strlen(FORMAT_TEXT), FORMAT_TEXT};
+    log_warn(
+        "journal '%s' was begun by an earlier version, which knew no endpoints: its answers stay "
+        "readable, but none of them answers a call of this one, so calls are paid again",
+        j->dir);
+    return mdb_put(txn, j->main, &k, &v, 0);
+}
+
 /* Opens the databases; in a new environment, makes them. */
 static int open_databases(struct journal *j)
 {
@@ -93,9 +113,12 @@ static int open_databases(struct journal *j)
     }
     if (rc == 0)
         rc = mdb_get(txn, j->main, &k, &v);
-    if (rc == MDB_NOTFOUND || (rc == 0 && (v.mv_size != strlen(FORMAT_TEXT) ||
-                                           memcmp(v.mv_data, FORMAT_TEXT, v.mv_size) != 0)))
+    if (rc == 0 && is_text(&v, FORMAT_OLD)) {
+        if (write)
+            rc = bring_over(j, txn);
+    } else if (rc == MDB_NOTFOUND || (rc == 0 && !is_text(&v, FORMAT_TEXT))) {
         rc = MDB_INCOMPATIBLE;
+    }
     if (rc == 0)
         rc = mdb_dbi_open(txn, "calls", MDB_INTEGERKEY | (write ? MDB_CREATE : 0), &j->calls);
     if (rc == 0)

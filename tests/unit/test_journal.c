@@ -569,11 +569,51 @@ static void foreign_journals_are_refused(void **state)
     assert_int_equal(unlink(data), 0);
     open_with(p, 0, JOURNAL_MAP_START);
     close_all(p);
-    damage(p->path, "grasp journal 1", 15);
+    damage(p->path, "grasp journal 2", 15);
     assert_int_equal(journal_open(&p->j, p->path, 0), GRASP_EREFUSED);
     /* A file where the directory should be. */
     assert_int_equal(journal_open(&p->j, data, 0), GRASP_EIO);
     buf_release(&rubbish);
+    free(data);
+}
+
+static size_t times_in_file(const char *path, const char *text, const char *instead)
+{
+    struct buf b = BUF_INIT;
+    size_t n = 0, len = strlen(text);
+    works(fs_read(path, &b));
+    for (char *p = b.ptr; (p = memmem(p, b.len - (size_t)(p - b.ptr), text, len)); p += len, n++)
+        if (instead)
+            memcpy(p, instead, len);
+    if (instead)
+        works(fs_write(path, b.ptr, b.len));
+    buf_release(&b);
+    return n;
+}
+
+/* Keys were others then: what is there stays readable, a run goes on beside it and says so once. */
+static void an_earlier_versions_journal_is_brought_over(void **state)
+{
+    struct place *p = *state;
+    struct got a = {0};
+    char *data = fs_join(p->path, "data.mdb");
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "one");
+    turn(p);
+    close_all(p);
+    assert_true(times_in_file(data, "grasp journal 2", "grasp journal 1") > 0);
+    works(journal_open(&p->j, p->path, JOURNAL_READ_ONLY));
+    journal_close(p->j);
+    p->j = NULL;
+    assert_int_equal(times_in_file(data, "grasp journal 2", NULL), 0); /* only looked at */
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &a, "two");
+    turn(p);
+    close_all(p);
+    assert_true(times_in_file(data, "grasp journal 2", NULL) > 0);
+    open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
+    close_all(p);
+    got_release(&a);
     free(data);
 }
 
@@ -841,6 +881,7 @@ int main(void)
         T(links_and_pipes_are_refused),
         T(a_collision_is_seen),
         T(foreign_journals_are_refused),
+        T(an_earlier_versions_journal_is_brought_over),
         T(a_cut_off_file_is_not_a_crash),
         T(a_full_disk_stops_the_run),
         T(entries_are_found_and_cleaned_up),
