@@ -114,6 +114,12 @@ static void add_summary(struct buf *b, const json_t *s)
          (long long)json_int_at(s, "rollouts_saved_by_early_stop", 0));
     card(b, "unscored rollouts", "%lld", (long long)json_int_at(s, "rollouts_unscored", 0));
     card(b, "seconds", "%.1f", json_num_at(s, "seconds", 0));
+    if (json_is_object(json_object_get(s, "noise"))) {
+        card(b, "of outcomes flip at this endpoint", "%.0f %%",
+             100 * json_num_at(s, "noise.flips", 0));
+        card(b, "draws", "%s", json_str_at(s, "draws", "?"));
+        card(b, "rule of the gate", "%s", json_str_at(s, "gate_rule", "?"));
+    }
     if (json_num_at(s, "calls.total.usd", 0) > 0)
         card(b, "USD", "%.2f", json_num_at(s, "calls.total.usd", 0));
     buf_adds(b, "</div>\n");
