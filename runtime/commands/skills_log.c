@@ -261,6 +261,26 @@ const struct command skills_rejected = {
 
 /* ---- evidence ---- */
 
+static size_t passed(const json_t *outcomes)
+{
+    size_t i, n = 0;
+    json_t *o;
+    json_array_foreach ((json_t *)outcomes, i, o) {
+        n += json_is_string(o) && strcmp(json_string_value(o), "pass") == 0;
+    }
+    return n;
+}
+
+/* What was drawn again of a probe on which the arms differed (gate.rule: replicate). */
+static void print_again(const json_t *row)
+{
+    const json_t *base = json_object_get(row, "base_again"),
+                 *cand = json_object_get(row, "cand_again");
+    if (base || cand)
+        printf("  again: before %zu of %zu pass, after %zu of %zu", passed(base),
+               json_array_size(base), passed(cand), json_array_size(cand));
+}
+
 static void evidence_rows(const json_t *probes, bool all)
 {
     size_t i, widest = 4, hidden = 0;
@@ -276,12 +296,14 @@ static void evidence_rows(const json_t *probes, bool all)
             hidden++;
             continue;
         }
-        printf("  %-*s  %-7s  %-8s  %-8s%s%s\n", (int)widest, json_str_at(row, "id", "?"),
+        printf("  %-*s  %-7s  %-8s  %-8s%s%s", (int)widest, json_str_at(row, "id", "?"),
                json_str_at(row, "side", "?"), json_str_at(row, "base", "?"),
                json_str_at(row, "cand", "?"), e == EFFECT_NONE ? "" : "  ",
                e == EFFECT_NONE      ? ""
                : e == EFFECT_UNKNOWN ? "not compared"
                                      : effect_name(e));
+        print_again(row);
+        putchar('\n');
     }
     if (hidden)
         printf("  and %zu that did not change (--all shows them)\n", hidden);
