@@ -35,11 +35,22 @@ static int was_measured(const struct library_commit_info *c, void *arg)
     return *(bool *)arg;
 }
 
+/* "remote.NAME.url" of the first one. (git_remote_list matches by pattern, which leaks in libgit2 1.5.) */
+static int first_remote(const git_config_entry *e, void *arg)
+{
+    char **name = arg;
+    size_t head = strlen("remote."), tail = strlen(".url"), len = strlen(e->name);
+    if (!*name && str_starts(e->name, "remote.") && str_ends(e->name, ".url") && len > head + tail)
+        *name = str_ndup(e->name + head, len - head - tail);
+    return 0;
+}
+
 int library_lacks(struct library *lib, struct strlist *how)
 {
     int lacks = 0;
     bool measured = false;
-    git_strarray remotes = {0};
+    git_config *config = NULL;
+    char *remote = NULL;
     if (!ref_is_there(lib, LIBRARY_NOTES_REF))
         lacks |= LIBRARY_LACKS_EVIDENCE;
     if (!ref_is_there(lib, "refs/grasp/*"))
@@ -49,14 +60,16 @@ int library_lacks(struct library *lib, struct strlist *how)
     int rc = library_walk(lib, "HEAD", was_measured, &measured);
     if (rc < 0 || !measured)
         return rc < 0 ? rc : 0;
-    git_remote_list(&remotes, lib->repo);
-    if (remotes.count)
+    if (git_repository_config_snapshot(&config, lib->repo) == 0)
+        git_config_foreach(config, first_remote, &remote);
+    git_config_free(config);
+    if (remote)
         rc = strlist_addf(how, "grasp skills remote '%s' && git -C '%s' fetch '%s'", lib->dir,
-                          lib->dir, remotes.strings[0]);
+                          lib->dir, remote);
     else
         rc =
             strlist_addf(how, "git -C '%s' fetch FROM '%s' '%s'", lib->dir, fetched[0], fetched[1]);
-    git_strarray_dispose(&remotes);
+    free(remote);
     return rc < 0 ? rc : lacks;
 }
 

@@ -140,7 +140,8 @@ static int keep_in_memory(struct library *lib)
 static int is_promised(const git_config_entry *e, void *arg)
 {
     int yes = 0;
-    *(bool *)arg = *(bool *)arg || (git_config_parse_bool(&yes, e->value) == 0 && yes);
+    if (str_starts(e->name, "remote.") && str_ends(e->name, ".promisor"))
+        *(bool *)arg = *(bool *)arg || (git_config_parse_bool(&yes, e->value) == 0 && yes);
     return 0;
 }
 
@@ -161,7 +162,8 @@ static int read_clone(struct library *lib)
         p += n + (p[n] == '\n');
     }
     if (git_repository_config_snapshot(&config, lib->repo) == 0)
-        git_config_foreach_match(config, "^remote\\..*\\.promisor$", is_promised, &lib->partial);
+        git_config_foreach(config, is_promised,
+                           &lib->partial); /* matching by pattern leaks in 1.5 */
     git_config_free(config);
     buf_release(&text);
     free(path);
