@@ -29,6 +29,8 @@ enum { OID_HEX = 40 }; /* characters of an object id (SHA-1) */
 struct oid {
     char hex[OID_HEX + 1]; /* "" is none */
 };
+/* An id as text, by its length alone. False, and *out is none: it is no id (NULL is none, too). */
+bool oid_from_text(struct oid *out, const char *text);
 
 enum {
     LIBRARY_READ = 0,

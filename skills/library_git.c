@@ -92,6 +92,15 @@ int library_need_write(const struct library *lib)
     return 0;
 }
 
+bool oid_from_text(struct oid *out, const char *text)
+{
+    bool is = text && strlen(text) == OID_HEX;
+    *out = (struct oid){""};
+    if (is)
+        memcpy(out->hex, text, OID_HEX + 1);
+    return is;
+}
+
 void library_oid_out(struct oid *out, const git_oid *in)
 {
     git_oid_tostr(out->hex, sizeof(out->hex), in);

@@ -56,10 +56,8 @@ static int fill_one(struct library *lib, const struct step *step, struct skill *
 static struct oid origin(const struct step *s)
 {
     const char *restores = library_trailer(&s->info, "Restores");
-    struct oid from = s->info.parent;
-    if (s->kind == STEP_RESTORE && restores && strlen(restores) == 40)
-        memcpy(from.hex, restores, 41);
-    return from;
+    struct oid from;
+    return s->kind == STEP_RESTORE && oid_from_text(&from, restores) ? from : s->info.parent;
 }
 
 /* Skills that this step changed are its; they are done. */

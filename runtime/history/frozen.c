@@ -244,9 +244,8 @@ static bool add_val(struct library *lib, const json_t *val, const char *tree, js
             most = json_num_at(v, "score", 0);
             best = v;
         }
-        if (baseline || strlen(id) != 40)
+        if (baseline || !oid_from_text(&commit, id))
             continue;
-        memcpy(commit.hex, id, 41);
         if (library_tree_of(lib, &commit, &mine) == 0 && strcmp(mine.hex, tree) == 0) {
             json_object_set_new(out, "with_skills", score_of(v));
             json_object_set(out, "epoch", json_object_get(v, "epoch"));
@@ -259,9 +258,8 @@ static bool add_val(struct library *lib, const json_t *val, const char *tree, js
     if (!best)
         return false;
     const char *id = json_str_at(best, "commit", "");
-    if (strlen(id) != 40)
+    if (!oid_from_text(&commit, id))
         return false;
-    memcpy(commit.hex, id, 41);
     return library_tree_of(lib, &commit, &mine) == 0 && strcmp(mine.hex, tree) == 0;
 }
 

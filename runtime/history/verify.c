@@ -107,13 +107,12 @@ static int check_edit(struct verify *v, const struct step *s, const json_t *evid
 static int check_probes(struct verify *v, const struct step *s, const json_t *evidence)
 {
     const char *id = library_trailer(&s->info, "Probe-Set");
-    struct oid blob = {""};
+    struct oid blob;
     struct buf text = BUF_INIT;
-    if (!id || strlen(id) != 40) {
+    if (!oid_from_text(&blob, id)) {
         BAD(s, "it has no trailer Probe-Set");
         return 0;
     }
-    memcpy(blob.hex, id, 40);
     int rc = library_blob_read(v->lib, &blob, &text);
     if (rc == 0)
         check_probe_text(s, evidence, text.ptr, text.len, v->f);
@@ -206,10 +205,8 @@ static int check_unmeasured(struct verify *v, const struct step *s)
 static int check_restore(struct verify *v, const struct step *s)
 {
     const char *id = library_trailer(&s->info, "Restores");
-    struct oid from = {""}, tree;
-    if (strlen(id) == 40)
-        memcpy(from.hex, id, 41);
-    int contains = *from.hex ? library_contains(v->lib, &s->info.parent, &from) : 0;
+    struct oid from, tree;
+    int contains = oid_from_text(&from, id) ? library_contains(v->lib, &s->info.parent, &from) : 0;
     if (contains != 1) {
         BAD(s, "it restores '%.40s', which is no commit of its history", id);
         return 0;

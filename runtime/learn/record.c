@@ -96,12 +96,11 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     if (rc == 0)
         rc = json_read_file(&l->run.state, state_path);
     const char *start = json_str_at(l->run.state, "start", "");
-    if (rc == 0 && strlen(start) != 40)
+    struct oid from;
+    if (rc == 0 && !oid_from_text(&from, start))
         rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);
     if (rc < 0)
         return rc;
-    struct oid from;
-    memcpy(from.hex, start, 41);
     int contains = library_contains(l->lib, &l->at.head, &from);
     if (contains < 0)
         return err_prefix(contains, "the library is not the one this run began with");
