@@ -159,6 +159,8 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
 /* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
  * shared from here on. Does nothing when that is known. */
 int learn_noise(struct learn *l, const struct batch *first);
+/* Whether there is anything to find out: how to draw, or how noisy the probes of the gate are. */
+bool learn_wants_noise(const struct config *c);
 /* The rules of an update's gate with so many candidates. */
 void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rules *out);
 

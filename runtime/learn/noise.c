@@ -28,10 +28,8 @@ static void share_draws(struct learn *l)
     engine_draws_alike(e, PHASE_ROLLOUT_TEST, draw_number(&fresh, DRAW_TEST, 0));
 }
 
-/* Whether there is anything to find out: how to draw, or how noisy the probes of the gate are. */
-static bool wants_noise(const struct learn *l)
+bool learn_wants_noise(const struct config *c)
 {
-    const struct config *c = l->c;
     bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
     return c->draws == DRAWS_AUTO ||
            (c->draws == DRAWS_FRESH && measured && c->gate.rule != RULE_PAPER);
@@ -47,7 +45,7 @@ int learn_noise(struct learn *l, const struct batch *first)
         return 0;
     if (known)
         rc = noise_from_json(&l->noise, known);
-    else if (wants_noise(l))
+    else if (learn_wants_noise(l->c))
         rc = noise_measure(&l->noise, l->s->engine, &l->s->draws, first->group, l->at.view);
     if (rc < 0)
         return rc;

@@ -35,9 +35,7 @@ void plan_make(struct session *s, struct plan *p)
     bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
     *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
     /* the tasks that show how noisy the endpoint is, once */
-    bool noise =
-        c->cycle.epochs && (c->draws == DRAWS_AUTO ||
-                            (c->draws == DRAWS_FRESH && measured && c->gate.rule != RULE_PAPER));
+    bool noise = c->cycle.epochs && learn_wants_noise(c);
     p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev + (noise ? NOISE_TASKS : 0);
     p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
     p->rollouts[PHASE_ROLLOUT_PROBE] =
