@@ -36,6 +36,7 @@ struct stage {
     struct lab lab;
     json_t *episodes; /* id -> {episode, task, messages, reasons once graded} */
     json_t *by_text;  /* instruction -> the same */
+    char *first;      /* what an agent was told first */
     json_t *proposed; /* ids whose group was asked for; further samples are the same prompt */
     const json_t *needs;
     size_t every;
@@ -218,6 +219,8 @@ static void say(struct lab *lab, const struct model_request *rq, struct buf *tex
     struct stage *s = lab->arg;
     json_t *first = NULL;
     works(json_parse(&first, rq->chat->v[0].text, rq->chat->v[0].len, "the first message"));
+    if (!s->first)
+        s->first = str_dup(rq->chat->v[0].text);
     json_t *episode = json_object_get(s->by_text, json_str_at(first, "task.description", ""));
     assert_non_null(episode);
     buf_adds(text, message(episode, rq->chat->n - 1));
@@ -419,8 +422,7 @@ static void check_needs(const struct stage *s)
         }
         assert_non_null(json_object_get(episode, "reasons"));
         buf_add_json_value(&all, json_object_get(episode, "reasons"));
-        works(fs_read(DATA "funcs.json", &all));
-        buf_adds(&all, "FINISH([answer1, answer2, ...])");
+        buf_adds(&all, s->first);
         char *text = plain(all.ptr);
         json_array_foreach (json_object_get(s->needs, json_str_at(episode, "episode", "")), i,
                             row) {
@@ -476,6 +478,7 @@ static void run_agent(const json_t *needs, json_t *episodes, json_t *load, const
     json_decref(settings);
     json_decref(s.by_text);
     json_decref(s.proposed);
+    free(s.first);
     json_decref(dev);
 }
 
