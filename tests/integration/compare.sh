@@ -76,6 +76,22 @@ check "a shell can read it" sh -n out
 "$GRASP" compare s -q >/dev/null
 exits "nothing open, nothing to submit" 1 "$GRASP" compare s --sbatch
 
+# --- journals of two machines in one
+exits "each cell's own" 0 "$GRASP" compare $c --seeds 1 --out j1 -q $two
+exits "the other's" 0 "$GRASP" compare $c --seeds 2 --out j2 -q $two
+exits "merged" 0 "$GRASP" journal merge both j1/journal j2/journal --json
+is "all of both" "$(jq -c '.read == .added + .known and .other == 0' out)" true
+n=$(jq .added out)
+exits "again" 0 "$GRASP" journal merge both j2/journal j1/journal --json
+is "changes nothing" "$(jq -c .added out)" 0
+is "as many as there are" "$("$GRASP" journal stat both --json | jq '.entries // .calls')" "$n"
+check "sound" "$GRASP" journal check both
+exits "a run out of it asks nobody" 0 "$GRASP" learn $c -q $two --set cycle.seed=2 -r again/run \
+    -l again/library --journal both --replay-only
+is "and learns the same" "$(git -C again/library rev-parse 'HEAD^{tree}')" \
+    "$(git -C j2/cells/grasp+seed-2/library rev-parse 'HEAD^{tree}')"
+bad "no journal" "missing" journal merge both missing
+
 # --- killed in the middle
 "$GRASP" compare $c --seeds 1-2 --out k -q $two --set sim.latency_ms=1 >/dev/null 2>&1 &
 pid=$!
