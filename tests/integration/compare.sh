@@ -121,6 +121,22 @@ has "are its runs" out "2 runs"
 bad "one seed twice" "no repeats" compare one=m/cells/none+seed-1/run one=m/cells/none+seed-1/run
 bad "no run" "is no run" compare clinic m/cells/none+seed-1/run
 
+# --- libraries by models
+exits "two libraries on two models, pruned for each" 0 "$GRASP" compare transfer $c -q -j 2 --regate \
+    --libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library@HEAD \
+    --to simulated:weak,simulated --out t
+has "a row each" out "grasp+seed-2"
+is "the columns are the models, in order" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" \
+    "library simulated:weak simulated"
+exits "as JSON" 0 "$GRASP" compare t -q --json
+is "own library on the diagonal" \
+    "$(jq -c '[.tables[0].rows[0].cells[] | .own]' out)" '[false,true]'
+is "against no skills is the difference of the scores" "$(jq '.tables[0].rows[0].cells[0] |
+    ((.against_none.diff - (.library.score - .none.score)) | fabs) < 1e-12' out)" true
+is "pruned, too" "$(jq '[.tables[].rows[].cells[].pruned.n_total > 0] | all' out)" true
+usage "to nothing" "to which models" compare transfer $c --libraries m/cells/grasp+seed-1/library --out t2
+bad "no library" "--libraries nowhere" compare transfer $c --libraries nowhere --to simulated --out t2
+
 # --- a library against another, on one split
 exits "without skills, kept" 0 "$GRASP" eval $c -q --split id_test --journal m/journal --out bare
 exits "a run's library against it" 0 "$GRASP" eval $c -q --split id_test --journal m/journal \
