@@ -131,6 +131,7 @@ int learn_final_start(struct learn *l)
 static int finish_final(struct learn *l, size_t i, json_t *scores)
 {
     struct score score = {0};
+    const struct score *idle;
     char name[64], *dir = NULL;
     const char *split = split_name(finals[i].split);
     snprintf(name, sizeof(name), "%s_eval_%s", split, finals[i].name);
@@ -139,6 +140,8 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
         rc = score_of(l->scores.final[i], &score);
     if (rc == 0)
         rc = score_covered(&score, l->c->gate.coverage_floor, name, l->s->engine);
+    if (rc == 0)
+        rc = session_idle(l->s, finals[i].split, &idle);
     if (rc == 0) {
         dir = fs_join(l->run.dir, name);
         rc = score_write(dir, "test", l->scores.final[i], &score);
@@ -156,9 +159,12 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
 
 int learn_final(struct learn *l)
 {
+    const struct score *idle;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < l->scores.n_checks; i++)
         rc = finish_checkpoint(l, &l->scores.checks[i]);
+    if (rc == 0)
+        rc = session_idle(l->s, SPLIT_VAL, &idle);
     const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);

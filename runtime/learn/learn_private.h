@@ -84,6 +84,12 @@ struct learn_counts {
     int64_t probes_saved;     /* rollouts not needed thanks to early stopping */
     int64_t unscored;         /* rollouts */
 };
+/* How dev rollouts and the writer's proposals ended (endings.h). */
+struct run_endings {
+    struct endings dev, writer;
+    struct endings recent; /* of dev, until there are enough of them to be judged */
+    bool said_dev, said_writer;
+};
 struct fared {
     struct skill_record *v;
     size_t n;
@@ -98,6 +104,8 @@ struct run_scores {
 struct learn {
     struct session *s;
     const struct config *c;
+    int flags;       /* LEARN_KEEP_GOING, ... */
+    const char *why; /* it stopped, where the code does not say; NULL: the code does */
     struct library *lib;
     struct prompts *prompts;
     struct leak_guard *leak;
@@ -110,6 +118,7 @@ struct learn {
     struct told told;
     struct fared fared;
     struct learn_counts count;
+    struct run_endings ended;
     struct run_scores scores;
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
@@ -167,6 +176,7 @@ void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rule
 /* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    enum model_phase phase;
     struct buf text;
     struct chat chat;
     struct learn *l;
@@ -226,7 +236,8 @@ int learn_move(struct learn *l, const struct oid *commit);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */
-int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir);
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir,
+                int flags);
 void learn_end(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */

@@ -194,6 +194,11 @@ static void on_time(void *arg)
         arm(a);
 }
 
+bool accounts_stopped(const struct accounts *a)
+{
+    return a->stopped;
+}
+
 void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
 {
     a->all = *earlier;

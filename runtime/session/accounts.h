@@ -27,6 +27,8 @@ struct account_counts {
 };
 /* Per phase, or in all (phase MODEL_PHASES). */
 void accounts_counts(const struct accounts *a, enum model_phase phase, struct account_counts *out);
+/* Whether a budget was reached. */
+bool accounts_stopped(const struct accounts *a);
 /* Goes on counting where earlier accounts of the same command ended (MODEL_PHASES' counts, the
  * monotonic time of the first one's start), so that a budget holds for all of them. */
 void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started);
