@@ -99,7 +99,9 @@ static int run(const struct args *a)
     if (arg_flag(a, "dry-run") || !arg_flag(a, "quiet"))
         plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
     if (!arg_flag(a, "dry-run"))
-        rc = learn(&l, &s, library, run_dir, arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0);
+        rc = learn(&l, &s, library, run_dir,
+                   (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
+                       (arg_flag(a, "accept-changes") ? LEARN_ACCEPT_CHANGES : 0));
 out:
     session_close_models(&s);
     learn_close(l);
@@ -130,6 +132,8 @@ const struct command cmd_learn = {
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
             {"keep-going", 0, NULL, "even where all but every dev rollout ends without an answer",
              NULL},
+            {"accept-changes", 0, NULL,
+             "what the run decides from has changed: its epoch begins anew with that", NULL},
             {"no-journal", 0, NULL, "keep no journal: every call is paid, a resume starts anew",
              NULL},
             SESSION_OPTIONS,

@@ -139,11 +139,13 @@ static int judge_endings(struct learn *l, const struct batch *b)
     if (!much || (l->flags & LEARN_KEEP_GOING))
         return 0;
     l->why = "degenerate";
-    return err_set(GRASP_ESTOPPED,
-                   "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
-                   "alike without an answer (%s); nothing was changed. Mend the cause and run the "
-                   "same command, or insist with --keep-going",
-                   l->epoch, l->update, ending_name(most));
+    return err_set(
+        GRASP_ESTOPPED,
+        "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
+        "alike without an answer (%s); nothing was changed. Mend the cause and run the "
+        "same command (with --accept-changes where the configuration is another), or insist "
+        "with --keep-going",
+        l->epoch, l->update, ending_name(most));
 }
 
 /* One batch and its update. The baseline's probes run beside the batch when their set is known
@@ -232,6 +234,8 @@ static int one_epoch(struct learn *l)
     }
     if (rc == 0)
         rc = learn_checkpoint(l, l->epoch, true, dev);
+    if (rc == 0)
+        rc = inputs_end_epoch(l, dev);
     for (size_t i = 0; batches && i < n; i++)
         group_free(batches[i].group);
     free(batches);
@@ -245,16 +249,21 @@ int learn_run(struct learn *l)
              l->run.id, l->run.dir, library_dir(l->lib));
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
-    for (l->epoch = 0; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
+    if (rc == 0)
+        rc = inputs_first_epoch(l);
+    bool tests = false;
+    for (; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
         json_array_clear(l->told.taxonomy);
         json_array_clear(l->told.log);
-        if (l->epoch + 1 == l->c->cycle.epochs)
+        if ((tests = l->epoch + 1 == l->c->cycle.epochs))
             rc = learn_final_start(l);
         if (rc == 0)
             rc = one_epoch(l);
         memcpy(l->seen.before, l->seen.now, l->dev->n * sizeof(*l->seen.now));
         l->seen.any_before = true;
     }
+    if (rc == 0 && !tests)
+        rc = learn_final_start(l);
     if (rc == 0)
         rc = learn_final(l);
     return rc;

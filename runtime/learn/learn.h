@@ -20,8 +20,9 @@
 #include "runtime/session/session.h"
 
 struct learn;
-/* LEARN_KEEP_GOING: although the dev batches all but end in one and the same non-answer. */
-enum { LEARN_KEEP_GOING = 2 };
+/* LEARN_KEEP_GOING: although the dev batches all but end in one and the same non-answer.
+ * LEARN_ACCEPT_CHANGES: where what the run decides from has changed, its epoch begins anew. */
+enum { LEARN_KEEP_GOING = 2, LEARN_ACCEPT_CHANGES = 4 };
 /* Opens or makes the library and the run's directory, and locks both. `s` is open and borrowed until
  * learn_close, which takes what a learn_open that failed left (NULL is fine, too). */
 int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir,

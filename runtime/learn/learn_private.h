@@ -11,6 +11,7 @@
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
+ *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before, the account after
@@ -231,6 +232,22 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* Writes run.json as it stands. */
+int record_state(struct learn *l);
+/* A name for a run that begins now. New reference; NULL: no memory. */
+json_t *record_id(const struct learn *l, const json_t *inputs);
+
+/* inputs.c: hashes of all that decides, by name. New reference in *out. */
+int inputs_of(const struct learn *l, json_t **out);
+/* GRASP_EREFUSED, naming what is not as it was; with LEARN_ACCEPT_CHANGES the state is another run's
+ * from here on. */
+int inputs_check(struct learn *l, const char *config_path);
+/* The library as it was where such a run begins. */
+int inputs_restore(struct learn *l);
+/* Keeps where an epoch ended. */
+int inputs_end_epoch(struct learn *l, double dev);
+/* Sets epoch and updates to where the run begins, and scores the checkpoints before. */
+int inputs_first_epoch(struct learn *l);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
 
@@ -242,6 +259,8 @@ void learn_end(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */
 int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);
+/* The same with the library as it was at a commit. */
+int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit);
 int learn_final_start(struct learn *l);
 int learn_final(struct learn *l);
 

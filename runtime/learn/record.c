@@ -21,7 +21,7 @@
 #include "runtime/history/decision.h"
 #include "runtime/learn/learn_private.h"
 
-static int write_state(struct learn *l)
+int record_state(struct learn *l)
 {
     char *path = fs_join(l->run.dir, "run.json");
     int rc = path ? json_write_file(l->run.state, path) : err_oom();
@@ -40,7 +40,7 @@ static int decided_at(struct learn *l, const char *key, int64_t *when)
     }
     *when = clock_stamp() / NS_PER_SEC * NS_PER_SEC;
     json_object_set_new(times, key, json_integer(*when));
-    return write_state(l);
+    return record_state(l);
 }
 
 static int decision_time(struct learn *l, int64_t *when)
@@ -67,7 +67,7 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 /* ---- opening ---- */
 
-static int new_state(struct learn *l)
+json_t *record_id(const struct learn *l, const json_t *inputs)
 {
     char stamp[CLOCK_TEXT];
     uint8_t digest[HASH_SIZE];
@@ -80,21 +80,33 @@ static int new_state(struct learn *l)
     config_fingerprint(l->c, digest);
     buf_add(&config, digest, sizeof(digest));
     buf_adds(&config, l->at.head.hex);
+    buf_add_json_canonical(&config, inputs);
     hash_once(config.ptr, config.len, digest);
     buf_release(&config);
+    return json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]);
+}
+
+static int new_state(struct learn *l)
+{
+    json_t *inputs = NULL;
+    int rc = inputs_of(l, &inputs);
+    if (rc < 0)
+        return rc;
     size_t wave = (size_t)l->c->cycle.batch_concurrency;
-    l->run.state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}}", "run",
-                             json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
-                             l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
-                             "email", library_email(l->lib), "decided", "unscored");
-    return l->run.state ? write_state(l) : err_oom();
+    l->run.state =
+        json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", record_id(l, inputs),
+                  "start", l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
+                  "email", library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+    return l->run.state ? record_state(l) : err_oom();
 }
 
 static int resume_state(struct learn *l, const char *state_path, const char *config_path)
 {
-    int rc = config_same_run(l->c, config_path);
+    int rc = json_read_file(&l->run.state, state_path);
     if (rc == 0)
-        rc = json_read_file(&l->run.state, state_path);
+        rc = inputs_check(l, config_path);
+    if (rc == 0)
+        rc = inputs_restore(l);
     const char *start = json_str_at(l->run.state, "start", "");
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))
@@ -369,7 +381,7 @@ int record_noise(struct learn *l, const char *rule)
     json_t *v = json_pack("{s:o, s:s, s:s}", "noise", noise_to_json(&l->noise), "draws",
                           l->s->draws.shared ? "shared" : "fresh", "gate_rule", rule);
     int rc = v && json_object_update_new(l->run.state, v) == 0 ? 0 : err_oom();
-    return rc < 0 ? rc : write_state(l);
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)
