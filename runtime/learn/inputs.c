@@ -1,6 +1,6 @@
 /*
- * inputs.c - a run knows what it decides from (run.json, "inputs"): the configuration, the files that
- * it names and the endpoint. A run that goes on with others would mix two experiments; with
+ * inputs.c - a run knows what it decides from (run.json, "inputs"): the configuration and the files
+ * that it names, and its endpoints. A run that goes on with others would mix two experiments; with
  * --accept-changes it begins its epoch anew under a new id, on the library as it was at that epoch's
  * beginning, and scores the checkpoints before it again.
  *
@@ -174,17 +174,21 @@ static void compare(const json_t *was, const json_t *is, struct buf *lines, json
         if (old &&
             new &&strcmp(json_str_at(old, "sha256", ""), json_str_at(new, "sha256", "")) == 0)
             continue;
+        /* The same model may answer elsewhere: what is asked there is paid for anew, but allowed. */
+        if (old && new && (strcmp(name, "model") == 0 || strcmp(name, "writer") == 0)) {
+            log_warn(
+                "the run began with another endpoint of its %s: nothing that is in its journal "
+                "stands for this one; where only the address is another, set %s.identity to "
+                "the first base_url",
+                name, name);
+            continue;
+        }
         json_array_append_new(names, json_string(name));
         buf_addf(lines, "\n  %s%s%s%s: %s", name, file ? " (" : "", file ? file : "",
                  file ? ")" : "",
                  !old   ? "was not there"
                  : !new ? "is not there any more"
                         : "has changed");
-        if (old && new && (strcmp(name, "model") == 0 || strcmp(name, "writer") == 0))
-            buf_addf(lines,
-                     " (another endpoint or model; where only the address is another, set "
-                     "%s.identity to the first base_url)",
-                     name);
     }
     json_decref(all);
 }
@@ -349,19 +353,4 @@ int inputs_end_epoch(struct learn *l, double dev)
     json_array_append_new(all, json_pack("{s:s, s:f, s:I}", "head", l->at.head.hex, "dev", dev,
                                          "updates", (json_int_t)l->updates));
     return record_state(l);
-}
-
-int inputs_first_epoch(struct learn *l)
-{
-    int first = (int)json_int_at(l->run.state, "anew.epoch", 0), rc = 0;
-    l->updates = (int)json_int_at(l->run.state, "anew.updates", 0);
-    for (l->epoch = 0; rc == 0 && l->epoch < first; l->epoch++) {
-        const json_t *end = json_array_get(json_object_get(l->run.state, "ends"), (size_t)l->epoch);
-        struct oid commit;
-        if (!oid_from_text(&commit, json_str_at(end, "head", "")))
-            return err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory",
-                           l->run.dir);
-        rc = learn_checkpoint_at(l, l->epoch, json_num_at(end, "dev", 0), &commit);
-    }
-    return rc;
 }

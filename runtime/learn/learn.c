@@ -242,6 +242,22 @@ static int one_epoch(struct learn *l)
     return rc;
 }
 
+/* A run that was begun anew begins there, and scores the checkpoints before. */
+static int first_epoch(struct learn *l)
+{
+    int first = (int)json_int_at(l->run.state, "anew.epoch", 0), rc = 0;
+    l->updates = (int)json_int_at(l->run.state, "anew.updates", 0);
+    for (l->epoch = 0; rc == 0 && l->epoch < first; l->epoch++) {
+        const json_t *end = json_array_get(json_object_get(l->run.state, "ends"), (size_t)l->epoch);
+        struct oid commit;
+        if (!oid_from_text(&commit, json_str_at(end, "head", "")))
+            return err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory",
+                           l->run.dir);
+        rc = learn_checkpoint_at(l, l->epoch, json_num_at(end, "dev", 0), &commit);
+    }
+    return rc;
+}
+
 int learn_run(struct learn *l)
 {
     int rc = 0;
@@ -250,7 +266,7 @@ int learn_run(struct learn *l)
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
     if (rc == 0)
-        rc = inputs_first_epoch(l);
+        rc = first_epoch(l);
     bool tests = false;
     for (; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
         json_array_clear(l->told.taxonomy);

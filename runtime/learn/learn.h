@@ -31,9 +31,8 @@ void learn_close(struct learn *l);
 /* From wherever the run was to its end. GRASP_ESTOPPED and GRASP_EOUTAGE: the same goes on later. */
 int learn_run(struct learn *l);
 /* run_summary.json, with `rc`, what learn_run gave: how it ended ("done", "stopped", "indecisive",
- * "failed"), and why, in one word of learn_why. */
+ * "failed"), and why in one word ("done", "budget", "signal", "outage", "degenerate", "refused",
+ * "conflict", "failed"). */
 int learn_record_summary(struct learn *l, int rc);
-/* "done", "budget", "signal", "outage", "degenerate", "refused", "conflict", "failed". */
-const char *learn_why(const struct learn *l, int rc);
 
 #endif

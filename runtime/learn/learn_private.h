@@ -232,9 +232,11 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* state.c */
 /* Writes run.json as it stands. */
 int record_state(struct learn *l);
-/* A name for a run that begins now. New reference; NULL: no memory. */
+/* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
+ * reference; NULL: no memory. */
 json_t *record_id(const struct learn *l, const json_t *inputs);
 
 /* inputs.c: hashes of all that decides, by name. New reference in *out. */
@@ -246,8 +248,6 @@ int inputs_check(struct learn *l, const char *config_path);
 int inputs_restore(struct learn *l);
 /* Keeps where an epoch ended. */
 int inputs_end_epoch(struct learn *l, double dev);
-/* Sets epoch and updates to where the run begins, and scores the checkpoints before. */
-int inputs_first_epoch(struct learn *l);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
 

@@ -153,7 +153,17 @@ static json_t *idle_json(const struct learn *l)
     return out;
 }
 
-const char *learn_why(const struct learn *l, int rc)
+/* Over all processes of the run. */
+static json_t *spent_json(const struct session *s)
+{
+    struct spending t = {0};
+    accounts_spent(s->accounts, &t);
+    return json_pack("{s:I, s:I, s:f, s:f}", "calls", (json_int_t)t.calls, "tokens",
+                     (json_int_t)t.tokens, "usd", t.usd, "seconds", t.seconds);
+}
+
+/* "done", "budget", "signal", "outage", "degenerate", "refused", "conflict", "failed". */
+static const char *why_of(const struct learn *l, int rc)
 {
     if (rc == 0)
         return "done";
@@ -184,16 +194,17 @@ int learn_record_summary(struct learn *l, int rc)
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run.id, "status", status_of(rc), "why", learn_why(l, rc), "executor",
-        s->backend[0]->label, "writer", session_model(s, true)->label, "head", l->at.head.hex,
-        "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
-        "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor", s->backend[0]->label,
+        "writer", session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
+        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
+        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
         (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
         "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
         (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
     if (v) {
         struct gate_rules rules;
         learn_gate_rules(l, 0, &rules);
+        json_object_set_new(v, "spent", spent_json(s));
         json_object_set_new(v, "do_nothing", idle_json(l));
         json_object_set_new(v, "dev_endings", endings_to_json(&l->ended.dev));
         json_object_set_new(v, "writer_endings", endings_to_json(&l->ended.writer));

@@ -46,8 +46,6 @@ f=$(jq -r '.inputs["fhir.load[0]"].file' run/run.json)
 changed "other FHIR data" "$f" "fhir.load[0] ($f): has changed"
 changed "another prompt" prompts/diagnose.md "prompt diagnose ("
 refused "another setting" "cycle.grpo_k: 4 -> 3" --set cycle.grpo_k=3
-refused "another endpoint" "model: has changed (another endpoint or model" --set model.kind=openai \
-    --set model.name=simulated --set writer.name=simulated --set model.base_url=http://127.0.0.1:9/v1
 jq 'del(.inputs)' run/run.json >old.json
 cp run/run.json new.json && cp old.json run/run.json
 exits "a run of an earlier version" 3 learn --set budget.calls=1
@@ -88,6 +86,10 @@ jq '.[8:]' "$dev" >less && cp less "$dev"
 exits "in the first epoch" 0 learn --accept-changes --set cycle.epochs=1
 is "it begins at the start" "$(jq -c '[.anew.epoch, (.before[0].changed | sort)]' run/run.json)" '[0,["configuration","data.dev"]]'
 exits "that holds together, too" 0 "$GRASP" skills verify lib
+
+exits "another endpoint" 3 learn --set cycle.epochs=1 --set budget.seconds=0.5 --set model.kind=openai \
+    --set model.attempts=1 --set model.name=simulated --set writer.name=simulated --set model.base_url=http://127.0.0.1:9/v1
+has "is said" err "another endpoint of its model"
 
 # --- a store, a world of the user's own
 # shellcheck disable=SC2046
