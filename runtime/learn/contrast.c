@@ -12,6 +12,26 @@
 
 enum { LINE = 70, OTHER_LINE = 110 }; /* characters of an instruction */
 
+/* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
+bool update_is_failure(const struct update *u, size_t i)
+{
+    enum outcome o = u->l->seen.now[u->batch->v[i]];
+    return o != OUTCOME_PASS && o != OUTCOME_UNSCORED && o != OUTCOME_PENDING;
+}
+
+static bool is_passing(const struct update *u, size_t i)
+{
+    return u->l->seen.now[u->batch->v[i]] == OUTCOME_PASS;
+}
+
+static bool in_group(const struct fail_group *g, size_t index)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (g->v[i] == index)
+            return true;
+    return false;
+}
+
 static bool same_family(const struct rollout *a, const struct rollout *b)
 {
     return str_same(a->task->family, b->task->family);
@@ -20,7 +40,7 @@ static bool same_family(const struct rollout *a, const struct rollout *b)
 const struct rollout *update_beside(const struct update *u, const struct rollout *r)
 {
     for (size_t i = 0; i < u->batch->n; i++)
-        if (update_is_passing(u, i) && same_family(group_result(u->batch->group, i), r))
+        if (is_passing(u, i) && same_family(group_result(u->batch->group, i), r))
             return group_result(u->batch->group, i);
     return NULL;
 }
@@ -56,7 +76,7 @@ static void add_failures(struct update *u, const struct fail_group *g, struct co
         const struct rollout *r = group_result(u->batch->group, i);
         if (!update_is_failure(u, i))
             continue;
-        if (!update_in_group(g, i)) {
+        if (!in_group(g, i)) {
             json_array_append_new(c->others, prompt_line(r, u->labels, OTHER_LINE));
             continue;
         }
@@ -88,7 +108,7 @@ static void add_passing(struct update *u, struct contrast *c)
 {
     for (size_t i = 0; i < u->batch->n; i++) {
         const struct rollout *r = group_result(u->batch->group, i);
-        if (update_is_passing(u, i) && any_of_family(c, 0, c->failing, r) &&
+        if (is_passing(u, i) && any_of_family(c, 0, c->failing, r) &&
             !any_of_family(c, c->failing, c->n, r))
             show_passing(c, r, prompt_trace(u->l, r, NULL));
     }
@@ -98,7 +118,7 @@ static void add_passing(struct update *u, struct contrast *c)
         bool shown = false;
         for (size_t k = c->failing; k < firsts; k++)
             shown |= c->shown[k] == r;
-        if (!update_is_passing(u, i) || shown)
+        if (!is_passing(u, i) || shown)
             continue;
         json_t *trace = any_of_family(c, 0, c->failing, r) ? prompt_trace(u->l, r, NULL) : NULL;
         if (trace && c->passing_size + size_of(trace) <= c->failing_size) {

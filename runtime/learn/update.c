@@ -15,18 +15,6 @@ static const struct rollout *result(const struct update *u, size_t i)
     return group_result(u->batch->group, i);
 }
 
-/* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
-bool update_is_failure(const struct update *u, size_t i)
-{
-    enum outcome o = u->l->seen.now[u->batch->v[i]];
-    return o != OUTCOME_PASS && o != OUTCOME_UNSCORED && o != OUTCOME_PENDING;
-}
-
-bool update_is_passing(const struct update *u, size_t i)
-{
-    return u->l->seen.now[u->batch->v[i]] == OUTCOME_PASS;
-}
-
 /* ---- classify and diagnose ---- */
 
 /* The failures as a phase's `tasks`, and what their agents were told. */
@@ -184,14 +172,6 @@ static int make_groups(struct update *u)
 }
 
 /* ---- proposals ---- */
-
-bool update_in_group(const struct fail_group *g, size_t index)
-{
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i] == index)
-            return true;
-    return false;
-}
 
 static json_t *propose_data(struct update *u, const struct fail_group *g)
 {

@@ -22,11 +22,9 @@ struct update {
 };
 
 void update_release(struct update *u);
-/* What became of the batch's i-th task, by the recorded outcome. */
+/* contrast.c. Whether the batch's i-th task failed, by the recorded outcome. */
 bool update_is_failure(const struct update *u, size_t i);
-bool update_is_passing(const struct update *u, size_t i);
-bool update_in_group(const struct fail_group *g, size_t index);
-/* contrast.c: a passing rollout of the batch of the same family; NULL: there is none. */
+/* A passing rollout of the batch of the same family; NULL: there is none. */
 const struct rollout *update_beside(const struct update *u, const struct rollout *r);
 /* Adds to a proposal's data what it is shown of the batch: tasks, passing, passing_others, others,
  * what the agents were told, and what the skills in it did on these tasks. */

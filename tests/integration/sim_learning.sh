@@ -16,10 +16,10 @@ last() {
         jq -s 'add / length * 1000 | floor'
 }
 learn gated cycle.no_gate=false
-for seed in 1 2 3; do learn ungated$seed cycle.no_gate=true $seed; done
+for seed in 1 2 3 4 5 6; do learn ungated$seed cycle.no_gate=true $seed; done
 
 base=$(jq '.[0].score * 1000 | floor' "$T/gated/val_scores.json")
-gated=$(last gated) ungated=$(last ungated1 ungated2 ungated3)
+gated=$(last gated) ungated=$(last ungated1 ungated2 ungated3 ungated4 ungated5 ungated6)
 echo "# val per mille: no skills $base, gated $gated, ungated $ungated"
 check "no skills: neither hopeless nor free" [ "$base" -gt 200 -a "$base" -lt 550 ]
 check "the gated run gains" [ "$gated" -gt $((base + 150)) ]
