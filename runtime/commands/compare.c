@@ -13,6 +13,29 @@
 #include "runtime/compare/published.h"
 #include "runtime/compare/slurm.h"
 #include "runtime/compare/table.h"
+#include "runtime/compare/transfers.h"
+
+static enum table_form form_of(const struct args *a)
+{
+    return arg_flag(a, "latex")      ? TABLE_LATEX
+           : arg_flag(a, "markdown") ? TABLE_MARKDOWN
+                                     : TABLE_TEXT;
+}
+
+static int print_transfers(const struct args *a, const struct matrix *m)
+{
+    json_t *comparison = NULL;
+    int rc = arg_flag(a, "csv") ? err_set(GRASP_EUSAGE, "--csv is of matrices that learn; --json")
+                                : transfers_compare(m, &comparison);
+    if (rc == 0 && arg_flag(a, "json")) {
+        json_dumpf(comparison, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else if (rc == 0) {
+        transfers_print(comparison, form_of(a), stdout);
+    }
+    json_decref(comparison);
+    return rc;
+}
 
 /* What the tables are to look like; GRASP_EUSAGE when more than one is asked for. */
 static int print_tables(const struct args *a, const struct gathered *g)
@@ -35,11 +58,7 @@ static int print_tables(const struct args *a, const struct gathered *g)
         json_dumpf(comparison, stdout, JSON_INDENT(2));
         putchar('\n');
     } else if (rc == 0) {
-        table_print(comparison,
-                    arg_flag(a, "latex")      ? TABLE_LATEX
-                    : arg_flag(a, "markdown") ? TABLE_MARKDOWN
-                                              : TABLE_TEXT,
-                    published, stdout);
+        table_print(comparison, form_of(a), published, stdout);
     }
     json_decref(comparison);
     return rc;
@@ -81,14 +100,16 @@ static int make_matrix(const struct args *a, struct matrix *m, const char *const
     int rc = vary ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < n_vary; i++)
         vary[i] = arg_nth(a, "vary", i);
-    buf_adds(&configs, operand(a, 0));
+    buf_adds(&configs, operand(a, operand_count(a) - 1));
     if (arg_str(a, "benchmarks"))
         buf_addf(&configs, ",%s", arg_str(a, "benchmarks"));
     struct matrix_options o = {.configs = configs.ptr,
                                .methods = arg_str(a, "methods"),
                                .seeds = arg_str(a, "seeds"),
                                .ablations = arg_str(a, "ablations"),
-                               .models = arg_str(a, "models"),
+                               .models = arg_str(a, arg_str(a, "libraries") ? "to" : "models"),
+                               .libraries = arg_str(a, "libraries"),
+                               .regate = arg_flag(a, "regate"),
                                .vary = vary,
                                .n_vary = n_vary,
                                .sets = sets,
@@ -134,8 +155,8 @@ static int run_matrix(const struct args *a, const struct matrix *m, struct cells
         return rc;
     /* what is done is shown whatever is not */
     char *why = rc < 0 ? str_dup(err_msg()) : NULL;
-    struct gathered g;
-    int shown = gather_matrix(&g, m);
+    struct gathered g = {0};
+    int shown = m->v[0].library ? print_transfers(a, m) : gather_matrix(&g, m);
     if (shown == 0 && g.n)
         shown = print_tables(a, &g);
     gathered_release(&g);
@@ -170,8 +191,13 @@ static int run(const struct args *a)
     const char **sets = calloc(arg_count(a, "set") + 1, sizeof(*sets));
     int rc = sets ? split_sets(a, sets, &n, &o) : err_oom();
     bool matrix = operand_count(a) == 1 && matrix_is(operand(a, 0));
+    /* `compare transfer CONFIG`: libraries by models */
+    bool transfer = operand_count(a) == 2 && strcmp(operand(a, 0), "transfer") == 0;
+    if (rc == 0 && transfer != !!arg_str(a, "libraries"))
+        rc = err_set(GRASP_EUSAGE, "compare transfer CONFIG --libraries A,B --to M1,M2 --out DIR");
     if (rc == 0 && !matrix && !arg_str(a, "out")) {
-        rc = operand_count(a) == 1 && !strchr(operand(a, 0), '=') && !fs_is_dir(operand(a, 0))
+        rc = (operand_count(a) == 1 || transfer) &&
+                     (transfer || (!strchr(operand(a, 0), '=') && !fs_is_dir(operand(a, 0))))
                  ? err_set(GRASP_EUSAGE, "--out DIR: where is the matrix to be kept?")
                  : run_named(a);
     } else if (rc == 0 && matrix) {
@@ -182,7 +208,7 @@ static int run(const struct args *a)
         if (rc == 0)
             rc = run_matrix(a, &m, &o);
     } else if (rc == 0) {
-        rc = operand_count(a) == 1
+        rc = operand_count(a) == 1 || transfer
                  ? make_matrix(a, &m, sets, n)
                  : err_set(GRASP_EUSAGE, "one configuration; others with --benchmarks");
         if (rc == 0)
@@ -196,7 +222,7 @@ static int run(const struct args *a)
 const struct command cmd_compare = {
     .name = "compare",
     .summary = "methods, ablations, seeds and models side by side, with honest statistics",
-    .operands = "CONFIG|MATRIX|[NAME=]RUN...",
+    .operands = "[transfer] CONFIG|MATRIX|[NAME=]RUN...",
     .min = 1,
     .max = -1,
     .options =
@@ -207,9 +233,12 @@ const struct command cmd_compare = {
             {"seeds", 0, "LIST", "such as 1-5,7 (default: the configuration's)", NULL},
             {"ablations", 0, "NAMES", "of the paper, with commas, or all", NULL},
             {"vary", 0, "KEY=V1,V2...", "each value of a key an arm of its own", NULL},
-            {"models", 0, "NAMES", "with commas: of the table models, presets, or model names",
-             NULL},
+            {"models", 0, "NAMES", "with commas, as transfer --to has them", NULL},
             {"benchmarks", 0, "FILES", "further configurations, with commas", NULL},
+            {"libraries", 0, "DIRS", "with compare transfer: DIR[@REV], with commas (REV: best)",
+             NULL},
+            {"to", 't', "MODELS", "with compare transfer: as transfer --to, with commas", NULL},
+            {"regate", 0, NULL, "with compare transfer: and pruned for each model", NULL},
             {"jobs", 'j', "N", "cells at a time", "1"},
             {"against", 0, "ARM", "compare with this arm instead of the first", NULL},
             {"margin", 0, "POINTS", "tell whether an arm is not worse by as much", NULL},
@@ -233,7 +262,9 @@ const struct command cmd_compare = {
         "come\n"
         "again. Budgets (--set budget.calls=N) are of all cells together. With runs, those are "
         "set\n"
-        "side by side; several runs of one NAME are its seeds.\n"
+        "side by side; several runs of one NAME are its seeds. `compare transfer CONFIG "
+        "--libraries A,B\n"
+        "--to M1,M2 --out DIR` scores frozen libraries on models, own library on the diagonal.\n"
         "\n"
         "A claim about a method is about runs: paired t over seeds, Holm over the arms of a "
         "table,\n"

@@ -70,9 +70,11 @@ static bool is_held(const struct matrix *m, const struct cell *c)
 void cell_status(const struct matrix *m, const struct cell *c, struct cell_status *out)
 {
     json_t *summary = read_in(m, c, "run/run_summary.json"), *ended = read_in(m, c, "ended.json"),
-           *state = read_in(m, c, "run/run.json"), *scores = read_in(m, c, "run/test_scores.json");
-    const char *status = json_str_at(summary, "status", "");
+           *state = read_in(m, c, "run/run.json"),
+           *scores = read_in(m, c, c->library ? "transfer/transfer.json" : "run/test_scores.json");
     int64_t code = json_int_at(ended, "exit", -1);
+    bool done = scores &&
+                (c->library ? code == 0 : strcmp(json_str_at(summary, "status", ""), "done") == 0);
     *out = (struct cell_status){.calls = json_int_at(summary, "calls.total.calls_made", 0),
                                 .tokens = json_int_at(summary, "calls.total.prompt_tokens", 0) +
                                           json_int_at(summary, "calls.total.completion_tokens", 0),
@@ -83,7 +85,7 @@ void cell_status(const struct matrix *m, const struct cell *c, struct cell_statu
     if (is_held(m, c)) {
         out->state = CELL_RUNNING;
         why = "";
-    } else if (scores && strcmp(status, "done") == 0) {
+    } else if (done) {
         out->state = CELL_DONE;
         why = "";
     } else if (ended) {
@@ -221,15 +223,37 @@ static int budget_sets(const struct runner *r, size_t at, size_t open, struct jo
     return rc;
 }
 
-static int command_of(const struct runner *r, size_t at, size_t open, struct job *job,
-                      struct strlist *argv)
+/* `grasp transfer`, at the very commit that was planned. */
+static int transfer_command(const struct runner *r, const struct cell *c, const char *journal,
+                            struct strlist *argv)
 {
-    const struct cell *c = &r->m->v[at];
-    char *run = cell_path(r->m, c, "run"), *library = cell_path(r->m, c, "library");
-    char *journal = r->o->journal ? str_dup(r->o->journal) : fs_join(r->m->dir, "journal");
-    int rc = run && library && journal ? strlist_add(argv, "grasp") : err_oom();
+    char *out = cell_path(r->m, c, "transfer");
+    int rc = out ? strlist_add(argv, "transfer") : err_oom();
     if (rc == 0)
-        rc = strlist_add(argv, "learn");
+        rc = strlist_add(argv, "--quiet");
+    if (rc == 0)
+        rc = strlist_addf(argv, "--library=%s", c->library);
+    if (rc == 0)
+        rc = strlist_addf(argv, "--at=%s", c->at);
+    if (rc == 0)
+        rc = strlist_addf(argv, "--to=%s", c->model);
+    if (rc == 0)
+        rc = strlist_addf(argv, "--out=%s", out);
+    if (rc == 0)
+        rc = strlist_addf(argv, "--journal=%s", journal);
+    if (rc == 0 && c->regate)
+        rc = strlist_add(argv, "--regate");
+    for (size_t i = 0; rc == 0 && i < c->sets.n; i++)
+        rc = strlist_addf(argv, "--set=%s", c->sets.v[i]);
+    free(out);
+    return rc;
+}
+
+static int learn_command(const struct runner *r, const struct cell *c, const char *journal,
+                         struct strlist *argv)
+{
+    char *run = cell_path(r->m, c, "run"), *library = cell_path(r->m, c, "library");
+    int rc = run && library ? strlist_add(argv, "learn") : err_oom();
     if (rc == 0)
         rc = strlist_add(argv, "--quiet");
     if (rc == 0)
@@ -242,16 +266,27 @@ static int command_of(const struct runner *r, size_t at, size_t open, struct job
         rc = strlist_addf(argv, "--preset=%s", c->preset);
     for (size_t i = 0; rc == 0 && i < c->sets.n; i++)
         rc = strlist_addf(argv, "--set=%s", c->sets.v[i]);
-    if (rc == 0)
-        rc = budget_sets(r, at, open, job, argv);
     if (rc == 0 && r->o->keep_going)
         rc = strlist_add(argv, "--keep-going");
+    free(run);
+    free(library);
+    return rc;
+}
+
+static int command_of(const struct runner *r, size_t at, size_t open, struct job *job,
+                      struct strlist *argv)
+{
+    const struct cell *c = &r->m->v[at];
+    char *journal = r->o->journal ? str_dup(r->o->journal) : fs_join(r->m->dir, "journal");
+    int rc = journal ? strlist_add(argv, "grasp") : err_oom();
+    if (rc == 0)
+        rc = (c->library ? transfer_command : learn_command)(r, c, journal, argv);
+    if (rc == 0)
+        rc = budget_sets(r, at, open, job, argv);
     if (rc == 0)
         rc = strlist_add(argv, "--");
     if (rc == 0)
         rc = strlist_add(argv, c->config);
-    free(run);
-    free(library);
     free(journal);
     return rc;
 }
@@ -369,37 +404,60 @@ static void show_progress(const struct runner *r)
     progress_set("cells", done, r->m->n, note);
 }
 
+/* Pruning writes to its library: one at a time. */
+static bool library_busy(const struct runner *r, const struct cell *c)
+{
+    for (int i = 0; i < r->jobs; i++) {
+        const struct cell *other = &r->m->v[r->job[i].cell];
+        if (r->job[i].pid && c->regate && other->library && strcmp(other->library, c->library) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The next cell that is to be begun and may be; r->m->n when there is none. */
+static size_t next_cell(const struct runner *r, const bool *begun)
+{
+    for (size_t i = 0; i < r->m->n; i++)
+        if (!begun[i] && !library_busy(r, &r->m->v[i]))
+            return i;
+    return r->m->n;
+}
+
 /* One pass over what is not done. */
 static int run_pass(struct runner *r, int64_t only)
 {
-    size_t open = 0, next = 0;
+    size_t open = 0, at;
     struct cell_status s;
-    int rc = 0;
-    for (size_t i = 0; i < r->m->n; i++) {
+    bool *begun = calloc(r->m->n, sizeof(*begun)), busy;
+    int rc = begun ? 0 : err_oom();
+    for (size_t i = 0; rc == 0 && i < r->m->n; i++) {
         cell_status(r->m, &r->m->v[i], &s);
-        open += s.state != CELL_DONE && (only < 0 || (size_t)only == i);
+        begun[i] = s.state == CELL_DONE || (only >= 0 && (size_t)only != i);
+        open += !begun[i];
     }
-    while (r->running || (rc == 0 && !r->stopping && next < r->m->n)) {
+    for (;;) {
         struct job *job = r->job;
         while (job < r->job + r->jobs && job->pid)
             job++;
-        if (rc == 0 && !r->stopping && next < r->m->n && job < r->job + r->jobs) {
-            size_t at = next++;
-            bool busy = false;
-            cell_status(r->m, &r->m->v[at], &s);
-            if (s.state == CELL_DONE || (only >= 0 && (size_t)only != at))
-                continue;
-            rc = start_cell(r, job, at, open ? open-- : 1, &busy);
+        bool may = rc == 0 && !r->stopping && job < r->job + r->jobs;
+        if (may && (at = next_cell(r, begun)) < r->m->n) {
+            begun[at] = true;
+            busy = false;
+            rc = start_cell(r, job, at, open--, &busy);
             if (busy)
                 log_warn("cell %s is being made by another process", r->m->v[at].name);
         } else if (r->running) {
             int ended = wait_one(r);
             rc = rc < 0 ? rc : ended;
+        } else {
+            break;
         }
         if (!r->o->quiet)
             show_progress(r);
     }
     progress_clear();
+    free(begun);
     return rc;
 }
 

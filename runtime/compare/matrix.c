@@ -9,6 +9,8 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/grow.h"
 #include "runtime/base/json.h"
+#include "runtime/transfer/target.h"
+#include "skills/library.h"
 
 /* The paper's ablations (arXiv 2605.29668, Table 2) by the names of its released runs. */
 static const struct {
@@ -79,6 +81,9 @@ static void cell_release(struct cell *c)
     free(c->config);
     free(c->preset);
     free(c->fingerprint);
+    free(c->library);
+    free(c->at);
+    free(c->commit);
     strlist_release(&c->sets);
 }
 
@@ -241,6 +246,33 @@ static char *benchmark_name(const struct strlist *paths, size_t at)
     return str_ndup(base, dot && dot > base ? (size_t)(dot - base) : len);
 }
 
+static int take_fingerprint(struct cell *c)
+{
+    struct config *config = NULL;
+    uint8_t digest[HASH_SIZE];
+    int rc = cell_config(c, &config);
+    if (rc == 0) {
+        config_fingerprint(config, digest);
+        c->fingerprint = hex_of(digest, 16);
+        rc = c->fingerprint ? 0 : err_oom();
+    }
+    config_free(config);
+    return rc;
+}
+
+static int name_cell(struct matrix *m, struct cell *c, struct buf *name)
+{
+    c->name = buf_detach(name);
+    if (!c->arm || !c->benchmark || !c->model || !c->config || !c->name)
+        return err_oom();
+    if (strlen(c->name) > NAME_LEN)
+        return err_set(GRASP_EUSAGE, "'%s' is too long for the name of a cell", c->name);
+    for (size_t i = 0; i + 1 < m->n; i++)
+        if (strcmp(m->v[i].name, c->name) == 0)
+            return err_set(GRASP_EUSAGE, "two cells would be called '%s'", c->name);
+    return 0;
+}
+
 static int add_cell(struct matrix *m, const struct cell *like, const struct arm *arm,
                     const struct matrix_options *o, const char *model, bool show_benchmark)
 {
@@ -263,44 +295,23 @@ static int add_cell(struct matrix *m, const struct cell *like, const struct arm 
         add_part(&name, model);
     add_part(&name, arm->name);
     buf_addf(&name, "+seed-%lld", (long long)c->seed);
-    c->name = buf_detach(&name);
-    if (!c->arm || !c->benchmark || !c->model || !c->config || !c->name)
-        return err_oom();
-    if (strlen(c->name) > NAME_LEN)
-        return err_set(GRASP_EUSAGE, "'%s' is too long for the name of a cell", c->name);
-    for (size_t i = 0; i + 1 < m->n; i++)
-        if (strcmp(m->v[i].name, c->name) == 0)
-            return err_set(GRASP_EUSAGE, "two cells would be called '%s'", c->name);
+    rc = name_cell(m, c, &name);
     for (size_t i = 0; rc == 0 && i < o->n_sets; i++)
         rc = strlist_add(&c->sets, o->sets[i]);
     for (size_t i = 0; rc == 0 && i < arm->sets.n; i++)
         rc = strlist_add(&c->sets, arm->sets.v[i]);
     if (rc == 0)
         rc = strlist_addf(&c->sets, "cycle.seed=%lld", (long long)c->seed);
-    /* a model is a preset where the configuration has one of that name, else a model's name */
-    struct config *config = NULL;
     if (rc == 0 && model) {
-        c->preset = str_dup(model);
-        rc = c->preset ? cell_config(c, &config) : err_oom();
-        if (rc == GRASP_ENOTFOUND || rc == GRASP_EINVAL) {
-            free(c->preset);
-            c->preset = NULL;
-            rc = strlist_addf(&c->sets, "model.name='%s'", model);
-        } else {
-            goto fingerprint;
-        }
+        struct target t;
+        rc = target_parse(&t, model);
+        if (rc == 0)
+            rc = strlist_copy(&c->sets, &t.sets);
+        if (rc == 0 && t.preset && !(c->preset = str_dup(t.preset)))
+            rc = err_oom();
+        target_release(&t);
     }
-    if (rc == 0)
-        rc = cell_config(c, &config);
-fingerprint:
-    if (rc == 0) {
-        uint8_t digest[HASH_SIZE];
-        config_fingerprint(config, digest);
-        c->fingerprint = hex_of(digest, 16);
-        rc = c->fingerprint ? 0 : err_oom();
-    }
-    config_free(config);
-    return rc;
+    return rc == 0 ? take_fingerprint(c) : rc;
 }
 
 static int add_benchmark(struct matrix *m, const struct strlist *paths, size_t at,
@@ -331,6 +342,98 @@ static int add_benchmark(struct matrix *m, const struct strlist *paths, size_t a
     return rc;
 }
 
+/* "runs/a/library" is "a": the folder that says something. */
+static char *library_name(const char *dir)
+{
+    size_t len = strlen(dir);
+    while (len > 1 && dir[len - 1] == '/')
+        len--;
+    for (;;) {
+        size_t from = len;
+        while (from && dir[from - 1] != '/')
+            from--;
+        if (from && len - from == 7 && memcmp(dir + from, "library", 7) == 0) {
+            len = from - 1;
+            continue;
+        }
+        return str_ndup(dir + from, len - from);
+    }
+}
+
+static int resolve_library(struct cell *c)
+{
+    struct library *lib = NULL;
+    struct oid commit;
+    int rc = library_open(&lib, c->library, LIBRARY_READ);
+    if (rc == 0)
+        rc = library_resolve(lib, c->at, &commit);
+    if (rc == 0 && !(c->commit = str_dup(commit.hex)))
+        rc = err_oom();
+    library_close(lib);
+    return rc < 0 ? err_prefix(rc, "--libraries %s", c->library) : 0;
+}
+
+static int add_transfer(struct matrix *m, const char *config, const char *benchmark,
+                        const char *library, const char *model, const struct matrix_options *o,
+                        bool show_benchmark)
+{
+    const char *at = strrchr(library, '@');
+    char *dir = str_ndup(library, at ? (size_t)(at - library) : strlen(library));
+    struct target t;
+    int rc = target_parse(&t, model); /* what is wrong with a name is found here */
+    target_release(&t);
+    if (rc == 0)
+        rc = dir ? grow(&m->v, &m->cap, m->n + 1) : err_oom();
+    if (rc < 0) {
+        free(dir);
+        return rc;
+    }
+    struct cell *c = &m->v[m->n++];
+    struct buf name = BUF_INIT;
+    *c = (struct cell){.arm = library_name(dir),
+                       .benchmark = str_dup(benchmark),
+                       .model = str_dup(model),
+                       .config = realpath(config, NULL),
+                       .library = realpath(dir, NULL),
+                       .at = str_dup(at ? at + 1 : "best"),
+                       .regate = o->regate};
+    if (!c->library)
+        rc = err_set_errno(GRASP_ENOTFOUND, "--libraries %s", dir);
+    free(dir);
+    if (show_benchmark)
+        add_part(&name, benchmark);
+    add_part(&name, c->arm ? c->arm : "");
+    buf_adds(&name, "+to");
+    add_part(&name, model);
+    int named = name_cell(m, c, &name);
+    rc = rc == 0 ? named : rc;
+    for (size_t i = 0; rc == 0 && i < o->n_sets; i++)
+        rc = strlist_add(&c->sets, o->sets[i]);
+    if (rc == 0)
+        rc = resolve_library(c);
+    return rc == 0 ? take_fingerprint(c) : rc;
+}
+
+static int make_transfers(struct matrix *m, const struct strlist *paths,
+                          const struct strlist *models, const struct matrix_options *o)
+{
+    struct strlist libraries = {0};
+    int rc = split_list(o->libraries, &libraries);
+    if (rc == 0 && !models->n)
+        rc = err_set(GRASP_EUSAGE, "to which models? --to M1,M2");
+    for (size_t p = 0; rc == 0 && p < paths->n; p++) {
+        char *benchmark = benchmark_name(paths, p);
+        rc = benchmark ? 0 : err_oom();
+        for (size_t i = 0; rc == 0 && i < libraries.n; i++)
+            for (size_t k = 0; rc == 0 && k < models->n; k++)
+                rc = add_transfer(m, paths->v[p], benchmark, libraries.v[i], models->v[k], o,
+                                  paths->n > 1);
+        free(benchmark);
+    }
+    strlist_release(&libraries);
+    return rc;
+}
+
 int matrix_make(struct matrix *m, const char *dir, const struct matrix_options *o)
 {
     struct arms arms = {0};
@@ -339,13 +442,15 @@ int matrix_make(struct matrix *m, const char *dir, const struct matrix_options *
     int rc = m->dir ? split_list(o->configs, &paths) : err_oom();
     if (rc == 0)
         rc = split_list(o->models, &models);
-    if (rc == 0)
+    if (rc == 0 && o->libraries)
+        rc = make_transfers(m, &paths, &models, o);
+    if (rc == 0 && !o->libraries)
         rc = add_methods(&arms, o->methods);
-    if (rc == 0)
+    if (rc == 0 && !o->libraries)
         rc = add_ablations(&arms, o->ablations);
-    for (size_t i = 0; rc == 0 && i < o->n_vary; i++)
+    for (size_t i = 0; rc == 0 && !o->libraries && i < o->n_vary; i++)
         rc = add_varied(&arms, o->vary[i]);
-    for (size_t i = 0; rc == 0 && i < paths.n; i++)
+    for (size_t i = 0; rc == 0 && !o->libraries && i < paths.n; i++)
         rc = add_benchmark(m, &paths, i, &arms, &models, o);
     if (rc == 0 && !m->n)
         rc = err_set(GRASP_EUSAGE, "a matrix without cells");
@@ -366,11 +471,15 @@ static json_t *plan_json(const struct matrix *m)
     json_t *cells = json_array();
     for (size_t i = 0; i < m->n; i++) {
         const struct cell *c = &m->v[i];
-        json_array_append_new(
-            cells, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s*, s:o, s:s}", "cell", c->name,
-                             "arm", c->arm, "benchmark", c->benchmark, "model", c->model, "seed",
-                             (json_int_t)c->seed, "config", c->config, "preset", c->preset, "set",
-                             json_strings(&c->sets), "fingerprint", c->fingerprint));
+        json_t *v = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s*, s:o, s:s}", "cell", c->name,
+                              "arm", c->arm, "benchmark", c->benchmark, "model", c->model, "seed",
+                              (json_int_t)c->seed, "config", c->config, "preset", c->preset, "set",
+                              json_strings(&c->sets), "fingerprint", c->fingerprint);
+        if (c->library)
+            json_object_update_new(v,
+                                   json_pack("{s:s, s:s, s:s, s:b}", "library", c->library, "at",
+                                             c->at, "commit", c->commit, "regate", (int)c->regate));
+        json_array_append_new(cells, v);
     }
     return json_pack("{s:i, s:o}", "grasp_matrix", 1, "cells", cells);
 }
@@ -401,6 +510,10 @@ static int read_cell(struct matrix *m, const json_t *v)
                        .config = str_dup(json_str_at(v, "config", "")),
                        .preset = str_dup(json_str_at(v, "preset", NULL)),
                        .fingerprint = str_dup(json_str_at(v, "fingerprint", "")),
+                       .library = str_dup(json_str_at(v, "library", NULL)),
+                       .at = str_dup(json_str_at(v, "at", NULL)),
+                       .commit = str_dup(json_str_at(v, "commit", NULL)),
+                       .regate = json_bool_at(v, "regate", false),
                        .seed = json_int_at(v, "seed", 0)};
     const json_t *sets = json_object_get(v, "set");
     for (size_t i = 0; rc == 0 && i < json_array_size(sets); i++) {

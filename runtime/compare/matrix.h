@@ -8,7 +8,8 @@
  *     DIR/journal             calls of all cells (each its own with --journal)
  *
  * A cell is one learning run: an arm (a method, an ablation, a value of a key) with a benchmark, a
- * model and a seed. Arms are compared within one benchmark and model.
+ * model and a seed. Arms are compared within one benchmark and model. Or it is a transfer: a frozen
+ * library scored on a model (DIR/cells/CELL/transfer).
  */
 #ifndef GRASP_RUNTIME_COMPARE_MATRIX_H
 #define GRASP_RUNTIME_COMPARE_MATRIX_H
@@ -29,6 +30,9 @@ struct cell {
     struct strlist sets; /* KEY=VALUE */
     int64_t seed;
     char *fingerprint; /* of what decides in its configuration */
+    /* of a cell that transfers: a frozen library to `model`; NULL in one that learns */
+    char *library, *at, *commit;
+    bool regate;
 };
 struct matrix {
     char *dir;
@@ -42,12 +46,15 @@ struct matrix_options {
     const char *methods;     /* default "grasp" */
     const char *seeds;       /* "1-5,7"; default the configuration's */
     const char *ablations;   /* "all" or names; of the method grasp */
-    const char *models;      /* names of the configuration's table or presets, else model names */
+    const char *models;      /* as `grasp transfer --to` has them */
     const char *const *vary; /* "KEY=V1,V2", each value an arm of the method grasp */
     size_t n_vary;
     const char *const *sets; /* for every cell */
     size_t n_sets;
     const char *preset; /* for every cell, where no models are named */
+    const char
+        *libraries; /* "DIR[@REV],...": cells transfer them to the models instead of learning */
+    bool regate;
 };
 
 /* Makes the cells, every configuration loaded and checked. GRASP_EUSAGE or what config_load says. */

@@ -6,48 +6,8 @@
 
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/compare/paper.h"
 #include "runtime/compare/published.h"
-
-struct paper {
-    FILE *out;
-    enum table_form form;
-    size_t width; /* of the first column */
-};
-
-/* Text of names, as the form asks for. */
-static void put(const struct paper *p, const char *s, size_t width)
-{
-    size_t n = utf8_length(s, strlen(s));
-    for (const char *c = s; *c; c++) {
-        if (p->form == TABLE_LATEX && strchr("_&%#$", *c))
-            fputc('\\', p->out);
-        if (p->form == TABLE_MARKDOWN && *c == '|')
-            fputc('\\', p->out);
-        fputc(*c, p->out);
-    }
-    for (; n < width; n++)
-        fputc(' ', p->out);
-}
-
-static void cell(const struct paper *p, const char *s, size_t width)
-{
-    static const char *const between[] = {"  ", " | ", " & "};
-    fputs(between[p->form], p->out);
-    put(p, s, width);
-}
-
-static void begin_row(const struct paper *p, const char *s)
-{
-    if (p->form == TABLE_MARKDOWN)
-        fputs("| ", p->out);
-    put(p, s, p->width);
-}
-
-static void end_row(const struct paper *p)
-{
-    static const char *const ends[] = {"\n", " |\n", " \\\\\n"};
-    fputs(ends[p->form], p->out);
-}
 
 /* "60.9 ± 3.1": a mean and its standard deviation, in percent. */
 static void spread_text(const json_t *v, const struct paper *p, char *out, size_t size)
@@ -60,29 +20,6 @@ static void spread_text(const json_t *v, const struct paper *p, char *out, size_
                  100 * json_num_at(v, "mean", 0), 100 * json_number_value(sd));
     else
         snprintf(out, size, "%.1f", 100 * json_num_at(v, "mean", 0));
-}
-
-static void header(const struct paper *p, const char *const *columns, const size_t *widths,
-                   size_t n)
-{
-    if (p->form == TABLE_LATEX) {
-        fputs("\\begin{tabular}{l", p->out);
-        for (size_t i = 1; i < n; i++)
-            fputc('r', p->out);
-        fputs("}\n", p->out);
-    }
-    begin_row(p, columns[0]);
-    for (size_t i = 1; i < n; i++)
-        cell(p, columns[i], widths[i]);
-    end_row(p);
-    if (p->form == TABLE_MARKDOWN) {
-        fputs("| ---", p->out);
-        for (size_t i = 1; i < n; i++)
-            fputs(" | ---:", p->out);
-        fputs(" |\n", p->out);
-    } else if (p->form == TABLE_LATEX) {
-        fputs("\\hline\n", p->out);
-    }
 }
 
 static const char *const score_columns[] = {"arm", "seeds", "val best", "id_test", "test", "calls"};
@@ -102,16 +39,16 @@ static void score_row(const struct paper *p, const json_t *arm)
 {
     static const char *const keys[] = {"val_best", "id_test", "test"};
     char text[64];
-    begin_row(p, json_str_at(arm, "arm", "?"));
+    paper_begin(p, json_str_at(arm, "arm", "?"));
     snprintf(text, sizeof(text), "%zu", json_array_size(json_object_get(arm, "runs")));
-    cell(p, text, score_widths[1]);
+    paper_cell(p, text, score_widths[1]);
     for (size_t i = 0; i < 3; i++) {
         spread_text(json_object_get(arm, keys[i]), p, text, sizeof(text));
-        cell(p, text, score_widths[2 + i]);
+        paper_cell(p, text, score_widths[2 + i]);
     }
     snprintf(text, sizeof(text), "%lld", (long long)calls_of(arm));
-    cell(p, text, score_widths[5]);
-    end_row(p);
+    paper_cell(p, text, score_widths[5]);
+    paper_end(p);
 }
 
 static void published_row(void *arg, const struct published_scores *s)
@@ -119,18 +56,18 @@ static void published_row(void *arg, const struct published_scores *s)
     const struct paper *p = arg;
     char name[96], text[64];
     snprintf(name, sizeof(name), "published: %s", s->method);
-    begin_row(p, name);
+    paper_begin(p, name);
     snprintf(text, sizeof(text), "%d", s->n);
-    cell(p, text, score_widths[1]);
+    paper_cell(p, text, score_widths[1]);
     const double *const of[] = {s->val_best, s->id_test, s->test};
     for (size_t i = 0; i < 3; i++) {
         json_t *v = published_spread(of[i], s->n);
         spread_text(v, p, text, sizeof(text));
         json_decref(v);
-        cell(p, text, score_widths[2 + i]);
+        paper_cell(p, text, score_widths[2 + i]);
     }
-    cell(p, "-", score_widths[5]);
-    end_row(p);
+    paper_cell(p, "-", score_widths[5]);
+    paper_end(p);
 }
 
 static const char *const contrast_columns[] = {"arm", "split",    "difference", "95 % interval",
@@ -142,22 +79,22 @@ static void contrast_row(const struct paper *p, const json_t *v)
 {
     char text[160];
     const json_t *interval = json_object_get(v, "interval");
-    begin_row(p, json_str_at(v, "arm", "?"));
-    cell(p, json_str_at(v, "split", "?"), contrast_widths[1]);
+    paper_begin(p, json_str_at(v, "arm", "?"));
+    paper_cell(p, json_str_at(v, "split", "?"), contrast_widths[1]);
     snprintf(text, sizeof(text), "%+.1f", 100 * json_num_at(v, "diff", 0));
-    cell(p, text, contrast_widths[2]);
+    paper_cell(p, text, contrast_widths[2]);
     if (interval)
         snprintf(text, sizeof(text), "%+.1f to %+.1f",
                  100 * json_number_value(json_array_get(interval, 0)),
                  100 * json_number_value(json_array_get(interval, 1)));
-    cell(p, interval ? text : "-", contrast_widths[3]);
-    snprintf(text, sizeof(text), "%.3f", json_num_at(v, "p", 1));
-    cell(p, json_object_get(v, "p") ? text : "-", contrast_widths[4]);
-    snprintf(text, sizeof(text), "%.3f", json_num_at(v, "p_holm", 1));
-    cell(p, json_object_get(v, "p_holm") ? text : "-", contrast_widths[5]);
+    paper_cell(p, interval ? text : "-", contrast_widths[3]);
+    paper_p(json_num_at(v, "p", 1), text);
+    paper_cell(p, json_object_get(v, "p") ? text : "-", contrast_widths[4]);
+    paper_p(json_num_at(v, "p_holm", 1), text);
+    paper_cell(p, json_object_get(v, "p_holm") ? text : "-", contrast_widths[5]);
     snprintf(text, sizeof(text), "%lld %s%s", (long long)json_int_at(v, "n", 0),
              json_str_at(v, "unit", "?"), json_int_at(v, "n", 0) == 1 ? "" : "s");
-    cell(p, text, contrast_widths[6]);
+    paper_cell(p, text, contrast_widths[6]);
     const json_t *margin = json_object_get(v, "margin");
     snprintf(text, sizeof(text), "%s%s",
              !json_object_get(v, "told_apart")      ? "nothing can be said"
@@ -167,23 +104,8 @@ static void contrast_row(const struct paper *p, const json_t *v)
              : json_bool_at(margin, "equivalent", false) ? "; equivalent within the margin"
              : json_bool_at(margin, "not_worse", false)  ? "; not worse by the margin"
                                                          : "; may be worse by the margin");
-    cell(p, text, 0);
-    end_row(p);
-}
-
-static void end_table(const struct paper *p)
-{
-    if (p->form == TABLE_LATEX)
-        fputs("\\end{tabular}\n", p->out);
-    fputc('\n', p->out);
-}
-
-static void note(const struct paper *p, const char *s)
-{
-    static const char *const marks[] = {"note: ", "- ", "% "};
-    fputs(marks[p->form], p->out);
-    put(p, s, 0);
-    fputc('\n', p->out);
+    paper_cell(p, text, 0);
+    paper_end(p);
 }
 
 /* "task1_3, task1_7 and 4 more" */
@@ -205,9 +127,11 @@ void table_print_libraries(const json_t *v, const char *what, FILE *out)
 {
     const json_t *interval = json_object_get(v, "interval");
     const struct paper p = {.out = out};
-    fprintf(out, "against %s: %+.1f points (%+.1f to %+.1f), p %.3f, over %lld tasks%s\n", what,
+    char value[16];
+    paper_p(json_num_at(v, "p", 1), value);
+    fprintf(out, "against %s: %+.1f points (%+.1f to %+.1f), p %s, over %lld tasks%s\n", what,
             100 * json_num_at(v, "diff", 0), 100 * json_number_value(json_array_get(interval, 0)),
-            100 * json_number_value(json_array_get(interval, 1)), json_num_at(v, "p", 1),
+            100 * json_number_value(json_array_get(interval, 1)), value,
             (long long)json_int_at(v, "n", 0),
             json_num_at(v, "p", 1) < 0.05 ? "" : ": not told apart");
     print_ids(&p, "fixed", json_object_get(v, "fixed"));
@@ -224,14 +148,11 @@ static void print_contrasts(struct paper *p, const json_t *table)
     v = json_array_get(contrasts, 0);
     snprintf(title, sizeof(title), "against %s, in points (%s)",
              json_str_at(table, "reference", "?"), json_str_at(v, "test", "?"));
-    if (p->form == TABLE_LATEX)
-        fprintf(p->out, "%% %s\n", title);
-    else
-        fprintf(p->out, "%s\n%s", title, p->form == TABLE_MARKDOWN ? "\n" : "");
-    header(p, contrast_columns, contrast_widths, CONTRAST_COLUMNS);
+    paper_title(p, title);
+    paper_header(p, contrast_columns, contrast_widths, CONTRAST_COLUMNS);
     for (size_t i = 0; i < n; i++)
         contrast_row(p, json_array_get(contrasts, i));
-    end_table(p);
+    paper_close(p);
     for (size_t i = 0; p->form == TABLE_TEXT && i < n; i++) {
         v = json_array_get(contrasts, i);
         bool tasks = strcmp(json_str_at(v, "unit", ""), "task") == 0;
@@ -272,29 +193,25 @@ static void print_table(struct paper *p, const json_t *table, const char *publis
     }
     if (published && p->width < 24)
         p->width = 24;
-    fprintf(p->out,
-            p->form == TABLE_LATEX      ? "%% %s, %s: percent, mean and standard deviation "
-                                          "over seeds\n"
-            : p->form == TABLE_MARKDOWN ? "### %s, %s (percent, mean ± standard deviation "
-                                          "over seeds)\n\n"
-                                        : "%s, %s (percent, mean ± standard deviation over "
-                                          "seeds)\n",
-            json_str_at(table, "benchmark", "?"), json_str_at(table, "model", "?"));
-    header(p, score_columns, score_widths, SCORE_COLUMNS);
+    char title[256];
+    snprintf(title, sizeof(title), "%.100s, %.100s: percent, mean ± standard deviation over seeds",
+             json_str_at(table, "benchmark", "?"), json_str_at(table, "model", "?"));
+    paper_title(p, title);
+    paper_header(p, score_columns, score_widths, SCORE_COLUMNS);
     for (size_t i = 0; i < json_array_size(arms); i++)
         score_row(p, json_array_get(arms, i));
     if (published)
         published_each(published, json_str_at(table, "version", ""), published_row, p);
-    end_table(p);
+    paper_close(p);
     print_contrasts(p, table);
     for (size_t i = 0; i < json_array_size(notes); i++)
-        note(p, json_string_value(json_array_get(notes, i)));
+        paper_note(p, json_string_value(json_array_get(notes, i)));
     if (published) {
         char text[200];
         snprintf(text, sizeof(text),
                  "published: scores of the paper's released runs with %s, another model than ours",
                  published);
-        note(p, text);
+        paper_note(p, text);
     }
 }
 
@@ -302,16 +219,10 @@ void table_print(const json_t *comparison, enum table_form form, const char *pub
 {
     struct paper p = {.out = out, .form = form};
     const json_t *tables = json_object_get(comparison, "tables");
-    int64_t missing = json_int_at(comparison, "missing", 0);
     for (size_t i = 0; i < json_array_size(tables); i++) {
         if (i)
             fputc('\n', out);
         print_table(&p, json_array_get(tables, i), published);
     }
-    if (missing) {
-        char text[96];
-        snprintf(text, sizeof(text), "%lld %s not done and %s in no row", (long long)missing,
-                 missing == 1 ? "cell is" : "cells are", missing == 1 ? "is" : "are");
-        note(&p, text);
-    }
+    paper_missing(&p, json_int_at(comparison, "missing", 0));
 }

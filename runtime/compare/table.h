@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum table_form { TABLE_TEXT, TABLE_MARKDOWN, TABLE_LATEX };
+#include "runtime/compare/paper.h"
 
 /* Percent, mean over seeds with its standard deviation; then each arm against the reference.
  * `published` (NULL: none) names the model whose published scores stand beside, marked as such. */

@@ -76,6 +76,22 @@ check "a shell can read it" sh -n out
 "$GRASP" compare s -q >/dev/null
 exits "nothing open, nothing to submit" 1 "$GRASP" compare s --sbatch
 
+# --- journals of two machines in one
+exits "each cell's own" 0 "$GRASP" compare $c --seeds 1 --out j1 -q $two
+exits "the other's" 0 "$GRASP" compare $c --seeds 2 --out j2 -q $two
+exits "merged" 0 "$GRASP" journal merge both j1/journal j2/journal --json
+is "all of both" "$(jq -c '.read == .added + .known and .other == 0' out)" true
+n=$(jq .added out)
+exits "again" 0 "$GRASP" journal merge both j2/journal j1/journal --json
+is "changes nothing" "$(jq -c .added out)" 0
+is "as many as there are" "$("$GRASP" journal stat both --json | jq '.entries // .calls')" "$n"
+check "sound" "$GRASP" journal check both
+exits "a run out of it asks nobody" 0 "$GRASP" learn $c -q $two --set cycle.seed=2 -r again/run \
+    -l again/library --journal both --replay-only
+is "and learns the same" "$(git -C again/library rev-parse 'HEAD^{tree}')" \
+    "$(git -C j2/cells/grasp+seed-2/library rev-parse 'HEAD^{tree}')"
+bad "no journal" "missing" journal merge both missing
+
 # --- killed in the middle
 "$GRASP" compare $c --seeds 1-2 --out k -q $two --set sim.latency_ms=1 >/dev/null 2>&1 &
 pid=$!
@@ -104,6 +120,22 @@ exits "seeds of one name" 0 "$GRASP" compare one=m/cells/none+seed-1/run one=m/c
 has "are its runs" out "2 runs"
 bad "one seed twice" "no repeats" compare one=m/cells/none+seed-1/run one=m/cells/none+seed-1/run
 bad "no run" "is no run" compare clinic m/cells/none+seed-1/run
+
+# --- libraries by models
+exits "two libraries on two models, pruned for each" 0 "$GRASP" compare transfer $c -q -j 2 --regate \
+    --libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library@HEAD \
+    --to simulated:weak,simulated --out t
+has "a row each" out "grasp+seed-2"
+is "the columns are the models, in order" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" \
+    "library simulated:weak simulated"
+exits "as JSON" 0 "$GRASP" compare t -q --json
+is "own library on the diagonal" \
+    "$(jq -c '[.tables[0].rows[0].cells[] | .own]' out)" '[false,true]'
+is "against no skills is the difference of the scores" "$(jq '.tables[0].rows[0].cells[0] |
+    ((.against_none.diff - (.library.score - .none.score)) | fabs) < 1e-12' out)" true
+is "pruned, too" "$(jq '[.tables[].rows[].cells[].pruned.n_total > 0] | all' out)" true
+usage "to nothing" "to which models" compare transfer $c --libraries m/cells/grasp+seed-1/library --out t2
+bad "no library" "--libraries nowhere" compare transfer $c --libraries nowhere --to simulated --out t2
 
 # --- a library against another, on one split
 exits "without skills, kept" 0 "$GRASP" eval $c -q --split id_test --journal m/journal --out bare
