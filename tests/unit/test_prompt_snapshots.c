@@ -83,7 +83,7 @@ static void run(struct listener *l, const char *dir, int seed)
     l->base = (struct model){.ops = &listens, .name = s.said[0]->name, .label = s.said[0]->label};
     l->inner = s.said[0];
     s.said[0] = &l->base;
-    works(learn_open(&learn, &s, library, run_dir));
+    works(learn_open(&learn, &s, library, run_dir, 0));
     works(learn_run(learn));
     s.said[0] = l->inner;
     session_close_models(&s);
