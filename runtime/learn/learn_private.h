@@ -14,7 +14,7 @@
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on
  *   final.c       checkpoints, the best one, the final scores
- *   summary.c     the plan before, the account after
+ *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */
 #ifndef GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
 #define GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
