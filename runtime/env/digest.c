@@ -18,7 +18,7 @@ static const struct digest_type {
     {"Observation",
      {"code", "@effectiveDateTime|effective*|issued", "value*", "component",
       "dataAbsentReason:", "status"}},
-    {"Patient", {"identifier", "name", "birthDate", "gender", "deceased*:"}},
+    {"Patient", {"identifier", "name", "birthDate:", "gender", "deceased*:"}},
     {"Condition", {"code", "@onsetDateTime|onset*|recordedDate", "clinicalStatus"}},
     {"MedicationRequest",
      {"medicationCodeableConcept|medication*", "@authoredOn", "dosageInstruction", "status",

@@ -10,7 +10,7 @@
 #include "runtime/engine/skills_view.h"
 #include "runtime/learn/update.h"
 
-enum { LINE = 70, OTHER_LINE = 110 }; /* characters of an instruction */
+enum { LINE = 60, OTHER_LINE = 90 }; /* characters of an instruction */
 
 /* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
 bool update_is_failure(const struct update *u, size_t i)

@@ -10,7 +10,7 @@
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
-enum { TOKEN = 4, STEPS = 600, SKILL = 1800, LINE_CHARS = 110, FORM = 400 };
+enum { TOKEN = 4, STEPS = 600, SKILL = 1800, LINE_CHARS = 90, FORM = 400 };
 
 struct known {
     int64_t functions; /* characters of what is said of them */

@@ -120,7 +120,12 @@ json_t *prompt_failure(const struct learn *l, const struct rollout *r, const str
     json_t *note = json_object_get(said->notes, r->task->id);
     if (label)
         json_object_set(v, "label", label);
-    if (also)
+    json_t *about = json_object_get(l->told.labels, also ? json_string_value(also) : "");
+    /* the group's label is described where edits are proposed, this one is not */
+    if (also && about && detail == TRACE_PROPOSE)
+        json_object_set_new(
+            v, "also", json_sprintf("%s (%s)", json_string_value(also), json_string_value(about)));
+    else if (also)
         json_object_set(v, "also", also);
     if (detail <= TRACE_CLASSIFY_AGAIN)
         set_expected(v, r->task);

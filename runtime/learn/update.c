@@ -296,9 +296,12 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
     int rc = classify(&u);
     if (rc == 0)
         rc = diagnose(&u);
-    if (rc == 0)
-        json_array_append_new(l->told.taxonomy,
-                              json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels));
+    if (rc == 0) {
+        json_t *row = json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels);
+        if (json_object_size(u.also))
+            json_object_set(row, "also", u.also);
+        json_array_append_new(l->told.taxonomy, row);
+    }
     if (rc == 0)
         rc = make_groups(&u);
     if (rc == 0 && u.n_groups)

@@ -120,7 +120,7 @@ static void read_found(struct found *f, struct sim_text text, struct sim_text re
             f->next_page = sim_text_has(line, ", a next page");
         } else if (sim_starts(line, "      - ")) {
             read_entry(f, line, has_number ? v : -1e300);
-            f->born |= sim_text_has(line, "Patient ");
+            f->born |= sim_text_has(line, "birthDate ");
         }
     }
     f->later = *f->reported && strcmp(f->latest, f->reported) > 0;

@@ -37,7 +37,7 @@ static void resources(void **state)
          "]},\"value\":\"S1\"}],\"name\":[{\"family\":\"Berg\",\"given\":[\"Ada\",\"Eva\"]}],"
          "\"birthDate\":"
          "\"1979-12-26\",\"gender\":\"female\"}",
-         "Patient p MR S1, Ada Eva Berg, 1979-12-26, female"},
+         "Patient p MR S1, Ada Eva Berg, birthDate 1979-12-26, female"},
         {"{\"resourceType\":\"Condition\",\"id\":\"c\",\"code\":{\"coding\":[{\"code\":\"C64.2\","
          "\"display\":"
          "\"Malignant "

@@ -85,7 +85,7 @@ static const struct failure {
      "[44]",
      {"GET Patient?identifier=P4", "FINISH([44])"},
      "age_not_rounded_down",
-     "Bundle: total 1, no next page\n- Patient P4 MR P4, Ada Berg, 1979-12-26, female"},
+     "Bundle: total 1, no next page\n- Patient P4 MR P4, Ada Berg, birthDate 1979-12-26, female"},
     {"task10_1",
      "What's the last HbA1C value of patient P1 and when was it recorded?",
      NULL,
