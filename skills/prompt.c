@@ -402,7 +402,7 @@ static int check_names(const char *dir)
         if (!known)
             rc = err_set(GRASP_EINVAL,
                          "%s/%s: not a prompt; names are classify, diagnose, propose, revise, "
-                         "select, skill-template and inject",
+                         "select, skill-template, trace, told and inject",
                          dir, e->d_name);
     }
     closedir(d);

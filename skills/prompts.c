@@ -18,6 +18,8 @@ TEMPLATE(grasp_prompt_propose, "propose.md");
 TEMPLATE(grasp_prompt_revise, "revise.md");
 TEMPLATE(grasp_prompt_select, "select.md");
 TEMPLATE(grasp_prompt_skill_template, "skill-template.md");
+TEMPLATE(grasp_prompt_trace, "trace.md");
+TEMPLATE(grasp_prompt_told, "told.md");
 TEMPLATE(grasp_prompt_inject, "inject.md");
 
 const struct prompt_source prompt_sources[] = {
@@ -27,6 +29,8 @@ const struct prompt_source prompt_sources[] = {
     {"revise", grasp_prompt_revise, true},
     {"select", grasp_prompt_select, true},
     {"skill-template", grasp_prompt_skill_template, false},
+    {"trace", grasp_prompt_trace, false},
+    {"told", grasp_prompt_told, false},
     {"inject", grasp_prompt_inject, false},
     {NULL, NULL, false},
 };

@@ -64,6 +64,9 @@ struct config {
     json_t *keep;     /* owns the strings and values below */
 
     struct model_config model, writer;
+    struct {
+        int64_t trace_chars; /* of a task's steps in a prompt of the writer */
+    } told;
     int draws; /* enum draws_mode */
     struct sim_settings sim;
     struct {

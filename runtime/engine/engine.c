@@ -231,6 +231,17 @@ static int say(struct slot *s, enum chat_role role, const char *text, size_t len
     return rc;
 }
 
+/* The message that was just added, as the world sums it up for a writer of skills. */
+static int keep_digest(struct rollout *r, const char *digest)
+{
+    char at[24];
+    snprintf(at, sizeof(at), "%zu", r->chat.n - 1);
+    if (!r->digests)
+        r->digests = json_object();
+    return json_object_set_new(r->digests, at, json_text(digest, strlen(digest))) < 0 ? err_oom()
+                                                                                      : 0;
+}
+
 static void stepped(const struct env_step *step, void *arg)
 {
     struct slot *s = arg;
@@ -242,7 +253,9 @@ static void stepped(const struct env_step *step, void *arg)
     end_with(s, step->status, step->error);
     if (step->status == ROLLOUT_RUNNING)
         rc = say(s, CHAT_USER, step->text, step->len);
-    else if (step->text)
+    if (rc == 0 && step->status == ROLLOUT_RUNNING && step->digest)
+        rc = keep_digest(&s->r, step->digest);
+    if (step->status != ROLLOUT_RUNNING && step->text)
         s->r.result = str_ndup(step->text, step->len);
     if (rc < 0)
         end_with(s, ROLLOUT_TASK_ERROR, err_msg());
@@ -370,6 +383,7 @@ static void prompted(enum rollout_status status, const json_t *parts, const char
     else
         end_with(s, status, error);
     if (s->r.status == ROLLOUT_RUNNING) {
+        s->r.told = json_incref((json_t *)parts);
         rc = first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
         if (rc == 0)
             rc = say(s, CHAT_USER, text.ptr, text.len);

@@ -46,7 +46,11 @@ struct rollout {
     struct strlist tags, actions;
     struct chat chat;
     char *result; /* answer text, NULL when none */
-    char *error;  /* for task errors and unscored ones */
+    /* What the world told the agent, as env_prompt_fn has it; read only. NULL: it did not begin. */
+    json_t *told;
+    /* Answers as the world itself sums them up: {"index of the message": text}; NULL: none. */
+    json_t *digests;
+    char *error; /* for task errors and unscored ones */
     struct model_usage usage;
     int calls;           /* model calls asked for, journaled or not */
     enum said_kind said; /* what kind of reply the last one was */

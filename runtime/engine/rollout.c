@@ -27,6 +27,8 @@ void rollout_release(struct rollout *r)
     strlist_release(&r->tags);
     strlist_release(&r->actions);
     chat_release(&r->chat);
+    json_decref(r->told);
+    json_decref(r->digests);
     free(r->result);
     free(r->error);
     *r = (struct rollout){0};

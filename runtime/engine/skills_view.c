@@ -87,3 +87,21 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
     free(order);
     return rc;
 }
+
+int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen)
+{
+    size_t n = v->set.n;
+    size_t *order = calloc(n + 1, sizeof(*order));
+    int rc = order ? 0 : err_oom();
+    memset(seen, 0, n * sizeof(*seen));
+    for (size_t i = 1; rc == 0 && n && i < chat->n; i++) {
+        if (chat->v[i].role != CHAT_AGENT)
+            continue;
+        struct chat until = {.v = chat->v, .n = i};
+        rc = ranker_rank(v->ranker, &until, order, NULL);
+        for (size_t r = 0; rc == 0 && r < n && r < (size_t)k; r++)
+            seen[order[r]] = true;
+    }
+    free(order);
+    return rc;
+}

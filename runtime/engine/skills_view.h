@@ -22,6 +22,9 @@ struct skills_view {
     size_t n_chosen;
 };
 
+/* Which of its skills a rollout was shown in one turn or another, when each turn shows the k best:
+ * seen[i] for set.v[i]. */
+int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen);
 int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out);
 
 #endif

@@ -34,6 +34,7 @@ struct env_step {
     size_t len;
     const char *action; /* what was done, one line, for logs: "GET Observation?..."; borrowed */
     const char *error;  /* for TASK_ERROR and UNSCORED */
+    const char *digest; /* of the observation, as the world itself sums it up; NULL: it does not */
 };
 /* status RUNNING: `parts` (borrowed) are what this world contributes to the first user message: an
  * object {api, response_format, description, context?} (spec, "Rollout"). `api` is one and the same

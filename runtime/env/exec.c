@@ -27,7 +27,7 @@ static void tell_failure(struct exec_episode *ep, enum rollout_status status, co
     if (want == EXEC_START) {
         ep->fn.prompt(status, NULL, why, ep->arg);
     } else if (want == EXEC_STEP) {
-        struct env_step step = {status, NULL, 0, NULL, why};
+        struct env_step step = {.status = status, .error = why};
         ep->fn.step(&step, ep->arg);
     } else if (want == EXEC_GRADE) {
         struct verdict v = {0};
@@ -90,8 +90,9 @@ static const char *action_of(const struct exec_episode *ep, struct exec_answer *
 
 static void tell_step(struct exec_episode *ep, struct exec_answer *a)
 {
-    struct env_step step = {a->status, a->has_text ? a->text.ptr : NULL, a->text.len,
-                            action_of(ep, a), a->error};
+    struct env_step step = {a->status,   a->has_text ? a->text.ptr : NULL,
+                            a->text.len, action_of(ep, a),
+                            a->error,    a->digest.len ? a->digest.ptr : NULL};
     ep->want = EXEC_END;
     ep->fn.step(&step, ep->arg);
 }

@@ -167,6 +167,7 @@ static const char *read_step(struct exec_answer *a)
     json_t *observation = json_object_get(a->root, "observation");
     json_t *invalid = json_object_get(a->root, "invalid");
     json_t *action = json_object_get(a->root, "action");
+    json_t *digest = json_object_get(a->root, "digest");
     bool done = json_is_true(json_object_get(a->root, "done"));
     bool bad = json_is_true(invalid) || json_is_string(invalid);
     if ((observation != NULL) + done + bad != 1)
@@ -174,6 +175,13 @@ static const char *read_step(struct exec_answer *a)
     if (json_is_string(action))
         exec_add_plain(&a->action, json_string_value(action), json_string_length(action),
                        EXEC_ACTION_MAX);
+    if (digest && !json_is_null(digest) && !json_is_string(digest))
+        return "has a \"digest\" that is no text";
+    if (digest && observation) {
+        const char *s = json_string_value(digest);
+        buf_add(&a->digest, s ? s : "",
+                s ? utf8_cut(s, json_string_length(digest), EXEC_DIGEST_MAX) : 0);
+    }
     json_t *text = observation ? observation : done ? json_object_get(a->root, "answer") : NULL;
     a->status = observation ? ROLLOUT_RUNNING : done ? ROLLOUT_COMPLETED : ROLLOUT_INVALID_ACTION;
     a->has_text = observation || (text && !json_is_null(text));
@@ -235,7 +243,8 @@ int exec_read(struct exec_answer *a, enum exec_op op, uint64_t id, const char *l
         [EXEC_STEP] = read_step,
         [EXEC_GRADE] = read_grade,
     };
-    *a = (struct exec_answer){.name = "", .text = BUF_INIT, .action = BUF_INIT, .reason = BUF_INIT};
+    *a = (struct exec_answer){
+        .name = "", .text = BUF_INIT, .action = BUF_INIT, .digest = BUF_INIT, .reason = BUF_INIT};
     json_error_t e;
     const char *what = NULL;
     a->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
@@ -259,6 +268,7 @@ void exec_answer_release(struct exec_answer *a)
     json_decref(a->root);
     buf_release(&a->text);
     buf_release(&a->action);
+    buf_release(&a->digest);
     buf_release(&a->reason);
     strlist_release(&a->tags);
     *a = (struct exec_answer){0};

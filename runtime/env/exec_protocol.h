@@ -40,6 +40,7 @@ void exec_write_end(struct buf *out, uint64_t episode);
 #define EXEC_EPISODES_MAX 4096
 #define EXEC_TAGS_MAX     32
 #define EXEC_ACTION_MAX   4096 /* bytes */
+#define EXEC_DIGEST_MAX   8192
 
 struct exec_answer {
     json_t *root; /* owns what the pointers below point to */
@@ -53,8 +54,9 @@ struct exec_answer {
     /* start; NULL: absent */
     json_t *api, *response_format;
     const char *description, *context;
-    /* step: observation or answer, and what was done. No answer: has_text is false. */
-    struct buf text, action;
+    /* step: observation or answer, what was done, and the observation as a writer of skills should
+     * read it ("": as it is). No answer: has_text is false. */
+    struct buf text, action, digest;
     bool has_text;
     /* grade */
     bool correct;

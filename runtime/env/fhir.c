@@ -122,7 +122,8 @@ static void fhir_end(struct env_episode *base)
 static void observe(struct fhir_episode *ep, const char *text, size_t len, env_step_fn fn,
                     void *arg)
 {
-    struct env_step step = {ROLLOUT_RUNNING, text, len, ep->action.ptr, NULL};
+    struct env_step step = {
+        .status = ROLLOUT_RUNNING, .text = text, .len = len, .action = ep->action.ptr};
     fn(&step, arg);
 }
 
@@ -187,7 +188,7 @@ static void get_answered(const struct http_reply *reply, void *arg)
         snprintf(status, sizeof(status), "status %d", s);
         snprintf(why, sizeof(why), "the FHIR server does not answer: %s",
                  reply->result == HTTP_OK ? status : reply->error);
-        struct env_step step = {ROLLOUT_UNSCORED, NULL, 0, ep->action.ptr, why};
+        struct env_step step = {.status = ROLLOUT_UNSCORED, .action = ep->action.ptr, .error = why};
         ep->env->lost++;
         ep->fn(&step, ep->arg);
     }
@@ -200,7 +201,8 @@ static void get_again(void *arg)
     ep->http = fhir_remote_get(ep->env->loop, ep->env->config, ep->url.ptr + ep->target, true,
                                get_answered, ep);
     if (!ep->http) {
-        struct env_step step = {ROLLOUT_UNSCORED, NULL, 0, ep->action.ptr, err_msg()};
+        struct env_step step = {
+            .status = ROLLOUT_UNSCORED, .action = ep->action.ptr, .error = err_msg()};
         ep->fn(&step, ep->arg);
     }
 }
@@ -223,7 +225,8 @@ static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, voi
         .method = "GET", .target = whole.ptr, .overlay = ep->overlay, .agent_url = true};
     struct fhir_response rs = FHIR_RESPONSE_INIT;
     if (buf_check(&whole) < 0 || fhir_handle(e->store, &rq, &rs) < 0) {
-        struct env_step step = {ROLLOUT_TASK_ERROR, NULL, 0, ep->action.ptr, err_msg()};
+        struct env_step step = {
+            .status = ROLLOUT_TASK_ERROR, .action = ep->action.ptr, .error = err_msg()};
         fn(&step, arg);
     } else {
         observe_answer(ep, rs.status, rs.body.ptr, rs.body.len, fn, arg);
@@ -315,7 +318,7 @@ static void fhir_step(struct env_episode *base, const char *reply, size_t len, e
     struct buf clean = BUF_INIT;
     struct agent_action a;
     agent_action_read(&a, reply, len, &clean);
-    struct env_step step = {ROLLOUT_INVALID_ACTION, NULL, 0, NULL, NULL};
+    struct env_step step = {.status = ROLLOUT_INVALID_ACTION};
     buf_reset(&ep->action);
     switch (a.verb) {
     case AGENT_GET:
@@ -326,7 +329,8 @@ static void fhir_step(struct env_episode *base, const char *reply, size_t len, e
         break;
     case AGENT_FINISH:
         buf_add(&ep->action, a.said, a.said_len);
-        step = (struct env_step){ROLLOUT_COMPLETED, a.text, a.len, ep->action.ptr, NULL};
+        step = (struct env_step){
+            .status = ROLLOUT_COMPLETED, .text = a.text, .len = a.len, .action = ep->action.ptr};
         fn(&step, arg);
         break;
     case AGENT_NONE:

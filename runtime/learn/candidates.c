@@ -25,6 +25,7 @@ void update_release(struct update *u)
         free(u->groups[i].v);
     free(u->groups);
     json_decref(u->labels);
+    json_decref(u->also);
     json_decref(u->notes);
 }
 

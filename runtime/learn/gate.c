@@ -47,14 +47,30 @@ static void decision_release(struct update_gate *d)
     free(d->arms);
 }
 
-/* Traces of the probes that the winner broke, measured anew: the journal has them. */
-static int broken_traces(struct update *u, const struct probe_set *p, const struct update_gate *d,
-                         json_t *broken, json_t *fixed)
+/* How a probe went without the edit; NULL: no rollout of the baseline that passed is there. */
+static const struct rollout *before_edit(const struct update *u, const struct task *task)
 {
+    for (size_t i = 0; u->base && i < group_size(u->base); i++) {
+        const struct rollout *r = group_result(u->base, i);
+        if (r->task == task && r->correct)
+            return r;
+    }
+    return NULL;
+}
+
+/* Adds the probes that the winner broke, each as it went with the edit and without, and those that
+ * it repaired. Its rollouts are measured anew: the journal has them. */
+static int add_changed(struct update *u, const struct probe_set *p, const struct update_gate *d,
+                       json_t *data)
+{
+    enum { LINE = 400 };
     struct learn *l = u->l;
     const struct gate_arm *arm = &d->gate.arm[d->winner];
+    const struct rollout **shown = calloc(2 * p->n + 1, sizeof(*shown));
+    json_t *broken = json_array(), *fixed = json_array();
     struct group *g = engine_group(l->s->engine, PHASE_ROLLOUT_PROBE);
-    int rc = g ? 0 : GRASP_ENOMEM;
+    size_t n = 0;
+    int rc = g && shown ? 0 : err_oom();
     for (size_t i = 0; rc >= 0 && i < p->n; i++)
         rc = group_add(
             g, p->v[i].task, d->arms[d->winner]->view,
@@ -64,12 +80,24 @@ static int broken_traces(struct update *u, const struct probe_set *p, const stru
     for (size_t i = 0; rc == 0 && i < p->n; i++) {
         bool pass = arm->outcomes[i] == OUTCOME_PASS;
         const struct rollout *r = group_result(g, i);
-        if (!p->v[i].failing && !pass)
-            json_array_append_new(broken, prompt_trace(l, r, TRACE_PROPOSE, NULL, NULL));
-        else if (p->v[i].failing && pass)
-            json_array_append_new(fixed, prompt_trace(l, r, TRACE_LINE, NULL, NULL));
+        if (!p->v[i].failing && !pass) {
+            const struct rollout *before = before_edit(u, r->task);
+            json_t *trace = prompt_trace(l, r, before);
+            if (before)
+                json_object_set_new(trace, "before", prompt_trace(l, before, r));
+            json_array_append_new(broken, trace);
+            shown[n++] = r;
+            if (before)
+                shown[n++] = before;
+        } else if (p->v[i].failing && pass) {
+            json_array_append_new(fixed, prompt_line(r, NULL, LINE));
+        }
     }
+    prompt_told(l, shown, n, data);
+    json_object_set_new(data, "broken", broken);
+    json_object_set_new(data, "fixed", fixed);
     group_free(g);
+    free(shown);
     return rc;
 }
 
@@ -80,12 +108,10 @@ static int revise(struct update *u, const struct probe_set *p, struct update_gat
     struct learn *l = u->l;
     struct writer_call *w = NULL;
     const struct gate_score *score = &d->gate.arm[d->winner].score;
-    json_t *broken = json_array(), *fixed = json_array();
-    int rc = broken_traces(u, p, d, broken, fixed);
-    json_t *data = json_pack("{s:o, s:i, s:i, s:i, s:o, s:o}", "edits",
-                             prompt_edits(&d->arms[d->winner]->proposal), "score", score->score,
-                             "fixes", score->fixes, "regressions", score->regressions, "fixed",
-                             fixed, "broken", broken);
+    json_t *data =
+        json_pack("{s:o, s:i, s:i, s:i}", "edits", prompt_edits(&d->arms[d->winner]->proposal),
+                  "score", score->score, "fixes", score->fixes, "regressions", score->regressions);
+    int rc = data ? add_changed(u, p, d, data) : err_oom();
     size_t before = u->list.n;
     if (rc == 0)
         rc = writer_start(l, &w, PHASE_REVISE, "revise", data, 0);

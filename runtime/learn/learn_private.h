@@ -6,7 +6,7 @@
  *   noise.c       after the first batch: how noisy the endpoint is, and what follows
  *   probes.c      the probe set and the outcomes it is drawn from
  *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
- *                 writer.c: calls of it
+ *                 trace.c: of an episode, contrast.c: of which, writer.c: calls of it
  *   candidates.c  a reply becomes candidates
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
@@ -14,7 +14,7 @@
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on
  *   final.c       checkpoints, the best one, the final scores
- *   summary.c     the plan before, the account after
+ *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */
 #ifndef GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
 #define GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
@@ -77,6 +77,7 @@ struct told {
     json_t *taxonomy;          /* this epoch: [{update, labels: {id: label}}] */
     json_t *log;               /* this epoch's updates, for skill_updates.json */
     json_t *rejected;          /* the last rejected edits, newest first */
+    json_t *repaired;          /* task id -> {skill: true}: what accepted edits repaired */
     struct writer_call *calls; /* in flight or not yet released */
 };
 struct learn_counts {
@@ -193,19 +194,28 @@ void writer_release(struct writer_call *w);
 /* Frees what is still in flight; the model is closed. */
 void writer_close(struct learn *l);
 
+/* trace.c: an episode's steps, a line each or several: the action in full, then the digest of what
+ * came back, within writer.trace_chars. `beside`: a passing rollout of the same family, which says
+ * what matters when room is short; NULL: none. */
+json_t *trace_steps(const struct learn *l, const struct rollout *r, const struct rollout *beside);
+
 /* prompt.c */
-enum trace_detail {
-    TRACE_CLASSIFY,
-    TRACE_CLASSIFY_AGAIN,
-    TRACE_DIAGNOSE,
-    TRACE_PROPOSE,
-    TRACE_LINE
+enum trace_detail { TRACE_CLASSIFY, TRACE_CLASSIFY_AGAIN, TRACE_DIAGNOSE, TRACE_PROPOSE };
+/* What the writer said of an update's failures: id -> text, each may be NULL. */
+struct noted {
+    json_t *labels, *also, *notes; /* also: a second fault of the same task */
 };
-json_t *prompt_trace(const struct learn *l, const struct rollout *r, enum trace_detail detail,
-                     const json_t *labels, const json_t *notes);
-/* {api, response_format}: what the agent was told about its actions in a world other than FHIR,
- * whose actions the templates know: NULL. */
-json_t *prompt_world(const struct learn *l, const struct rollout *r);
+/* {id, label?, instruction}, the instruction cut to `chars`. */
+json_t *prompt_line(const struct rollout *r, const json_t *labels, size_t chars);
+/* An episode with all that any phase is told of it. */
+json_t *prompt_trace(const struct learn *l, const struct rollout *r, const struct rollout *beside);
+/* The same with what was said of it so far. */
+json_t *prompt_failure(const struct learn *l, const struct rollout *r, const struct rollout *beside,
+                       enum trace_detail detail, const struct noted *said);
+/* Adds what the agents of these rollouts were told: `told`, the functions that they used and the
+ * form of a reply; in a world other than FHIR, whose actions the templates do not know, `world`,
+ * {api, response_format}. */
+void prompt_told(const struct learn *l, const struct rollout *const *r, size_t n, json_t *data);
 json_t *prompt_library(const struct skill_set *set);
 json_t *prompt_skills(const struct learn *l);
 json_t *prompt_rejected(const struct learn *l);

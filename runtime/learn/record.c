@@ -234,6 +234,24 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     return 0;
 }
 
+/* What the winner repaired is told again to whoever edits its skills. */
+static void remember_repaired(struct learn *l, const struct probe_set *p, const struct gate *g,
+                              int winner, const struct proposal *edits)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const char *id = p->v[i].task->id;
+        if (!p->v[i].failing || g->arm[winner].outcomes[i] != OUTCOME_PASS ||
+            g->base[i] == OUTCOME_PASS)
+            continue;
+        if (!json_object_get(l->told.repaired, id))
+            json_object_set_new(l->told.repaired, id, json_object());
+        for (size_t k = 0; k < edits->n; k++)
+            if (edits->v[k].action != EDIT_REMOVE)
+                json_object_set_new(json_object_get(l->told.repaired, id), edits->v[k].name,
+                                    json_true());
+    }
+}
+
 int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
                   struct candidate *const *candidates, size_t n, int winner)
 {
@@ -248,6 +266,7 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
     l->count.judged += (int64_t)n;
     if (rc == 0 && winner >= 0) {
         const struct oid *commit = &candidates[winner]->commit;
+        remember_repaired(l, p, g, winner, &candidates[winner]->proposal);
         rc = library_accept(l->lib, &l->at.head, commit);
         if (rc == 0)
             rc = learn_move(l, commit);

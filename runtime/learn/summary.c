@@ -46,6 +46,7 @@ void plan_make(struct session *s, struct plan *p)
     p->writer[PHASE_PROPOSE] = k * updates;
     p->writer[PHASE_REVISE] = measured ? updates : 0;
     p->writer[PHASE_OTHER] = c->cycle.blind_select == BLIND_PROPOSER ? updates : 0;
+    plan_tokens(s, p);
 }
 
 void plan_print(const struct session *s, const struct plan *p, FILE *out)
@@ -53,15 +54,19 @@ void plan_print(const struct session *s, const struct plan *p, FILE *out)
     int64_t all = 0;
     fprintf(out, "plan: %lld epochs, %lld updates, %s\n", (long long)s->config->cycle.epochs,
             (long long)p->updates, s->backend[0]->label);
-    fprintf(out, "  %-14s %9s %14s\n", "phase", "rollouts", "calls at most");
+    fprintf(out, "  %-14s %9s %14s %16s\n", "phase", "rollouts", "calls at most",
+            "tokens a prompt*");
     for (size_t i = 0; i < MODEL_PHASES; i++) {
         int64_t calls = plan_calls(p, i);
         all += calls;
         if (calls)
-            fprintf(out, "  %-14s %9lld %14lld\n", model_phase_name((enum model_phase)i),
-                    (long long)p->rollouts[i], (long long)calls);
+            fprintf(out, "  %-14s %9lld %14lld %16lld\n", model_phase_name((enum model_phase)i),
+                    (long long)p->rollouts[i], (long long)calls, (long long)p->tokens[i]);
     }
     fprintf(out, "  %-14s %9s %14lld\n", "all", "", (long long)all);
+    fputs("  * estimated: 4 characters each, of a rollout its first message, of the writer's where "
+          "half of a batch fails\n",
+          out);
     const struct config *c = s->config;
     if (p->rollouts[PHASE_ROLLOUT_PROBE] && c->gate.rule != RULE_PAPER && c->draws != DRAWS_SHARED)
         fputs("  and, where outcomes flip, redraws of the probes on which arms differ\n", out);

@@ -15,28 +15,26 @@ static const struct rollout *result(const struct update *u, size_t i)
     return group_result(u->batch->group, i);
 }
 
-/* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
-static bool is_failure(const struct update *u, size_t i)
-{
-    enum outcome o = u->l->seen.now[u->batch->v[i]];
-    return o != OUTCOME_PASS && o != OUTCOME_UNSCORED && o != OUTCOME_PENDING;
-}
-
-static bool is_passing(const struct update *u, size_t i)
-{
-    return u->l->seen.now[u->batch->v[i]] == OUTCOME_PASS;
-}
-
 /* ---- classify and diagnose ---- */
 
-static json_t *failures_json(const struct update *u, enum trace_detail detail)
+/* The failures as a phase's `tasks`, and what their agents were told. */
+static json_t *with_failures(const struct update *u, enum trace_detail detail, json_t *data)
 {
-    json_t *out = json_array();
-    for (size_t i = 0; i < u->batch->n; i++)
-        if (is_failure(u, i))
-            json_array_append_new(out,
-                                  prompt_trace(u->l, result(u, i), detail, u->labels, u->notes));
-    return out;
+    struct noted said = {u->labels, u->also, u->notes};
+    const struct rollout **v = calloc(u->batch->n + 1, sizeof(*v));
+    json_t *tasks = json_array();
+    size_t n = 0;
+    for (size_t i = 0; v && i < u->batch->n; i++)
+        if (update_is_failure(u, i)) {
+            v[n++] = result(u, i);
+            json_array_append_new(
+                tasks, prompt_failure(u->l, v[n - 1], update_beside(u, v[n - 1]), detail, &said));
+        }
+    if (v)
+        prompt_told(u->l, v, n, data);
+    json_object_set_new(data, "tasks", tasks);
+    free(v);
+    return data;
 }
 
 static json_t *known_labels(const struct learn *l)
@@ -75,17 +73,6 @@ static bool label_ok(const char *s)
     return n > 0 && n <= 80;
 }
 
-/* In a world of the user's own, the writer reads what the agent is told about it. */
-static json_t *with_world(const struct update *u, json_t *data)
-{
-    json_t *world = NULL;
-    for (size_t i = 0; i < u->batch->n && !world; i++)
-        world = prompt_world(u->l, result(u, i));
-    if (world)
-        json_object_set_new(data, "world", world);
-    return data;
-}
-
 static int classify(struct update *u)
 {
     struct learn *l = u->l;
@@ -93,11 +80,9 @@ static int classify(struct update *u)
     const char *key;
     for (int attempt = 1; attempt <= 2 && !json_is_object(labels); attempt++) {
         json_decref(reply);
-        json_t *data = json_pack(
-            "{s:i, s:o, s:o}", "attempt", attempt, "known_labels", known_labels(l), "tasks",
-            failures_json(u, attempt == 1 ? TRACE_CLASSIFY : TRACE_CLASSIFY_AGAIN));
-        int rc =
-            ask_object(l, PHASE_CLASSIFY, "classify", with_world(u, data), attempt - 1, &reply);
+        json_t *data = json_pack("{s:i, s:o}", "attempt", attempt, "known_labels", known_labels(l));
+        int rc = ask_object(l, PHASE_CLASSIFY, "classify", with_failures(u, TRACE_CLASSIFY, data),
+                            attempt - 1, &reply);
         if (rc < 0)
             return rc;
         labels = json_object_get(reply, "labels");
@@ -108,8 +93,12 @@ static int classify(struct update *u)
     for (size_t i = 0; i < u->batch->n; i++) {
         const struct rollout *r = result(u, i);
         const char *label = json_string_value(json_object_get(labels, r->task->id));
-        if (is_failure(u, i) && label && label_ok(label))
+        if (update_is_failure(u, i) && label && label_ok(label))
             json_object_set_new(u->labels, r->task->id, json_string(label));
+        const json_t *also = json_object_get(json_object_get(reply, "also"), r->task->id);
+        if (update_is_failure(u, i) && json_is_string(also) && label_ok(json_string_value(also)) &&
+            !str_same(label, json_string_value(also)))
+            json_object_set(u->also, r->task->id, (json_t *)also);
     }
     json_object_foreach (json_object_get(reply, "new_labels"), key, v) {
         if (label_ok(key) && json_is_string(v) && json_string_length(v) < 400 &&
@@ -124,9 +113,9 @@ static int diagnose(struct update *u)
 {
     struct learn *l = u->l;
     json_t *reply = NULL;
-    json_t *data = json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "tasks",
-                             failures_json(u, TRACE_DIAGNOSE));
-    int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", data, 0, &reply);
+    json_t *data = json_pack("{s:o}", "library", prompt_library(&l->at.set));
+    int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", with_failures(u, TRACE_DIAGNOSE, data), 0,
+                        &reply);
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++) {
         const char *id = result(u, i)->task->id;
         json_t *note = json_object_get(reply, id);
@@ -170,7 +159,7 @@ static int make_groups(struct update *u)
     u->groups = calloc(u->batch->n, sizeof(*u->groups));
     int rc = u->groups ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++)
-        if (is_failure(u, i))
+        if (update_is_failure(u, i))
             rc = group_failure(u, i);
     for (size_t i = 1; i < u->n_groups; i++) { /* insertion sort: stable */
         struct fail_group g = u->groups[i];
@@ -184,37 +173,22 @@ static int make_groups(struct update *u)
 
 /* ---- proposals ---- */
 
-static bool in_group(const struct fail_group *g, size_t index)
-{
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i] == index)
-            return true;
-    return false;
-}
-
 static json_t *propose_data(struct update *u, const struct fail_group *g)
 {
     struct learn *l = u->l;
     struct edit_rules rules = update_rules(l);
-    json_t *tasks = json_array(), *passing = json_array(), *others = json_array();
-    for (size_t i = 0; i < u->batch->n; i++) {
-        const struct rollout *r = result(u, i);
-        bool other = is_failure(u, i) && !in_group(g, i);
-        json_t *to = is_passing(u, i) ? passing : other ? others : tasks;
-        if (is_passing(u, i) || is_failure(u, i))
-            json_array_append_new(
-                to, prompt_trace(l, r, other ? TRACE_LINE : TRACE_PROPOSE, u->labels, u->notes));
-    }
     json_t *about = json_object_get(l->told.labels, g->label);
     json_t *data = json_pack(
-        "{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}, s:o, s:o, s:o}", "skills", prompt_skills(l),
-        "places_left", (int)(rules.capacity > l->at.set.n ? rules.capacity - l->at.set.n : 0),
-        "max_edits", (int)rules.max_edits, "pair",
-        rules.capacity <= l->at.set.n + 2 && !rules.append_only, "append_only",
-        (int)rules.append_only, "rejected", prompt_rejected(l), "group", "label", g->label,
-        "description", about ? json_string_value(about) : "", "tasks", tasks, "passing", passing,
-        "others", others);
-    return with_world(u, data);
+        "{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}}", "skills", prompt_skills(l), "places_left",
+        (int)(rules.capacity > l->at.set.n ? rules.capacity - l->at.set.n : 0), "max_edits",
+        (int)rules.max_edits, "pair", rules.capacity <= l->at.set.n + 2 && !rules.append_only,
+        "append_only", (int)rules.append_only, "rejected", prompt_rejected(l), "group", "label",
+        g->label, "description", about ? json_string_value(about) : "");
+    if (data && update_contrast(u, g, data) < 0) {
+        json_decref(data);
+        data = NULL;
+    }
+    return data;
 }
 
 /* The diagnosis that stands for a group: that of its first task that has one. */
@@ -311,15 +285,23 @@ static int apply_blind(struct update *u)
 int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
                  struct group *base_group)
 {
-    struct update u = {.l = l, .batch = b, .labels = json_object(), .notes = json_object()};
+    struct update u = {.l = l,
+                       .batch = b,
+                       .base = base_group,
+                       .labels = json_object(),
+                       .also = json_object(),
+                       .notes = json_object()};
     enum outcome *base = NULL;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
     int rc = classify(&u);
     if (rc == 0)
         rc = diagnose(&u);
-    if (rc == 0)
-        json_array_append_new(l->told.taxonomy,
-                              json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels));
+    if (rc == 0) {
+        json_t *row = json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels);
+        if (json_object_size(u.also))
+            json_object_set(row, "also", u.also);
+        json_array_append_new(l->told.taxonomy, row);
+    }
     if (rc == 0)
         rc = make_groups(&u);
     if (rc == 0 && u.n_groups)
@@ -362,7 +344,7 @@ int learn_recover(struct learn *l)
         goto out;
     log_warn("epoch %d: dev accuracy is below 5 %%; trying the library without each of its skills",
              l->epoch);
-    g = measure_start(l, &probes, l->at.view);
+    u.base = g = measure_start(l, &probes, l->at.view);
     for (size_t i = 0; rc == 0 && i < l->at.set.n; i++) {
         struct proposal p = {.n = 1};
         p.v[0].action = EDIT_REMOVE;

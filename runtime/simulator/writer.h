@@ -79,6 +79,8 @@ struct sim_prompt {
 
 /* mechanism.c. What a failed task shows. */
 enum sim_mechanism sim_mechanism_of(const struct sim_record *task);
+/* A second one, which the first does not cover; MECH_UNCLEAR: none. */
+enum sim_mechanism sim_second_mechanism(const struct sim_record *task);
 /* Which mechanism a skill's text is about; MECH_UNCLEAR: none that is known. */
 enum sim_mechanism sim_mechanism_of_skill(struct sim_text text);
 

@@ -21,6 +21,8 @@ static void learn(void **state)
     (void)state;
     ends(0, "learn " CLINIC " --dry-run --library none --run none");
     prints("calls at most");
+    prints("tokens a prompt");
+    prints("estimated");
     assert_false(fs_exists("none"));
     ends(3, "learn " CLINIC " --library little --run run-little --set budget.calls=100 "
             "--set cycle.epochs=1");

@@ -71,12 +71,12 @@ static void fake_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 static void step_now(void *arg)
 {
     struct fake_episode *ep = arg;
-    struct env_step step = {ROLLOUT_RUNNING, "seen", 4, ep->reply, NULL};
+    struct env_step step = {ROLLOUT_RUNNING, "seen", 4, ep->reply, NULL, NULL};
     if (strncmp(ep->reply, "done ", 5) == 0)
-        step = (struct env_step){ROLLOUT_COMPLETED, ep->reply + 5, strlen(ep->reply + 5), ep->reply,
-                                 NULL};
+        step = (struct env_step){ROLLOUT_COMPLETED, ep->reply + 5, strlen(ep->reply + 5),
+                                 ep->reply,         NULL,          NULL};
     else if (strcmp(ep->reply, "go") != 0)
-        step = (struct env_step){ROLLOUT_INVALID_ACTION, NULL, 0, ep->reply, NULL};
+        step = (struct env_step){ROLLOUT_INVALID_ACTION, NULL, 0, ep->reply, NULL, NULL};
     char *reply = ep->reply;
     ep->reply = NULL;
     ep->fn(&step, ep->arg); /* may end the episode */
