@@ -22,6 +22,12 @@ struct skills_view {
     size_t n_chosen;
 };
 
-int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out);
+/* Appends the block of the k best skills for a conversation, nothing when no skills are there. Those
+ * that `shown` (NULL: not wanted) lacks are added to it. */
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out,
+                    struct strlist *shown);
+/* Adds "NAME vVERSION" of these skills (NULL: the first n) to `shown`, each once. */
+int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
+                      struct strlist *shown);
 
 #endif

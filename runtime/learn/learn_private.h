@@ -111,6 +111,7 @@ struct learn {
     struct fared fared;
     struct learn_counts count;
     struct run_scores scores;
+    json_t *base_seen;  /* of the update's baseline, for the evidence */
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
 };
@@ -128,7 +129,8 @@ struct candidate {
     struct skill_set set;
     struct skills_view *view;
     struct oid tree, commit;
-    int k; /* number of the proposal call */
+    json_t *seen; /* of its probes, for the evidence; NULL: not measured */
+    int k;        /* number of the proposal call */
     bool revision;
     const char *reason; /* diagnosis behind it; borrowed from the update's notes */
 };
