@@ -146,16 +146,6 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
     py_arena_release(&g.arena);
 }
 
-void verdict_say(struct verdict *v, size_t at, const char *text)
-{
-    size_t n = utf8_cut(text, strlen(text), VERDICT_REASON_SIZE - 1);
-    if (at < VERDICT_REASONS)
-        snprintf(v->reasons[at], VERDICT_REASON_SIZE, "%.*s", (int)n, text);
-    else
-        snprintf(v->reasons[VERDICT_REASONS - 1], VERDICT_REASON_SIZE,
-                 "more: %zu further reasons are left out", at - VERDICT_REASONS + 2);
-}
-
 json_t *verdict_reasons(const struct verdict *v)
 {
     json_t *list = json_array();

@@ -10,6 +10,16 @@
 #include <string.h>
 #include <strings.h>
 
+void verdict_say(struct verdict *v, size_t at, const char *text)
+{
+    size_t n = utf8_cut(text, strlen(text), VERDICT_REASON_SIZE - 1);
+    if (at < VERDICT_REASONS)
+        snprintf(v->reasons[at], VERDICT_REASON_SIZE, "%.*s", (int)n, text);
+    else
+        snprintf(v->reasons[VERDICT_REASONS - 1], VERDICT_REASON_SIZE,
+                 "more: %zu further reasons are left out", at - VERDICT_REASONS + 2);
+}
+
 static void add_reason(struct grading *g, const char *text)
 {
     for (size_t i = 0; i < g->n_reasons && i < VERDICT_REASONS; i++)
