@@ -88,7 +88,7 @@ static void what_is_cut_is_said(void **state)
         int left_out; /* -1: nothing is told at all */
     } cases[] = {
         {18, 4000, 24, 50000, 0},     {48, 4000, 24, 50000, 32}, {300, 4000, 24, 40000, 300},
-        {300, 4000, 24, 150000, 200}, {200, 10, 1, 200000, 0},  {300, 4000, 24, 1000, -1},
+        {300, 4000, 24, 150000, 200}, {200, 10, 1, 200000, 0},   {300, 4000, 24, 1000, -1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         json_t *note = note_of(cases[i].n), *plain = json_deep_copy(note);
