@@ -115,7 +115,7 @@ static int wrap(struct strlist *lines, const char *mark, const char *text, size_
         if (!end)
             end = n;
         rc = strlist_addf(lines, "%s%.*s", mark, (int)end, text);
-        mark = "    " + (4 - indent);
+        mark = &"    "[4 - indent];
         text += end;
         while (*text == ' ')
             text++;
