@@ -33,10 +33,11 @@ static bool check_holds(struct grading *g, const struct order_check *c, const st
             return true;
     }
     if (c->rule == REFERRAL && v->kind == PY_STR)
-        return grading_fail(g,
-                            "%s.%s: the instruction's text in quotation marks is not in it, word "
-                            "for word",
-                            g->payload, c->path);
+        return grading_fail(
+            g,
+            "%s.%s: the text differs: the instruction's words in quotation marks are not "
+            "in it as they stand",
+            g->payload, c->path);
     return wrong_text(g, c, v, want, len);
 }
 

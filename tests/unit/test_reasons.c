@@ -57,7 +57,7 @@ static const char *const kinds[] = {
     "the right text with more around it",
     "the right text, but for case or blanks around it",
     "a URL, but another one|no URL where one is expected",
-    "the instruction's text in quotation marks is not in it, word for word",
+    "the text differs: the instruction's words in quotation marks are not in it as they stand",
     /* times */
     "the right time(, but without its offset from UTC|, but written in another form| with more "
     "around "
