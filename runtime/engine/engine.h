@@ -48,7 +48,8 @@ struct rollout {
     char *result; /* answer text, NULL when none */
     char *error;  /* for task errors and unscored ones */
     struct model_usage usage;
-    int calls; /* model calls asked for, journaled or not */
+    int calls;           /* model calls asked for, journaled or not */
+    enum said_kind said; /* what kind of reply the last one was */
     /* Of probes: the skills that were shown ("NAME vVERSION"), and the first and the last call by the
      * beginning of the request's hash, which is its key in the journal. */
     struct strlist shown;
