@@ -335,10 +335,10 @@ static int evidence_text(const json_t *evidence, struct buf *out)
     return buf_check(out);
 }
 
-/* Whether a note that is there says the same. One of before has no summary. */
+/* Whether a note that is there says the same: what was measured. One of before has no summary. */
 static bool same_evidence(const struct buf *there, const struct buf *text)
 {
-    static const char *const added[] = {"summary", "chars"};
+    static const char *const added[] = {"summary", "chars"}, seen[] = "seen";
     json_t *a = NULL, *b = NULL;
     if (there->len == text->len && memcmp(there->ptr, text->ptr, text->len) == 0)
         return true;
@@ -347,6 +347,8 @@ static bool same_evidence(const struct buf *there, const struct buf *text)
     for (size_t i = 0; same && i < sizeof(added) / sizeof(*added); i++)
         if (!json_object_get(a, added[i]))
             json_object_del(b, added[i]);
+    json_object_del(a, seen); /* an endpoint that is asked again may word its answers anew */
+    json_object_del(b, seen);
     same = same && json_equal(a, b);
     json_decref(a);
     json_decref(b);

@@ -35,7 +35,13 @@ struct arms {
     enum outcome (*measured)(void *arg, size_t arm, int draw, const struct probe *p,
                              enum outcome o);
     void *arg;
+    /* Where what was seen of each probe (rollout_seen, of its first draw) is kept: arrays as
+     * arms_seen makes them, of the baseline and one a candidate. NULL: nowhere. */
+    json_t *base_seen;
+    json_t *const *seen;
 };
+/* An array with a place for each of n probes; NULL and a message when out of memory. */
+json_t *arms_seen(size_t n);
 
 /* Starts the baseline's rollouts; NULL when out of memory. Freed with group_free. */
 struct group *arms_start(const struct arms *a, struct skills_view *view);

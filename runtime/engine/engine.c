@@ -315,7 +315,8 @@ static int inject_top(struct slot *s)
     const struct chat *c = &s->r.chat;
     struct buf *block = &s->block;
     buf_reset(block);
-    int rc = skills_view_top(s->skills, c, s->group->engine->settings.top_k, block);
+    int rc = skills_view_top(s->skills, c, s->group->engine->settings.top_k, block,
+                             s->group->phase == PHASE_ROLLOUT_PROBE ? &s->r.shown : NULL);
     if (rc < 0 || !block->len)
         return rc;
     struct message *v = reallocarray(s->shown.v, c->n + 1, sizeof(*v));
@@ -328,6 +329,23 @@ static int inject_top(struct slot *s)
     memcpy(v + at + 1, c->v + at, (c->n - at) * sizeof(*v));
     s->shown = (struct chat){.v = v, .n = c->n + 1, .cap = c->n + 1};
     return 0;
+}
+
+/* What evidence says of a probe's call: its name in the journal, the skills in its prompt. */
+static int note_call(struct slot *s, const struct model_request *rq)
+{
+    const struct engine *e = s->group->engine;
+    uint8_t key[HASH_SIZE];
+    model_request_hash(rq, e->model->identity ? e->model->identity : e->model->name, key);
+    s->r.last_call = 0;
+    for (size_t i = 0; i < sizeof(s->r.last_call); i++)
+        s->r.last_call = s->r.last_call << 8 | key[i];
+    if (s->r.calls)
+        return 0;
+    s->r.first_call = s->r.last_call;
+    return e->settings.inject == INJECT_ALL
+               ? skills_view_names(s->skills, NULL, s->skills->set.n, &s->r.shown)
+               : 0;
 }
 
 static void ask(struct slot *s)
@@ -356,6 +374,8 @@ static void ask(struct slot *s)
             rq.prefix = NULL;
         }
     }
+    if (rc == 0 && rq.phase == PHASE_ROLLOUT_PROBE)
+        rc = note_call(s, &rq);
     s->waiting = true;
     if (rc == 0)
         rc = model_ask(e->model, &rq, replied, s);

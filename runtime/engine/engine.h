@@ -54,11 +54,19 @@ struct rollout {
     struct model_usage usage;
     int calls;           /* model calls asked for, journaled or not */
     enum said_kind said; /* what kind of reply the last one was */
+    /* Of probes: the skills that were shown ("NAME vVERSION"), and the first and the last call by the
+     * beginning of the request's hash, which is its key in the journal. */
+    struct strlist shown;
+    uint64_t first_call, last_call;
 };
 enum outcome rollout_outcome(const struct rollout *r);
 /* The line of *_runs.jsonl: {task_id, index, status, correct, reason, result, tags, actions, usage,
  * messages}. New reference. */
 json_t *rollout_to_json(const struct rollout *r);
+/* What evidence keeps of a probe's rollout: {status (when it is not completed), answer, answer_bytes
+ * (of all of it, when it is cut), reasons, skills, prompt, call}. New reference; NULL when out of
+ * memory. */
+json_t *rollout_seen(const struct rollout *r);
 /* Appends that line and its newline. */
 void rollout_write_line(const struct rollout *r, struct buf *out);
 

@@ -74,8 +74,22 @@ static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct
     return buf_check(out);
 }
 
-/* The block of the k best skills for a conversation; nothing when no skills are there. */
-int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out)
+int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
+                      struct strlist *shown)
+{
+    char name[SKILL_NAME_MAX + 16];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct skill *s = &v->set.v[pick ? pick[i] : i];
+        snprintf(name, sizeof(name), "%s v%d", s->name, s->version);
+        if (!strlist_has(shown, name))
+            rc = strlist_add(shown, name);
+    }
+    return rc;
+}
+
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out,
+                    struct strlist *shown)
 {
     size_t n = v->set.n;
     if (!n || k <= 0)
@@ -84,6 +98,8 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
     int rc = order ? ranker_rank(v->ranker, chat, order, NULL) : err_oom();
     if (rc == 0)
         rc = add_block(v, order, n < (size_t)k ? n : (size_t)k, out);
+    if (rc == 0 && shown)
+        rc = skills_view_names(v, order, n < (size_t)k ? n : (size_t)k, shown);
     free(order);
     return rc;
 }

@@ -25,6 +25,12 @@ struct skills_view {
 /* Which of its skills a rollout was shown in one turn or another, when each turn shows the k best:
  * seen[i] for set.v[i]. */
 int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen);
-int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out);
+/* Appends the block of the k best skills for a conversation, nothing when no skills are there. Those
+ * that `shown` (NULL: not wanted) lacks are added to it. */
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out,
+                    struct strlist *shown);
+/* Adds "NAME vVERSION" of these skills (NULL: the first n) to `shown`, each once. */
+int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
+                      struct strlist *shown);
 
 #endif

@@ -100,9 +100,10 @@ static void tell_step(struct exec_episode *ep, struct exec_answer *a)
 static void tell_verdict(struct exec_episode *ep, struct exec_answer *a)
 {
     struct verdict v = {.correct = a->correct};
-    const char *reason = a->reason.len ? a->reason.ptr : a->correct ? "ok" : "incorrect";
-    size_t n = utf8_cut(reason, strlen(reason), sizeof(v.reason) - 1);
-    memcpy(v.reason, reason, n);
+    if (a->correct || !a->reasons.n)
+        verdict_say(&v, 0, a->reasons.n ? a->reasons.v[0] : a->correct ? "ok" : "incorrect");
+    for (size_t i = 0; !a->correct && i < a->reasons.n; i++)
+        verdict_say(&v, i, a->reasons.v[i]);
     const char *tag = ep->status == ROLLOUT_INVALID_ACTION ? "protocol_invalid"
                       : ep->status == ROLLOUT_TASK_LIMIT   ? "no_finish"
                                                            : NULL;

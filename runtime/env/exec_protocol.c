@@ -192,27 +192,42 @@ static const char *read_step(struct exec_answer *a)
     return NULL;
 }
 
+/* Adds it as long as there is room. */
+static void add_plain(struct strlist *list, const json_t *text, size_t bytes, size_t most)
+{
+    struct buf plain = BUF_INIT;
+    exec_add_plain(&plain, json_string_value(text), json_string_length(text), bytes);
+    if (list->n < most && plain.len)
+        strlist_addn(list, plain.ptr, plain.len);
+    buf_release(&plain);
+}
+
 static const char *read_grade(struct exec_answer *a)
 {
     json_t *correct = json_object_get(a->root, "correct");
     json_t *reason = json_object_get(a->root, "reason");
-    json_t *tags = json_object_get(a->root, "tags"), *tag;
+    json_t *reasons = json_object_get(a->root, "reasons");
+    json_t *tags = json_object_get(a->root, "tags"), *tag, *line;
     size_t i;
     if (!json_is_boolean(correct))
         return "has no \"correct\" (true or false)";
     if (tags && !json_is_null(tags) && !json_is_array(tags))
         return "has \"tags\" that are no list";
+    if (reasons && !json_is_null(reasons) && !json_is_array(reasons))
+        return "has \"reasons\" that are no list";
     a->correct = json_is_true(correct);
     if (json_is_string(reason))
-        exec_add_plain(&a->reason, json_string_value(reason), json_string_length(reason), 1024);
+        add_plain(&a->reasons, reason, 1024, EXEC_REASONS_MAX);
+    json_array_foreach (reasons, i, line) {
+        if (!json_is_string(line))
+            return "has a reason that is no string";
+        if (i || !reason || !json_equal(line, reason)) /* the first may stand in the list as well */
+            add_plain(&a->reasons, line, 1024, EXEC_REASONS_MAX);
+    }
     json_array_foreach (tags, i, tag) {
-        struct buf plain = BUF_INIT;
         if (!json_is_string(tag))
             return "has a tag that is no string";
-        exec_add_plain(&plain, json_string_value(tag), json_string_length(tag), 64);
-        if (a->tags.n < EXEC_TAGS_MAX && plain.len)
-            strlist_addn(&a->tags, plain.ptr, plain.len);
-        buf_release(&plain);
+        add_plain(&a->tags, tag, 64, EXEC_TAGS_MAX);
     }
     return NULL;
 }
@@ -244,7 +259,7 @@ int exec_read(struct exec_answer *a, enum exec_op op, uint64_t id, const char *l
         [EXEC_GRADE] = read_grade,
     };
     *a = (struct exec_answer){
-        .name = "", .text = BUF_INIT, .action = BUF_INIT, .digest = BUF_INIT, .reason = BUF_INIT};
+        .name = "", .text = BUF_INIT, .action = BUF_INIT, .digest = BUF_INIT};
     json_error_t e;
     const char *what = NULL;
     a->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
@@ -269,7 +284,7 @@ void exec_answer_release(struct exec_answer *a)
     buf_release(&a->text);
     buf_release(&a->action);
     buf_release(&a->digest);
-    buf_release(&a->reason);
+    strlist_release(&a->reasons);
     strlist_release(&a->tags);
     *a = (struct exec_answer){0};
 }

@@ -39,6 +39,7 @@ void exec_write_end(struct buf *out, uint64_t episode);
 
 #define EXEC_EPISODES_MAX 4096
 #define EXEC_TAGS_MAX     32
+#define EXEC_REASONS_MAX  64
 #define EXEC_ACTION_MAX   4096 /* bytes */
 #define EXEC_DIGEST_MAX   8192
 
@@ -60,8 +61,7 @@ struct exec_answer {
     bool has_text;
     /* grade */
     bool correct;
-    struct buf reason;
-    struct strlist tags;
+    struct strlist reasons, tags; /* the reason is the first of the reasons */
 };
 /* GRASP_EPARSE with a message that begins with "its answer to ..."; *a is released then. */
 int exec_read(struct exec_answer *a, enum exec_op op, uint64_t id, const char *line, size_t len);

@@ -11,6 +11,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/history/history.h"
+#include "runtime/history/seen.h"
 #include "skills/inject.h"
 
 void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
@@ -248,6 +249,11 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
     if (d->draws)
         json_object_set_new(v, "draws", json_string(d->draws));
     json_object_set_new(v, "summary", summary_of(d, arm, j, json_str_at(v, "fate", "")));
+    if (d->seen && j->seen &&
+        seen_add(v, d->seen, j->seen, d->journaled, SEEN_NOTES_MAX / d->gate->arms) < 0) {
+        json_decref(v);
+        return NULL;
+    }
     int64_t before = chars_at(d->lib, d->head->hex), after = chars_at(d->lib, j->tree->hex);
     if (before >= 0 && after >= 0)
         json_object_set_new(

@@ -35,6 +35,8 @@ struct decision {
     int64_t when;
     const struct trailer *more; /* further trailers, before Probe-Set */
     size_t n_more;
+    const json_t *seen; /* of the baseline: arms_seen; NULL: not kept */
+    bool journaled;     /* the calls can be looked up */
     /* filled in by decision_begin */
     struct oid blob;
     const char **ids;
@@ -47,7 +49,8 @@ struct judged {
     const char *reason; /* the diagnosis behind it: the commit's body; may be NULL */
     int k;              /* number of the proposal call */
     bool revision;
-    struct oid commit; /* filled in */
+    const json_t *seen; /* of the candidate, as the baseline's */
+    struct oid commit;  /* filled in */
 };
 
 /* The time of a decision that this run made before, from what it left in the library; else now. For

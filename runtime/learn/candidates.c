@@ -14,6 +14,7 @@ void candidate_release(struct candidate *c)
     proposal_release(&c->proposal);
     skill_set_release(&c->set);
     skills_view_unref(c->view);
+    json_decref(c->seen);
 }
 
 void update_release(struct update *u)

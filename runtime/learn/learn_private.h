@@ -122,6 +122,7 @@ struct learn {
     struct learn_counts count;
     struct run_endings ended;
     struct run_scores scores;
+    json_t *base_seen;  /* of the update's baseline, for the evidence */
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
 };
@@ -139,7 +140,8 @@ struct candidate {
     struct skill_set set;
     struct skills_view *view;
     struct oid tree, commit;
-    int k; /* number of the proposal call */
+    json_t *seen; /* of its probes, for the evidence; NULL: not measured */
+    int k;        /* number of the proposal call */
     bool revision;
     const char *reason; /* diagnosis behind it; borrowed from the update's notes */
 };

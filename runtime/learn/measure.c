@@ -59,6 +59,9 @@ int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
     struct remembered r = {l, NULL};
     arms.measured = remember;
     arms.arg = &r;
+    json_decref(l->base_seen);
+    if (!(arms.base_seen = l->base_seen = arms_seen(p->n)))
+        return GRASP_ENOMEM;
     return arms_wait(&arms, g, outcomes);
 }
 
@@ -68,11 +71,17 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
     struct arms arms = arms_of(l, p);
     struct remembered r = {l, candidates};
     struct skills_view **views = calloc(g->arms + 1, sizeof(*views));
-    int rc = views ? 0 : err_oom();
+    json_t **seen = calloc(g->arms + 1, sizeof(json_t *)); /* borrowed of the candidates */
+    int rc = views && seen ? 0 : err_oom();
     arms.measured = remember;
     arms.arg = &r;
-    for (size_t arm = 0; views && arm < g->arms; arm++)
+    for (size_t arm = 0; rc == 0 && arm < g->arms; arm++) {
         views[arm] = candidates[arm]->view;
+        if (!candidates[arm]->seen && !(candidates[arm]->seen = arms_seen(p->n)))
+            rc = GRASP_ENOMEM;
+        seen[arm] = candidates[arm]->seen;
+    }
+    arms.seen = seen;
     for (size_t i = 0; i < p->n; i++)
         g->past[i] = *past_of(l, &p->v[i]);
     if (rc == 0)
@@ -85,6 +94,7 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
                          "measured (%s); nothing was changed, the same command goes on later",
                          l->update, l->epoch, engine_outage(l->s->engine));
     }
+    free(seen);
     free(views);
     return rc;
 }

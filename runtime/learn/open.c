@@ -84,6 +84,7 @@ void learn_end(struct learn *l)
     json_decref(l->told.log);
     json_decref(l->told.rejected);
     json_decref(l->told.repaired);
+    json_decref(l->base_seen);
     json_decref(l->scores.test);
     skill_set_release(&l->at.set);
     skills_view_unref(l->at.view);

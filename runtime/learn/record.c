@@ -187,7 +187,9 @@ static struct decision decision_of(struct learn *l, const struct probe_set *p, c
                              .executor = session_model(l->s, false)->name,
                              .draws = l->s->draws.shared ? "shared" : "fresh",
                              .probes = p,
-                             .gate = g};
+                             .gate = g,
+                             .seen = l->base_seen,
+                             .journaled = l->s->journal != NULL};
 }
 
 static struct judged judged_of(const struct candidate *c)
@@ -196,7 +198,8 @@ static struct judged judged_of(const struct candidate *c)
                            .tree = &c->tree,
                            .reason = c->reason,
                            .k = c->k,
-                           .revision = c->revision};
+                           .revision = c->revision,
+                           .seen = c->seen};
 }
 
 /* Shown to the writer when `rejected_memory` is on. */

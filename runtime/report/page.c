@@ -10,6 +10,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/history/seen.h"
 #include "runtime/report/report.h"
 
 static const char head[] =
@@ -210,12 +211,23 @@ static void add_tests(struct buf *b, const json_t *tests)
     }
 }
 
-static void add_probes(struct buf *b, const json_t *probes)
+/* The first reason of an end, where its verdict has one. */
+static void add_reason(struct buf *b, const json_t *seen, const char *end)
 {
+    const char *reason = json_str_at(json_object_get(seen, end), "reasons[0]", NULL);
+    if (!reason)
+        return;
+    buf_addf(b, "; %s: ", end);
+    text(b, reason);
+}
+
+static void add_probes(struct buf *b, const json_t *v)
+{
+    const json_t *probes = json_object_get(v, "probes"), *seen;
     size_t i;
     json_t *p;
     buf_adds(b, "<div class=\"grid\">");
-    json_array_foreach (probes, i, p) {
+    json_array_foreach ((json_t *)probes, i, p) {
         bool base = strcmp(json_str_at(p, "base", ""), "pass") == 0;
         const char *cand = json_str_at(p, "cand", "");
         bool pass = strcmp(cand, "pass") == 0;
@@ -230,6 +242,9 @@ static void add_probes(struct buf *b, const json_t *probes)
         text(b, json_str_at(p, "base", ""));
         buf_adds(b, " &#8594; ");
         text(b, cand);
+        seen = seen_find(v, json_str_at(p, "id", ""));
+        add_reason(b, seen, "before");
+        add_reason(b, seen, "after");
         buf_adds(b, "\"></i>");
     }
     buf_adds(b, "</div>\n");
@@ -278,7 +293,7 @@ static void add_candidate(struct buf *b, const json_t *v)
     text(b, fate);
     buf_adds(b, "</span></summary>\n");
     if (json_object_get(v, "probes"))
-        add_probes(b, json_object_get(v, "probes"));
+        add_probes(b, v);
     add_edit(b, edit);
     buf_adds(b, "<p class=\"soft\">commit ");
     text(b, json_str_at(v, "commit", "?"));

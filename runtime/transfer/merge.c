@@ -75,6 +75,7 @@ struct trial {
     struct oid tree;
     struct probe_set probes;
     struct gate gate;
+    json_t *base_seen, *seen; /* of its probes, for the evidence */
     bool wins;
 };
 
@@ -85,6 +86,8 @@ static void trial_release(struct trial *t)
     skills_view_unref(t->view);
     probe_set_release(&t->probes);
     gate_release(&t->gate);
+    json_decref(t->base_seen);
+    json_decref(t->seen);
 }
 
 /* Baseline and candidate on a probe set. */
@@ -93,6 +96,8 @@ static int measure_on(const struct merging *m, const struct trial *t,
 {
     struct arms arms = panel_arms(m->s, probes, number);
     int rc = arms_gate(g, &m->rules, probes, NULL, 1);
+    arms.base_seen = t->base_seen;
+    arms.seen = &t->seen;
     if (rc == 0)
         rc = panel_baseline(&arms, m->view, g->base);
     if (rc == 0)
@@ -110,6 +115,8 @@ static int try_it(struct merging *m, struct trial *t, int number)
         rc = library_candidate(m->lib, &t->set, &m->head, &t->tree);
     if (rc == 0)
         rc = panel_draw(&m->panel, seed, NULL, &t->probes);
+    if (rc == 0 && !((t->base_seen = arms_seen(t->probes.n)) && (t->seen = arms_seen(t->probes.n))))
+        rc = GRASP_ENOMEM;
     if (rc == 0)
         rc = measure_on(m, t, &t->probes, number, &t->gate);
     t->wins = rc == 0 && gate_winner(&t->gate) == 0;
@@ -131,8 +138,11 @@ static int record(struct merging *m, const struct trial *t, const struct skill *
                          .probes = &t->probes,
                          .gate = &t->gate,
                          .more = more,
-                         .n_more = 1};
-    struct judged j = {.proposal = &t->proposal, .tree = &t->tree, .reason = reason};
+                         .n_more = 1,
+                         .seen = t->base_seen,
+                         .journaled = m->s->journal != NULL};
+    struct judged j = {
+        .proposal = &t->proposal, .tree = &t->tree, .reason = reason, .seen = t->seen};
     snprintf(reason, sizeof(reason), "Version %d of the skill in the library at %.12s.",
              skill->version, m->r->from.hex);
     int rc = m->s->journal ? journal_sync(m->s->journal) : 0;

@@ -87,6 +87,9 @@ static void answers_are_taken_or_refused(void **state)
         {EXEC_GRADE, "{\"id\":5,\"correct\":1}", "has no \"correct\""},
         {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"tags\":\"a\"}", "no list"},
         {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"tags\":[1]}", "no string"},
+        {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"reasons\":\"a\"}", "no list"},
+        {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"reasons\":[[]]}", "a reason that is no string"},
+        {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"reasons\":[\"a\"]}", NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct exec_answer a;
@@ -168,14 +171,19 @@ static void tags_and_reasons_are_bounded(void **state)
     (void)state;
     struct exec_answer a;
     struct buf b = BUF_INIT;
-    buf_adds(&b, "{\"id\":5,\"correct\":false,\"reason\":\"a\\nb\",\"tags\":[");
+    buf_adds(&b, "{\"id\":5,\"correct\":false,\"reason\":\"a\\nb\",\"reasons\":[\"a\\nb\"");
+    for (int i = 0; i < 100; i++)
+        buf_addf(&b, ",\"c%d\"", i);
+    buf_adds(&b, "],\"tags\":[");
     for (int i = 0; i < 100; i++)
         buf_addf(&b, "%s\"%0*d\\u0007\"", i ? "," : "", 90, i);
     buf_adds(&b, "]}");
     assert_int_equal(exec_read(&a, EXEC_GRADE, 5, b.ptr, b.len), 0);
     assert_int_equal(a.tags.n, EXEC_TAGS_MAX);
     assert_int_equal(strlen(a.tags.v[0]), 64);
-    assert_string_equal(a.reason.ptr, "a b");
+    assert_int_equal(a.reasons.n, EXEC_REASONS_MAX);
+    assert_string_equal(a.reasons.v[0], "a b");
+    assert_string_equal(a.reasons.v[1], "c0");
     exec_answer_release(&a);
     buf_release(&b);
 }

@@ -179,7 +179,8 @@ static void played_graded(const struct verdict *v, const struct strlist *tags, b
                           void *arg)
 {
     struct played *p = arg;
-    json_object_set_new(p->episode, "reasons", verdict_reasons(v));
+    if (!json_object_get(p->episode, "reasons")) /* an agent that does nothing comes later */
+        json_object_set_new(p->episode, "reasons", verdict_reasons(v));
     p->grade(v, tags, scored, p->arg);
 }
 

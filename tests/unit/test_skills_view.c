@@ -39,14 +39,14 @@ static void blocks_are_those_of_the_choice(void **state)
         snprintf(text, sizeof(text), "a question of word%d", ask / 2 % SKILLS);
         chat_add(&chat, CHAT_USER, text, strlen(text));
         assert_int_equal(ranker_rank(ranker, &chat, order, NULL), 0);
-        assert_int_equal(skills_view_top(view, &chat, 1, &got), 0);
+        assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
         inject_render(&set, order, 1, &want);
         assert_string_equal(got.ptr, want.ptr);
         snprintf(text, sizeof(text), "\nbody %d\n", ask / 2 % SKILLS);
         assert_non_null(strstr(got.ptr, text));
         buf_reset(&got);
         buf_reset(&want);
-        assert_int_equal(skills_view_top(view, &chat, 2, &got), 0);
+        assert_int_equal(skills_view_top(view, &chat, 2, &got, NULL), 0);
         inject_render(&set, order, 2, &want);
         assert_string_equal(got.ptr, want.ptr);
         buf_release(&got);
