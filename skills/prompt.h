@@ -25,7 +25,7 @@
 #include "runtime/base/buf.h"
 
 /* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), and the
- * fragments "skill-template" and "inject". */
+ * fragments "again" (a reply could not be read), "skill-template" and "inject". */
 struct prompts;
 /* dir NULL: only the compiled-in ones; else each NAME.md that is there replaces one. Another *.md
  * in it (but README.md) is an error, so that a misspelt name does not go unnoticed.

@@ -42,7 +42,7 @@ void decision_subject(const struct proposal *p, const struct gate_arm *arm, stru
              plural(s->regressions, "regression", "regressions"));
 }
 
-/* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
+/* A reason as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
 static void body_of(const char *reason, struct buf *out)
 {
     enum { MOST = 600, WIDTH = 72 };
@@ -245,6 +245,8 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
         json_decref(v);
         return NULL;
     }
+    if (d->asked)
+        json_object_set(v, "proposals", d->asked);
     if (d->draws)
         json_object_set_new(v, "draws", json_string(d->draws));
     json_object_set_new(v, "summary", summary_of(d, arm, j, json_str_at(v, "fate", "")));

@@ -79,8 +79,12 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     }
     u->list.v = v;
     struct candidate *c = &v[u->list.n];
-    *c = (struct candidate){
-        .proposal = *p, .set = set, .k = u->k, .revision = revision, .reason = u->reason};
+    *c = (struct candidate){.proposal = *p,
+                            .set = set,
+                            .k = u->k,
+                            .revision = revision,
+                            .label = u->label,
+                            .about = u->about};
     *p = (struct proposal){0};
     u->list.n++;
     if (rc == 0)

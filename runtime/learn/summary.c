@@ -162,6 +162,7 @@ int learn_record_summary(struct learn *l, const char *status)
     if (v) {
         struct gate_rules rules;
         learn_gate_rules(l, 0, &rules);
+        json_object_set(v, "proposals", l->told.proposals);
         json_object_set_new(v, "noise", noise_to_json(&l->noise));
         json_object_set_new(v, "draws", json_string(l->s->draws.shared ? "shared" : "fresh"));
         json_object_set_new(v, "gate_rule", json_string(gate_rule_name(rules.rule)));

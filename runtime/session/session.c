@@ -224,10 +224,13 @@ int session_leak_guard(struct session *s, struct leak_guard **out)
 
 bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size)
 {
-    struct leak_edit texts = {.name = edit->name,
-                              .description = edit->description,
-                              .content = edit->content,
-                              .tags = &edit->tags};
+    struct leak_edit texts = {.reason = edit->reason};
+    if (edit->action != EDIT_REMOVE) /* the rest of what goes is there already */
+        texts = (struct leak_edit){.name = edit->name,
+                                   .description = edit->description,
+                                   .content = edit->content,
+                                   .reason = edit->reason,
+                                   .tags = &edit->tags};
     return leak_guard_edit(guard, &texts, what, size);
 }
 
