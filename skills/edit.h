@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "skills/prompt.h"
 #include "skills/reply.h"
 #include "skills/skill.h"
 
@@ -74,6 +75,7 @@ struct edit_rules {
     bool append_only;
     size_t dedupe_prefix; /* two are equal when so many characters of their content are; 0: all */
     size_t max_chars;     /* characters of all skills as the executor reads them; 0: any */
+    const struct prompts *prompts; /* the templates that he reads them in; NULL: ours */
     /* Further check on the texts of an edit (leak guard): true refuses. May be NULL. */
     bool (*forbidden)(void *arg, const struct edit *e, char *what, size_t size);
     void *forbidden_arg;

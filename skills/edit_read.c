@@ -362,7 +362,7 @@ static int measure(const struct reply *r, const struct proposal *p, size_t *char
     struct skill_set set;
     int rc = proposal_apply(r->library, p, NULL, &set);
     if (rc == 0)
-        rc = inject_chars(&set, chars);
+        rc = inject_chars(r->rules->prompts, &set, chars);
     skill_set_release(&set);
     return rc;
 }
@@ -373,7 +373,7 @@ static int take(const struct reply *r, struct proposal *p)
     size_t chars = 0, now = 0;
     int rc = r->rules->max_chars ? measure(r, p, &chars) : 0;
     if (rc == 0 && chars > r->rules->max_chars)
-        rc = inject_chars(r->library, &now);
+        rc = inject_chars(r->rules->prompts, r->library, &now);
     bool passes = chars > r->rules->max_chars && chars > now; /* what shrinks it is welcome */
     if (rc == 0 && passes) {
         char detail[200];

@@ -33,6 +33,7 @@ struct engine_settings {
     enum inject_mode inject;
     int top_k;
     enum prompt_order order;
+    const struct prompts *prompts; /* of the user's; NULL: ours */
     double temperature;
     int max_tokens;
 };

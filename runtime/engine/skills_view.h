@@ -15,13 +15,18 @@ struct skills_view {
     int refs;
     struct skill_set set;
     struct ranker *ranker;
-    struct buf block;      /* all skills rendered */
+    const struct prompts *prompts; /* what it is rendered by; borrowed, NULL: our template */
+    struct buf block;              /* all skills rendered, once `ready` */
+    bool ready;
     struct buf prefix;     /* the first message up to the task, once it is known */
     const void *prefix_of; /* for which shared parts */
     struct chosen_block chosen[BLOCKS_KEPT]; /* rendered so far; then round robin */
     size_t n_chosen;
 };
 
+/* Renders the block, by the engine's templates; what was rendered by others is dropped. 0, or as
+ * inject_render_by. */
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts);
 int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out);
 
 #endif

@@ -31,6 +31,7 @@ struct decision {
     const char *writer, *executor;
     const char *draws;              /* "fresh" or "shared" samples; NULL: not said */
     json_t *asked;                  /* what became of the update's proposals; NULL: not said */
+    const struct prompts *prompts;  /* how the executor reads skills; NULL: as we write them */
     const struct probe_set *probes; /* NULL: unmeasured */
     const struct gate *gate;        /* likewise */
     int64_t when;

@@ -37,6 +37,7 @@ struct edit_rules update_rules(struct learn *l)
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
                                .dedupe_prefix = (size_t)l->c->cycle.dedupe_prefix,
                                .append_only = l->c->cycle.append_only,
+                               .prompts = l->prompts,
                                .max_chars = (size_t)l->c->skills.max_chars};
     if (l->leak) {
         rules.forbidden = session_leaks;

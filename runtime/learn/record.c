@@ -199,6 +199,7 @@ static struct decision decision_of(struct learn *l, const struct probe_set *p, c
                              .executor = session_model(l->s, false)->name,
                              .draws = l->s->draws.shared ? "shared" : "fresh",
                              .asked = l->told.asked,
+                             .prompts = l->prompts,
                              .probes = p,
                              .gate = g};
 }

@@ -55,6 +55,29 @@ is "is the line of the evaluation" "$(jq -cS 'del(.draw)' out)" \
 exits "a task that is not there" 1 "$GRASP" run clinic/grasp.yaml task99_1
 has "is named" err "task99_1"
 
+# --- the user's own block of skills
+mkdir -p from clinic/prompts
+printf -- '---\nname: newest-entry\ndescription: Use when the newest is asked for.\nmetadata:\n  version: "1"\n---\n\n# Newest\n\nSort by date.\n' >from/newest-entry.md
+exits "a library" 0 "$GRASP" skills import mine from
+exits "our block" 0 "$GRASP" run clinic/grasp.yaml "$id" -l mine --json
+jq -r '.messages[0].content' out | jq -r .behavioral_skills >ours
+has "says what skills are for" ours "also where it adds a step"
+hasnt "and forbids nothing that they are for" ours "never adds"
+has "shows the skill" ours "## Skill: newest-entry"
+printf '{{#skills}}\nHOUSE RULE {{name}}: {{body}}\n{{/skills}}\n' >clinic/prompts/inject.md
+for inject in all top_k; do
+    exits "the user's block, $inject" 0 "$GRASP" run clinic/grasp.yaml "$id" -l mine --json \
+        --set prompt.dir=prompts --set skills.inject=$inject
+    jq -r '.messages[].content' out >texts
+    has "reaches the executor, $inject" texts "HOUSE RULE newest-entry: # Newest"
+    hasnt "ours does not, $inject" texts "## Skill: newest-entry"
+done
+exits "no skills, no block" 0 "$GRASP" run clinic/grasp.yaml "$id" --json --set prompt.dir=prompts
+hasnt "of nothing" out "HOUSE RULE"
+printf '{{#skills}}\n' >clinic/prompts/inject.md
+exits "a block that cannot be read" 1 "$GRASP" run clinic/grasp.yaml "$id" --set prompt.dir=prompts
+has "is named before anything is asked" err "prompts/inject.md"
+
 # --- grade: our own runs' verdicts come out again
 cat o/dev/test_runs.jsonl o/test/test_runs.jsonl >runs
 exits "grade" 0 "$GRASP" grade clinic/grasp.yaml -q <runs
