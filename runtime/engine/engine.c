@@ -468,6 +468,11 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     return (int)s->index;
 }
 
+const char *group_texts(const struct group *g)
+{
+    return g->engine->env->texts;
+}
+
 struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,
                               const struct task_set *tasks, struct skills_view *skills,
                               int64_t draw)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "runtime/base/hash.h"
 #include "runtime/engine/engine.h"
 
 struct family_score {
@@ -14,6 +15,7 @@ struct score {
     struct family_score *v; /* by natural order of name: task2 before task10 */
     size_t n;
     int correct, total, unscored; /* total: scored ones */
+    char texts[HASH_HEX];         /* of what the agents were told (prompt.texts); "": ours */
 };
 int score_of(const struct group *g, struct score *s);
 void score_release(struct score *s);

@@ -67,6 +67,12 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 /* ---- opening ---- */
 
+/* Hash of the user's texts that the agents are told; NULL: ours. */
+static const char *texts_of(const struct learn *l)
+{
+    return l->s->env ? l->s->env->texts : NULL;
+}
+
 static int new_state(struct learn *l)
 {
     char stamp[CLOCK_TEXT];
@@ -87,6 +93,8 @@ static int new_state(struct learn *l)
                              json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
                              l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
                              "email", library_email(l->lib), "decided", "unscored");
+    if (l->run.state && texts_of(l))
+        json_object_set_new(l->run.state, "prompt_texts", json_string(texts_of(l)));
     return l->run.state ? write_state(l) : err_oom();
 }
 
@@ -96,6 +104,11 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     if (rc == 0)
         rc = json_read_file(&l->run.state, state_path);
     const char *start = json_str_at(l->run.state, "start", "");
+    if (rc == 0 && !str_same(json_str_at(l->run.state, "prompt_texts", NULL), texts_of(l)))
+        rc =
+            err_set(GRASP_EINVAL,
+                    "%s: the run began under other texts (prompt.texts); use another run directory",
+                    state_path);
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))
         rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);
