@@ -433,7 +433,9 @@ static int group(const struct reply *r, struct edit *edits, size_t n, size_t pla
 
 static const char *const edit_keys[] = {"action", "name",   "description", "content",
                                         "tags",   "reason", NULL};
-const struct reply_shape edit_reply_shape = {.list = true, .keys = edit_keys, .type = JSON_STRING};
+static const char *const edit_actions[] = {"ADD", "MODIFY", "REMOVE", NULL};
+const struct reply_shape edit_reply_shape = {
+    .list = true, .keys = edit_keys, .type = JSON_STRING, .values = edit_actions};
 
 static enum edit_refusal refusal_of(const struct reply_fault *fault, const char *text, size_t len)
 {

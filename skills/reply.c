@@ -14,14 +14,22 @@ struct reading {
     size_t work;
     struct found {
         json_t *v;
-        int rank; /* 2: of the shape; 1: a list's item without its first key; 0: none */
-        bool fenced;
-        size_t size;     /* bytes of it in the reply */
-        const char *end; /* where the next one would go on */
-    } best, run;         /* run: the values of the shape that stand side by side, so far */
-    bool empty;          /* an empty list stands there */
-    size_t failed;       /* bytes of the largest value that was meant and could not be read */
+        int rank;
+        bool fenced, bare; /* bare: an object that may be one of several side by side */
+        size_t size;       /* bytes of it in the reply */
+        const char *end;   /* where the next one would go on */
+    } best, run;           /* run: the values of the shape that stand side by side, so far */
+    bool empty;            /* an empty list stands there */
+    size_t failed;         /* bytes of the largest value that was meant and could not be read */
     struct reply_fault *fault;
+};
+
+/* How well a value fits. */
+enum rank {
+    RANK_NONE,
+    RANK_NEAR,  /* a list's item without its first key, or some other list that is all there is */
+    RANK_OTHER, /* of the shape, with another text than those the key should hold */
+    RANK_FULL
 };
 
 /* ---- shape ---- */
@@ -34,17 +42,33 @@ static bool is_key(const struct reply_shape *s, const char *key, size_t len)
     return false;
 }
 
+static int rank_held(const struct reply_shape *s, const json_t *held)
+{
+    const char *text = json_string_value(held);
+    if (s->type >= 0 && (int)json_typeof(held) != s->type)
+        return s->list ? RANK_NEAR : RANK_NONE;
+    if (!s->values || !text)
+        return RANK_FULL;
+    text += strspn(text, " \t\r\n");
+    size_t len = strcspn(text, " \t\r\n");
+    for (size_t i = 0; s->values[i]; i++)
+        if (strlen(s->values[i]) == len && strncasecmp(s->values[i], text, len) == 0)
+            return RANK_FULL;
+    return RANK_OTHER;
+}
+
 static int rank_object(const struct reply_shape *s, const json_t *v)
 {
-    int rank = s->keys ? 0 : 2;
-    for (size_t i = 0; s->keys && s->keys[i] && rank < 2; i++) {
+    int best = s->keys ? RANK_NONE : RANK_FULL;
+    for (size_t i = 0; s->keys && s->keys[i]; i++) {
         const json_t *held = json_object_get(v, s->keys[i]);
-        if (held && (i == 0 || s->any) && (s->type < 0 || (int)json_typeof(held) == s->type))
-            rank = 2;
-        else if (held && s->list)
-            rank = 1;
+        int rank = !held              ? RANK_NONE
+                   : i == 0 || s->any ? rank_held(s, held)
+                   : s->list          ? RANK_NEAR
+                                      : RANK_NONE;
+        best = rank > best ? rank : best;
     }
-    return rank;
+    return best;
 }
 
 static int rank_of(const struct reply_shape *s, const json_t *v)
@@ -67,7 +91,7 @@ static json_t *fit(const struct reply_shape *s, json_t *v, int *rank)
     enum { WRAPS = 3 };
     json_t *best = NULL, *inner, *level = json_pack("[O]", v);
     *rank = 0;
-    for (int depth = 0; level && depth < WRAPS && *rank < 2; depth++) {
+    for (int depth = 0; level && depth < WRAPS && *rank < RANK_FULL; depth++) {
         json_t *next = json_array(), *member;
         const char *key;
         size_t i;
@@ -133,7 +157,8 @@ static void add_found(struct reading *r, json_t *v, int rank, bool fenced, const
                       const char *end)
 {
     size_t size = (size_t)(end - from);
-    if (r->run.v && r->run.rank == rank && side_by_side(r->run.end, from)) {
+    bool bare = *from == '{' && (r->shape->list || r->shape->any);
+    if (bare && r->run.v && r->run.bare && r->run.rank == rank && side_by_side(r->run.end, from)) {
         if (r->shape->list)
             json_array_extend(r->run.v, v);
         else
@@ -144,7 +169,7 @@ static void add_found(struct reading *r, json_t *v, int rank, bool fenced, const
         return;
     }
     end_run(r);
-    r->run = (struct found){v, rank, fenced, size, end};
+    r->run = (struct found){v, rank, fenced, bare, size, end};
 }
 
 /* "[]", maybe in an object, that is no call's argument (FINISH([])) and no index. */
@@ -167,7 +192,7 @@ static void take_value(struct reading *r, json_t *v, bool fenced, const char *fr
     bool alone = skip_blank(r->text, from) == from && skip_blank(end, r->end) == r->end;
     if (!fits && r->shape->list && json_array_size(v) && alone) {
         fits = json_incref(v); /* a list it is, of other things */
-        rank = 1;
+        rank = RANK_NEAR;
     }
     if (fits)
         add_found(r, fits, rank, fenced, from, end);
@@ -294,6 +319,20 @@ static const char *pass_fence(const struct reading *r, const char *p, const char
     return p + n;
 }
 
+/* Behind a comment that begins a line; a '#' does so only in a fence, elsewhere it is a heading.
+ * NULL: there is none. */
+static const char *pass_comment(const struct reading *r, const char *p, bool fenced)
+{
+    const char *end = NULL;
+    if (!at_line_start(r, p))
+        return NULL;
+    if (*p == '/' && p + 1 < r->end && p[1] == '*')
+        end = memmem(p, (size_t)(r->end - p), "*/", 2);
+    else if ((*p == '/' && p + 1 < r->end && p[1] == '/') || (*p == '#' && fenced))
+        end = memchr(p, '\n', (size_t)(r->end - p));
+    return end ? end + 1 : NULL;
+}
+
 static void walk(struct reading *r)
 {
     const char *p = r->text, *fence = NULL, *next;
@@ -301,7 +340,8 @@ static void walk(struct reading *r)
         r->work--;
         if (*p == '`' || *p == '~') {
             p = pass_fence(r, p, &fence);
-        } else if (*p == '<' && (next = pass_thinking(p, r->end))) {
+        } else if ((*p == '<' && (next = pass_thinking(p, r->end))) ||
+                   ((*p == '/' || *p == '#') && (next = pass_comment(r, p, fence != NULL)))) {
             p = next;
         } else if (*p == '[' || *p == '{') {
             struct scan s;
@@ -329,7 +369,9 @@ json_t *reply_read(const char *text, size_t len, const struct reply_shape *shape
         return NULL;
     }
     walk(&r);
-    bool whole = r.best.v && r.best.size >= r.failed; /* no quotation before the one that failed */
+    /* No quotation in front of what failed, and nothing near where there is an empty list. */
+    bool whole =
+        r.best.v && (r.best.rank > RANK_NEAR ? r.best.size >= r.failed : !r.failed && !r.empty);
     if (!r.work)
         say(&r, REPLY_NOTHING, NULL, "unparseable: too many brackets that lead nowhere");
     else if (!whole && !r.failed && !r.empty)

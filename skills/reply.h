@@ -8,8 +8,8 @@
  *     if (!v) log_warn("%s", fault.text);        // "cut off: ...", "unparseable: ..."
  *
  * What is taken: of all values that have the shape those in a code fence first, then the largest,
- * then the last. Values of the shape with nothing but blanks and commas between them (an edit a
- * line) count as one. A value may be wrapped ({"edits": [...]}). Never taken is what stands inside
+ * then the last. Objects of a list, or of any of the keys, with nothing but blanks and commas between
+ * them (an edit a line) count as one. A value may be wrapped ({"edits": [...]}). Never taken is what stands inside
  * a value that could not be read, or in a closed block of thinking. What models do to JSON is put
  * right: comments, commas too many, raw newlines and needless backslashes in strings, keys without
  * quotes, quotes of other kinds, Python's True, False and None.
@@ -27,9 +27,11 @@
  * will do). The other keys tell a value that was meant to be one from an accident. */
 struct reply_shape {
     bool list;
-    bool any;                /* each of the keys does as well as the first */
-    const char *const *keys; /* ends with NULL. NULL: any object */
-    int type;                /* of what the key holds, a json_type; negative: any */
+    bool any;                  /* each of the keys does as well as the first */
+    const char *const *keys;   /* ends with NULL. NULL: any object */
+    int type;                  /* of what the key holds, a json_type; negative: any */
+    const char *const *values; /* texts that it should hold, in any case; another text is second
+                                  choice. Ends with NULL; NULL: any */
 };
 
 enum reply_state {
