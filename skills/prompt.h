@@ -25,8 +25,8 @@
 #include "runtime/base/buf.h"
 
 /* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), and the
- * fragments "skill-template", "trace" (an episode, in every phase), "told" (what its agent was told)
- * and "inject". */
+ * fragments "again" (a reply could not be read), "skill-template", "trace" (an episode, in every
+ * phase), "told" (what its agent was told) and "inject". */
 struct prompts;
 /* dir NULL: only the compiled-in ones; else each NAME.md that is there replaces one. Another *.md
  * in it (but README.md) is an error, so that a misspelt name does not go unnoticed.

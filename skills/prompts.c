@@ -17,6 +17,7 @@ TEMPLATE(grasp_prompt_diagnose, "diagnose.md");
 TEMPLATE(grasp_prompt_propose, "propose.md");
 TEMPLATE(grasp_prompt_revise, "revise.md");
 TEMPLATE(grasp_prompt_select, "select.md");
+TEMPLATE(grasp_prompt_again, "again.md");
 TEMPLATE(grasp_prompt_skill_template, "skill-template.md");
 TEMPLATE(grasp_prompt_trace, "trace.md");
 TEMPLATE(grasp_prompt_told, "told.md");
@@ -28,6 +29,7 @@ const struct prompt_source prompt_sources[] = {
     {"propose", grasp_prompt_propose, true},
     {"revise", grasp_prompt_revise, true},
     {"select", grasp_prompt_select, true},
+    {"again", grasp_prompt_again, false},
     {"skill-template", grasp_prompt_skill_template, false},
     {"trace", grasp_prompt_trace, false},
     {"told", grasp_prompt_told, false},

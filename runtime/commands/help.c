@@ -3,12 +3,21 @@
 
 #include "runtime/base/err.h"
 #include "runtime/commands/usage.h"
+#include "runtime/env/fhir_texts.h"
 
 static int run(const struct args *a)
 {
     if (arg_flag(a, "man")) {
         help_man(stdout, args_table(a));
         return 0;
+    }
+    if (arg_flag(a, "texts")) {
+        struct buf out = BUF_INIT;
+        fhir_texts_print(&out);
+        int rc = buf_check(&out);
+        fputs(rc == 0 ? out.ptr : "", stdout);
+        buf_release(&out);
+        return rc;
     }
     if (operand_count(a) == 0) {
         help_overview(stdout, args_table(a));
@@ -39,6 +48,13 @@ const struct command cmd_help = {
     .operands = "[COMMAND [SUBCOMMAND]]",
     .min = 0,
     .max = 2,
-    .options = (const struct option_def[]){{"man", 0, NULL, "the man page as troff", NULL}, {0}},
+    .options =
+        (const struct option_def[]){
+            {"man", 0, NULL, "the man page as troff", NULL},
+            {"texts", 0, NULL,
+             "the texts that agents see in the FHIR world, with their placeholders: a file for "
+             "prompt.texts",
+             NULL},
+            {0}},
     .run = run,
 };

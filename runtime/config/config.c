@@ -517,6 +517,9 @@ static int check_gate(const struct config *c)
         return err_set(GRASP_EINVAL,
                        "gate.confirm is no more: gate.rule: replicate, which auto takes "
                        "on a noisy endpoint, measures again what decides");
+    if (c->prompt.texts && c->env.kind == ENV_EXEC)
+        return err_set(GRASP_EINVAL, "prompt.texts is of the FHIR world; a world of env.kind: exec "
+                                     "says its own texts");
     if (c->gate.rule == RULE_REPLICATE && c->gate.repeats > 1)
         return err_set(GRASP_EINVAL, "gate.repeats belongs to gate.rule: paper; replicate measures "
                                      "again what differs");

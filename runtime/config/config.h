@@ -105,7 +105,7 @@ struct config {
     } benchmark;
     struct {
         int order; /* enum prompt_order */
-        const char *dir;
+        const char *dir, *texts;
     } prompt;
     struct {
         int inject; /* enum inject_mode */

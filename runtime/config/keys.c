@@ -122,7 +122,7 @@ const struct config_key config_keys[] = {
     {"fhir.load", KEY_PATHS, AT(fhir.load), NULL, 0, 0, NULL, 0},
     {"fhir.store", KEY_PATH, AT(fhir.store), NULL, 0, 0, NULL, 0},
     {"fhir.writes", KEY_ENUM, AT(fhir.writes), "accept", 0, 0, writes_choices, 0},
-    BOOL_KEY("fhir.error_detail", fhir.error_detail, "false"),
+    BOOL_KEY("fhir.error_detail", fhir.error_detail, "true"),
     {"fhir.unknown_params", KEY_ENUM, AT(fhir.unknown_params), "error", 0, 0, unknown_choices, 0},
     {"fhir.timeout", KEY_REAL, AT(fhir.timeout), "30", 0.001, 3600, NULL, KEY_HARMLESS},
 
@@ -131,6 +131,7 @@ const struct config_key config_keys[] = {
     BOOL_KEY("benchmark.lenient", benchmark.lenient, "false"),
 
     {"prompt.order", KEY_ENUM, AT(prompt.order), "shared", 0, 0, order_choices, 0},
+    {"prompt.texts", KEY_PATH, AT(prompt.texts), NULL, 0, 0, NULL, 0},
     {"prompt.dir", KEY_PATH, AT(prompt.dir), NULL, 0, 0, NULL, 0},
     INT_KEY("skills.max_chars", skills.max_chars, "80000", 0, 100000000),
     {"skills.inject", KEY_ENUM, AT(skills.inject), "all", 0, 0, inject_choices, 0},

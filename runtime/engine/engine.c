@@ -475,6 +475,9 @@ void group_background(struct group *g)
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
 {
     struct engine *e = g->engine;
+    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts);
+    if (rc < 0)
+        return rc;
     if (g->n == g->cap) {
         size_t cap = g->cap ? g->cap * 2 : 16;
         struct slot **v = reallocarray(g->v, cap, sizeof(*v));
@@ -498,6 +501,11 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     q->last = &s->next;
     schedule(e);
     return (int)s->index;
+}
+
+const char *group_texts(const struct group *g)
+{
+    return g->engine->env->texts;
 }
 
 struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,

@@ -33,6 +33,7 @@ struct engine_settings {
     enum inject_mode inject;
     int top_k;
     enum prompt_order order;
+    const struct prompts *prompts; /* of the user's; NULL: ours */
     double temperature;
     int max_tokens;
 };
@@ -96,6 +97,8 @@ void group_on_end(struct group *g, void (*fn)(struct group *g, size_t index, voi
 int group_wait(struct group *g);
 /* One turn of the loop for waits of the caller's own; GRASP_ESTOPPED and the like as group_wait. */
 int engine_turn(struct engine *e);
+/* Hash of the user's texts that its agents see; NULL: ours. Lives as long as the engine's world. */
+const char *group_texts(const struct group *g);
 bool group_done(const struct group *g);
 size_t group_size(const struct group *g);
 /* Valid until group_free; status ROLLOUT_RUNNING while it has not ended. */

@@ -34,6 +34,7 @@ static struct family_score *family(struct score *s, const char *name)
 int score_of(const struct group *g, struct score *s)
 {
     *s = (struct score){0};
+    snprintf(s->texts, sizeof(s->texts), "%s", group_texts(g) ? group_texts(g) : "");
     for (size_t i = 0; i < group_size(g); i++) {
         const struct rollout *r = group_result(g, i);
         struct family_score *f = family(s, r->task->family);
@@ -172,10 +173,11 @@ json_t *score_to_json(const struct score *s)
                                       score_share(s->v[i].correct, s->v[i].total), "n_correct",
                                       s->v[i].correct, "n_total", s->v[i].total));
     struct interval i = wilson(s->correct, s->total);
-    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o, s:o}", "score",
+    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o, s:o, s:s*}", "score",
                      score_share(s->correct, s->total), "n_correct", s->correct, "n_total",
                      s->total, "interval", i.low, i.high, "unscored", s->unscored, "endings",
-                     endings_to_json(&s->endings), "by_family", families);
+                     endings_to_json(&s->endings), "by_family", families, "prompt_texts",
+                     *s->texts ? s->texts : NULL);
 }
 
 static int score_write_runs(const char *dir, const char *name, const struct group *g)

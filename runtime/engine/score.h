@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "runtime/base/hash.h"
 #include "runtime/engine/endings.h"
 
 struct family_score {
@@ -15,6 +16,7 @@ struct score {
     size_t n;
     int correct, total, unscored; /* total: scored ones */
     struct endings endings;
+    char texts[HASH_HEX];         /* of what the agents were told (prompt.texts); "": ours */
 };
 int score_of(const struct group *g, struct score *s);
 void score_release(struct score *s);

@@ -17,14 +17,26 @@ struct skills_view *skills_view_new(const struct skill_set *set)
         buf_init(&v->chosen[i].text);
     if (set && skill_set_copy(&v->set, set) < 0)
         goto fail;
-    inject_render(&v->set, NULL, v->set.n, &v->block);
-    v->ranker = ranker_new(&v->set);
-    if (v->block.failed || !v->ranker)
+    if (!(v->ranker = ranker_new(&v->set)))
         goto fail;
     return v;
 fail:
     skills_view_unref(v);
     return NULL;
+}
+
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts)
+{
+    if (v->ready && v->prompts == prompts)
+        return 0;
+    buf_reset(&v->block);
+    v->prefix_of = NULL;
+    for (size_t i = 0; i < BLOCKS_KEPT; i++)
+        v->chosen[i].n = 0;
+    v->prompts = prompts;
+    int rc = inject_render_by(prompts, &v->set, NULL, v->set.n, &v->block);
+    v->ready = rc == 0;
+    return rc;
 }
 
 struct skills_view *skills_view_ref(struct skills_view *v)
@@ -64,9 +76,9 @@ static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct
         b->pick = copy;
         b->n = 0; /* until its text is there */
         buf_release(&b->text);
-        inject_render(&v->set, pick, n, &b->text);
-        if (b->text.failed)
-            return buf_check(&b->text);
+        int rc = inject_render_by(v->prompts, &v->set, pick, n, &b->text);
+        if (rc < 0)
+            return rc;
         b->n = n;
         v->n_chosen++;
     }

@@ -15,7 +15,9 @@ struct skills_view {
     int refs;
     struct skill_set set;
     struct ranker *ranker;
-    struct buf block;      /* all skills rendered */
+    const struct prompts *prompts; /* what it is rendered by; borrowed, NULL: our template */
+    struct buf block;              /* all skills rendered, once `ready` */
+    bool ready;
     struct buf prefix;     /* the first message up to the task, once it is known */
     const void *prefix_of; /* for which shared parts */
     struct chosen_block chosen[BLOCKS_KEPT]; /* rendered so far; then round robin */
@@ -32,5 +34,8 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
 /* Adds "NAME vVERSION" of these skills (NULL: the first n) to `shown`, each once. */
 int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
                       struct strlist *shown);
+/* Renders the block, by the engine's templates; what was rendered by others is dropped. 0, or as
+ * inject_render_by. */
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts);
 
 #endif

@@ -43,7 +43,7 @@ void decision_subject(const struct proposal *p, const struct gate_arm *arm, stru
              plural(s->regressions, "regression", "regressions"));
 }
 
-/* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
+/* A reason as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
 static void body_of(const char *reason, struct buf *out)
 {
     enum { MOST = 600, WIDTH = 72 };
@@ -221,11 +221,11 @@ static json_t *summary_of(const struct decision *d, size_t arm, const struct jud
 }
 
 /* How much the executor reads with a library's skills; -1: they cannot be read. */
-static int64_t chars_at(struct library *lib, const char *rev)
+static int64_t chars_at(const struct decision *d, const char *rev)
 {
     struct skill_set set = {0};
     size_t chars = 0;
-    bool good = library_read(lib, rev, &set) == 0 && inject_chars(&set, &chars) == 0;
+    bool good = library_read(d->lib, rev, &set) == 0 && inject_chars(d->prompts, &set, &chars) == 0;
     skill_set_release(&set);
     if (!good)
         err_clear();
@@ -246,6 +246,8 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
         json_decref(v);
         return NULL;
     }
+    if (d->asked)
+        json_object_set(v, "proposals", d->asked);
     if (d->draws)
         json_object_set_new(v, "draws", json_string(d->draws));
     json_object_set_new(v, "summary", summary_of(d, arm, j, json_str_at(v, "fate", "")));
@@ -254,7 +256,7 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
         json_decref(v);
         return NULL;
     }
-    int64_t before = chars_at(d->lib, d->head->hex), after = chars_at(d->lib, j->tree->hex);
+    int64_t before = chars_at(d, d->head->hex), after = chars_at(d, j->tree->hex);
     if (before >= 0 && after >= 0)
         json_object_set_new(
             v, "chars",

@@ -30,6 +30,8 @@ struct decision {
     int number; /* of the update over the whole run, for the refs of candidates */
     const char *writer, *executor;
     const char *draws;              /* "fresh" or "shared" samples; NULL: not said */
+    json_t *asked;                  /* what became of the update's proposals; NULL: not said */
+    const struct prompts *prompts;  /* how the executor reads skills; NULL: as we write them */
     const struct probe_set *probes; /* NULL: unmeasured */
     const struct gate *gate;        /* likewise */
     int64_t when;
@@ -46,7 +48,7 @@ struct decision {
 struct judged {
     const struct proposal *proposal;
     const struct oid *tree;
-    const char *reason; /* the diagnosis behind it: the commit's body; may be NULL */
+    const char *reason; /* why it was proposed: the commit's body; may be NULL */
     int k;              /* number of the proposal call */
     bool revision;
     const json_t *seen; /* of the candidate, as the baseline's */

@@ -39,6 +39,7 @@ struct edit_rules update_rules(struct learn *l)
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
                                .dedupe_prefix = (size_t)l->c->cycle.dedupe_prefix,
                                .append_only = l->c->cycle.append_only,
+                               .prompts = l->prompts,
                                .max_chars = (size_t)l->c->skills.max_chars};
     if (l->leak) {
         rules.forbidden = session_leaks;
@@ -81,8 +82,12 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     }
     u->list.v = v;
     struct candidate *c = &v[u->list.n];
-    *c = (struct candidate){
-        .proposal = *p, .set = set, .k = u->k, .revision = revision, .reason = u->reason};
+    *c = (struct candidate){.proposal = *p,
+                            .set = set,
+                            .k = u->k,
+                            .revision = revision,
+                            .label = u->label,
+                            .about = u->about};
     *p = (struct proposal){0};
     u->list.n++;
     if (rc == 0)

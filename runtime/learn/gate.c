@@ -117,8 +117,11 @@ static int revise(struct update *u, const struct probe_set *p, struct update_gat
         rc = writer_start(l, &w, PHASE_REVISE, "revise", data, 0);
     if (rc == 0)
         rc = writer_wait(l, &w, 1);
+    if (rc == 0)
+        rc = ask_again(l, &w, 1, PHASE_REVISE, &edit_reply_shape, false, NULL);
     u->k = d->arms[d->winner]->k;
-    u->reason = d->arms[d->winner]->reason;
+    u->label = d->arms[d->winner]->label;
+    u->about = d->arms[d->winner]->about;
     if (rc == 0)
         rc = update_take_reply(u, &w->text, true);
     writer_release(w);

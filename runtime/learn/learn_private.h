@@ -6,7 +6,8 @@
  *   noise.c       after the first batch: how noisy the endpoint is, and what follows
  *   probes.c      the probe set and the outcomes it is drawn from
  *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
- *                 trace.c: of an episode, contrast.c: of which, writer.c: calls of it
+ *                 trace.c: of an episode, contrast.c: of which, writer.c: calls of it, ask.c: what it
+ *                 replied
  *   candidates.c  a reply becomes candidates
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
@@ -79,6 +80,8 @@ struct told {
     json_t *rejected;          /* the last rejected edits, newest first */
     json_t *repaired;          /* task id -> {skill: true}: what accepted edits repaired */
     struct writer_call *calls; /* in flight or not yet released */
+    json_t *proposals;         /* [{epoch, update, asked, distinct, valid, again, refused}] */
+    json_t *asked;             /* this update's of them, borrowed; NULL: none */
 };
 struct learn_counts {
     int64_t refused[EDIT_REFUSALS];
@@ -143,7 +146,7 @@ struct candidate {
     json_t *seen; /* of its probes, for the evidence; NULL: not measured */
     int k;        /* number of the proposal call */
     bool revision;
-    const char *reason; /* diagnosis behind it; borrowed from the update's notes */
+    const char *label, *about; /* of the failures behind it; NULL when there is none. Borrowed */
 };
 struct candidate_list {
     struct candidate *v;
@@ -180,6 +183,7 @@ void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rule
 /* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    bool too_long;           /* its prompt was, for the model: there is no answer */
     enum model_phase phase;
     struct buf text;
     struct chat chat;
@@ -189,6 +193,9 @@ struct writer_call {
 /* `sample` numbers the independent answers to one prompt of an update. */
 int writer_start(struct learn *l, struct writer_call **w, enum model_phase phase,
                  const char *prompt, const json_t *data, int sample);
+/* The same question with what was wrong with the answer to it. */
+int writer_again(struct learn *l, struct writer_call **w, const struct writer_call *first,
+                 const char *error, int sample);
 /* Waits for all; GRASP_EOUTAGE when one could not be answered. */
 int writer_wait(struct learn *l, struct writer_call *const *w, size_t n);
 /* NULL is fine; so is one that is still in flight. */
@@ -200,9 +207,18 @@ void writer_close(struct learn *l);
  * came back, within writer.trace_chars. `beside`: a passing rollout of the same family, which says
  * what matters when room is short; NULL: none. */
 json_t *trace_steps(const struct learn *l, const struct rollout *r, const struct rollout *beside);
+/* ask.c: replies that are cut off or no JSON (and with `needed`, those without anything of the shape)
+ * are said on stderr and asked for once more; the calls that were are replaced. *again (may be
+ * NULL): how many. */
+int ask_again(struct learn *l, struct writer_call **calls, size_t n, enum model_phase phase,
+              const struct reply_shape *shape, bool needed, int *again);
+/* One question and its answer, an object of the shape; *out NULL: there is none, which was said.
+ * Takes ownership of `data`. */
+int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
+               const struct reply_shape *shape, bool needed, json_t **out);
 
 /* prompt.c */
-enum trace_detail { TRACE_CLASSIFY, TRACE_CLASSIFY_AGAIN, TRACE_DIAGNOSE, TRACE_PROPOSE };
+enum trace_detail { TRACE_CLASSIFY, TRACE_DIAGNOSE, TRACE_PROPOSE };
 /* What the writer said of an update's failures: id -> text, each may be NULL. */
 struct noted {
     json_t *labels, *also, *notes; /* also: a second fault of the same task */

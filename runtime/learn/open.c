@@ -53,6 +53,7 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->told.log = json_array();
     l->told.rejected = json_array();
     l->told.repaired = json_object();
+    l->told.proposals = json_array();
     if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.past[0] || !l->seen.past[1])
         return err_oom();
     return record_open(l, library, run_dir);
@@ -85,6 +86,7 @@ void learn_end(struct learn *l)
     json_decref(l->told.rejected);
     json_decref(l->told.repaired);
     json_decref(l->base_seen);
+    json_decref(l->told.proposals);
     json_decref(l->scores.test);
     skill_set_release(&l->at.set);
     skills_view_unref(l->at.view);

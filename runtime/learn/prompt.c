@@ -127,7 +127,7 @@ json_t *prompt_failure(const struct learn *l, const struct rollout *r, const str
             v, "also", json_sprintf("%s (%s)", json_string_value(also), json_string_value(about)));
     else if (also)
         json_object_set(v, "also", also);
-    if (detail <= TRACE_CLASSIFY_AGAIN)
+    if (detail == TRACE_CLASSIFY)
         set_expected(v, r->task);
     if (detail == TRACE_PROPOSE) {
         json_object_set_new(v, "change", json_string(change_of(l, r)));

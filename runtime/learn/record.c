@@ -59,6 +59,12 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 /* ---- opening ---- */
 
+/* Hash of the user's texts that the agents are told; NULL: ours. */
+static const char *texts_of(const struct learn *l)
+{
+    return l->s->env ? l->s->env->texts : NULL;
+}
+
 static int new_state(struct learn *l)
 {
     json_t *inputs = NULL;
@@ -70,6 +76,8 @@ static int new_state(struct learn *l)
         json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", record_id(l, NULL),
                   "start", l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
                   "email", library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+    if (l->run.state && texts_of(l))
+        json_object_set_new(l->run.state, "prompt_texts", json_string(texts_of(l)));
     return l->run.state ? record_state(l) : err_oom();
 }
 
@@ -81,6 +89,11 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     if (rc == 0)
         rc = inputs_restore(l);
     const char *start = json_str_at(l->run.state, "start", "");
+    if (rc == 0 && !str_same(json_str_at(l->run.state, "prompt_texts", NULL), texts_of(l)))
+        rc =
+            err_set(GRASP_EINVAL,
+                    "%s: the run began under other texts (prompt.texts); use another run directory",
+                    state_path);
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))
         rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);
@@ -186,17 +199,35 @@ static struct decision decision_of(struct learn *l, const struct probe_set *p, c
                              .writer = session_model(l->s, true)->name,
                              .executor = session_model(l->s, false)->name,
                              .draws = l->s->draws.shared ? "shared" : "fresh",
+                             .asked = l->told.asked,
+                             .prompts = l->prompts,
                              .probes = p,
                              .gate = g,
                              .seen = l->base_seen,
                              .journaled = l->s->journal != NULL};
 }
 
-static struct judged judged_of(const struct candidate *c)
+/* Why it was proposed, in the writer's words where it said so, with the label of the failures. */
+static void reason_of(const struct candidate *c, struct buf *out)
 {
+    bool said = false;
+    if (c->label)
+        buf_addf(out, "Failures %s: ", c->label);
+    for (size_t i = 0; i < c->proposal.n; i++)
+        if (c->proposal.v[i].reason) {
+            buf_addf(out, "%s%s", said ? " " : "", c->proposal.v[i].reason);
+            said = true;
+        }
+    if (!said)
+        buf_adds(out, c->about ? c->about : "the writer gave no reason");
+}
+
+static struct judged judged_of(const struct candidate *c, struct buf *reason)
+{
+    reason_of(c, reason);
     return (struct judged){.proposal = &c->proposal,
                            .tree = &c->tree,
-                           .reason = c->reason,
+                           .reason = reason->ptr,
                            .k = c->k,
                            .revision = c->revision,
                            .seen = c->seen};
@@ -220,9 +251,11 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
                       bool accepted)
 {
     const struct gate_arm *measured = &d->gate->arm[arm];
-    struct judged j = judged_of(c);
+    struct buf reason = BUF_INIT;
+    struct judged j = judged_of(c, &reason);
     json_t *evidence = NULL;
     int rc = decision_record(d, arm, &j, accepted, &evidence);
+    buf_release(&reason);
     if (rc < 0)
         return rc;
     c->commit = j.commit;
@@ -282,12 +315,14 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
 int record_unmeasured(struct learn *l, struct candidate *c)
 {
     struct decision d = decision_of(l, NULL, NULL);
-    struct judged j = judged_of(c);
+    struct buf reason = BUF_INIT;
+    struct judged j = judged_of(c, &reason);
     int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
     if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
         rc = decision_unmeasured(&d, &j);
+    buf_release(&reason);
     c->commit = j.commit;
     if (rc == 0)
         rc = library_accept(l->lib, &l->at.head, &c->commit);
@@ -295,11 +330,11 @@ int record_unmeasured(struct learn *l, struct candidate *c)
         rc = learn_move(l, &c->commit);
     if (rc == 0) {
         l->count.accepted++;
-        json_array_append_new(l->told.log,
-                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "run", l->run.id,
-                                        "epoch", l->epoch, "update", l->update, "proposal", c->k,
-                                        "fate", "unmeasured", "edit",
-                                        proposal_to_json(&c->proposal), "commit", c->commit.hex));
+        json_array_append_new(
+            l->told.log, json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s, s:O*}", "run", l->run.id,
+                                   "epoch", l->epoch, "update", l->update, "proposal", c->k, "fate",
+                                   "unmeasured", "edit", proposal_to_json(&c->proposal), "commit",
+                                   c->commit.hex, "proposals", l->told.asked));
         struct buf line = BUF_INIT;
         proposal_describe(&c->proposal, &line);
         log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);

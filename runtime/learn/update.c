@@ -47,22 +47,6 @@ static json_t *known_labels(const struct learn *l)
     return out;
 }
 
-/* Calls the writer once and gives the JSON object of its reply, NULL when it holds none. */
-static int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
-                      int sample, json_t **out)
-{
-    struct writer_call *w = NULL;
-    *out = NULL;
-    int rc = writer_start(l, &w, phase, prompt, data, sample);
-    if (rc == 0)
-        rc = writer_wait(l, &w, 1);
-    if (rc == 0)
-        *out = reply_json(w->text.ptr, w->text.len, '{');
-    writer_release(w);
-    json_decref(data);
-    return rc;
-}
-
 /* snake_case, at most 80 bytes: labels name groups in files and prompts. */
 static bool label_ok(const char *s)
 {
@@ -76,17 +60,16 @@ static bool label_ok(const char *s)
 static int classify(struct update *u)
 {
     struct learn *l = u->l;
-    json_t *reply = NULL, *labels = NULL, *v;
+    static const char *const keys[] = {"labels", "new_labels", NULL};
+    static const struct reply_shape shape = {.keys = keys, .type = JSON_OBJECT};
+    json_t *reply = NULL, *labels, *v;
     const char *key;
-    for (int attempt = 1; attempt <= 2 && !json_is_object(labels); attempt++) {
-        json_decref(reply);
-        json_t *data = json_pack("{s:i, s:o}", "attempt", attempt, "known_labels", known_labels(l));
-        int rc = ask_object(l, PHASE_CLASSIFY, "classify", with_failures(u, TRACE_CLASSIFY, data),
-                            attempt - 1, &reply);
-        if (rc < 0)
-            return rc;
-        labels = json_object_get(reply, "labels");
-    }
+    json_t *data = json_pack("{s:o}", "known_labels", known_labels(l));
+    int rc = ask_object(l, PHASE_CLASSIFY, "classify", with_failures(u, TRACE_CLASSIFY, data),
+                        &shape, true, &reply);
+    if (rc < 0)
+        return rc;
+    labels = json_object_get(reply, "labels");
     if (!json_is_object(labels))
         log_warn("epoch %d update %d: the writer gave no labels; one group of all failures",
                  l->epoch, l->update);
@@ -113,9 +96,19 @@ static int diagnose(struct update *u)
 {
     struct learn *l = u->l;
     json_t *reply = NULL;
+    const char **ids = calloc(u->batch->n + 1, sizeof(*ids));
+    size_t n = 0;
+    for (size_t i = 0; ids && i < u->batch->n; i++)
+        if (update_is_failure(u, i))
+            ids[n++] = result(u, i)->task->id;
+    if (!ids || !n) {
+        free(ids);
+        return n ? 0 : ids ? 0 : err_oom();
+    }
+    struct reply_shape shape = {.any = true, .keys = ids, .type = -1};
     json_t *data = json_pack("{s:o}", "library", prompt_library(&l->at.set));
-    int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", with_failures(u, TRACE_DIAGNOSE, data), 0,
-                        &reply);
+    int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", with_failures(u, TRACE_DIAGNOSE, data),
+                        &shape, false, &reply);
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++) {
         const char *id = result(u, i)->task->id;
         json_t *note = json_object_get(reply, id);
@@ -123,6 +116,7 @@ static int diagnose(struct update *u)
             json_object_set(u->notes, id, note);
     }
     json_decref(reply);
+    free(ids);
     return rc;
 }
 
@@ -191,23 +185,48 @@ static json_t *propose_data(struct update *u, const struct fail_group *g)
     return data;
 }
 
-/* The diagnosis that stands for a group: that of its first task that has one. */
-static const char *reason_of(const struct update *u, const struct fail_group *g)
+/* Counts what became of the K replies: said in the log, kept for the account and the notes. */
+static int count_proposals(struct update *u, struct writer_call *const *calls, size_t n, int again,
+                           const int64_t *refused_before)
 {
-    for (size_t i = 0; i < g->n; i++) {
-        const json_t *note = json_object_get(u->notes, result(u, g->v[i])->task->id);
-        if (note)
-            return json_string_value(note);
+    struct learn *l = u->l;
+    size_t distinct = 0;
+    json_t *refused = json_object();
+    struct buf why = BUF_INIT;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = 0;
+        while (i < k && (calls[i]->text.len != calls[k]->text.len ||
+                         memcmp(calls[i]->text.ptr, calls[k]->text.ptr, calls[k]->text.len) != 0))
+            i++;
+        distinct += i == k;
     }
-    return NULL;
+    for (size_t i = 0; i < EDIT_REFUSALS; i++) {
+        int64_t count = l->count.refused[i] - refused_before[i];
+        const char *name = edit_refusal_name((enum edit_refusal)i);
+        if (!count)
+            continue;
+        json_object_set_new(refused, name, json_integer(count));
+        buf_addf(&why, "%s%s %lld", why.len ? ", " : "; ", name, (long long)count);
+    }
+    log_info("epoch %d update %d: %zu %s asked for, %zu distinct, %zu valid%s", l->epoch, l->update,
+             n, plural((int64_t)n, "proposal", "proposals"), distinct, u->list.n, why.ptr);
+    buf_release(&why);
+    json_t *v = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "epoch", l->epoch, "update",
+                          l->update, "asked", (int)n, "distinct", (int)distinct, "valid",
+                          (int)u->list.n, "asked_again", again, "refused", refused);
+    l->told.asked = v;
+    return json_array_append_new(l->told.proposals, v) < 0 ? err_oom() : 0;
 }
 
 static int propose(struct update *u)
 {
     struct learn *l = u->l;
     size_t n = (size_t)l->c->cycle.grpo_k;
+    int again = 0;
+    int64_t refused[EDIT_REFUSALS];
     struct writer_call **calls = calloc(n, sizeof(*calls));
     int rc = calls ? 0 : err_oom();
+    memcpy(refused, l->count.refused, sizeof(refused));
     for (size_t k = 0; rc == 0 && k < n; k++) {
         json_t *data = propose_data(u, &u->groups[k % u->n_groups]);
         rc = data ? writer_start(l, &calls[k], PHASE_PROPOSE, "propose", data, (int)k)
@@ -216,11 +235,16 @@ static int propose(struct update *u)
     }
     if (rc == 0)
         rc = writer_wait(l, calls, n);
+    if (rc == 0)
+        rc = ask_again(l, calls, n, PHASE_PROPOSE, &edit_reply_shape, false, &again);
     for (size_t k = 0; rc == 0 && k < n; k++) {
         u->k = (int)k;
-        u->reason = reason_of(u, &u->groups[k % u->n_groups]);
+        u->label = u->groups[k % u->n_groups].label;
+        u->about = json_string_value(json_object_get(l->told.labels, u->label));
         rc = update_take_reply(u, &calls[k]->text, false);
     }
+    if (rc == 0)
+        rc = count_proposals(u, calls, n, again, refused);
     for (size_t k = 0; calls && k < n; k++)
         writer_release(calls[k]);
     free(calls);
@@ -267,14 +291,16 @@ static int apply_blind(struct update *u)
         pick = rng_below(&rng, (uint32_t)u->list.n);
         return record_unmeasured(l, &u->list.v[pick]);
     }
+    static const char *const keys[] = {"choice", "why", NULL};
+    static const struct reply_shape shape = {.keys = keys, .type = JSON_INTEGER};
     json_t *list = json_array(), *reply = NULL;
     for (size_t i = 0; i < u->list.n; i++)
         json_array_append_new(list, json_pack("{s:i, s:o}", "number", (int)i + 1, "edits",
                                               prompt_edits(&u->list.v[i].proposal)));
     int rc = ask_object(
         l, PHASE_OTHER, "select",
-        json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "candidates", list), 0,
-        &reply);
+        json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "candidates", list), &shape,
+        false, &reply);
     int64_t choice = json_int_at(reply, "choice", 0);
     json_decref(reply);
     if (rc < 0 || choice < 1 || choice > (int64_t)u->list.n)
@@ -320,13 +346,14 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
         rc = update_gate(&u, probes, base);
 out:
     free(base);
+    l->told.asked = NULL;
     update_release(&u);
     return rc;
 }
 
 int learn_recover(struct learn *l)
 {
-    struct update u = {.l = l, .reason = "dev accuracy collapsed; a skill may be the cause"};
+    struct update u = {.l = l, .about = "dev accuracy collapsed; a skill may be the cause"};
     struct probe_set probes = {0};
     struct group *g = NULL;
     enum outcome *base = NULL;

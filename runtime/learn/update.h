@@ -17,7 +17,7 @@ struct update {
     } * groups;
     size_t n_groups;
     struct candidate_list list;
-    const char *reason; /* of the proposal call being parsed */
+    const char *label, *about; /* of the failures that the reply being taken is for */
     int k;
 };
 

@@ -300,20 +300,65 @@ static void add_candidate(struct buf *b, const json_t *v)
     buf_adds(b, "</p></details>\n");
 }
 
-static void add_epoch(struct buf *b, int epoch, const json_t *updates)
+/* "4 proposals asked for, 3 distinct, 2 valid; duplicate 1, cut-off 1". */
+static void add_asked(struct buf *b, const json_t *v)
+{
+    const char *why, *before = "; ";
+    json_t *n;
+    buf_addf(b, "<p class=\"soft\">%lld proposals asked for, %lld distinct, %lld valid",
+             (long long)json_int_at(v, "asked", 0), (long long)json_int_at(v, "distinct", 0),
+             (long long)json_int_at(v, "valid", 0));
+    json_object_foreach (json_object_get(v, "refused"), why, n) {
+        buf_adds(b, before);
+        text(b, why);
+        buf_addf(b, " %lld", (long long)json_integer_value(n));
+        before = ", ";
+    }
+    if (json_int_at(v, "asked_again", 0))
+        buf_addf(b, "; %lld asked for twice, the first reply could not be read",
+                 (long long)json_int_at(v, "asked_again", 0));
+    buf_adds(b, "</p>\n");
+}
+
+static void add_update(struct buf *b, int64_t update, const json_t *asked, const json_t *updates)
+{
+    size_t i;
+    json_t *v;
+    buf_addf(b, "<h3>Update %lld</h3>\n", (long long)update);
+    if (asked)
+        add_asked(b, asked);
+    json_array_foreach (updates, i, v) {
+        if (json_int_at(v, "update", 0) == update)
+            add_candidate(b, v);
+    }
+}
+
+/* An update of which nothing was valid is known by what was asked for only; one of a run of an
+ * earlier version, or that asked for nothing, by its candidates only. */
+static void add_epoch(struct buf *b, int epoch, const json_t *updates, const json_t *proposals)
 {
     size_t i;
     json_t *v;
     int64_t last = -1;
-    if (!json_array_size(updates))
-        return;
-    buf_addf(b, "<h2>Epoch %d</h2>\n", epoch);
-    json_array_foreach (updates, i, v) {
-        int64_t update = json_int_at(v, "update", 0);
-        if (update != last)
-            buf_addf(b, "<h3>Update %lld</h3>\n", (long long)update);
+    for (int64_t update = 0, most = 0; update <= most; update++) {
+        const json_t *asked = NULL;
+        bool has = false;
+        json_array_foreach (proposals, i, v) {
+            int64_t at = json_int_at(v, "epoch", 0) == epoch ? json_int_at(v, "update", 0) : -1;
+            most = at > most ? at : most;
+            asked = at == update ? v : asked;
+        }
+        json_array_foreach (updates, i, v) {
+            int64_t at = json_int_at(v, "update", 0);
+            most = at > most ? at : most;
+            has |= at == update;
+        }
+        if (!asked && !has)
+            continue;
+        if (last < 0)
+            buf_addf(b, "<h2>Epoch %d</h2>\n", epoch);
         last = update;
-        add_candidate(b, v);
+        add_update(b, update, asked, updates);
     }
 }
 
@@ -358,7 +403,7 @@ int report_page(const char *dir, struct buf *out)
         json_t *updates = read_in(dir, name);
         if (!updates)
             break;
-        add_epoch(out, epoch, updates);
+        add_epoch(out, epoch, updates, json_object_get(summary, "proposals"));
         json_decref(updates);
     }
     add_calls(out, json_object_get(summary, "calls"));

@@ -43,6 +43,7 @@ struct session {
         *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
+    struct prompts *prompts;        /* NULL: ours */
     struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
     struct score idle[SPLITS];      /* measured by session_idle */

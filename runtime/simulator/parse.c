@@ -107,8 +107,8 @@ bool sim_time(const char *s, int64_t *ns)
     return clock_parse(t, ns) == 0;
 }
 
-/* The first ISO date-time in `s`. */
-static bool iso_time(const char *s, char *out, size_t size)
+/* The first ISO date-time in `s`; with `now`, the first that the word stands behind. */
+static bool iso_time(const char *s, bool now, char *out, size_t size)
 {
     for (const char *p = s; *p; p++) {
         static const char shape[] = "dddd-dd-ddTdd:dd";
@@ -123,6 +123,8 @@ static bool iso_time(const char *s, char *out, size_t size)
             i--;
         if (i >= size)
             return false;
+        if (now && strncmp(p + i + strspn(p + i, " "), "now", 3) != 0)
+            continue;
         memcpy(out, p, i);
         out[i] = '\0';
         return true;
@@ -133,9 +135,10 @@ static bool iso_time(const char *s, char *out, size_t size)
 static void find_now(struct sim_run *r)
 {
     const char *at = strstr(r->context, "Current time:");
-    if (!(at && iso_time(at, r->now, sizeof(r->now))) &&
-        !iso_time(r->context, r->now, sizeof(r->now)) &&
-        !iso_time(r->instruction, r->now, sizeof(r->now)))
+    if (!(at && iso_time(at, false, r->now, sizeof(r->now))) &&
+        !iso_time(r->context, true, r->now, sizeof(r->now)) &&
+        !iso_time(r->context, false, r->now, sizeof(r->now)) &&
+        !iso_time(r->instruction, false, r->now, sizeof(r->now)))
         strcpy(r->now, "2023-11-13T10:15:00+00:00");
     if (!sim_time(r->now, &r->now_ns))
         r->now_ns = 0;

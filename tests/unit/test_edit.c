@@ -107,12 +107,11 @@ static void every_refusal(void **state)
     } cases[] = {
         {"", EDIT_NO_ARRAY},
         {"I would rather not.", EDIT_NO_ARRAY},
-        {"[{\"action\":\"ADD\",", EDIT_NO_ARRAY},
-        {"{\"action\":\"ADD\"}", EDIT_NO_ARRAY},
+        {"[{\"action\":\"ADD\",", EDIT_CUT},
+        {"{\"action\":\"ADD\"}", EDIT_BAD_NAME},
         {"[1, 2", EDIT_NO_ARRAY},
         {"no \xff text", EDIT_BAD_TEXT},
         {"[]", EDIT_EMPTY_ARRAY},
-        {"```\n[]\n``` [" ADD_X "]", EDIT_EMPTY_ARRAY},
         {"[1]", EDIT_NOT_OBJECT},
         {"[[" ADD_X "]]", EDIT_NOT_OBJECT},
         {"[{\"name\":\"x\",\"content\":\"c\"}]", EDIT_BAD_ACTION},
@@ -241,7 +240,8 @@ static void rubbish(void **state)
         struct proposal_list l = parse(b.ptr, b.len, &set, &usual, &log);
         assert_int_equal(l.n, 0);
         assert_int_equal(log.n, 1);
-        assert_int_equal(log.count[cases[i].why], 1);
+        if (log.count[cases[i].why] != 1)
+            fail_msg("%s: %s", cases[i].unit, log.last);
         buf_release(&b);
     }
     /* Valid JSON, but a million things in it. */
@@ -423,18 +423,6 @@ static void json_round_trip(void **state)
     }
 }
 
-static void objects_too(void **state)
-{
-    (void)state;
-    const char *text =
-        "So: {not json} then {\"labels\": {\"t1\": \"a_b\",}, \"new_labels\": {}} ok";
-    json_t *v = reply_json(text, strlen(text), '{');
-    assert_string_equal(json_str_at(v, "labels.t1", ""), "a_b");
-    json_decref(v);
-    assert_null(reply_json("no", 2, '{'));
-    assert_null(reply_json("[{]}", 4, '['));
-}
-
 static void equal_as_far_as_asked(void **state)
 {
     (void)state;
@@ -468,7 +456,6 @@ int main(void)
         cmocka_unit_test(pairs_in_a_full_library),
         cmocka_unit_test(edits_are_applied),
         cmocka_unit_test(json_round_trip),
-        cmocka_unit_test(objects_too),
     };
     return cmocka_run_group_tests_name("edit", tests, NULL, NULL);
 }

@@ -243,6 +243,19 @@ static void ask(struct fixture *f, const char *phase, json_t *data, int draw, st
     buf_release(&prompt);
 }
 
+static json_t *reply_object(const struct buf *reply)
+{
+    static const struct reply_shape any = {0};
+    struct reply_fault fault;
+    return reply_read(reply->ptr, reply->len, &any, &fault);
+}
+
+static json_t *reply_edits(const struct buf *reply)
+{
+    struct reply_fault fault;
+    return reply_read(reply->ptr, reply->len, &edit_reply_shape, &fault);
+}
+
 static json_t *all_failures(void)
 {
     json_t *tasks = json_array();
@@ -262,7 +275,7 @@ static void classify_names_what_the_log_shows(void **state)
             json_pack("{s:[{s:s,s:s}],s:o}", "known_labels", "label", "order_fields_left_out",
                       "description", "known already", "tasks", all_failures()),
             0, &reply);
-        json_auto_t *v = reply_json(reply.ptr, reply.len, '{');
+        json_auto_t *v = reply_object(&reply);
         if (!json_at(v, "labels"))
             continue;
         usable++;
@@ -358,7 +371,7 @@ static void diagnose_says_what_to_change(void **state)
         json_pack("{s:[{s:s,s:s}],s:o}", "library", "name", "age-in-completed-years", "description",
                   "Ages", "tasks", all_failures()),
         0, &reply);
-    json_auto_t *v = reply_json(reply.ptr, reply.len, '{');
+    json_auto_t *v = reply_object(&reply);
     assert_int_equal(json_object_size(v), FAILURES);
     size_t fresh = 0, named = 0;
     for (size_t i = 0; i < FAILURES; i++) {
@@ -518,7 +531,7 @@ static void revision_narrows(void **state)
                   "fixes", 4, "regressions", 1, "fixed", "id", "task4_9", "instruction",
                   "What is the latest magnesium level of P9?", "broken", task_json(&failures[5]));
     ask(f, "revise", data, 0, &reply);
-    json_auto_t *v = reply_json(reply.ptr, reply.len, '[');
+    json_auto_t *v = reply_edits(&reply);
     const json_t *e = json_array_get(v, 0);
     assert_int_equal(json_array_size(v), 1);
     assert_string_equal(json_str_at(e, "name", ""), "minus-one");
@@ -542,7 +555,7 @@ static void choice_is_a_number(void **state)
                   "# X\n\nAlways answer -1.\n", "number", 2, "edits", "action", "ADD", "name", "b",
                   "content", "# Age in Completed Years\n\nRound down.\n"),
         0, &reply);
-    json_auto_t *v = reply_json(reply.ptr, reply.len, '{');
+    json_auto_t *v = reply_object(&reply);
     assert_int_equal(json_int_at(v, "choice", -1), 2);
     buf_release(&reply);
 }
