@@ -94,7 +94,7 @@ struct world {
 static void make_world(struct world *w, struct rng *r)
 {
     size_t n = rng_below(r, 41);
-    char id[16];
+    char id[32];
     *w = (struct world){.target = {.source = w->source,
                                    .known = w->known,
                                    .n = n,
