@@ -348,63 +348,11 @@ int gate_winner(const struct gate *g)
     return winner;
 }
 
-/* How many more probes than the baseline arm k fixes, at least and at most. */
-static void gain_range(const struct gate *g, size_t k, int *least, int *most)
+void gate_hold(struct gate *g, bool regression_gate)
 {
-    struct replicate_state s;
-
-    *least = *most = 0;
-    if (g->rules.rule == GATE_REPLICATE) { /* breaks are looked at once the fixes are evidence */
-        replicate_weigh(g, k, &s, NULL, NULL, NULL);
-        if (s.phase == REPLICATE_BREAKS || s.phase == REPLICATE_DECIDED)
-            *least = *most = s.score.fixes;
-        return;
-    }
-    for (size_t i = 0; i < g->n; i++) {
-        struct effect lo, hi;
-        if (!g->failing[i])
-            continue;
-        effect_range(&g->rules, true, g->base[i], g->arm[k].outcomes[i], &lo, &hi);
-        *least += lo.score;
-        *most += hi.score;
-    }
-}
-
-int gate_near_miss(const struct gate *g, size_t max, struct gate_pick *out, size_t *wanted)
-{
-    int best = -1, best_least = 0, best_most = 0, sure = 0;
-
-    *wanted = 0;
-    for (size_t k = 0; k < g->arms; k++) {
-        int least, most;
-        gain_range(g, k, &least, &most);
-        sure = least > sure ? least : sure;
-        if (most > best_most) {
-            best = (int)k;
-            best_least = least;
-            best_most = most;
-        }
-    }
-    if (best < 0 || best_least == best_most)
-        return best;
-    for (int others = 0; others < 2; others++)
-        for (size_t k = 0; k < g->arms; k++) {
-            int least, most;
-            gain_range(g, k, &least, &most);
-            if (((int)k != best) != others || most < sure || most <= 0)
-                continue;
-            for (size_t i = 0; i < g->n && *wanted < max; i++)
-                if (g->failing[i] && g->arm[k].outcomes[i] == OUTCOME_PENDING &&
-                    g->base[i] != OUTCOME_UNSCORED)
-                    out[(*wanted)++] = (struct gate_pick){k, i, 0};
-        }
-    return best;
-}
-
-void gate_look_again(struct gate *g)
-{
+    g->rules.regression_gate = regression_gate;
     for (size_t k = 0; k < g->arms; k++)
-        look(g, k);
+        g->arm[k].stop = GATE_RUNNING;
 }
 
 bool gate_enough(size_t unscored, size_t n, double floor)

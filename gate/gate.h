@@ -181,15 +181,11 @@ double gate_flips(int differ, int n);
 /* All arms finished or stopped: index of the winner (the highest score among the eligible, the
  * earliest on a tie), or -1. */
 int gate_winner(const struct gate *g);
-/* There is no winner: the refused candidate that is worth narrowing, one that fixes more than the
- * baseline (replicate: whose fixes are evidence), so that only what it breaks is in its way; the one
- * that fixes most, the earliest on a tie; -1: none. Where that hangs on draws which early stopping left
- * out, they come first: *wanted of them, at most `max` (>= 1), best chances first, to be measured and
- * entered before asking again. */
-int gate_near_miss(const struct gate *g, size_t max, struct gate_pick *out, size_t *wanted);
-/* Brings the scores of arms that were stopped up to what has been entered since. Why they were stopped
- * stays, but for those measured in full. */
-void gate_look_again(struct gate *g);
+/* Holds the arms to the regression rule or not, from here on: all run until gate_update has looked at
+ * them. Without it, the winner of a gate that had none is the refused candidate that is worth narrowing:
+ * the one that only regressions keep out, of the highest score, measured in full. Held to it again, the
+ * others stop where they stopped. */
+void gate_hold(struct gate *g, bool regression_gate);
 /* Enough was scored for a decision (DESIGN.md D10): at least `floor` of n, all but `unscored`. */
 bool gate_enough(size_t unscored, size_t n, double floor);
 /* Share of the probes scored in both arms is at least the floor. Pending ones (of a candidate that

@@ -56,29 +56,15 @@ int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes)
     return rc;
 }
 
-/* Rollouts of one wave: early stopping is for small ones. */
-static size_t wave_of(const struct arms *a, const struct gate *g)
-{
-    size_t n = g->rules.early_stop ? a->wave / (size_t)a->repeats : gate_wave_max(g);
-    return n ? n : 1;
-}
-
-static struct gate_pick *picks_of(const struct arms *a, const struct gate *g)
-{
-    size_t most = gate_wave_max(g);
-    struct gate_pick *picks = calloc(a->wave > most ? a->wave : most, sizeof(*picks));
-    if (!picks)
-        err_oom();
-    return picks;
-}
-
 /* One wave: its outcomes are entered once all of it is measured. */
 static int one_wave(const struct arms *a, struct gate *g, struct skills_view *base,
-                    struct skills_view *const *views, const struct gate_pick *picks, size_t n)
+                    struct skills_view *const *views, struct gate_pick *picks)
 {
     size_t repeats = (size_t)a->repeats;
+    size_t n = g->rules.early_stop ? a->wave / repeats : gate_wave_max(g);
     struct group *group = engine_group(a->engine, PHASE_ROLLOUT_PROBE);
     int rc = group ? 0 : GRASP_ENOMEM;
+    n = gate_wave(g, n ? n : 1, picks);
     for (size_t i = 0; rc >= 0 && i < n; i++)
         rc = add(a, group, &picks[i], picks[i].arm == GATE_BASE ? base : views[picks[i].arm]);
     if (rc >= 0)
@@ -92,10 +78,11 @@ static int one_wave(const struct arms *a, struct gate *g, struct skills_view *ba
 int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
                  struct skills_view *const *views)
 {
-    struct gate_pick *picks = picks_of(a, g);
-    int rc = picks ? 0 : GRASP_ENOMEM;
+    size_t wave = a->wave > gate_wave_max(g) ? a->wave : gate_wave_max(g);
+    struct gate_pick *picks = calloc(wave, sizeof(*picks));
+    int rc = picks ? 0 : err_oom();
     while (rc == 0 && gate_update(g) > 0)
-        rc = one_wave(a, g, base, views, picks, gate_wave(g, wave_of(a, g), picks));
+        rc = one_wave(a, g, base, views, picks);
     free(picks);
     return rc;
 }
@@ -103,26 +90,14 @@ int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
 int arms_near_miss(const struct arms *a, struct gate *g, struct skills_view *base,
                    struct skills_view *const *views, int *which)
 {
-    struct gate_pick *picks = picks_of(a, g);
-    size_t n = 1;
-    int rc = picks ? 0 : GRASP_ENOMEM;
-    while (rc == 0 && n) {
-        *which = gate_near_miss(g, wave_of(a, g), picks, &n);
-        if (n)
-            rc = one_wave(a, g, base, views, picks, n);
-    }
-    free(picks);
-    if (rc < 0)
-        return rc;
-    gate_look_again(g);
-    if (*which >= 0 && g->arm[*which].stop != GATE_FINISHED) {
-        bool early_stop = g->rules.early_stop;
-        g->rules.early_stop = false;
-        g->arm[*which].stop = GATE_RUNNING;
-        rc = arms_measure(a, g, base, views);
-        g->rules.early_stop = early_stop;
-        gate_look_again(g); /* a redraw of the baseline is everyone's */
-    }
+    *which = -1;
+    if (!g->rules.regression_gate)
+        return 0;
+    gate_hold(g, false);
+    int rc = arms_measure(a, g, base, views);
+    *which = rc == 0 ? gate_winner(g) : -1;
+    gate_hold(g, true);
+    gate_update(g);
     return rc;
 }
 

@@ -48,8 +48,8 @@ static void decision_release(struct update_gate *d)
     free(d->arms);
 }
 
-/* What to narrow: a winner that breaks something; without a winner, the candidate that only what it
- * breaks keeps out. A removal that was tried after a collapse has nothing to narrow. */
+/* What to narrow: a winner that breaks something; without a winner, the best candidate that only
+ * regressions keep out. A removal that was tried after a collapse has nothing to narrow. */
 static int choose_revised(struct update *u, const struct probe_set *p, struct update_gate *d)
 {
     if (d->winner >= 0 && d->gate.arm[d->winner].score.regressions > 0)

@@ -172,8 +172,7 @@ int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
 /* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
 int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
                        struct candidate *const *candidates);
-/* After that, and without a winner: the refused one that is worth narrowing, measured in full; -1:
- * none. */
+/* After that, and without a winner: the one that only regressions keep out (arms_near_miss). */
 int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
                       struct candidate *const *candidates, int *which);
 
