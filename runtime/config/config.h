@@ -37,6 +37,7 @@ enum env_kind { ENV_FHIR, ENV_EXEC };
 enum fhir_writes { FHIR_WRITES_ACCEPT, FHIR_WRITES_APPLY };
 enum thinking { THINKING_DROP, THINKING_KEEP };
 enum probe_heldout { HELDOUT_PAPER, HELDOUT_STRICT };
+enum revise_choice { REVISE_WIDE, REVISE_WINNER };
 
 /* Keys of `model:` and, where they differ, of `writer:`. Strings belong to the configuration. */
 struct model_config {
@@ -81,8 +82,11 @@ struct config {
         double coverage_floor, alpha;
         int rule; /* enum rule_choice */
         bool early_stop, confirm, leak_guard;
-        int probe_strata, probe_heldout; /* enums */
+        int probe_strata, probe_heldout, revise; /* enums */
     } gate;
+    struct {
+        bool targeted;
+    } probes;
     struct {
         const char *dev, *val, *id_test, *test, *full, *funcs;
     } data;

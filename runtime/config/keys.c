@@ -11,6 +11,7 @@
 static const char *const blind_choices[] = {"false", "random", "proposer", NULL};
 static const char *const strata_choices[] = {"type", "family", NULL};
 static const char *const heldout_choices[] = {"paper", "strict", NULL};
+static const char *const revise_choices[] = {"wide", "winner", NULL};
 static const char *const writes_choices[] = {"accept", "apply", NULL};
 static const char *const unknown_choices[] = {"error", "ignore", NULL};
 static const char *const version_choices[] = {"", "v1", "v2", NULL};
@@ -110,6 +111,8 @@ const struct config_key config_keys[] = {
     GATE_BOOL(leak_guard, "true"),
     GATE_ENUM(probe_strata, "type", strata_choices),
     GATE_ENUM(probe_heldout, "paper", heldout_choices),
+    BOOL_KEY("probes.targeted", probes.targeted, "true"),
+    GATE_ENUM(revise, "wide", revise_choices),
 
     {"data.dev", KEY_PATH, AT(data.dev), NULL, 0, 0, NULL, KEY_DATA},
     {"data.val", KEY_PATH, AT(data.val), NULL, 0, 0, NULL, KEY_DATA},

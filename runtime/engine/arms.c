@@ -117,6 +117,20 @@ int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
     return rc;
 }
 
+int arms_near_miss(const struct arms *a, struct gate *g, struct skills_view *base,
+                   struct skills_view *const *views, int *which)
+{
+    *which = -1;
+    if (!g->rules.regression_gate)
+        return 0;
+    gate_hold(g, false);
+    int rc = arms_measure(a, g, base, views);
+    *which = rc == 0 ? gate_winner(g) : -1;
+    gate_hold(g, true);
+    gate_update(g);
+    return rc;
+}
+
 int arms_gate(struct gate *g, const struct gate_rules *rules, const struct probe_set *probes,
               const enum outcome *base, size_t candidates)
 {

@@ -51,6 +51,10 @@ int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes);
  * again where its rule asks for that. An arm that is not running any more is left as it is. */
 int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
                  struct skills_view *const *views);
+/* After that, and without a winner: the candidate that only regressions keep out, of the highest score
+ * and measured in full; -1: none. */
+int arms_near_miss(const struct arms *a, struct gate *g, struct skills_view *base,
+                   struct skills_view *const *views, int *which);
 /* Makes a gate of the probe set's sides with `candidates` arms; `base` (may be NULL) is copied. */
 int arms_gate(struct gate *g, const struct gate_rules *rules, const struct probe_set *probes,
               const enum outcome *base, size_t candidates);

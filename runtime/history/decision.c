@@ -232,6 +232,23 @@ static int64_t chars_at(const struct decision *d, const char *rev)
     return good ? (int64_t)chars : -1;
 }
 
+/* What put each probe of a targeted set there. */
+static void add_reasons(const struct probe_set *p, json_t *rows)
+{
+    json_t *row;
+    size_t i;
+    json_array_foreach (rows, i, row) {
+        const struct probe_why *why = &p->why[i];
+        if (why->reason == PROBE_FAMILY)
+            json_object_set_new(row, "why", json_sprintf("family of group %s", why->group));
+        else
+            json_object_set_new(row, "why",
+                                json_string(why->reason == PROBE_AS_BEFORE ? "as before"
+                                            : p->v[i].failing              ? "fails now"
+                                                                           : "passes now"));
+    }
+}
+
 static json_t *evidence_of(const struct decision *d, size_t arm, const struct judged *j,
                            bool accepted)
 {
@@ -248,6 +265,8 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
     }
     if (d->asked)
         json_object_set(v, "proposals", d->asked);
+    if (d->probes->why)
+        add_reasons(d->probes, json_object_get(v, "probes"));
     if (d->draws)
         json_object_set_new(v, "draws", json_string(d->draws));
     json_object_set_new(v, "summary", summary_of(d, arm, j, json_str_at(v, "fate", "")));

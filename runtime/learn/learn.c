@@ -94,7 +94,8 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
     for (size_t i = 0; i < b->n; i++) {
         enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
                                         rollout_outcome(group_result(b->group, i)));
-        l->seen.now[b->v[i]] = o;
+        l->seen.now[b->v[i]] = l->seen.last[b->v[i]] = o;
+        l->seen.since[b->v[i]] = l->count.accepted;
         unscored += o == OUTCOME_UNSCORED;
         *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
     }
@@ -148,21 +149,16 @@ static int judge_endings(struct learn *l, const struct batch *b)
         l->epoch, l->update, ending_name(most));
 }
 
-/* One batch and its update. The baseline's probes run beside the batch when their set is known
- * before it (sources 1 and 2), else beside the writer's calls. */
+/* One batch and its update. What can be known of its probes runs beside it. */
 static int one_batch(struct learn *l, struct batch *b)
 {
-    struct probe_set probes = {0};
-    struct group *base = NULL;
+    struct probing probes = {0};
     struct dev_shown shown;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
-    bool early = l->update > 0 || l->seen.any_before;
     size_t failures = 0;
     int rc = roll_out(l, b, &shown);
-    if (rc == 0 && measured && early)
-        rc = learn_probe_set(l, b, &probes);
-    if (rc == 0 && probes.n)
-        base = measure_start(l, &probes, l->at.view);
+    if (rc == 0 && measured)
+        rc = probing_begin(&probes, l, b);
     if (rc == 0)
         rc = group_wait(b->group);
     progress_clear();
@@ -174,13 +170,10 @@ static int one_batch(struct learn *l, struct batch *b)
         rc = learn_noise(l, b);
     if (rc == 0)
         count_changes(l, b);
-    if (rc == 0 && measured && !early) {
-        rc = learn_probe_set(l, b, &probes);
-        if (rc == 0 && probes.n && failures)
-            base = measure_start(l, &probes, l->at.view);
-    }
-    if (rc == 0 && failures && (probes.n || !measured))
-        rc = learn_update(l, b, &probes, base);
+    if (rc == 0 && measured)
+        rc = probing_batch(&probes, failures > 0);
+    if (rc == 0 && failures && (probes.any || !measured))
+        rc = learn_update(l, b, &probes);
     else if (rc == 0)
         log_info("epoch %d update %d: %s, nothing to learn from", l->epoch, l->update,
                  failures ? "no probes" : "no failures");
@@ -188,8 +181,7 @@ static int one_batch(struct learn *l, struct batch *b)
         say_endings(&l->ended.writer, 0.5, true);
         l->ended.said_writer = true;
     }
-    group_free(base);
-    probe_set_release(&probes);
+    probing_end(&probes);
     return rc;
 }
 

@@ -4,7 +4,7 @@
  *
  *   learn.c       epochs, batches, collapse recovery
  *   noise.c       after the first batch: how noisy the endpoint is, and what follows
- *   probes.c      the probe set and the outcomes it is drawn from
+ *   probes.c      the probe set, the outcomes it is drawn from, its baseline
  *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
  *                 trace.c: of an episode, contrast.c: of which, writer.c: calls of it, ask.c: what it
  *                 replied
@@ -70,6 +70,8 @@ struct dev_seen {
     size_t *order;              /* dev indices in this epoch's order */
     enum outcome *before, *now; /* last epoch's, this epoch's */
     bool any_before;
+    enum outcome *last;        /* the last one of any purpose but the gate's */
+    int64_t *since;            /* how many edits had been accepted when it was measured */
     struct gate_past *past[2]; /* how candidates fared on them, drawn as passing, as failing */
 };
 /* What the writer said and is told again. */
@@ -154,15 +156,30 @@ struct candidate_list {
 };
 void candidate_release(struct candidate *c);
 
-/* update.c: everything after the batch: from its failures to a new head, or not. `probes` and
- * `base` (outcomes being measured) may be NULL in the first update. */
-struct probe_set;
-int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
-                 struct group *base);
+/* probes.c: the probe set of an update while it is chosen, and its baseline. All zero: none. */
+struct probing {
+    struct learn *l;
+    const struct batch *batch;
+    bool any;             /* there is something to draw from */
+    struct probe_set set; /* once `base` is there */
+    struct group *base;   /* its baseline, being measured */
+    struct group *asked;  /* tasks rolled out to choose it */
+    size_t unscored;      /* of these */
+};
+/* While the batch is rolled out: what can be begun before its outcomes are known. */
+int probing_begin(struct probing *p, struct learn *l, const struct batch *b);
+/* The batch's outcomes are known; `failures`: it has any. */
+int probing_batch(struct probing *p, bool failures);
+/* The groups that propose are known; `settle`: waits for what is still asked until the baseline has
+ * begun. Does nothing when it has. */
+struct update;
+int probing_groups(struct probing *p, const struct update *u, bool settle);
+void probing_end(struct probing *p);
+
+/* update.c: everything after the batch: from its failures to a new head, or not. */
+int learn_update(struct learn *l, const struct batch *b, struct probing *probes);
 /* Collapse recovery: removing a skill, measured by the same gate. */
 int learn_recover(struct learn *l);
-/* The probe set of an update (n = 0: none). */
-int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out);
 /* Starts the baseline's rollouts of a probe set. */
 struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
 /* Waits for the baseline and fills outcomes[p->n]. */
@@ -171,6 +188,9 @@ int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
 /* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
 int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
                        struct candidate *const *candidates);
+/* After that, and without a winner: the one that only regressions keep out (arms_near_miss). */
+int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
+                      struct candidate *const *candidates, int *which);
 
 /* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
  * shared from here on. Does nothing when that is known. */

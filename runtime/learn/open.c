@@ -46,6 +46,8 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->seen.order = calloc(n, sizeof(*l->seen.order));
     l->seen.before = calloc(n, sizeof(*l->seen.before));
     l->seen.now = calloc(n, sizeof(*l->seen.now));
+    l->seen.last = calloc(n, sizeof(*l->seen.last));
+    l->seen.since = calloc(n, sizeof(*l->seen.since));
     l->seen.past[0] = calloc(n, sizeof(**l->seen.past));
     l->seen.past[1] = calloc(n, sizeof(**l->seen.past));
     l->told.labels = json_object();
@@ -54,7 +56,8 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->told.rejected = json_array();
     l->told.repaired = json_object();
     l->told.proposals = json_array();
-    if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.past[0] || !l->seen.past[1])
+    if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.last || !l->seen.since ||
+        !l->seen.past[0] || !l->seen.past[1])
         return err_oom();
     return record_open(l, library, run_dir);
 }
@@ -78,6 +81,8 @@ void learn_end(struct learn *l)
     free(l->seen.order);
     free(l->seen.before);
     free(l->seen.now);
+    free(l->seen.last);
+    free(l->seen.since);
     free(l->seen.past[0]);
     free(l->seen.past[1]);
     json_decref(l->told.labels);

@@ -22,6 +22,15 @@ static int64_t split_size(struct session *s, enum split split, const char *file)
     return (int64_t)set->n;
 }
 
+/* Tasks that may be rolled out to choose targeted probes: those of earlier batches, in the first update
+ * of an epoch those outside of its batch. */
+static int64_t selection_draws(const struct config *c, int64_t dev, int64_t per_epoch)
+{
+    int64_t every = c->cycle.update_every, epochs = c->cycle.epochs;
+    int64_t first = epochs > 1 && dev > every ? (epochs - 1) * (dev - every) : 0;
+    return first + epochs * (per_epoch * (per_epoch - 1) / 2 * every);
+}
+
 void plan_make(struct session *s, struct plan *p)
 {
     const struct config *c = s->config;
@@ -40,6 +49,8 @@ void plan_make(struct session *s, struct plan *p)
     p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
     p->rollouts[PHASE_ROLLOUT_PROBE] =
         measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
+    if (measured && c->probes.targeted)
+        p->rollouts[PHASE_ROLLOUT_PROBE] += selection_draws(c, dev, per_epoch);
     p->rollouts[PHASE_ROLLOUT_TEST] = 2 * tests;
     p->writer[PHASE_CLASSIFY] = 2 * updates;
     p->writer[PHASE_DIAGNOSE] = updates;

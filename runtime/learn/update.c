@@ -308,18 +308,20 @@ static int apply_blind(struct update *u)
     return record_unmeasured(l, &u->list.v[choice - 1]);
 }
 
-int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
-                 struct group *base_group)
+int learn_update(struct learn *l, const struct batch *b, struct probing *probes)
 {
     struct update u = {.l = l,
                        .batch = b,
-                       .base = base_group,
                        .labels = json_object(),
                        .also = json_object(),
                        .notes = json_object()};
     enum outcome *base = NULL;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
     int rc = classify(&u);
+    if (rc == 0)
+        rc = make_groups(&u);
+    if (rc == 0 && measured)
+        rc = probing_groups(probes, &u, false);
     if (rc == 0)
         rc = diagnose(&u);
     if (rc == 0) {
@@ -328,13 +330,14 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
             json_object_set(row, "also", u.also);
         json_array_append_new(l->told.taxonomy, row);
     }
-    if (rc == 0)
-        rc = make_groups(&u);
+    if (rc == 0 && measured)
+        rc = probing_groups(probes, &u, true);
     if (rc == 0 && u.n_groups)
         rc = propose(&u);
     if (rc == 0 && measured) {
-        base = calloc(probes->n + 1, sizeof(*base));
-        rc = base ? measure_wait(l, base_group, probes, base) : err_oom();
+        u.base = probes->base;
+        base = calloc(probes->set.n + 1, sizeof(*base));
+        rc = base ? measure_wait(l, probes->base, &probes->set, base) : err_oom();
     }
     if (rc < 0 || !u.list.n)
         goto out;
@@ -343,7 +346,7 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
     else if (l->c->cycle.blind_select != BLIND_OFF)
         rc = apply_blind(&u);
     else
-        rc = update_gate(&u, probes, base);
+        rc = update_gate(&u, &probes->set, base);
 out:
     free(base);
     l->told.asked = NULL;
