@@ -133,7 +133,7 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
         buf_addf(&path, "%s/%s/%s", dir, e->target.slug, split_name(split));
         rc = buf_check(&path);
         if (rc == 0)
-            rc = score_write(path.ptr, transfer_arm_name(arm), g, score);
+            rc = score_write(path.ptr, transfer_arm_name(arm), g, score, NULL);
         buf_release(&path);
     }
     return rc;

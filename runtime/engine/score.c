@@ -197,12 +197,17 @@ out:
     return rc;
 }
 
-int score_write(const char *dir, const char *name, const struct group *g, const struct score *s)
+int score_write(const char *dir, const char *name, const struct group *g, const struct score *s,
+                const json_t *first)
 {
     struct buf path = BUF_INIT;
     int rc = score_write_runs(dir, name, g);
     buf_addf(&path, "%s/%s_score.json", dir, name);
-    json_t *v = score_to_json(s);
+    json_t *v = json_object(), *score = score_to_json(s);
+    if (!v || !score || (first && json_object_update(v, (json_t *)first) < 0) ||
+        json_object_update(v, score) < 0)
+        rc = rc < 0 ? rc : err_oom();
+    json_decref(score);
     if (rc == 0)
         rc = json_write_file(v, path.ptr);
     json_decref(v);

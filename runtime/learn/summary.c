@@ -163,7 +163,7 @@ static json_t *spent_json(const struct session *s)
 }
 
 /* "done", "budget", "signal", "outage", "degenerate", "refused", "conflict", "failed". */
-static const char *why_of(const struct learn *l, int rc)
+static const char *stopped_by(const struct learn *l, int rc)
 {
     if (rc == 0)
         return "done";
@@ -194,10 +194,10 @@ int learn_record_summary(struct learn *l, int rc)
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor", s->backend[0]->label,
-        "writer", session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
-        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
-        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        l->run.id, "status", status_of(rc), "stopped_by", stopped_by(l, rc), "executor",
+        s->backend[0]->label, "writer", session_model(s, true)->label, "head", l->at.head.hex,
+        "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
+        "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
         (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
         "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
         (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
@@ -273,6 +273,8 @@ static void print_tests(const struct learn *l, FILE *out)
     const char *split;
     json_t *v;
     json_object_foreach (l->scores.test, split, v) {
+        if (!json_object_get(v, "best")) /* as the reference implementation names it */
+            continue;
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
         fputs(", with the best library ", out);
