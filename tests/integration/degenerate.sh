@@ -66,6 +66,27 @@ exits "eval says so" 0 remote eval --split val,id_test --json
 has "with the split" err "val: 80 of 80 rollouts were an invalid action"
 is "and counts" "$(jq -c .val.endings out)" '{"invalid":80}'
 
+# --- what was no answer is dropped from a journal by its kind
+gc() { "$GRASP" journal gc j --json "$@" | jq -c '[.kept, .dropped]'; }
+answers() { # RULE SPLIT: the split's answers by that rule go into the journal
+    serve "$1"
+    remote eval --split "$2" --journal j --set model.identity=e >/dev/null 2>&1
+}
+answers =head:refused val
+answers =status:400:context id_test
+answers =head:cut test
+n=$(gc | tr -d '[]' | cut -d, -f1)
+is "a journal of what was none" "$n" 204
+is "plain gc keeps it" "$(gc)" "[204,0]"
+is "the refused ones" "$(gc --kind refused)" "[124,80]"
+is "those made before a year ago" "$(gc --kind context --older-than 365)" "[124,0]"
+is "too long, and empty" "$(gc --kind context,empty)" "[0,124]"
+answers =say:finish test
+is "an answer is none of them" "$(gc --kind context,empty,cut,refused)" "[60,0]"
+serve =say:finish
+exits "a kind that is none" 2 "$GRASP" journal gc j --kind rude
+has "which ones there are" err "'rude' is none of context, empty, cut, refused"
+
 # --- doing nothing
 serve =say:finish
 exits "an agent that does nothing" 0 remote eval --split val,id_test --json
