@@ -149,6 +149,16 @@ void score_table(FILE *out, const struct score *const *scores, const struct scor
             idle_cell(out, idle[i]->correct, idle[i]->total);
     }
     fputc('\n', out);
+    fprintf(out, "%-10s", "interval");
+    for (size_t i = 0; i < n; i++) {
+        struct interval w = wilson(scores[i]->correct, scores[i]->total);
+        char text[32];
+        snprintf(text, sizeof(text), "%.1f to %.1f", 100 * w.low, 100 * w.high);
+        fprintf(out, "  %16s", text);
+        if (idle && idle[i])
+            fprintf(out, "  %10s", "");
+    }
+    fputc('\n', out);
     for (size_t i = 0; i < n; i++)
         if (scores[i]->unscored)
             fprintf(out, "%s: %d rollouts could not be scored\n", names[i], scores[i]->unscored);
