@@ -163,7 +163,7 @@ static json_t *spent_json(const struct session *s)
 }
 
 /* "done", "budget", "signal", "outage", "degenerate", "refused", "conflict", "failed". */
-static const char *stopped_by(const struct learn *l, int rc)
+static const char *why_of(const struct learn *l, int rc)
 {
     if (rc == 0)
         return "done";
@@ -194,7 +194,7 @@ int learn_record_summary(struct learn *l, int rc)
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run.id, "status", status_of(rc), "stopped_by", stopped_by(l, rc), "executor",
+        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor",
         s->backend[0]->label, "writer", session_model(s, true)->label, "head", l->at.head.hex,
         "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
         "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",

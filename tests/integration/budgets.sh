@@ -17,7 +17,7 @@ remote() { # OPTIONS...
     "$GRASP" learn $C --run run --library lib -q --set model.kind=openai --set model.name=m \
         --set "model.base_url=$URL" --set cycle.batch_concurrency=1 --set cycle.epochs=1 "$@"
 }
-why() { jq -r .stopped_by run/run_summary.json; }
+why() { jq -r .why run/run_summary.json; }
 
 # empty replies are tried again, each attempt is paid for
 exits "6,000 tokens at 2,000 a reply" 3 remote --set budget.tokens=6000 --set model.attempts=2
@@ -33,7 +33,7 @@ is "goes on from there" "$(requests)" 5
 # killed: what was answered, and what was in flight, is spent
 rm -rf run lib
 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200 >out 2>err
-is "a budget of calls" "$(jq -c '[.stopped_by, .spent.calls <= 200]' run/run_summary.json)" '["budget",true]'
+is "a budget of calls" "$(jq -c '[.why, .spent.calls <= 200]' run/run_summary.json)" '["budget",true]'
 n=$(jq .calls run/spent.json)
 exits "again" 3 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200
 is "makes none" "$(jq -c .calls.total.calls_made run/run_summary.json) $(jq .calls run/spent.json)" "0 $n"

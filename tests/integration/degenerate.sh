@@ -36,7 +36,7 @@ degenerate() { # NAME RULE WORDS ENDING
     exits "$1: learn stops" 3 remote learn --run "r-$1" --library "l-$1"
     has "$1: and says what came" err "$3"
     has "$1: and how to insist" err "--keep-going"
-    is "$1: the summary has the word" "$(jq -r .stopped_by "r-$1/run_summary.json")" degenerate
+    is "$1: the summary has the word" "$(jq -r .why "r-$1/run_summary.json")" degenerate
     is "$1: and the counts" "$(jq -c .dev_endings "r-$1/run_summary.json")" "{\"$4\":48}"
     is "$1: nothing was learned" "$(git -C "l-$1" rev-list --count HEAD)" 1
     is "$1: the writer was not asked" "$(jq .calls.classify.calls_made "r-$1/run_summary.json")" 0
@@ -58,7 +58,7 @@ for phase in classify diagnose propose; do # cycle.proposal_temperature is the w
 done
 has "the writer's replies are said, too" err "proposals had no JSON array; the first reply was: Sure!"
 is "and counted" "$(jq -c '.writer_endings | keys' rk/run_summary.json)" '["invalid"]'
-is "that is done" "$(jq -r .stopped_by rk/run_summary.json)" done
+is "that is done" "$(jq -r .why rk/run_summary.json)" done
 has "and said at the end" out "rollouts were an invalid action"
 
 serve =say:chat

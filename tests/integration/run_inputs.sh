@@ -18,7 +18,7 @@ state() { cat run/run.json; git -C lib for-each-ref; calls; }
 
 # stopped in the second epoch, some updates into it
 learn --set budget.calls=1200 >out 2>err
-is "a run that stops in its second epoch" "$(jq -c '[.stopped_by]' run/run_summary.json) $(jq '.ends | length' run/run.json)" '["budget"] 1'
+is "a run that stops in its second epoch" "$(jq -c '[.why]' run/run_summary.json) $(jq '.ends | length' run/run.json)" '["budget"] 1'
 is "knows its inputs" "$(jq -r '.inputs | keys[] | select(startswith("prompt") | not)' run/run.json | tr '\n' ' ')" \
     "configuration data.dev data.funcs data.id_test data.test data.val fhir.load[0] fhir.load[1] fhir.load[2] fhir.load[3] fhir.load[4] fhir.load[5] model "
 was=$(state)
@@ -66,7 +66,7 @@ is "the library is as the epoch found it" "$(git -C lib rev-parse "$(jq -r .star
     "$(git -C lib rev-parse "$end^{tree}")"
 is "nothing is lost" "$(git -C lib merge-base --is-ancestor "$tip" HEAD && echo kept)" kept
 exits "the same command goes on" 0 learn
-is "to its end" "$(jq -r .stopped_by run/run_summary.json)" done
+is "to its end" "$(jq -r .why run/run_summary.json)" done
 is "with a score for every epoch, in order" "$(jq -c 'map(.epoch)' run/val_scores.json)" '["baseline",0,1]'
 is "the first as it was learned" "$(jq -r '.[1].commit' run/val_scores.json)" "$end"
 exits "the library holds together" 0 "$GRASP" skills verify lib
