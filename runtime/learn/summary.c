@@ -194,10 +194,10 @@ int learn_record_summary(struct learn *l, int rc)
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor",
-        s->backend[0]->label, "writer", session_model(s, true)->label, "head", l->at.head.hex,
-        "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
-        "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor", s->backend[0]->label,
+        "writer", session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
+        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
+        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
         (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
         "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
         (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
