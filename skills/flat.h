@@ -8,6 +8,7 @@
  *     epoch, update, parent-version, author-model   provenance that has a place of its own
  *     flat-action, flat-fixes, flat-regressions, flat-probe-score, flat-triggering-sample-ids
  *     flat-provenance.KEY, flat-top.KEY   other keys with a plain value
+ *     flat-style   those of them that are typed where ours would be a text, or the other way round
  *
  * An export of our own skills fills in what it can: underscores in the name, action from the parent
  * version, and probe_score, fixes, regressions and triggering_sample_ids from the metadata
@@ -37,7 +38,8 @@ void flat_report_release(struct flat_report *r);
 /* Reads a directory into a set, as collections are laid out: folders with SKILL.md and all files
  * beside it, to a depth of 6 (skills/NAME, skills/CATEGORY/NAME, .claude/skills/NAME); flat files
  * (NAME.md) in it, when it has no such folders, and in folders called "skills"; or, with none of
- * these, a single SKILL.md. What is wrong with one skill is noted and does not refuse the others.
+ * these, a single SKILL.md. Of a run folder of the reference implementation, or its folder
+ * "skills", what is in best/ (else in learned/); the report says which. What is wrong with one skill is noted and does not refuse the others.
  * GRASP_ENOTFOUND when there is no skill, GRASP_EINVAL when each one that is there is refused. */
 int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *report);
 /* Writes DIR/name.md, or DIR/name/SKILL.md, each with the skill's other files (below DIR/name/);

@@ -419,6 +419,36 @@ static int search(struct search *s, const char *dir, const char *name, int depth
     return rc;
 }
 
+static bool holds_flat(const char *dir)
+{
+    struct strlist names = {0};
+    bool holds = false;
+    if (list_dir(dir, &names) < 0)
+        err_clear();
+    for (size_t i = 0; i < names.n && !holds; i++) {
+        char *below = fs_join(dir, names.v[i]);
+        holds = is_flat(names.v[i]) && below && !fs_is_dir(below);
+        free(below);
+    }
+    strlist_release(&names);
+    return holds;
+}
+
+/* A run folder of the reference implementation, or its folder "skills": what was learned in the end is
+ * below it. NULL: it is neither. */
+static const char *of_run(const char *dir)
+{
+    static const char *const places[] = {"skills/best", "best", "skills/learned", "learned"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !found; i++) {
+        char *below = fs_join(dir, places[i]);
+        if (below && fs_is_dir(below) && !has_skill(below) && holds_flat(below))
+            found = places[i];
+        free(below);
+    }
+    return found && !holds_flat(dir) ? found : NULL;
+}
+
 int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *report)
 {
     struct flat_report own = {0};
@@ -426,6 +456,16 @@ int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *re
     size_t refused = s.report->refused.n;
     *set = (struct skill_set){0};
     bool single = has_skill(dir);
+    const char *place = single ? NULL : of_run(dir);
+    if (place) {
+        char *below = fs_join(dir, place);
+        int got = below ? flat_read_dir(below, set, report) : err_oom();
+        if (got == 0 && report)
+            got = strlist_addf(&report->changes, "%s: a run folder; its skills are those of %s",
+                               dir, place);
+        free(below);
+        return got;
+    }
     int rc = search(&s, dir, "", 0);
     if (rc == 0 && single && !set->n) {
         /* Everything here is this one skill's. */

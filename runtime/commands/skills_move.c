@@ -240,7 +240,8 @@ const struct command skills_import = {
     .details =
         "FROM is a collection of skills: folders with SKILL.md and all files beside it, to a "
         "depth\n"
-        "of 6, flat files (NAME.md, as GRASP's released libraries), or a single SKILL.md. DIR is "
+        "of 6, flat files (NAME.md, as GRASP's released libraries), a single SKILL.md, or a run\n"
+        "folder of the reference implementation, of which best/ is taken (else learned/). DIR is "
         "made\n"
         "when it does not exist. Keys of other tools keep their place and type. What had to be\n"
         "changed, what was passed over and what was refused is said; one bad skill does not "

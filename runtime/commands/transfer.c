@@ -133,7 +133,7 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
         buf_addf(&path, "%s/%s/%s", dir, e->target.slug, split_name(split));
         rc = buf_check(&path);
         if (rc == 0)
-            rc = score_write(path.ptr, transfer_arm_name(arm), g, score);
+            rc = score_write(path.ptr, transfer_arm_name(arm), g, score, NULL);
         buf_release(&path);
     }
     return rc;
@@ -299,6 +299,21 @@ static int read_targets(struct transfer *t, const struct args *a)
     return rc;
 }
 
+/* A plain name may be an entry of the configuration's table: then it is that whole model. */
+static int look_up(struct transfer *t, const char *config)
+{
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < t->n; i++) {
+        struct target *g = &t->v[i].target;
+        if (!g->named || (rc = config_has_model(config, g->text)) <= 0)
+            continue;
+        strlist_release(&g->sets);
+        if (!(g->preset = str_dup(g->text)))
+            rc = err_oom();
+    }
+    return rc < 0 ? rc : 0;
+}
+
 static int show(const struct transfer *t, const struct args *a)
 {
     json_t *v = transfer_to_json(t);
@@ -333,6 +348,8 @@ static int run(const struct args *a)
         rc = read_targets(&t, a);
     if (rc == 0)
         rc = session_options(a, &o);
+    if (rc == 0)
+        rc = look_up(&t, o.config);
     if (rc == 0)
         rc = open_frozen(&t, &f);
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
@@ -383,7 +400,9 @@ const struct command cmd_transfer = {
             {0}},
     .details =
         "MODEL is one of\n"
-        "  NAME                  another model name at the configured endpoint\n"
+        "  NAME                  an entry of CONFIG's table `models`, else another model name at "
+        "the\n"
+        "                        configured endpoint\n"
         "  preset:NAME           agents/NAME.yaml beside CONFIG instead of its section `model`\n"
         "  simulated[:PROFILE]   the simulated model: weak, default or strong\n"
         "Each is scored without skills and with the library, on the same tasks. The revision is\n"

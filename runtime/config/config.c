@@ -562,6 +562,16 @@ int config_load(struct config **out, const char *path, const char *const *sets, 
     return config_load_preset(out, path, NULL, sets, n_sets);
 }
 
+int config_has_model(const char *path, const char *name)
+{
+    struct config_layer file = {0};
+    int rc = layer_read(&file, path);
+    if (rc == 0)
+        rc = json_is_object(json_object_get(json_object_get(file.tree, "models"), name));
+    layer_release(&file);
+    return rc;
+}
+
 int config_load_preset(struct config **out, const char *path, const char *as,
                        const char *const *sets, size_t n_sets)
 {

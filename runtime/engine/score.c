@@ -156,6 +156,8 @@ void score_table(FILE *out, const struct score *const *scores, const struct scor
         char text[32];
         snprintf(text, sizeof(text), "%.1f to %.1f", 100 * w.low, 100 * w.high);
         fprintf(out, "  %16s", text);
+        if (idle && idle[i])
+            fprintf(out, "  %10s", "");
     }
     fputc('\n', out);
     for (size_t i = 0; i < n; i++)
@@ -207,12 +209,17 @@ out:
     return rc;
 }
 
-int score_write(const char *dir, const char *name, const struct group *g, const struct score *s)
+int score_write(const char *dir, const char *name, const struct group *g, const struct score *s,
+                const json_t *first)
 {
     struct buf path = BUF_INIT;
     int rc = score_write_runs(dir, name, g);
     buf_addf(&path, "%s/%s_score.json", dir, name);
-    json_t *v = score_to_json(s);
+    json_t *v = json_object(), *score = score_to_json(s);
+    if (!v || !score || (first && json_object_update(v, (json_t *)first) < 0) ||
+        json_object_update(v, score) < 0)
+        rc = rc < 0 ? rc : err_oom();
+    json_decref(score);
     if (rc == 0)
         rc = json_write_file(v, path.ptr);
     json_decref(v);

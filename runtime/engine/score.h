@@ -30,7 +30,9 @@ void score_table(FILE *out, const struct score *const *scores, const struct scor
                  const char *const *names, size_t n);
 /* {score, n_correct, n_total, interval, unscored, endings, by_family}. New reference. */
 json_t *score_to_json(const struct score *s);
-/* DIR/NAME_runs.jsonl and DIR/NAME_score.json. Rollouts that have not ended are left out. */
-int score_write(const char *dir, const char *name, const struct group *g, const struct score *s);
+/* DIR/NAME_runs.jsonl and DIR/NAME_score.json, which begins with the members of `first` (NULL: none).
+ * Rollouts that have not ended are left out. */
+int score_write(const char *dir, const char *name, const struct group *g, const struct score *s,
+                const json_t *first);
 
 #endif

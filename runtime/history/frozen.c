@@ -269,6 +269,8 @@ static void add_tests(const json_t *tests, json_t *scores)
     const char *split;
     json_t *v;
     json_object_foreach ((json_t *)tests, split, v) {
+        if (!json_object_get(v, "best")) /* as the reference implementation names it */
+            continue;
         json_object_set_new(scores, split,
                             json_pack("{s:o, s:o}", "baseline",
                                       score_of(json_object_get(v, "baseline")), "with_skills",

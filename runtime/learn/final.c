@@ -79,7 +79,11 @@ static int finish_checkpoint(struct learn *l, struct checkpoint *c)
         return rc;
     c->scored = true;
     dir = fs_join(l->run.dir, name);
-    rc = score_write(dir, "val", c->group, &c->score);
+    json_t *first = json_pack("{s:o, s:o}", "epoch",
+                              c->epoch < 0 ? json_string("baseline") : json_integer(c->epoch),
+                              "dev_score", c->has_dev ? json_real(c->dev_score) : json_null());
+    rc = score_write(dir, "val", c->group, &c->score, first);
+    json_decref(first);
     free(dir);
     group_free(c->group);
     c->group = NULL;
@@ -166,7 +170,7 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
         rc = session_idle(l->s, finals[i].split, &idle);
     if (rc == 0) {
         dir = fs_join(l->run.dir, name);
-        rc = score_write(dir, "test", l->scores.final[i], &score);
+        rc = score_write(dir, "test", l->scores.final[i], &score, NULL);
         free(dir);
         json_t *of = json_object_get(scores, split);
         if (!of) {
@@ -174,6 +178,11 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
             json_object_set_new(scores, split, of);
         }
         json_object_set_new(of, finals[i].name, score_to_json(&score));
+        /* and as the reference implementation has it */
+        json_object_set_new(scores, name,
+                            json_pack("{s:s, s:f, s:i, s:i}", "split", split, "score",
+                                      score_share(score.correct, score.total), "n_correct",
+                                      score.correct, "n_total", score.total));
     }
     score_release(&score);
     return rc;

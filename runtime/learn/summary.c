@@ -290,6 +290,8 @@ static void print_tests(const struct learn *l, FILE *out)
     const char *split;
     json_t *v;
     json_object_foreach (l->scores.test, split, v) {
+        if (!json_object_get(v, "best")) /* as the reference implementation names it */
+            continue;
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
         fputs(", with the best library ", out);

@@ -109,6 +109,21 @@ is "simulated, whatever the preset calls it" "$(jq -r '.executors[0].model' out)
 is "simulated under another name, too" "$(jq -r '.executors[1].model' out)" simulated
 exits "an unknown profile" 2 "$GRASP" transfer $C --library weak --to simulated:huge
 has "is named" err 'weak, default or strong'
+cat >clinic/table.yaml <<'END'
+models:
+  'lab/big: one':
+    kind: simulated
+    name: simulated-strong
+  tiny: {kind: openai, base_url: 'http://127.0.0.1:9/v1', name: t, attempts: 1}
+END
+cat clinic/grasp.yaml >>clinic/table.yaml
+exits "names of the table" 0 "$GRASP" transfer clinic/table.yaml --library strong --to 'lab/big: one' --to other-name \
+    --split val --out named --json
+is "the model of each" "$(jq -c '[.executors[] | [.to, .model]]' out)" \
+    '[["lab/big: one","simulated-strong"],["other-name","simulated"]]'
+check "a folder for the name" test -d 'named/lab%2Fbig%3A%20one/val'
+exits "an endpoint of the table" 3 "$GRASP" transfer clinic/table.yaml --library strong --to tiny --split val
+has "is the one that is asked" err "http://127.0.0.1:9/v1"
 exits "no such preset" 1 "$GRASP" transfer $C --library weak --to preset:none
 has "its file is named" err agents/none.yaml
 exits "a preset outside" 2 "$GRASP" transfer $C --library weak --to preset:../grasp

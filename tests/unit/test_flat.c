@@ -149,6 +149,37 @@ static size_t lines_with(const char *text, const char *word)
     return n;
 }
 
+/* What is a number, a truth or nothing comes back as one, and a text that looks like one as text. */
+static void types_come_back(void **state)
+{
+    (void)state;
+    static const char *const fronts[] = {
+        "description: d\nname: a\nprovenance:\n  action: null\n  epoch: 7\n  fixes: 11\n"
+        "  no_gate: true\n  triggering_sample_ids: []\n  update_cycle: 0\ntags:\n- x\nversion: 1\n",
+        "active: false\ndescription: d\nname: a\nprovenance:\n  action: None\n  author_model: "
+        "'true'\n"
+        "  epoch: '7'\n  odd: 'false'\n  probe_score: 1.5\n  triggering_sample_ids:\n  - 12\n  - "
+        "13\n"
+        "tags:\n- 2024\nversion: 2\nxnumber: '12'\n",
+        "description: d\nname: a\nprovenance:\n  action: MODIFY\n  author_model: 4\n"
+        "  parent_version: null\n  triggering_sample_ids:\n  - '12'\ntags:\n- '2024'\nversion: 3\n",
+    };
+    for (size_t i = 0; i < sizeof(fronts) / sizeof(*fronts); i++) {
+        struct skill s, again;
+        struct buf in = BUF_INIT, out = BUF_INIT;
+        buf_addf(&in, "---\n%s---\n\n# B\n", fronts[i]);
+        assert_int_equal(parse(&s, in.ptr, NULL), 0);
+        flat_render(&s, &out);
+        assert_string_equal(out.ptr, in.ptr);
+        assert_int_equal(flat_parse(&again, out.ptr, out.len, "again.md", NULL), 0);
+        assert_true(skill_equal(&s, &again));
+        skill_release(&again);
+        skill_release(&s);
+        buf_release(&in);
+        buf_release(&out);
+    }
+}
+
 /* Metadata may name any key as one that a flat file had. */
 static void no_key_is_written_twice(void **state)
 {
@@ -336,13 +367,10 @@ static void released_libraries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_files),
-        cmocka_unit_test(odd_files),
-        cmocka_unit_test(no_key_is_written_twice),
-        cmocka_unit_test(our_own_exported),
-        cmocka_unit_test(directories),
-        cmocka_unit_test(written_for_others),
-        cmocka_unit_test(released_libraries),
+        cmocka_unit_test(own_files),          cmocka_unit_test(odd_files),
+        cmocka_unit_test(types_come_back),    cmocka_unit_test(no_key_is_written_twice),
+        cmocka_unit_test(our_own_exported),   cmocka_unit_test(directories),
+        cmocka_unit_test(written_for_others), cmocka_unit_test(released_libraries),
     };
     return cmocka_run_group_tests_name("flat", tests, NULL, NULL);
 }

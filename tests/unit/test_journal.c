@@ -458,7 +458,7 @@ static void damaged_entries_end_the_run(void **state)
     assert_int_equal(journal_check(p->path, &c), GRASP_EREFUSED);
     assert_int_equal(c.damaged, 1);
     assert_int_equal(c.entries, 1);
-    works(journal_gc(p->path, 0, &r));
+    works(journal_gc(p->path, 0, 0, &r));
     assert_int_equal(r.damaged, 1);
     works(journal_check(p->path, &c));
     open_with(p, 0, JOURNAL_MAP_START);
@@ -728,13 +728,13 @@ static void entries_are_found_and_cleaned_up(void **state)
     assert_int_equal(journal_find(p->j, hex, keep_key, found), GRASP_ENOTFOUND);
     close_all(p);
 
-    works(journal_gc(p->path, 0, &r));
+    works(journal_gc(p->path, 0, 0, &r));
     assert_int_equal(r.kept, 600);
     assert_int_equal(r.dropped, 0);
     assert_true(r.compacted);
     assert_true(r.bytes_after < r.bytes_before);
     damage(p->path, "answer to call 77/0", 19);
-    works(journal_gc(p->path, 0, &r));
+    works(journal_gc(p->path, 0, 0, &r));
     assert_int_equal(r.damaged, 1);
     assert_int_equal(r.kept, 599);
     open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
@@ -748,10 +748,10 @@ static void entries_are_found_and_cleaned_up(void **state)
     assert_int_equal(a.reply.result, MODEL_MISSING);
     assert_int_equal(journal_damaged(p->j), 0);
     close_all(p);
-    works(journal_gc(p->path, clock_wall() + NS_PER_SEC, &r));
+    works(journal_gc(p->path, clock_wall() + NS_PER_SEC, 0, &r));
     assert_int_equal(r.kept, 0);
     assert_int_equal(r.dropped, 599);
-    assert_int_equal(journal_gc("/nonexistent", 0, &r), GRASP_ENOTFOUND);
+    assert_int_equal(journal_gc("/nonexistent", 0, 0, &r), GRASP_ENOTFOUND);
     got_release(&a);
 }
 
