@@ -100,6 +100,9 @@ int library_contains(struct library *lib, const struct oid *commit, const struct
  * next accept, completes a half-updated working tree; a user's edits are refused before the branch
  * moves. */
 int library_accept(struct library *lib, const struct oid *from, const struct oid *to);
+/* The git commands that take the branch back to `commit` and keep what it has now as the branch
+ * "aside", appended. */
+void library_way_back(struct library *lib, const struct oid *commit, struct buf *out);
 /* Keeps a commit under refs/grasp/candidates/RUN/UPDATE/K. The same one again is fine, another one
  * in its place GRASP_ECONFLICT. */
 int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k);

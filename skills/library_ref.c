@@ -124,6 +124,16 @@ int library_branch_set(struct library *lib, const char *name, const struct oid *
     return rc;
 }
 
+void library_way_back(struct library *lib, const struct oid *commit, struct buf *out)
+{
+    if (git_repository_is_bare(lib->repo))
+        buf_addf(out, "git -C '%s' branch aside && git -C '%s' update-ref '%s' %s", lib->dir,
+                 lib->dir, lib->head_ref, commit->hex);
+    else
+        buf_addf(out, "git -C '%s' branch aside && git -C '%s' reset --hard %.10s", lib->dir,
+                 lib->dir, commit->hex);
+}
+
 /* A tag of that name would go before the branch wherever plain git is asked. */
 static int drop_best_tag(struct library *lib)
 {

@@ -26,9 +26,10 @@ static char *default_path(const char *given, const char *configured, const char 
     return run ? fs_join(run, name) : str_dup(name);
 }
 
-static int learn(struct learn **out, struct session *s, const char *library, const char *run_dir)
+static int learn(struct learn **out, struct session *s, const char *library, const char *run_dir,
+                 int flags)
 {
-    int rc = learn_open(out, s, library, run_dir);
+    int rc = learn_open(out, s, library, run_dir, flags);
     struct learn *l = *out;
     if (rc < 0)
         return rc;
@@ -106,7 +107,7 @@ static int run(const struct args *a)
     if (arg_flag(a, "dry-run") || !arg_flag(a, "quiet"))
         plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
     if (!arg_flag(a, "dry-run"))
-        rc = learn(&l, &s, library, run_dir);
+        rc = learn(&l, &s, library, run_dir, arg_flag(a, "from-head") ? LEARN_FROM_HEAD : 0);
 out:
     session_close_models(&s);
     learn_close(l);
@@ -134,6 +135,9 @@ const struct command cmd_learn = {
              NULL},
             {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
+            {"from-head", 0, NULL,
+             "go on from what others committed, reset or checked out since, instead of refusing",
+             NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
             {"no-journal", 0, NULL, "keep no journal: every call is paid, a resume starts anew",
              NULL},

@@ -3,7 +3,7 @@
  * checkpoints, final scores.
  *
  *     struct learn *l = NULL;
- *     rc = learn_open(&l, &session, "skills-lib", "run-1");
+ *     rc = learn_open(&l, &session, "skills-lib", "run-1", 0);
  *     if (rc == 0) rc = learn_run(l);
  *     learn_record_summary(l, "done");
  *     ... close the session's models: no callback may come any more ...
@@ -20,9 +20,12 @@
 #include "runtime/session/session.h"
 
 struct learn;
+/* LEARN_FROM_HEAD: a run that finds its branch moved by somebody else goes on from there. */
+enum { LEARN_FROM_HEAD = 1 };
 /* Opens or makes the library and the run's directory, and locks both. `s` is open and borrowed until
  * learn_close, which takes what a learn_open that failed left (NULL is fine, too). */
-int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir);
+int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir,
+               int flags);
 void learn_close(struct learn *l);
 /* From wherever the run was to its end. GRASP_ESTOPPED and GRASP_EOUTAGE: the same goes on later. */
 int learn_run(struct learn *l);

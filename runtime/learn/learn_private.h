@@ -11,6 +11,7 @@
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
+ *   line.c        the branch they are made on, and what others do to it
  *   state.c       the head and its skills move on
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before, the account after
@@ -57,6 +58,15 @@ struct run_state {
     bool resumed;
     int64_t began; /* monotonic */
 };
+/* The branch that winners are committed to. */
+struct line {
+    bool from_head;    /* LEARN_FROM_HEAD */
+    bool ended;        /* the run was over before: it only says again what it did */
+    bool pending;      /* the branch is elsewhere, the turn to it is still to come */
+    struct oid at;     /* where this run left it */
+    size_t passed;     /* turns of run.json that were taken */
+    int epoch, update; /* the last one that was decided before; -1: none */
+};
 /* The library as it stands. */
 struct standing {
     struct oid start, head; /* its revision before the run, and now */
@@ -91,6 +101,7 @@ struct fared {
 struct run_scores {
     struct checkpoint *checks;
     size_t n_checks;
+    size_t since;           /* the first that may be the best */
     struct group *final[4]; /* id_test, test without skills; then with the best */
     json_t *test;
 };
@@ -105,6 +116,7 @@ struct learn {
 
     int epoch, update, updates; /* update counts in the epoch, updates over the run */
     struct run_state run;
+    struct line line;
     struct standing at;
     struct dev_seen seen;
     struct told told;
@@ -221,12 +233,31 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* Keeps that the run is over: from here on it only says again what it did. */
+int record_end(struct learn *l);
+/* Writes run.json as it stands. */
+int record_state(struct learn *l);
+
+/* line.c: after run.json is known: GRASP_ECONFLICT with every way on when somebody else moved the
+ * branch. */
+int line_open(struct learn *l);
+/* At the start of an update: goes on from what somebody else committed, or refuses to. */
+int line_turn(struct learn *l);
+/* Before anything of a decision is written: the branch is still where it was when the update began. */
+int line_stands(struct learn *l);
+/* Whether decisions are made again here without moving any branch. */
+bool line_replayed(const struct learn *l);
+/* Moves branch and run to a commit. */
+int line_accept(struct learn *l, const struct oid *commit);
+/* Whether somebody committed after the last update, and the run was told to go on from such. */
+bool line_ends_elsewhere(const struct learn *l);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */
-int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir);
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir,
+                int flags);
 void learn_end(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */

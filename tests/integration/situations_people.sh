@@ -108,6 +108,74 @@ situation 25 "two learners" <<'END'
 > is being written by process 123 (since 2026-01-01T00:00:00Z)
 END
 
+# A run that its budget stops before the second epoch, and that goes on after a person was there.
+cat >"$T/part" <<'END'
+# part [OPTIONS]: as far as the budget allows, the library part-lib
+grasp learn "$CONFIG" --set cycle.epochs=2 --library part --run part-run --set budget.calls="$CALLS" -q "$@"
+END
+half=1300
+export half part="sh $T/part"
+
+situation 19 "a person's commit between the parts of a run" <<'END'
+3$ CALLS=$half $part
+git -C part rev-parse HEAD >was
+echo '- Mind the units.' >>part/skills/$(ls part/skills | head -n 1)/SKILL.md
+git -C part commit -q -am 'Mind the units'
+1$ CALLS=0 $part
+> (Mind the units)
+> --from-head
+> git -C 'part' branch aside && git -C 'part' reset --hard
+3$ CALLS=1 $part --from-head
+0$ CALLS=0 $part --from-head
+? git -C part log --format=%s | grep -B1 'Mind the units' | head -n 1 | grep -q '^ADD'
+? git -C part log --format=%s | tail -n 2 | head -n 1 | grep -q '^ADD'
+0$ CALLS=1 $part
+0$ grasp skills ack part "$(git -C part log --format=%H --grep='Mind the units')" --why 'on rounds'
+0$ grasp skills verify part
+> by a person, unmeasured: on rounds
+END
+
+situation 19 "back to where the run was, as it says" <<'END'
+3$ CALLS=$half $part
+git -C part commit -q --allow-empty -m 'Mind the units'
+1$ CALLS=0 $part
+CALLS=0 $part 2>&1 | sed -n 's/.*where the run was: //p' >way && sh -e way
+0$ CALLS=0 $part
+? test "$(git -C part rev-parse 'HEAD^{tree}')" = "$(git -C lib rev-parse 'HEAD^{tree}')"
+? test "$(git -C part log -1 --format=%s aside)" = 'Mind the units'
+0$ grasp skills ack part aside --why 'kept aside'
+0$ grasp skills verify part
+END
+
+situation 19 "a person's commit while an update is measured" <<'END'
+CALLS=0 $part --set sim.latency_ms=2 >said 2>&1 & pid=$!; until git -C part rev-parse -q --verify main~1 >/dev/null 2>&1; do :; done; git -C part commit -q --allow-empty -m 'Mind the units'; wait $pid && exit 1; grep -q -- --from-head said
+0$ CALLS=0 $part --from-head
+? git -C part log --format=%s | grep -B1 'Mind the units' | head -n 1 | grep -q '^ADD'
+END
+
+situation 24 "resumed after an older commit was checked out on a new branch" <<'END'
+3$ CALLS=$half $part
+git -C part checkout -q -b side main~1
+1$ CALLS=0 $part
+> 'side' is at
+> git -C 'part' switch 'main'
+0$ CALLS=0 $part --from-head
+? test "$(git -C part rev-list --count side)" -gt 2
+? test "$(git -C part merge-base main side)" = "$(git -C part rev-parse main~1)"
+0$ grasp skills verify part
+END
+
+situation 24 "resumed after the branch was reset" <<'END'
+3$ CALLS=$half $part
+git -C part branch dropped
+git -C part reset -q --hard main~1
+1$ CALLS=0 $part
+> --from-head
+0$ CALLS=0 $part --from-head
+? test "$(git -C part merge-base main dropped)" = "$(git -C part rev-parse dropped~1)"
+0$ grasp skills verify part
+END
+
 # Git at work beside a learner, again and again while it runs.
 cat >"$T/beside" <<'END'
 # beside COMMAND: a library is learned while git does this to it
