@@ -148,7 +148,7 @@ CALLS=0 $part 2>&1 | sed -n 's/.*where the run was: //p' >way && sh -e way
 END
 
 situation 19 "a person's commit while an update is measured" <<'END'
-CALLS=0 $part --set sim.latency_ms=2 >said 2>&1 & pid=$!; until git -C part rev-parse -q --verify main~1 >/dev/null 2>&1; do :; done; git -C part commit -q --allow-empty -m 'Mind the units'; wait $pid && exit 1; grep -q -- --from-head said
+CALLS=0 $part --set sim.latency_ms=2 >said 2>&1 & pid=$!; until git -C part rev-parse -q --verify main~1 >/dev/null 2>&1 && ! [ -e part/.git/grasp-checkout ]; do :; done; git -C part commit -q --allow-empty -m 'Mind the units'; wait $pid && exit 1; grep -q -- --from-head said
 0$ CALLS=0 $part --from-head
 ? git -C part log --format=%s | grep -B1 'Mind the units' | head -n 1 | grep -q '^ADD'
 END
