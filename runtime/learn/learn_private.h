@@ -86,6 +86,7 @@ struct told {
     json_t *taxonomy;          /* this epoch: [{update, labels: {id: label}}] */
     json_t *log;               /* this epoch's updates, for skill_updates.json */
     json_t *rejected;          /* the last rejected edits, newest first */
+    const json_t *people;      /* those that people rejected, likewise; borrowed from run.json */
     struct writer_call *calls; /* in flight or not yet released */
 };
 struct learn_counts {

@@ -3,7 +3,8 @@
  * commit, a branch that was reset or switched. Learning goes on from there when it was told so
  * (LEARN_FROM_HEAD), by a turn: kept in run.json with the update that it comes before, so that a run
  * that goes on takes it at the same place. Decisions of before a turn are made again without moving
- * any branch.
+ * any branch. With gate.adopt: ask the branch is proposed/RUN, and a person decides what becomes of it;
+ * why something was rejected is told the writer.
  */
 #include "runtime/learn/learn_private.h"
 
@@ -13,6 +14,69 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/history/history.h"
+
+/* ---- what people rejected ---- */
+
+struct words {
+    struct library *lib;
+    json_t *out; /* [{when, edit, reason}], newest first */
+};
+
+static void describe(struct library *lib, const struct step *s, struct buf *out)
+{
+    json_t *evidence = NULL;
+    struct proposal p = {0};
+    if (library_note_read(lib, &s->info.commit, &evidence) == 0 &&
+        proposal_from_json(&p, json_object_get(evidence, "edit")) == 0) {
+        proposal_describe(&p, out);
+        if (p.v[0].description)
+            buf_addf(out, ": %s", p.v[0].description);
+    } else {
+        err_clear();
+        step_edit(s, out);
+    }
+    proposal_release(&p);
+    json_decref(evidence);
+}
+
+static int add_word(const char *note, const struct oid *commit, void *arg)
+{
+    struct words *w = arg;
+    struct history h = {0};
+    struct buf why = BUF_INIT, edit = BUF_INIT;
+    size_t at = 0;
+    (void)note;
+    if (history_add(&h, w->lib, commit, NULL) < 0 ||
+        library_reject_read(w->lib, commit, &why) < 0) {
+        err_clear(); /* a note on what is not here */
+        goto out;
+    }
+    describe(w->lib, &h.v[0], &edit);
+    while (at < json_array_size(w->out) &&
+           json_int_at(json_array_get(w->out, at), "when", 0) > h.v[0].info.when)
+        at++;
+    json_array_insert_new(w->out, at,
+                          json_pack("{s:I, s:o, s:o}", "when", (json_int_t)h.v[0].info.when, "edit",
+                                    json_text(edit.ptr, edit.len), "reason",
+                                    json_sprintf("a person did not want it: %s", why.ptr)));
+out:
+    buf_release(&why);
+    buf_release(&edit);
+    history_release(&h);
+    return 0;
+}
+
+/* As of now; kept in run.json, since the writer is told. New reference. */
+static json_t *rejections(struct learn *l)
+{
+    struct words w = {l->lib, json_array()};
+    if (w.out && library_rejected(l->lib, add_word, &w) < 0)
+        err_clear();
+    return w.out;
+}
+
+/* ---- the place ---- */
 
 static bool before_or_at(const struct learn *l, int epoch, int update)
 {
@@ -89,8 +153,9 @@ static int keep_place(struct learn *l)
 
 /* The library as somebody else made it becomes this run's. What was scored before says nothing of
  * it, and cannot be the best checkpoint of it. */
-static int go_on_from(struct learn *l, const struct oid *head)
+static int go_on_from(struct learn *l, const json_t *turn, const struct oid *head)
 {
+    l->told.people = json_object_get(turn, "rejections");
     l->line.passed++;
     l->scores.since = l->scores.n_checks;
     log_info("epoch %d update %d: learning goes on from %.10s, which somebody else made", l->epoch,
@@ -100,8 +165,8 @@ static int go_on_from(struct learn *l, const struct oid *head)
 
 static int take_turn(struct learn *l, const struct oid *tip)
 {
-    json_t *turn = json_pack("{s:i, s:i, s:s, s:s}", "epoch", l->epoch, "update", l->update, "head",
-                             tip->hex, "left", l->line.at.hex);
+    json_t *turn = json_pack("{s:i, s:i, s:s, s:s, s:o}", "epoch", l->epoch, "update", l->update,
+                             "head", tip->hex, "left", l->line.at.hex, "rejections", rejections(l));
     if (!json_object_get(l->run.state, "turns"))
         json_object_set_new(l->run.state, "turns", json_array());
     if (json_array_append_new(json_object_get(l->run.state, "turns"), turn) < 0)
@@ -109,14 +174,30 @@ static int take_turn(struct learn *l, const struct oid *tip)
     l->line.at = *tip;
     l->line.pending = false;
     int rc = keep_place(l);
-    return rc < 0 ? rc : go_on_from(l, tip);
+    return rc < 0 ? rc : go_on_from(l, turn, tip);
+}
+
+/* ---- the line ---- */
+
+/* gate.adopt: ask: winners go to a branch of their own. */
+static int propose(struct learn *l)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "proposed/%s", l->run.id);
+    return l->c->gate.adopt == ADOPT_ASK ? library_line_set(l->lib, name, !l->run.resumed) : 0;
 }
 
 int line_open(struct learn *l)
 {
     const char *branch = json_str_at(l->run.state, "branch", library_branch(l->lib));
     struct oid tip;
-    int rc = library_head(l->lib, &tip);
+    int rc = propose(l);
+    if (rc == 0)
+        rc = library_head(l->lib, &tip);
+    if (!json_object_get(l->run.state, "rejections"))
+        json_object_set_new(l->run.state, "rejections",
+                            l->run.resumed ? json_array() : rejections(l));
+    l->told.people = json_object_get(l->run.state, "rejections");
     find_decided(l);
     l->line.ended = json_bool_at(l->run.state, "ended", false);
     if (rc == 0)
@@ -144,7 +225,7 @@ int line_turn(struct learn *l)
         if (!oid_from_text(&tip, json_str_at(turn, "head", "")))
             return err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory",
                            l->run.dir);
-        return go_on_from(l, &tip);
+        return go_on_from(l, turn, &tip);
     }
     if (turn || l->line.ended || before_or_at(l, l->line.epoch, l->line.update))
         return 0;

@@ -316,7 +316,7 @@ int record_best(struct learn *l, const struct checkpoint *best)
     bool elsewhere = rc == 0 && line_ends_elsewhere(l);
     if (rc == 0 && !elsewhere)
         rc = line_stands(l);
-    if (rc == 0)
+    if (rc == 0 && l->c->gate.adopt == ADOPT_AUTO) /* else it is what a person adopts */
         rc = library_best_set(l->lib, &commit, message.ptr);
     if (rc == 0)
         rc = library_tree_of(l->lib, &commit, &tree);
@@ -407,8 +407,11 @@ out:
 
 int record_end(struct learn *l)
 {
+    char name[96];
+    snprintf(name, sizeof(name), "proposed/%s", l->run.id);
     json_object_set_new(l->run.state, "ended", json_true());
-    return record_state(l);
+    int rc = l->c->gate.adopt == ADOPT_ASK ? library_branch_drop(l->lib, name) : 0;
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_val_scores(struct learn *l)

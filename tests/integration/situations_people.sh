@@ -176,6 +176,63 @@ git -C part reset -q --hard main~1
 0$ grasp skills verify part
 END
 
+# A run that asks: what it lets in waits on a branch of its own.
+cat >"$T/ask" <<'END'
+# ask RUN [OPTIONS]: a run whose winners wait for a person, library asked
+run=$1; shift
+grasp learn "$CONFIG" --set cycle.epochs=2 --set gate.adopt=ask --library asked --run "$run" -q "$@"
+END
+export ask="sh $T/ask"
+
+situation 18 "winners wait for a person, who takes some" <<'END'
+0$ $ask r
+> grasp skills adopt 'asked'
+? test "$(git -C asked rev-list --count main)" = 1
+? test "$(git -C asked rev-parse "$(git -C asked branch --list 'proposed/*' --format='%(refname)')^{tree}")" = "$(git -C lib rev-parse 'main^{tree}')"
+0$ $ask r
+0$ grasp skills verify asked
+git -C asked branch --list 'proposed/*' --format='%(refname:short)' >branch
+0$ grasp skills adopt asked "$(cat branch)~2"
+> adopted
+? test "$(git -C asked rev-parse main best)" = "$(git -C asked rev-parse "$(cat branch)~2" "$(cat branch)~2")"
+? test -z "$(git -C asked status --porcelain)"
+1$ grasp skills adopt asked "$(cat branch)~2"
+> was adopted
+2$ grasp skills reject asked "$(cat branch)~1"
+0$ grasp skills reject asked "$(cat branch)~1" --why 'names a ward that is closed'
+2x rejected
+? test -z "$(git -C asked branch --list 'proposed/*')"
+0$ git -C asked log --notes=rejected --glob=refs/grasp/rejected
+> names a ward that is closed
+0$ grasp skills graph asked
+> <- rejected/
+0$ grasp skills verify asked
+1$ grasp skills adopt asked
+> nothing is proposed
+0$ $ask r2 --set cycle.epochs=1
+git -C asked branch -q -D $(git -C asked branch --list 'proposed/*' --format='%(refname:short)') || true
+? grep -q 'a person did not want it: names a ward that is closed' r2/run.json
+cp -R asked untold && git -C untold update-ref -d refs/notes/rejected
+0$ grasp learn "$CONFIG" --set cycle.epochs=1 --set gate.adopt=ask --library untold --run r3 -q
+for r in r2 r3; do grasp journal export $r/journal | grep -m 1 '"phase":"propose"' | sed 's/.*"request_chars":\([0-9]*\).*/\1/' >$r.chars; done
+? test "$(cat r2.chars)" -gt "$(cat r3.chars)"
+END
+
+situation 18 "what was proposed is merged with plain git" <<'END'
+0$ $ask r
+git -C asked branch --list 'proposed/*' --format='%(refname:short)' >branch
+git -C asked merge -q --no-ff -m 'Take over the run' "$(cat branch)" && git -C asked branch -qD "$(cat branch)"
+0$ grasp skills verify asked
+> everything holds
+0$ $ask r
+git -C asked reset -q --hard HEAD~1 && git -C asked commit -q --allow-empty -m 'mine' -m 'Acknowledged: a note'
+0$ $ask r2
+git -C asked commit -q --allow-empty -m 'mine, too' -m 'Acknowledged: a note'
+1$ grasp skills adopt asked
+> nothing measured the two together
+> git -C 'asked' merge
+END
+
 # Git at work beside a learner, again and again while it runs.
 cat >"$T/beside" <<'END'
 # beside COMMAND: a library is learned while git does this to it
