@@ -56,6 +56,9 @@ const char *library_author(const struct library *lib);
 const char *library_email(const struct library *lib);
 int library_identity_set(struct library *lib, const char *name, const char *email);
 
+/* Who wrote a commit signs from here on. */
+int library_sign_as(struct library *lib, const struct oid *commit);
+
 int library_head(struct library *lib, struct oid *commit);
 /* Any revision git understands ("v1~1", a tag, a full or short id); peels to a commit.
  *

@@ -89,6 +89,21 @@ int library_commit_read(struct library *lib, const struct oid *commit,
     return rc;
 }
 
+int library_sign_as(struct library *lib, const struct oid *commit)
+{
+    git_commit *c = NULL;
+    git_oid id;
+    int rc = library_oid_in(&id, commit);
+    if (rc < 0)
+        return rc;
+    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
+        return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
+    const git_signature *who = git_commit_author(c);
+    rc = library_identity_set(lib, who->name, who->email);
+    git_commit_free(c);
+    return rc;
+}
+
 const char *library_trailer(const struct library_commit_info *c, const char *key)
 {
     for (size_t i = 0; i < c->keys.n; i++)

@@ -12,7 +12,7 @@
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
  *   line.c        the branch they are made on, and what others do to it
- *   state.c       the head and its skills move on
+ *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before, the account after
  */
@@ -236,8 +236,6 @@ int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
 /* Keeps that the run is over: from here on it only says again what it did. */
 int record_end(struct learn *l);
-/* Writes run.json as it stands. */
-int record_state(struct learn *l);
 
 /* line.c: after run.json is known: GRASP_ECONFLICT with every way on when somebody else moved the
  * branch. */
@@ -246,14 +244,14 @@ int line_open(struct learn *l);
 int line_turn(struct learn *l);
 /* Before anything of a decision is written: the branch is still where it was when the update began. */
 int line_stands(struct learn *l);
-/* Whether decisions are made again here without moving any branch. */
-bool line_replayed(const struct learn *l);
 /* Moves branch and run to a commit. */
 int line_accept(struct learn *l, const struct oid *commit);
 /* Whether somebody committed after the last update, and the run was told to go on from such. */
 bool line_ends_elsewhere(const struct learn *l);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
+/* Writes run.json as it stands. */
+int state_write(struct learn *l);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */

@@ -148,7 +148,7 @@ static int keep_place(struct learn *l)
 {
     json_object_set_new(l->run.state, "branch", json_string(library_branch(l->lib)));
     json_object_set_new(l->run.state, "head", json_string(l->line.at.hex));
-    return record_state(l);
+    return state_write(l);
 }
 
 /* The library as somebody else made it becomes this run's. What was scored before says nothing of
@@ -235,10 +235,17 @@ int line_turn(struct learn *l)
     return l->line.from_head ? take_turn(l, &tip) : refuse(l, &tip);
 }
 
+/* Whether decisions are made again here without moving any branch. */
+static bool replayed(const struct learn *l)
+{
+    return l->line.ended || l->line.pending ||
+           l->line.passed < json_array_size(json_object_get(l->run.state, "turns"));
+}
+
 int line_stands(struct learn *l)
 {
     struct oid tip;
-    if (line_replayed(l))
+    if (replayed(l))
         return 0;
     int rc = library_head(l->lib, &tip);
     if (rc < 0 || strcmp(tip.hex, l->line.at.hex) == 0)
@@ -251,16 +258,10 @@ int line_stands(struct learn *l)
                    tip.hex, library_dir(l->lib));
 }
 
-bool line_replayed(const struct learn *l)
-{
-    return l->line.ended || l->line.pending ||
-           l->line.passed < json_array_size(json_object_get(l->run.state, "turns"));
-}
-
 int line_accept(struct learn *l, const struct oid *commit)
 {
     struct oid tip;
-    if (line_replayed(l))
+    if (replayed(l))
         return learn_move(l, commit);
     int rc = library_accept(l->lib, &l->at.head, commit);
     if (rc == 0)

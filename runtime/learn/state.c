@@ -1,7 +1,11 @@
-/* state.c - what a run knows between updates: the library's head and its skills. */
+/* state.c - what a run knows between updates: the library's head and its skills, run.json. */
 #include "runtime/learn/learn_private.h"
 
+#include <stdlib.h>
+
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 
 int learn_move(struct learn *l, const struct oid *commit)
 {
@@ -20,4 +24,12 @@ int learn_move(struct learn *l, const struct oid *commit)
     l->at.view = view;
     l->at.head = *commit;
     return 0;
+}
+
+int state_write(struct learn *l)
+{
+    char *path = fs_join(l->run.dir, "run.json");
+    int rc = path ? json_write_file(l->run.state, path) : err_oom();
+    free(path);
+    return rc;
 }

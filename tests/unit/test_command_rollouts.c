@@ -211,7 +211,7 @@ static void gate_null(void **state)
     ends(0, "gate " CLINIC " --null --library lib --at best --rounds 1 -q");
     prints("lib at best against itself, 1 round");
     refuses(3, "budget", "gate " CLINIC " --null --rounds 3 --set budget.calls=600 -q");
-    refuses(2, "--null measures its noise", "gate " CLINIC);
+    refuses(2, "--null its noise", "gate " CLINIC);
     refuses(2, "--rounds", "gate " CLINIC " --null --rounds 0");
 }
 
