@@ -252,6 +252,8 @@ static void report(void **state)
     ends(0, "report run");
     assert_string_equal(ran.out.ptr, "run/report.html\n");
     works(fs_read("run/report.html", &page));
+    assert_non_null(strstr(page.ptr, " characters of prompt</span>"));
+    assert_non_null(strstr(page.ptr, "prompt grew from 0 to "));
     static const char *const parts[] = {"<h1>Run ",         "Learning curve", "<h2>id_test</h2>",
                                         "<h2>Epoch 0</h2>", "class=\"fix\"",  ">accepted<",
                                         ">refused<",        "<h2>Calls</h2>", "</html>"};
