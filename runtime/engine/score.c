@@ -113,6 +113,14 @@ void score_table(FILE *out, const struct score *const *scores, const char *const
     for (size_t i = 0; i < n; i++)
         cell(out, scores[i]->correct, scores[i]->total);
     fputc('\n', out);
+    fprintf(out, "%-10s", "interval");
+    for (size_t i = 0; i < n; i++) {
+        struct interval w = wilson(scores[i]->correct, scores[i]->total);
+        char text[32];
+        snprintf(text, sizeof(text), "%.1f to %.1f", 100 * w.low, 100 * w.high);
+        fprintf(out, "  %16s", text);
+    }
+    fputc('\n', out);
     for (size_t i = 0; i < n; i++)
         if (scores[i]->unscored)
             fprintf(out, "%s: %d rollouts could not be scored\n", names[i], scores[i]->unscored);

@@ -9,7 +9,7 @@ unset GRASP_BACKEND
 exits "eval" 0 "$GRASP" eval clinic/grasp.yaml --split dev,test --out o --journal j
 is "the table has a column a split" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" "family dev test"
 is "a line a family, and the sum" "$(cut -d' ' -f1 out | sed 1,2d | tr '\n' ' ')" \
-    "task1 task2 task3 task4 task5 task6 task7 task8 task9 task10 all "
+    "task1 task2 task3 task4 task5 task6 task7 task8 task9 task10 all interval "
 is "files for each split" "$(find o -type f | sort | tr '\n' ' ')" \
     "o/dev/test_runs.jsonl o/dev/test_score.json o/test/test_runs.jsonl o/test/test_score.json "
 is "score: keys" "$(jq -c keys o/dev/test_score.json)" \
