@@ -61,8 +61,9 @@ struct model_config {
 
 struct config {
     char *path, *dir;
-    json_t *resolved; /* nested, every key, without secrets */
-    json_t *keep;     /* owns the strings and values below */
+    const char *preset; /* the agent preset's name, NULL: none; not among the keys */
+    json_t *resolved;   /* nested, every key, without secrets */
+    json_t *keep;       /* owns the strings and values below */
 
     struct model_config model, writer;
     int draws; /* enum draws_mode */

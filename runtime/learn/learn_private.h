@@ -251,7 +251,7 @@ bool line_ends_elsewhere(const struct learn *l);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
 /* Writes run.json as it stands. */
-int state_write(struct learn *l);
+int record_state(struct learn *l);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */

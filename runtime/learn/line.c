@@ -148,7 +148,7 @@ static int keep_place(struct learn *l)
 {
     json_object_set_new(l->run.state, "branch", json_string(library_branch(l->lib)));
     json_object_set_new(l->run.state, "head", json_string(l->line.at.hex));
-    return state_write(l);
+    return record_state(l);
 }
 
 /* The library as somebody else made it becomes this run's. What was scored before says nothing of
@@ -198,6 +198,8 @@ int line_open(struct learn *l)
         json_object_set_new(l->run.state, "rejections",
                             l->run.resumed ? json_array() : rejections(l));
     l->told.people = json_object_get(l->run.state, "rejections");
+    if (l->c->preset && !l->run.resumed)
+        json_object_set_new(l->run.state, "preset", json_string(l->c->preset));
     find_decided(l);
     l->line.ended = json_bool_at(l->run.state, "ended", false);
     if (rc == 0)

@@ -32,7 +32,7 @@ static int decided_at(struct learn *l, const char *key, int64_t *when)
     }
     *when = clock_stamp() / NS_PER_SEC * NS_PER_SEC;
     json_object_set_new(times, key, json_integer(*when));
-    return state_write(l);
+    return record_state(l);
 }
 
 static int decision_time(struct learn *l, int64_t *when)
@@ -79,7 +79,7 @@ static int new_state(struct learn *l)
                              json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
                              l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
                              "email", library_email(l->lib), "decided", "unscored");
-    return l->run.state ? state_write(l) : err_oom();
+    return l->run.state ? record_state(l) : err_oom();
 }
 
 static int resume_state(struct learn *l, const char *state_path, const char *config_path)
@@ -369,7 +369,7 @@ int record_noise(struct learn *l, const char *rule)
     json_t *v = json_pack("{s:o, s:s, s:s}", "noise", noise_to_json(&l->noise), "draws",
                           l->s->draws.shared ? "shared" : "fresh", "gate_rule", rule);
     int rc = v && json_object_update_new(l->run.state, v) == 0 ? 0 : err_oom();
-    return rc < 0 ? rc : state_write(l);
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)
@@ -403,7 +403,7 @@ int record_end(struct learn *l)
     snprintf(name, sizeof(name), "proposed/%s", l->run.id);
     json_object_set_new(l->run.state, "ended", json_true());
     int rc = l->c->gate.adopt == ADOPT_ASK ? library_branch_drop(l->lib, name) : 0;
-    return rc < 0 ? rc : state_write(l);
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_val_scores(struct learn *l)

@@ -26,7 +26,7 @@ int learn_move(struct learn *l, const struct oid *commit)
     return 0;
 }
 
-int state_write(struct learn *l)
+int record_state(struct learn *l)
 {
     char *path = fs_join(l->run.dir, "run.json");
     int rc = path ? json_write_file(l->run.state, path) : err_oom();
