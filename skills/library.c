@@ -300,6 +300,7 @@ void library_close(struct library *lib)
     free(lib->gitdir);
     free(lib->branch);
     free(lib->head_ref);
+    free(lib->line_ref);
     free(lib->name);
     free(lib->email);
     free(lib);

@@ -278,7 +278,7 @@ int library_accept(struct library *lib, const struct oid *from, const struct oid
     int rc = library_need_write(lib);
     if (rc < 0 || (rc = library_oid_in(&a, from)) < 0 || (rc = library_oid_in(&b, to)) < 0)
         return rc;
-    bool bare = git_repository_is_bare(lib->repo);
+    bool bare = lib->line_ref || git_repository_is_bare(lib->repo); /* no working tree to follow */
     if (!bare && (rc = library_checkout_settle(lib)) < 0)
         return rc;
     if ((rc = library_tip(lib, &tip)) < 0 || (rc = contains(lib, &tip, &b)) != 0)
@@ -287,14 +287,15 @@ int library_accept(struct library *lib, const struct oid *from, const struct oid
         return err_set(GRASP_ECONFLICT,
                        "the branch '%s' of the library '%s' moved to %.10s while %.10s was "
                        "expected: somebody else committed",
-                       lib->branch, lib->dir, git_oid_tostr_s(&tip), from->hex);
+                       lib->line_ref ? lib->line_ref + strlen("refs/heads/") : lib->branch,
+                       lib->dir, git_oid_tostr_s(&tip), from->hex);
     if ((rc = contains(lib, &b, &a)) <= 0)
         return rc < 0
                    ? rc
                    : err_set(GRASP_EINVAL, "%.10s is no descendant of %.10s", to->hex, from->hex);
     if (!bare && (rc = follow_possible(lib, &a, &b)) < 0)
         return rc;
-    if ((rc = library_ref_set(lib, lib->head_ref, &b, &a, "grasp: accepted")) < 0)
+    if ((rc = library_line_move(lib, &b, &a)) < 0)
         return rc;
     return bare ? 0 : library_checkout_settle(lib);
 }

@@ -19,9 +19,11 @@
 #define LIBRARY_MARKER_TEXT    "format 1\n"
 #define LIBRARY_NOTES_REF      "refs/notes/gate"
 #define LIBRARY_ACK_REF        "refs/notes/ack"
+#define LIBRARY_REJECTED_REF   "refs/notes/rejected"
 #define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
 #define LIBRARY_PROBES         "refs/grasp/probes/"
 #define LIBRARY_FROZEN         "refs/grasp/frozen/"
+#define LIBRARY_REJECTED       "refs/grasp/rejected/"
 #define LIBRARY_BEST           "refs/heads/" LIBRARY_BEST_NAME
 #define LIBRARY_BEST_TAG       "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
 #define LIBRARY_CHECKOUT_STATE "grasp-checkout"               /* in the git directory */
@@ -31,6 +33,7 @@ struct library {
     char *dir, *gitdir; /* gitdir ends in '/' */
     char *branch;       /* "main" */
     char *head_ref;     /* "refs/heads/main" */
+    char *line_ref;     /* the branch that is written instead, NULL: head_ref */
     char *name, *email;
     int flags;
     int lock_fd;            /* -1 when only reading */
@@ -65,6 +68,9 @@ bool library_wait(struct library *lib, int rc, struct library_patience *p);
             (rc) = (call);                                                                         \
         while ((rc) < 0 && library_wait((lib), (rc), &patience_));                                 \
     } while (0)
+
+/* The branch that is written moves from `from` to `to`. */
+int library_line_move(struct library *lib, const git_oid *to, const git_oid *from);
 
 /* An object that is known by its id. libgit2's code; its message says when a clone left it out. */
 int library_object_at(struct library *lib, const git_oid *id, git_object_t type, git_object **out);

@@ -60,9 +60,11 @@ static int fill(const git_commit *commit, const struct strlist *shallow,
     info->parents = git_commit_parentcount(commit);
     if (info->parents > 0)
         library_oid_out(&info->parent, git_commit_parent_id(commit, 0));
+    if (info->parents > 1)
+        library_oid_out(&info->merged, git_commit_parent_id(commit, 1));
     if (strlist_has(shallow, info->commit.hex)) {
         info->boundary = true;
-        info->parent.hex[0] = '\0';
+        info->parent.hex[0] = info->merged.hex[0] = '\0';
     }
     info->when = (int64_t)git_commit_time(commit) * NS_PER_SEC;
     int rc = split_message(git_commit_message(commit), info);
@@ -83,6 +85,21 @@ int library_commit_read(struct library *lib, const struct oid *commit,
     if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
         return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
     rc = fill(c, &lib->shallow, info);
+    git_commit_free(c);
+    return rc;
+}
+
+int library_sign_as(struct library *lib, const struct oid *commit)
+{
+    git_commit *c = NULL;
+    git_oid id;
+    int rc = library_oid_in(&id, commit);
+    if (rc < 0)
+        return rc;
+    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
+        return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
+    const git_signature *who = git_commit_author(c);
+    rc = library_identity_set(lib, who->name, who->email);
     git_commit_free(c);
     return rc;
 }
@@ -155,15 +172,15 @@ int library_candidates(struct library *lib, library_ref_fn fn, void *arg)
     return library_refs(lib, LIBRARY_CANDIDATES, fn, arg);
 }
 
-int library_notes(struct library *lib, library_ref_fn fn, void *arg)
+static int notes_of(struct library *lib, const char *ref, library_ref_fn fn, void *arg)
 {
     git_note_iterator *it = NULL;
     git_oid note, on;
-    int rc = git_note_iterator_new(&it, lib->repo, LIBRARY_NOTES_REF);
+    int rc = git_note_iterator_new(&it, lib->repo, ref);
     if (rc == GIT_ENOTFOUND)
         return 0;
     if (rc < 0)
-        return library_git_error(rc, "cannot list the evidence of '%s'", lib->dir);
+        return library_git_error(rc, "cannot list the notes of '%s'", lib->dir);
     while (rc == 0 && git_note_next(&note, &on, it) == 0) {
         struct oid id, commit;
         library_oid_out(&id, &note);
@@ -172,6 +189,16 @@ int library_notes(struct library *lib, library_ref_fn fn, void *arg)
     }
     git_note_iterator_free(it);
     return rc;
+}
+
+int library_notes(struct library *lib, library_ref_fn fn, void *arg)
+{
+    return notes_of(lib, LIBRARY_NOTES_REF, fn, arg);
+}
+
+int library_rejected(struct library *lib, library_ref_fn fn, void *arg)
+{
+    return notes_of(lib, LIBRARY_REJECTED_REF, fn, arg);
 }
 
 /* The annotated tag of that name; *out NULL when there is none, or it is a light one. */

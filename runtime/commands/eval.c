@@ -167,7 +167,7 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0 && skills)
-        rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config);
+        rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config, !o.preset);
     if (rc == 0 && arg_str(a, "out"))
         rc = fs_mkdirs(arg_str(a, "out"));
     while (rc == 0 && done < n) {

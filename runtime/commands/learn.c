@@ -100,7 +100,8 @@ static int run(const struct args *a)
         plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
     if (!arg_flag(a, "dry-run"))
         rc = learn(&l, &s, library, run_dir,
-                   (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
+                   (arg_flag(a, "from-head") ? LEARN_FROM_HEAD : 0) |
+                       (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
                        (arg_flag(a, "accept-changes") ? LEARN_ACCEPT_CHANGES : 0));
 out:
     session_close_models(&s);
@@ -129,6 +130,9 @@ const struct command cmd_learn = {
              NULL},
             {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
+            {"from-head", 0, NULL,
+             "go on from what others committed, reset or checked out since, instead of refusing",
+             NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
             {"keep-going", 0, NULL, "even where all but every dev rollout ends without an answer",
              NULL},

@@ -119,6 +119,20 @@ static int start(struct session *s, const struct task_set *tasks, struct skills_
     return 0;
 }
 
+static int keep_outcomes(struct executor *e, enum split split, enum transfer_arm arm,
+                         const struct group *g)
+{
+    size_t n = group_size(g);
+    enum outcome *o = calloc(n + 1, sizeof(*o));
+    if (!o)
+        return err_oom();
+    for (size_t i = 0; i < n; i++)
+        o[i] = rollout_outcome(group_result(g, i));
+    e->outcomes[split][arm] = o;
+    e->tasks[split] = n;
+    return 0;
+}
+
 static int finish(struct session *s, struct executor *e, enum split split, enum transfer_arm arm,
                   struct group *g, const char *dir)
 {
@@ -128,6 +142,8 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
         rc = score_of(g, score);
     if (rc == 0)
         rc = score_covered(score, s->config->gate.coverage_floor, split_name(split), s->engine);
+    if (rc == 0)
+        rc = keep_outcomes(e, split, arm, g);
     if (rc == 0 && dir) {
         struct buf path = BUF_INIT;
         buf_addf(&path, "%s/%s/%s", dir, e->target.slug, split_name(split));
@@ -253,7 +269,7 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
             rc = err_oom();
     }
     if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */
-        rc = manifest_warn(t->library, t->at, s.config);
+        rc = manifest_warn(t->library, t->at, s.config, !e->target.preset);
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
     if (rc == 0 && arg_flag(a, "regate")) {

@@ -603,6 +603,10 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = read_preset(c, json_object_get(file.tree, "models"), as ? as : named, &preset);
     else if (agent)
         rc = as_model(&preset, agent, path);
+    if (rc == 0 && (as || named)) {
+        json_array_append_new(c->keep, json_string(as ? as : named));
+        c->preset = json_string_value(json_array_get(c->keep, json_array_size(c->keep) - 1));
+    }
     if (rc < 0)
         goto out;
     if ((as || named || agent) && !preset.what && !(preset.what = str_dup(path))) {

@@ -32,6 +32,7 @@ enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
 /* Which samples are one and the same (draw.h): found out, never, always. */
 enum draws_mode { DRAWS_AUTO, DRAWS_FRESH, DRAWS_SHARED };
 enum rule_choice { RULE_AUTO, RULE_PAPER, RULE_REPLICATE };
+enum adopt_choice { ADOPT_AUTO, ADOPT_ASK };
 enum checkpoint_rule { CHECKPOINT_AUTO, CHECKPOINT_ONE_SE, CHECKPOINT_MAX };
 enum env_kind { ENV_FHIR, ENV_EXEC };
 enum fhir_writes { FHIR_WRITES_ACCEPT, FHIR_WRITES_APPLY };
@@ -61,8 +62,9 @@ struct model_config {
 
 struct config {
     char *path, *dir;
-    json_t *resolved; /* nested, every key, without secrets */
-    json_t *keep;     /* owns the strings and values below */
+    const char *preset; /* the agent preset's name, NULL: none; not among the keys */
+    json_t *resolved;   /* nested, every key, without secrets */
+    json_t *keep;       /* owns the strings and values below */
 
     struct model_config model, writer;
     struct {
@@ -80,7 +82,8 @@ struct config {
     struct {
         int64_t invalid_action_penalty, regression_budget, repeats, rejected_memory;
         double coverage_floor, alpha;
-        int rule; /* enum rule_choice */
+        int rule;  /* enum rule_choice */
+        int adopt; /* enum adopt_choice */
         bool early_stop, confirm, leak_guard;
         int probe_strata, probe_heldout, revise; /* enums */
     } gate;

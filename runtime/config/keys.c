@@ -21,6 +21,7 @@ static const char *const thinking_choices[] = {"drop", "keep", NULL};
 static const char *const draws_choices[] = {"auto", "fresh", "shared", NULL};
 static const char *const rule_choices[] = {"auto", "paper", "replicate", NULL};
 static const char *const checkpoint_choices[] = {"auto", "one_se", "max", NULL};
+static const char *const adopt_choices[] = {"auto", "ask", NULL};
 static const char *const env_choices[] = {"fhir", "exec", NULL};
 
 /* clang-format off */
@@ -108,6 +109,7 @@ const struct config_key config_keys[] = {
     GATE_ENUM(rule, "auto", rule_choices),
     {"gate.alpha", KEY_REAL, AT(gate.alpha), "0.05", 1e-6, 1, NULL, 0},
     {"checkpoint.rule", KEY_ENUM, AT(checkpoint.rule), "auto", 0, 0, checkpoint_choices, 0},
+    {"gate.adopt", KEY_ENUM, AT(gate.adopt), "auto", 0, 0, adopt_choices, 0},
     GATE_BOOL(leak_guard, "true"),
     GATE_ENUM(probe_strata, "type", strata_choices),
     GATE_ENUM(probe_heldout, "paper", heldout_choices),

@@ -31,6 +31,18 @@ void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
 
 /* ---- message ---- */
 
+void decision_counts(const struct gate_score *s, struct buf *out)
+{
+    buf_addf(out, "%d %s", s->fixes, plural(s->fixes, "fix", "fixes"));
+    if (s->base_fixes)
+        buf_addf(out, " against %d", s->base_fixes);
+    buf_addf(out, ", %d %s", s->regressions, plural(s->regressions, "regression", "regressions"));
+    if (s->base_regressions)
+        buf_addf(out, " against %d", s->base_regressions);
+    if (s->invalid)
+        buf_addf(out, ", %d of them invalid", s->invalid);
+}
+
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out)
 {
     const struct gate_score *s = &arm->score;
@@ -39,8 +51,8 @@ void decision_subject(const struct proposal *p, const struct gate_arm *arm, stru
         buf_addf(out, ": %+d (", s->score);
     else
         buf_addf(out, ": stopped after %d probes (", s->failing + s->passing);
-    buf_addf(out, "%d %s, %d %s)", s->fixes, plural(s->fixes, "fix", "fixes"), s->regressions,
-             plural(s->regressions, "regression", "regressions"));
+    decision_counts(s, out);
+    buf_addch(out, ')');
 }
 
 /* A reason as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */

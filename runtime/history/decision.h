@@ -66,7 +66,10 @@ int decision_record(const struct decision *d, size_t arm, struct judged *j, bool
                     json_t **evidence);
 /* A commit of a candidate that nothing was measured of; no note. */
 int decision_unmeasured(const struct decision *d, struct judged *j);
-/* "ADD x: +5 (6 fixes, 0 regressions)" */
+/* What a score counted: "6 fixes, 0 regressions"; where the baseline's own count, too, and what ends
+ * in an invalid action: "7 fixes against 3, 2 regressions against 1, 1 of them invalid". */
+void decision_counts(const struct gate_score *s, struct buf *out);
+/* "ADD x: +5 (6 fixes against 1, 0 regressions)" */
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out);
 /* "accepted", "beaten", "score", "regressions", ... */
 const char *decision_fate(const struct gate_arm *arm, bool accepted);

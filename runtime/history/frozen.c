@@ -126,6 +126,12 @@ static int read_run_file(const char *dir, const char *name, json_t **out)
     return rc == GRASP_ENOTFOUND ? 0 : rc;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path ? path : "";
+}
+
 /* What a library was learned on, as far as it makes scores comparable; out of a configuration. */
 static int learned_on(const json_t *config, json_t *on)
 {
@@ -135,10 +141,16 @@ static int learned_on(const json_t *config, json_t *on)
     size_t i;
     take_text(on, "environment", json_str_at(config, "env.kind", NULL));
     take_text(on, "benchmark", json_str_at(config, "benchmark.version", NULL));
-    take_text(on, "preset", json_str_at(config, "agent_preset", NULL));
     json_array_foreach ((json_t *)command, i, part) {
-        const char *text = json_string_value(part), *slash = text ? strrchr(text, '/') : NULL;
-        buf_addf(&world, "%s%s", i ? " " : "", slash ? slash + 1 : text ? text : "");
+        buf_addf(&world, "%s%s", i ? " " : "", base_name(json_string_value(part)));
+    }
+    if (!command) { /* FHIR: the data that the agent asks for */
+        const char *store = json_str_at(config, "fhir.store", NULL);
+        json_array_foreach (json_at(config, "fhir.load"), i, part) {
+            buf_addf(&world, "%s%s", i ? " " : "", base_name(json_string_value(part)));
+        }
+        if (!world.len && store)
+            buf_adds(&world, base_name(store));
     }
     if (world.len) /* without folders: another machine has others */
         take_text(on, "world", world.ptr);
@@ -147,8 +159,8 @@ static int learned_on(const json_t *config, json_t *on)
     return rc;
 }
 
-/* {environment, world, benchmark, dev, val, id_test, test}: names of files, not where they lie. */
-static int add_data(const char *dir, json_t *manifest)
+/* {environment, world, benchmark, preset, dev, val, id_test, test}: names of files, not where they lie. */
+static int add_data(const char *dir, const char *preset, json_t *manifest)
 {
     static const char *const splits[] = {"dev", "val", "id_test", "test"};
     char *path = fs_join(dir, "config.yaml");
@@ -161,6 +173,7 @@ static int add_data(const char *dir, json_t *manifest)
         rc = 0;
     if (rc == 0)
         rc = learned_on(config, on);
+    take_text(on, "preset", preset);
     for (size_t i = 0; i < sizeof(splits) / sizeof(*splits); i++) {
         const char *file = json_str_at(json_object_get(config, "data"), splits[i], NULL);
         const char *slash = file ? strrchr(file, '/') : NULL;
@@ -192,7 +205,7 @@ static int resolved(const struct config *c, json_t *on)
     return rc;
 }
 
-int manifest_warn(const char *dir, const char *rev, const struct config *c)
+int manifest_warn(const char *dir, const char *rev, const struct config *c, bool preset)
 {
     static const char *const keys[] = {"environment", "world", "benchmark", "preset"};
     struct library *lib = NULL;
@@ -205,7 +218,13 @@ int manifest_warn(const char *dir, const char *rev, const struct config *c)
         rc = manifest_parse(message.ptr, &manifest);
     if (rc == GRASP_ENOTFOUND || rc == GRASP_EINVAL) /* no tag, or none of ours */
         rc = 0;
-    if (rc == 0 && manifest && (rc = resolved(c, here)) == 0)
+    if (rc == 0 && manifest)
+        rc = resolved(c, here);
+    if (preset)
+        take_text(here, "preset", c->preset);
+    else
+        json_object_del(json_object_get(manifest, "learned_on"), "preset");
+    if (rc == 0 && manifest)
         for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
             const char *was = json_str_at(json_object_get(manifest, "learned_on"), keys[i], NULL);
             const char *is = json_str_at(here, keys[i], NULL);
@@ -307,7 +326,7 @@ int manifest_add_run(struct library *lib, const char *run_dir, json_t *manifest)
     if (rc == 0)
         rc = read_run_file(run_dir, "test_scores.json", &tests);
     if (rc == 0)
-        rc = add_data(run_dir, manifest);
+        rc = add_data(run_dir, json_str_at(state, "preset", NULL), manifest);
     if (rc == 0) {
         json_object_set_new(manifest, "run", json_string(run));
         if (add_val(lib, val, json_str_at(manifest, "tree", ""), scores))

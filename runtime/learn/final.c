@@ -105,7 +105,7 @@ static const struct checkpoint *best_checkpoint(const struct learn *l)
     bool one_se = l->c->checkpoint.rule == CHECKPOINT_ONE_SE ||
                   (l->c->checkpoint.rule == CHECKPOINT_AUTO && !l->s->draws.shared);
     double most = 0, error = 0;
-    for (size_t i = 0; i < l->scores.n_checks; i++) {
+    for (size_t i = l->scores.since; i < l->scores.n_checks; i++) {
         const struct checkpoint *c = &l->scores.checks[i];
         double share = score_share(c->score.correct, c->score.total);
         if (c->epoch >= 0 && share > most) {
@@ -114,7 +114,7 @@ static const struct checkpoint *best_checkpoint(const struct learn *l)
             best = c;
         }
     }
-    for (size_t i = 0; one_se && best && i < l->scores.n_checks; i++) {
+    for (size_t i = l->scores.since; one_se && best && i < l->scores.n_checks; i++) {
         const struct checkpoint *c = &l->scores.checks[i];
         if (c->epoch > best->epoch && score_share(c->score.correct, c->score.total) >= most - error)
             best = c;

@@ -209,7 +209,9 @@ static int one_epoch(struct learn *l)
         l->update = (int)i;
         b->v = l->seen.order + i * every;
         b->n = i + 1 < n ? every : l->dev->n - i * every;
-        rc = one_batch(l, b);
+        rc = line_turn(l);
+        if (rc == 0)
+            rc = one_batch(l, b);
         if (rc == 0)
             rc = record_progress(l);
         l->updates++;
@@ -219,7 +221,9 @@ static int one_epoch(struct learn *l)
         rc = record_epoch(l, batches, n);
     if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->at.set.n && !l->c->cycle.no_gate) {
         l->update = (int)n; /* numbered after the epoch's batches */
-        rc = learn_recover(l);
+        rc = line_turn(l);
+        if (rc == 0)
+            rc = learn_recover(l);
         if (rc == 0)
             rc = record_progress(l);
         l->updates++;
@@ -274,5 +278,5 @@ int learn_run(struct learn *l)
         rc = learn_final_start(l);
     if (rc == 0)
         rc = learn_final(l);
-    return rc;
+    return rc < 0 ? rc : record_end(l);
 }

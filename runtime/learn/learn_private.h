@@ -13,7 +13,8 @@
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
- *   state.c       the head and its skills move on
+ *   line.c        the branch they are made on, and what others do to it
+ *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */
@@ -59,6 +60,15 @@ struct run_state {
     bool resumed;
     int64_t began; /* monotonic */
 };
+/* The branch that winners are committed to. */
+struct line {
+    bool from_head;    /* LEARN_FROM_HEAD */
+    bool ended;        /* the run was over before: it only says again what it did */
+    bool pending;      /* the branch is elsewhere, the turn to it is still to come */
+    struct oid at;     /* where this run left it */
+    size_t passed;     /* turns of run.json that were taken */
+    int epoch, update; /* the last one that was decided before; -1: none */
+};
 /* The library as it stands. */
 struct standing {
     struct oid start, head; /* its revision before the run, and now */
@@ -81,6 +91,7 @@ struct told {
     json_t *log;               /* this epoch's updates, for skill_updates.json */
     json_t *rejected;          /* the last rejected edits, newest first */
     json_t *repaired;          /* task id -> {skill: true}: what accepted edits repaired */
+    const json_t *people;      /* those that people rejected, likewise; borrowed from run.json */
     struct writer_call *calls; /* in flight or not yet released */
     json_t *proposals;         /* [{epoch, update, asked, distinct, valid, again, refused}] */
     json_t *asked;             /* this update's of them, borrowed; NULL: none */
@@ -104,6 +115,7 @@ struct fared {
 struct run_scores {
     struct checkpoint *checks;
     size_t n_checks;
+    size_t since;           /* the first that may be the best */
     struct group *final[4]; /* id_test, test without skills; then with the best */
     json_t *test;
 };
@@ -120,6 +132,7 @@ struct learn {
 
     int epoch, update, updates; /* update counts in the epoch, updates over the run */
     struct run_state run;
+    struct line line;
     struct standing at;
     struct dev_seen seen;
     struct told told;
@@ -280,9 +293,22 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* Keeps that the run is over: from here on it only says again what it did. */
+int record_end(struct learn *l);
+
+/* line.c: after run.json is known: GRASP_ECONFLICT with every way on when somebody else moved the
+ * branch. */
+int line_open(struct learn *l);
+/* At the start of an update: goes on from what somebody else committed, or refuses to. */
+int line_turn(struct learn *l);
+/* Before anything of a decision is written: the branch is still where it was when the update began. */
+int line_stands(struct learn *l);
+/* Moves branch and run to a commit. */
+int line_accept(struct learn *l, const struct oid *commit);
+/* Whether somebody committed after the last update, and the run was told to go on from such. */
+bool line_ends_elsewhere(const struct learn *l);
+
 /* state.c */
-/* Writes run.json as it stands. */
-int record_state(struct learn *l);
 /* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
  * reference; NULL: no memory. */
 json_t *record_id(const struct learn *l, const json_t *inputs);
@@ -298,6 +324,8 @@ int inputs_restore(struct learn *l);
 int inputs_end_epoch(struct learn *l, double dev);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
+/* Writes run.json as it stands. */
+int record_state(struct learn *l);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */

@@ -323,9 +323,14 @@ json_t *prompt_skills(const struct learn *l)
 
 json_t *prompt_rejected(const struct learn *l)
 {
+    enum { MOST_WORDS = 20 };
     json_t *out = json_array();
     size_t i;
     json_t *v;
+    json_array_foreach ((json_t *)l->told.people, i, v) {
+        if (i < MOST_WORDS)
+            json_array_append(out, v);
+    }
     json_array_foreach (l->told.rejected, i, v) {
         if ((int64_t)i < l->c->gate.rejected_memory)
             json_array_append(out, v);

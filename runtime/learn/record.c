@@ -102,11 +102,12 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     int contains = library_contains(l->lib, &l->at.head, &from);
     if (contains < 0)
         return err_prefix(contains, "the library is not the one this run began with");
-    if (!contains)
+    if (!contains && !l->line.from_head)
         return err_set(
             GRASP_ECONFLICT,
             "the library %s has diverged: the run in %s began at %.12s, which its branch "
-            "does not contain; use another run directory, or reset the branch",
+            "does not contain; use another run directory, reset the branch, or learn on from where "
+            "it is (--from-head)",
             library_dir(l->lib), l->run.dir, start);
     l->at.head = from;
     return library_identity_set(l->lib, json_str_at(l->run.state, "author", "grasp"),
@@ -166,6 +167,9 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
         l->run.wave = (size_t)json_int_at(l->run.state, "wave", 5);
         l->at.start = l->at.head;
         l->run.resumed = again;
+        rc = line_open(l);
+    }
+    if (rc == 0) {
         struct oid head = l->at.head;
         rc = learn_move(l, &head);
     }
@@ -293,6 +297,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
 {
     struct decision d = decision_of(l, p, g);
     int rc = l->s->journal ? journal_sync(l->s->journal) : 0; /* it stands on durable answers */
+    if (rc == 0 && winner >= 0)
+        rc = line_stands(l);
     if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
@@ -301,11 +307,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
         rc = record_one(l, &d, i, candidates[i], (int)i == winner);
     l->count.judged += (int64_t)n;
     if (rc == 0 && winner >= 0) {
-        const struct oid *commit = &candidates[winner]->commit;
         remember_repaired(l, p, g, winner, &candidates[winner]->proposal);
-        rc = library_accept(l->lib, &l->at.head, commit);
-        if (rc == 0)
-            rc = learn_move(l, commit);
+        rc = line_accept(l, &candidates[winner]->commit);
         l->count.accepted++;
     }
     decision_release(&d);
@@ -319,15 +322,15 @@ int record_unmeasured(struct learn *l, struct candidate *c)
     struct judged j = judged_of(c, &reason);
     int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
     if (rc == 0)
+        rc = line_stands(l);
+    if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
         rc = decision_unmeasured(&d, &j);
     buf_release(&reason);
     c->commit = j.commit;
     if (rc == 0)
-        rc = library_accept(l->lib, &l->at.head, &c->commit);
-    if (rc == 0)
-        rc = learn_move(l, &c->commit);
+        rc = line_accept(l, &c->commit);
     if (rc == 0) {
         l->count.accepted++;
         json_array_append_new(
@@ -355,13 +358,20 @@ int record_best(struct learn *l, const struct checkpoint *best)
              session_model(l->s, false)->name);
     if (rc == 0)
         rc = buf_check(&message);
-    if (rc == 0)
+    bool elsewhere = rc == 0 && line_ends_elsewhere(l);
+    if (rc == 0 && !elsewhere)
+        rc = line_stands(l);
+    if (rc == 0 && l->c->gate.adopt == ADOPT_AUTO) /* else it is what a person adopts */
         rc = library_best_set(l->lib, &commit, message.ptr);
     if (rc == 0)
         rc = library_tree_of(l->lib, &commit, &tree);
     if (rc == 0)
         rc = library_tree_of(l->lib, &l->at.head, &now_tree);
-    if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
+    if (rc == 0 && elsewhere) {
+        log_info("the branch stays as somebody else left it; the best checkpoint is %.10s ('%s')",
+                 commit.hex, LIBRARY_BEST_NAME);
+        rc = learn_move(l, &commit);
+    } else if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
         struct trailers t = {.n = 0};
         buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
                  100 * share);
@@ -375,9 +385,7 @@ int record_best(struct learn *l, const struct checkpoint *best)
         struct oid restored;
         rc = library_commit(l->lib, &tree, &l->at.head, &text, &restored);
         if (rc == 0)
-            rc = library_accept(l->lib, &l->at.head, &restored);
-        if (rc == 0)
-            rc = learn_move(l, &restored);
+            rc = line_accept(l, &restored);
     }
     buf_release(&message);
     buf_release(&subject);
@@ -440,6 +448,15 @@ out:
     free(path);
     buf_release(&line);
     return rc;
+}
+
+int record_end(struct learn *l)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "proposed/%s", l->run.id);
+    json_object_set_new(l->run.state, "ended", json_true());
+    int rc = l->c->gate.adopt == ADOPT_ASK ? library_branch_drop(l->lib, name) : 0;
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_val_scores(struct learn *l)

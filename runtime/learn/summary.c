@@ -318,6 +318,11 @@ void summary_print(const struct learn *l, FILE *out)
             (long long)l->count.judged);
     for (size_t i = 0; i < l->at.set.n; i++)
         fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
+    if (l->c->gate.adopt == ADOPT_ASK && strcmp(l->line.at.hex, l->at.start.hex) != 0)
+        fprintf(
+            out,
+            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
+            l->run.id, library_dir(l->lib));
     fprintf(out,
             "calls made %lld; saved: %lld by the journal, %lld rollouts by early stopping; "
             "unscored rollouts %lld\n",

@@ -293,6 +293,9 @@ static void add_candidate(struct buf *b, const json_t *v)
              (long long)json_int_at(v, "score.fixes", 0),
              (long long)json_int_at(v, "score.regressions", 0));
     text(b, fate);
+    if (json_object_get(v, "chars"))
+        buf_addf(b, "; %+lld characters of prompt",
+                 (long long)(json_int_at(v, "chars.after", 0) - json_int_at(v, "chars.before", 0)));
     buf_adds(b, "</span></summary>\n");
     if (json_object_get(v, "probes"))
         add_probes(b, v);
@@ -385,8 +388,29 @@ static void add_calls(struct buf *b, const json_t *calls)
     buf_adds(b, "</table>\n");
 }
 
+/* How much longer the executor's prompt became by what was let in. */
+struct growth {
+    int64_t from, to;
+    bool known;
+};
+
+static void grow_by(struct growth *g, const json_t *updates)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach (updates, i, v) {
+        if (!json_object_get(v, "chars") || strcmp(json_str_at(v, "fate", ""), "accepted") != 0)
+            continue;
+        if (!g->known)
+            g->from = json_int_at(v, "chars.before", 0);
+        g->to = json_int_at(v, "chars.after", 0);
+        g->known = true;
+    }
+}
+
 int report_page(const char *dir, struct buf *out)
 {
+    struct growth growth = {0};
     json_t *summary = read_in(dir, "run_summary.json"), *vals = read_in(dir, "val_scores.json");
     json_t *tests = read_in(dir, "test_scores.json");
     int rc = 0;
@@ -406,8 +430,13 @@ int report_page(const char *dir, struct buf *out)
         if (!updates)
             break;
         add_epoch(out, epoch, updates, json_object_get(summary, "proposals"));
+        grow_by(&growth, updates);
         json_decref(updates);
     }
+    if (growth.known)
+        buf_addf(out,
+                 "<p>The skills in the executor's prompt grew from %lld to %lld characters.</p>\n",
+                 (long long)growth.from, (long long)growth.to);
     add_calls(out, json_object_get(summary, "calls"));
     buf_adds(out, "</body></html>\n");
     rc = buf_check(out);

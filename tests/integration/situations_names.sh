@@ -89,6 +89,22 @@ sed -i 's/^benchmark:.*/benchmark:/; s|^\( *version:\) "v1"|\1 "v2"|' run/config
 ! was learned
 END
 
+situation 43 "a frozen library in another world, with another preset" <<'END'
+mkdir -p "$(dirname "$CONFIG")/agents"
+for p in a b; do echo '{kind: simulated, name: one}' >"$(dirname "$CONFIG")/agents/$p.yaml"; done
+0$ grasp learn "$CONFIG" --set agent_preset=a --set cycle.epochs=1 --library with-a --run run-a -q
+0$ grasp skills freeze with-a --name v1 --run run-a
+0$ grasp transfer "$CONFIG" --set agent_preset=a --library with-a --at v1 --split val -q --to simulated:weak
+! was learned
+0$ grasp transfer "$CONFIG" --set agent_preset=b --library with-a --at v1 --split val -q --to simulated:weak
+1x was learned on preset 'a', and this is 'b'
+0$ grasp transfer "$CONFIG" --library with-a --at v1 --split val -q --to preset:b
+! was learned
+find "$(dirname "$CONFIG")" "${GRASP_SHARED:-.}/vectors/clinic_v1" -name Patient.ndjson 2>/dev/null | head -n 1 | xargs -I{} cp {} Other.ndjson
+0$ grasp transfer "$CONFIG" --set agent_preset=a --set "fhir.load=[$PWD/Other.ndjson]" --library with-a --at v1 --split val -q --to simulated:weak
+1x was learned on world 'Patient.ndjson Obs
+END
+
 situation 44 "a split without its file" <<'END'
 1$ grasp transfer "$CONFIG" --library lib --to simulated:weak --split val --set data.val=gone.json
 > gone.json

@@ -40,6 +40,10 @@ is "the baseline is eval's" "$(jq -S .executors[0].splits.id_test.baseline stron
 is "with the library is eval's" "$(jq -S .executors[0].splits.id_test.library strong.json)" \
     "$(jq -S ".id_test | del(.do_nothing)" with.json)"
 
+check "task by task, too" jq -e '.executors[0].splits.id_test | .library_against_baseline as $p |
+    $p.tasks == .library.n_total and $p.gained - $p.lost == .library.n_correct - .baseline.n_correct and
+    $p.low < .difference and .difference < $p.high and $p.p < 0.05' strong.json
+
 # --- a dry run: the plan, and nothing else
 bg "$GRASP" model serve --port 0 >served 2>&1
 served=$!
@@ -101,6 +105,14 @@ exits "stopped by a budget" 3 $REGATE --library weak2 --journal journal2 --set b
 exits "gone on with" 0 $REGATE --library weak2 --journal journal2
 is "as if never stopped" "$(sed 's/weak2/weak/' out)" "$(cat weak.txt)"
 is "also its objects" "$(refs weak2)" "$(cat refs.before)"
+
+# --- the gate is the configured one
+exits "by the other rule" 0 "$GRASP" transfer $C --at v1 --library weak2 --to simulated:strong --regate \
+    --branch by-rule --set gate.rule=replicate --split id_test --journal journal2 --json
+run=$(jq -r .executors[0].regate.run out)
+is "each candidate was measured by it" "$(git -C weak2 for-each-ref --format='%(objectname)' \
+    "refs/grasp/candidates/$run" | while read -r c; do git -C weak2 notes --ref=gate show "$c"; done |
+    jq -r .rules.rule | sort -u)" replicate
 
 # --- other executors, and what is refused
 exits "a preset and a name" 0 "$GRASP" transfer $C --library strong --to preset:small \

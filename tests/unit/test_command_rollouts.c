@@ -213,7 +213,7 @@ static void gate_null(void **state)
     ends(0, "gate " CLINIC " --null --library lib --at best --rounds 1 -q");
     prints("lib at best against itself, 1 round");
     refuses(3, "budget", "gate " CLINIC " --null --rounds 3 --set budget.calls=600 -q");
-    refuses(2, "--null measures its noise", "gate " CLINIC);
+    refuses(2, "--null its noise", "gate " CLINIC);
     refuses(2, "--rounds", "gate " CLINIC " --null --rounds 0");
 }
 
@@ -254,6 +254,8 @@ static void report(void **state)
     ends(0, "report run");
     assert_string_equal(ran.out.ptr, "run/report.html\n");
     works(fs_read("run/report.html", &page));
+    assert_non_null(strstr(page.ptr, " characters of prompt</span>"));
+    assert_non_null(strstr(page.ptr, "prompt grew from 0 to "));
     static const char *const parts[] = {"<h1>Run ",         "Learning curve", "<h2>id_test</h2>",
                                         "<h2>Epoch 0</h2>", "class=\"fix\"",  ">accepted<",
                                         ">refused<",        "<h2>Calls</h2>", "</html>"};
