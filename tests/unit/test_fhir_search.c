@@ -36,6 +36,11 @@ static int setup_r4(void **state)
     return load(state, "tests/data/fhir_r4.ndjson");
 }
 
+static int setup_hl7(void **state)
+{
+    return load(state, "tests/data/fhir_hl7.ndjson");
+}
+
 static int teardown(void **state)
 {
     fhir_close(*state);
@@ -116,6 +121,13 @@ static void cases(void **state)
 static void cases_of_r4(void **state)
 {
     run_cases(*state, "tests/data/fhir_r4_searches.txt", 90);
+}
+
+/* Two of HL7's examples of each type; what every parameter of R4 finds in them is another program's
+ * word, FHIRPath over the definitions' expressions. */
+static void every_parameter_finds_what_its_expression_does(void **state)
+{
+    run_cases(*state, "tests/data/fhir_hl7_searches.txt", 1500);
 }
 
 static void members_come_in_order(void **state)
@@ -457,6 +469,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(cases),
         cmocka_unit_test_setup_teardown(cases_of_r4, setup_r4, teardown),
+        cmocka_unit_test_setup_teardown(every_parameter_finds_what_its_expression_does, setup_hl7,
+                                        teardown),
         TEST(members_come_in_order),
         TEST(text_is_indented_and_numbers_stay),
         TEST(elements_are_picked),
