@@ -5,7 +5,7 @@
 //     node params_fhirpath.mjs BASE_URL NODE_MODULES
 //     node params_fhirpath.mjs sample NODE_MODULES FOLDER
 // Prints what differs; the last line counts. Compared are which resources have a value (:missing),
-// and for tokens, references, strings, dates and URIs which ones each of some values finds. "sample"
+// and which ones each of some values finds. "sample"
 // asks no server: it writes two small examples of each type (without their narratives) and what is
 // to be found among them, as tests/data has them (fhir_hl7.ndjson, fhir_hl7_searches.txt).
 import { createRequire } from 'node:module';
@@ -98,7 +98,17 @@ const values = {
         .filter((s) => /^[A-Za-z][A-Za-z0-9 ]{2,40}$/.test(s)),
     uri: (node) => [escape(String(node))],
     date: (node) => (typeof node === 'string' && /^\d{4}/.test(node) ? [node] : []),
+    number: (node) => (typeof node === 'number' ? [String(node)] : []),
+    quantity: (node) => (typeof node.value === 'number' && !node.comparator
+        ? [node.system && node.code ? `${node.value}|${escape(node.system)}|${escape(node.code)}` : `${node.value}`]
+        : []),
 };
+
+// A number as it is written stands for what would be rounded to it.
+function rounds(text, low, high = low) {
+    const half = 0.5 * 10 ** -(text.split('.')[1] ?? '').length;
+    return low >= Number(text) - half * 1.0000001 && high <= Number(text) + half * 1.0000001;
+}
 
 // Tokens without a system are found whatever theirs is, strings by their beginnings: what the server
 // finds beyond an exact value is checked the other way round.
@@ -115,6 +125,14 @@ function finds(kind, wanted, node) {
         const code = bar < 0 ? wanted : wanted.slice(bar + 1);
         return (values.token(node).some((v) => v === wanted || (bar < 0 && (v === code || v.endsWith(`|${code}`))))
             || (bar < 0 && escape(node.text ?? '') === code));
+    }
+    if (kind === 'date') return within(node, wanted);
+    if (kind === 'number') return rounds(wanted, node);
+    if (kind === 'quantity') {
+        const [number, ...unit] = wanted.split('|');
+        const same = (q) => q && (!unit.length || unit.join('|') === `${escape(q.system ?? '')}|${escape(q.code ?? '')}`);
+        return typeof node.value === 'number' ? same(node) && rounds(number, node.value)
+            : same(node.low) && same(node.high) && rounds(number, node.low.value, node.high.value);
     }
     return values[kind](node).some((v) => v === wanted || escape(v.replace(/\|.*/, '')) === wanted
         || (kind === 'reference' && v.replace(/\/_history\/.*/, '') === wanted.replace(/\/_history\/.*/, '')));
@@ -156,23 +174,59 @@ async function compare(query, want) {
     console.log(`${query}: not found ${missed.slice(0, 5)}, found too many ${extra.slice(0, 5)}`);
 }
 
+// R4's expressions as FHIRPath understands them: "as" wants a single node, they do not.
+function compile(expression, type) {
+    const path = expression.replace(/\(([A-Za-z.]+) as (\w+)\)/g, '$1.ofType($2)')
+        .replace(/\.as\((\w+)\)/g, (_, t) => `.ofType(${t === 'DateTime' ? 'dateTime' : t})`)
+        .replace(/resolve\(\) is (\w+)/g, "reference.matches('(^|/)$1/')");
+    return fhirpath.compile(type ? { base: type, expression: path } : path, model);
+}
+const plain = (found) => found.map((n) => (n?.asStr ?? n)).filter((n) => n !== null);
+
+// The alternatives that are about one type.
+const own = (expression, type) => expression.split('|').map((s) => s.trim())
+    .filter((s) => s === type || s.replace(/^\(/, '').startsWith(`${type}.`) || /^[a-z]/.test(s));
+
 async function check(type, param, resources) {
-    const expression = param.expression.split('|').map((s) => s.trim())
-        .filter((s) => s.replace(/^\(/, '').startsWith(`${type}.`)
-            || (/^[a-z]/.test(s))).join(' | ');
-    const postfix = expression.replace(/\(([A-Za-z.]+) as (\w+)\)/g, '$1.ofType($2)')
-        .replace(/\.as\((\w+)\)/g, '.ofType($1)'); // "as" wants a single node, R4's parameters do not
-    const compiled = fhirpath.compile(postfix.replace(/resolve\(\) is (\w+)/g,
-        "reference.matches('(^|/)$1/')"), model);
-    const nodes = new Map();
-    for (const [id, resource] of resources) {
-        const found = compiled(resource).map((n) => (n?.asStr ?? n)).filter((n) => n !== null);
-        if (found.length) nodes.set(id, found);
-    }
+    const nodes = evaluate(own(param.expression, type).join(' | '), resources);
     const nobody = base === 'sample' && !nodes.size;
     if (!nobody) await compare(`${type}?${param.code}:missing=false`, new Set(nodes.keys()));
-    const read = values[param.type];
-    if (!read) return;
+    await find(type, param.code, nodes, (node) => values[param.type](node),
+        (value, node) => finds(param.type, value, node));
+}
+
+function evaluate(expression, resources) {
+    const compiled = compile(expression);
+    const nodes = new Map();
+    for (const [id, resource] of resources) {
+        const found = plain(compiled(resource));
+        if (found.length) nodes.set(id, found);
+    }
+    return nodes;
+}
+
+// A node of a composite is a list with what each component's expression finds in one element.
+async function checkComposite(type, param, resources) {
+    const kinds = param.component.map((c) => params.find((p) => p.url === c.definition).type);
+    const nodes = new Map();
+    for (const path of own(param.expression, type)) {
+        const elements = compile(path);
+        const parts = param.component.map((c) => compile(c.expression, path));
+        for (const [id, resource] of resources)
+            for (const element of elements(resource)) {
+                const node = parts.map((part) => plain(part(element, { resource })));
+                if (node.every((p) => p.length)) nodes.set(id, [...(nodes.get(id) ?? []), node]);
+            }
+    }
+    await find(type, param.code, nodes,
+        (node) => {
+            const first = node.map((list, i) => list.flatMap((n) => values[kinds[i]](n))[0]);
+            return first.includes(undefined) ? [] : [first.join('$')];
+        },
+        (value, node) => value.split(/(?<!\\)\$/).every((v, i) => node[i].some((n) => finds(kinds[i], v, n))));
+}
+
+async function find(type, code, nodes, read, hits) {
     const some = new Set();
     for (const list of nodes.values())
         for (const node of list)
@@ -180,19 +234,18 @@ async function check(type, param, resources) {
     for (const value of some) {
         const want = new Set();
         for (const [id, list] of nodes)
-            if (list.some((n) => (param.type === 'date' ? within(n, value) : finds(param.type, value, n))))
-                want.add(id);
-        await compare(`${type}?${param.code}=${encodeURIComponent(value)}`, want);
+            if (list.some((n) => hits(value, n))) want.add(id);
+        await compare(`${type}?${code}=${encodeURIComponent(value)}`, want);
     }
 }
 
 const resources = base === 'sample' ? sample(examples()) : await load(examples());
 for (const [type, some] of byType(resources))
     for (const param of params.filter((p) => p.base.includes(type))) {
-        if (!param.expression || param.type === 'composite' || param.type === 'special'
+        if (!param.expression || param.type === 'special'
             || exceptions.has(`${type}.${param.code}`)) continue;
         try {
-            await check(type, param, some);
+            await (param.type === 'composite' ? checkComposite : check)(type, param, some);
         } catch (error) {
             if (/Cannot convert a FHIR.Quantity/.test(error)) { // the other side's limit
                 console.log(`skipped: ${type}.${param.code}: ${error.message}`);
