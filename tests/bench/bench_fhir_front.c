@@ -139,6 +139,21 @@ static double memory_of(const struct server *s)
     return (double)kb / 1e3;
 }
 
+/* Seconds of processor time that it has used. */
+static double work_of(const struct server *s)
+{
+    char path[64];
+    unsigned long user = 0, kernel = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)s->pid);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                    &kernel) != 2)
+        user = kernel = 0;
+    if (f)
+        fclose(f);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 /* -1: nobody takes it within two seconds. */
 static int dial(const struct server *s)
 {
@@ -204,6 +219,7 @@ static void rounds(const char *what, const struct server *s, struct client *clie
     double *took = calloc(n * times, sizeof(*took));
     size_t done = 0, failed = 0, wrong = 0;
     int64_t begun = clock_mono();
+    double work = work_of(s);
     if (!polls || !took)
         die("memory");
     for (size_t r = 0; r < times; r++) {
@@ -234,10 +250,10 @@ static void rounds(const char *what, const struct server *s, struct client *clie
     }
     double seconds = (double)(clock_mono() - begun) / NS_PER_SEC;
     qsort(took, done, sizeof(*took), by_size);
-    printf(
-        "  %-10s %8.0f/s  p50 %8.3f ms  p99 %8.3f ms  most %8.3f ms  failed %zu, memory %.0f MB\n",
-        what, (double)done / seconds, took[done / 2], took[done * 99 / 100], took[done - 1], failed,
-        memory_of(s));
+    printf("  %-10s %8.0f/s  p50 %8.3f ms  p99 %8.3f ms  most %8.3f ms  failed %zu, %.0f us of the "
+           "server's time each, memory %.0f MB\n",
+           what, (double)done / seconds, took[done / 2], took[done * 99 / 100], took[done - 1],
+           failed, memory_of(s));
     free(took);
     free(polls);
 }
