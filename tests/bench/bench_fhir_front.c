@@ -249,12 +249,17 @@ static void rounds(const char *what, const struct server *s, struct client *clie
         }
     }
     double seconds = (double)(clock_mono() - begun) / NS_PER_SEC;
+    if (done == 0) {
+        printf("  %-11s no answer within %d s, memory %.0f MB\n", what, PATIENCE, memory_of(s));
+        goto out;
+    }
     qsort(took, done, sizeof(*took), by_size);
     printf(
-        "  %-10s %8.0f/s  p50 %8.3f ms  p99 %8.3f ms  most %8.3f ms  failed %zu, %.0f us of work, "
+        "  %-11s %8.0f/s  p50 %8.3f ms  p99 %8.3f ms  most %8.3f ms  failed %zu, %.0f us of work, "
         "memory %.0f MB\n",
         what, (double)done / seconds, took[done / 2], took[done * 99 / 100], took[done - 1], failed,
         (work_of(s) - work) / (double)done * 1e6, memory_of(s));
+out:
     free(took);
     free(polls);
 }
