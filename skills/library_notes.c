@@ -13,6 +13,16 @@
 
 /* ---- acknowledgements ---- */
 
+/* Whether that is what the note on it says already: the same word twice is one. */
+static bool acked(struct library *lib, const git_oid *id, const char *text)
+{
+    git_note *note = NULL;
+    bool same = git_note_read(&note, lib->repo, LIBRARY_ACK_REF, id) == 0 &&
+                strcmp(git_note_message(note), text) == 0;
+    git_note_free(note);
+    return same;
+}
+
 int library_ack(struct library *lib, const struct oid *commit, const char *why)
 {
     git_signature *who = NULL;
@@ -22,9 +32,10 @@ int library_ack(struct library *lib, const struct oid *commit, const char *why)
     if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
         return rc;
     buf_addf(&text, "%s\n", why);
-    if ((rc = buf_check(&text)) == 0)
+    bool done = (rc = buf_check(&text)) == 0 && acked(lib, &id, text.ptr);
+    if (rc == 0)
         rc = library_signature(lib, 0, &who);
-    if (rc == 0) {
+    if (rc == 0 && !done) {
         library_lock_intent(lib, LIBRARY_ACK_REF);
         LIBRARY_TRY(lib, rc,
                     git_note_create(&made, lib->repo, LIBRARY_ACK_REF, who, who, &id, text.ptr, 1));

@@ -212,6 +212,25 @@ static int take_guard(struct journal *j)
     return rc;
 }
 
+/* Makes it anew where its making was interrupted, when nobody else is at it. */
+static int drop_unmade(struct journal *j, const char *data)
+{
+    if ((j->flags & JOURNAL_READ_ONLY) || !fs_lmdb_unmade(data) ||
+        flock(j->guard_fd, LOCK_EX | LOCK_NB) < 0)
+        return 0; /* opening it says what is wrong */
+    char *lock = fs_join(j->dir, "lock.mdb");
+    int rc = 0;
+    if (!lock || (fs_lmdb_unmade(data) && unlink(data) < 0))
+        rc = err_set_errno(GRASP_EIO, "cannot make the journal '%s' anew", j->dir);
+    else
+        unlink(lock);
+    free(lock);
+    while (rc == 0 && flock(j->guard_fd, LOCK_SH) < 0)
+        if (errno != EINTR)
+            rc = err_set_errno(GRASP_EIO, "cannot lock the journal '%s'", j->dir);
+    return rc;
+}
+
 static int tail_open(struct journal *j)
 {
     bool read_only = j->flags & JOURNAL_READ_ONLY;
@@ -272,7 +291,8 @@ int journal_open_sized(struct journal **out, const char *dir, int flags, size_t 
         rc = check_place(dir);
     if (rc == 0)
         rc = check_files(dir);
-    if (rc == 0 && (rc = codec_open(&j->codec)) == 0 && (rc = take_guard(j)) == 0)
+    if (rc == 0 && (rc = codec_open(&j->codec)) == 0 && (rc = take_guard(j)) == 0 &&
+        (rc = drop_unmade(j, file)) == 0)
         rc = open_env(j, map_size);
     free(file);
     if (rc < 0)
