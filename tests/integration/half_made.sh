@@ -6,7 +6,7 @@
 . "$ROOT/tests/half_made.sh"
 half_made_tools || skip_all "$half_why"
 unset GRASP_BACKEND
-: "${HALF_POINTS:=4}"
+: "${HALF_POINTS:=2}"
 row() { case $1 in *"${HALF_ONLY:-}"*) half_made "$@" ;; esac; }
 nothing() { :; }
 
