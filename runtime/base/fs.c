@@ -236,6 +236,18 @@ int fs_mkdirs(const char *path)
     return rc;
 }
 
+bool fs_out_of_files(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return false;
+    err_set(GRASP_EIO, "%s (%s)", strerror(errno),
+            errno == EMFILE ? "more at once: ulimit -n" : "in the whole system");
+    return true;
+}
+
 bool fs_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -40,6 +40,9 @@ int fs_mkdirs(const char *path);
 /* What is below a directory and is none, but for what a process that was killed in fs_write left;
  * 0 when it is not there, -1 when it cannot be read. */
 int64_t fs_count_files(const char *dir);
+/* Whether this process may open no further file, which libraries hide behind words of their own:
+ * then err_msg() says so. */
+bool fs_out_of_files(void);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
 /* Whether an LMDB data file is one whose making was interrupted, by a signal that kills or a full
