@@ -110,4 +110,19 @@ row 'synth' nothing do_synth state_files
 row 'fhir load' nothing do_load state_store
 row 'fhir load, more' with_store do_load state_store
 row 'fhir import' nothing do_fhir_import state_store
+
+# ---- few descriptors: said as what it is, and with more the same command ends the same ----
+half_fresh nothing; do_learn >log 2>&1; rm log; state_learn >"$T/half.calm" 2>&1
+bad='' said=0
+for n in 6 8 10 12 14 16 17 18 19; do
+    half_fresh nothing
+    (exec >"$T/half.out" 2>"$T/half.err"; ulimit -n $n; do_learn) && continue
+    grep -q 'Too many open files' "$T/half.err" && said=$((said + 1)) || bad="$bad $n: $(cat "$T/half.err")"
+    do_learn >"$T/half.out" 2>&1 || bad="$bad $n, again: $(tail -n 1 "$T/half.out")"
+    state_learn >"$T/half.state" 2>&1
+    cmp -s "$T/half.calm" "$T/half.state" || bad="$bad $n: ends otherwise"
+done
+cd "$T"
+is "learn with few descriptors: called that, and it goes on" "$bad" ""
+[ $said -gt 4 ] && ok "$said limits were too small" || not_ok "limits that are too small" "$said"
 done_testing
