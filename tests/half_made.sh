@@ -7,7 +7,7 @@
 #
 # In a fresh directory PREPARE makes what COMMAND starts from; COMMAND runs the program behind "$@"
 # (kill_at, or nothing); STATE prints what it left. HALF_POINTS=N tries N points of each command,
-# spread over all of them from HALF_SEED on (0: every one).
+# spread over all of them from HALF_SEED on (0: every one); HALF_AT="7 8": only these.
 
 half_made_tools() {
     export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # the leak check does not work in a traced process
@@ -57,6 +57,7 @@ half_made() {
         low=$((n * most / points + 1)) high=$(((n + 1) * most / points))
         at=$((low + (n * 7919 + ${HALF_SEED:-1} * 104729) % (high - low + 1)))
         n=$((n + 1))
+        case " ${HALF_AT:-$at} " in *" $at "*) ;; *) continue ;; esac
         for flag in '' -e; do
             tried=$((tried + 1))
             if ! half_made_once "$flag" $at >"$T/half.why" 2>&1; then
