@@ -36,28 +36,18 @@ int fhir_store_error(int rc, const char *what)
                    full ? "; is the disk full?" : "");
 }
 
-/* A data file whose making was interrupted: LMDB writes its two first pages at once, and what is
- * shorter, or all zero, holds nothing. Such a store is made anew. */
+/* A store whose making was interrupted is made anew. */
 static int drop_unmade(const char *dir, const char *data)
 {
-    char head[64] = {0};
-    static const char zero[sizeof(head)];
-    struct stat st;
+    if (!fs_lmdb_unmade(data))
+        return 0;
+    char *lock = fs_join(dir, "lock.mdb");
     int rc = 0;
-    FILE *f = fopen(data, "rbe");
-    if (!f)
-        return 0; /* opening it says why */
-    if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
-        (st.st_size == 0 ||
-         (fread(head, 1, sizeof(head), f) > 0 && memcmp(head, zero, sizeof(head)) == 0))) {
-        char *lock = fs_join(dir, "lock.mdb");
-        if (!lock || (unlink(data) < 0 && errno != ENOENT))
-            rc = err_set_errno(GRASP_EIO, "cannot make the FHIR store '%s' anew", dir);
-        else
-            unlink(lock);
-        free(lock);
-    }
-    fclose(f);
+    if (!lock || (unlink(data) < 0 && errno != ENOENT))
+        rc = err_set_errno(GRASP_EIO, "cannot make the FHIR store '%s' anew", dir);
+    else
+        unlink(lock);
+    free(lock);
     return rc;
 }
 
@@ -215,7 +205,7 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     s->dir = dir ? str_dup(dir) : fs_tempdir("grasp-fhir");
     s->cors = o->cors ? str_dup(o->cors) : NULL;
     if (!s->base_url || !s->dir || (o->cors && !s->cors)) {
-        rc = err_set(GRASP_EIO, "cannot make a directory for a temporary FHIR store");
+        rc = !s->dir && !dir ? GRASP_EIO : err_oom(); /* fs_tempdir said why */
         goto out;
     }
     if (!str_ends(s->base_url, "/")) {

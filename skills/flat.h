@@ -42,9 +42,11 @@ void flat_report_release(struct flat_report *r);
  * "skills", what is in best/ (else in learned/); the report says which. What is wrong with one skill is noted and does not refuse the others.
  * GRASP_ENOTFOUND when there is no skill, GRASP_EINVAL when each one that is there is refused. */
 int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *report);
-/* Writes DIR/name.md, or DIR/name/SKILL.md, each with the skill's other files (below DIR/name/);
- * files there that are not of these skills are left alone. */
-int flat_write_dir(const char *dir, const struct skill_set *set);
-int flat_write_folders(const char *dir, const struct skill_set *set);
+/* Writes DIR/name/SKILL.md, or (flat) DIR/name.md, each with the skill's other files (below
+ * DIR/name/); files there that are not of these skills are left alone. */
+int flat_write(const char *dir, const struct skill_set *set, bool flat);
+/* Whether `dir` holds nothing but what writing this set would put there: it is empty or missing, or
+ * such a writing was interrupted, or is done. */
+bool flat_unwritten(const char *dir, const struct skill_set *set, bool flat);
 
 #endif

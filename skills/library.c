@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -162,6 +163,8 @@ static int create(struct library *lib)
 {
     bool bare = lib->flags & LIBRARY_BARE;
     int rc;
+    if (fs_is_dir(lib->dir) && access(lib->dir, R_OK) < 0)
+        return err_set_errno(GRASP_EIO, "cannot read '%s'", lib->dir);
     free(lib->gitdir);
     lib->gitdir = fs_join(lib->dir, bare ? "" : ".git/");
     if (!lib->gitdir)
@@ -233,6 +236,8 @@ out:
 static int open_checked(struct library *lib)
 {
     int rc = library_repo_open(lib);
+    if (rc < 0 && fs_out_of_files()) /* libgit2 takes it for a folder without a repository */
+        return err_prefix(GRASP_EIO, "cannot open the library '%s'", lib->dir);
     if (rc == GRASP_ENOTFOUND && (lib->flags & LIBRARY_CREATE))
         rc = create(lib);
     else if (rc == GRASP_ENOTFOUND)

@@ -143,6 +143,8 @@ int library_best_why(struct library *lib, struct buf *out);
  * is removed or replaced later can be told. */
 int library_tag(struct library *lib, const char *name, const struct oid *commit,
                 const char *message, int64_t when, struct oid *tag);
+/* What a tagging that was interrupted did not come to: refs/grasp/frozen/NAME where there is none. */
+int library_tag_settle(struct library *lib, const char *name);
 int library_tag_message(struct library *lib, const char *name, struct buf *out);
 /* Whether refs/heads/NAME may be made or moved by library_branch_set: GRASP_EINVAL for what cannot be
  * a branch's name, GRASP_EREFUSED for the checked-out one, HEAD, "best", a tag's name, and where

@@ -4,6 +4,7 @@
  */
 #include "skills/library_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -70,7 +71,10 @@ int library_git_error(int rc, const char *fmt, ...)
         {GIT_ELOCKED, GRASP_ESTOPPED},    {GIT_EINVALIDSPEC, GRASP_EINVAL},
         {GIT_EAMBIGUOUS, GRASP_EINVAL},   {GIT_EOWNER, GRASP_EREFUSED},
     };
+    /* libgit2's outer layers say what they wanted in the place of why it could not be */
+    int why = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? errno : 0;
     const git_error *e = git_error_last();
+    const char *said = e && e->message ? e->message : "git failed";
     char context[512];
     int code = e && e->klass == GIT_ERROR_NOMEMORY ? GRASP_ENOMEM : GRASP_EIO;
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
@@ -80,8 +84,9 @@ int library_git_error(int rc, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(context, sizeof(context), fmt, ap);
     va_end(ap);
+    bool add = why && !strstr(said, strerror(why));
     return err_set(
-        code, "%s: %s%s", context, e && e->message ? e->message : "git failed",
+        code, "%s: %s%s%s%s", context, said, add ? ": " : "", add ? strerror(why) : "",
         code == GRASP_ESTOPPED ? "; another git is at work in it: run the same command again" : "");
 }
 

@@ -60,9 +60,11 @@ static int record_write(struct library *lib, const char *what)
     if (n < 0 || n > RECORD)
         return err_set(GRASP_ELIMIT, "the name '%.40s...' is too long", what);
     memset(record + n, '\n', (size_t)(RECORD - n));
+    int before = errno;
     errno = ENOSPC; /* what a short write means */
     if (pwrite(lib->lock_fd, record, RECORD, 0) != RECORD)
         return err_set_errno(GRASP_EIO, "cannot write '%s%s'", lib->gitdir, LOCK_FILE);
+    errno = before; /* why a call of libgit2 before this failed is read after it */
     return 0;
 }
 

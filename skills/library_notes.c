@@ -13,6 +13,16 @@
 
 /* ---- what people say ---- */
 
+/* Whether that is what the note on it says already: the same word twice is one. */
+static bool said(struct library *lib, const char *ref, const git_oid *id, const char *text)
+{
+    git_note *note = NULL;
+    bool same = git_note_read(&note, lib->repo, ref, id) == 0 &&
+                strcmp(git_note_message(note), text) == 0;
+    git_note_free(note);
+    return same;
+}
+
 /* A note that is a person's word: written or replaced. */
 static int put_word(struct library *lib, const char *ref, const struct oid *commit, const char *why)
 {
@@ -23,9 +33,10 @@ static int put_word(struct library *lib, const char *ref, const struct oid *comm
     if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
         return rc;
     buf_addf(&text, "%s\n", why);
-    if ((rc = buf_check(&text)) == 0)
+    bool done = (rc = buf_check(&text)) == 0 && said(lib, ref, &id, text.ptr);
+    if (rc == 0)
         rc = library_signature(lib, 0, &who);
-    if (rc == 0) {
+    if (rc == 0 && !done) {
         library_lock_intent(lib, ref);
         LIBRARY_TRY(lib, rc, git_note_create(&made, lib->repo, ref, who, who, &id, text.ptr, 1));
         library_lock_intent(lib, NULL);

@@ -10,6 +10,7 @@
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
 
+#include <errno.h>
 #include <git2.h>
 #include <stdbool.h>
 
@@ -64,9 +65,10 @@ bool library_wait(struct library *lib, int rc, struct library_patience *p);
 #define LIBRARY_TRY(lib, rc, call)                                                                 \
     do {                                                                                           \
         struct library_patience patience_ = {0, 0};                                                \
-        do                                                                                         \
+        do {                                                                                       \
+            errno = 0;                                                                             \
             (rc) = (call);                                                                         \
-        while ((rc) < 0 && library_wait((lib), (rc), &patience_));                                 \
+        } while ((rc) < 0 && library_wait((lib), (rc), &patience_));                               \
     } while (0)
 
 /* The branch that is written moves from `from` to `to`. */

@@ -322,6 +322,22 @@ out:
     return rc;
 }
 
+int library_tag_settle(struct library *lib, const char *name)
+{
+    struct buf ref = BUF_INIT, frozen = BUF_INIT;
+    git_oid tag, there;
+    int rc = library_need_write(lib);
+    if (rc < 0 || (rc = tag_ref(name, &ref)) < 0)
+        return rc;
+    buf_addf(&frozen, LIBRARY_FROZEN "%s", name);
+    if ((rc = buf_check(&frozen)) == 0 && git_reference_name_to_id(&tag, lib->repo, ref.ptr) == 0 &&
+        git_reference_name_to_id(&there, lib->repo, frozen.ptr) == GIT_ENOTFOUND)
+        rc = keep_frozen(lib, name, &tag);
+    buf_release(&ref);
+    buf_release(&frozen);
+    return rc;
+}
+
 int library_tag_message(struct library *lib, const char *name, struct buf *out)
 {
     struct buf ref = BUF_INIT;

@@ -41,7 +41,7 @@ static int freeze(struct library *lib, const char *name, const char *rev, const 
     if (rc == 0)
         rc = already(lib, name, commit);
     if (rc != 0)
-        return rc < 0 ? rc : 0;
+        return rc < 0 ? rc : library_tag_settle(lib, name);
     rc = manifest_make(lib, name, commit, &manifest);
     if (rc == 0 && run)
         rc = manifest_add_run(lib, run, manifest);

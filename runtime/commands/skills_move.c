@@ -1,5 +1,4 @@
 /* skills_move.c - `grasp skills import` and `export`: libraries in and out of other forms. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,18 +251,6 @@ const struct command skills_import = {
 
 /* ---- export ---- */
 
-static bool holds_nothing(const char *dir)
-{
-    DIR *d = opendir(dir);
-    bool nothing = true;
-    if (!d)
-        return true;
-    for (struct dirent *e; nothing && (e = readdir(d));)
-        nothing = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
-    closedir(d);
-    return nothing;
-}
-
 static int run_export(const struct args *a)
 {
     struct library *lib;
@@ -278,12 +265,12 @@ static int run_export(const struct args *a)
         rc = history_fill_gate(lib, rev_of(a), &set);
     if (rc == 0)
         rc = library_load_files(lib, &set);
-    if (rc == 0 && !holds_nothing(out) && !arg_flag(a, "replace"))
+    if (rc == 0 && !arg_flag(a, "replace") && !flat_unwritten(out, &set, flat))
         rc =
             err_set(GRASP_ECONFLICT,
                     "'%s' is not empty; --replace writes into it (files of other names stay)", out);
     if (rc == 0)
-        rc = flat ? flat_write_dir(out, &set) : flat_write_folders(out, &set);
+        rc = flat_write(out, &set, flat);
     if (rc == 0 && lacks & LIBRARY_LACKS_EVIDENCE)
         log_warn(
             "exported without the tasks that each edit answered (%s): they are in the evidence",
@@ -310,6 +297,8 @@ const struct command skills_export = {
     .details =
         "What the gate measured for each skill's last edit comes along: gate-score, gate-fixes,\n"
         "gate-regressions and gate-tasks in the metadata, or probe_score, fixes, regressions and\n"
-        "triggering_sample_ids in a flat file's provenance.",
+        "triggering_sample_ids in a flat file's provenance. The same export again goes on with one "
+        "that\n"
+        "was interrupted.",
     .run = run_export,
 };

@@ -375,11 +375,11 @@ static int run(const struct args *a)
     if (rc < 0 && done) /* what it was outlives the table of what is there */
         why = str_dup(err_msg());
     if (done) {
-        int shown = show(&t, a), frozen = check_frozen(&t, &f);
+        int shown = show(&t, a);
         if (rc < 0)
             rc = err_set(rc, "%s", why ? why : "out of memory");
         else
-            rc = shown < 0 ? shown : frozen;
+            rc = shown < 0 ? shown : check_frozen(&t, &f);
     }
     if (done)
         log_info(

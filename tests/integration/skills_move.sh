@@ -29,7 +29,10 @@ exits "but not strictly" 1 "$GRASP" skills verify imported --strict
 check "fsck of an imported library" git -C imported fsck --full --strict
 
 check "export" "$GRASP" skills export lib exported
-exits "export into a folder that is not empty" 1 "$GRASP" skills export lib exported
+exits "the same export again" 0 "$GRASP" skills export lib exported
+mkdir own && echo mine >own/notes
+exits "export into a folder that is not empty" 1 "$GRASP" skills export lib own
+is "export: what is in it stays alone" "$(ls own)" notes
 is "export: every skill" "$(ls exported | sort)" "$(ls lib/skills | sort)"
 changed_skill=$(G diff --name-only "$last~1" "$last" -- skills | head -n 1 | cut -d/ -f2)
 is "export: what the gate measured" \

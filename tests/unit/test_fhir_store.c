@@ -202,6 +202,21 @@ static void an_interrupted_making_is_made_up_for(void **state)
         free(file);
         free(dir);
     }
+    /* The first write cut in the middle; but a file that somebody else made stays. */
+    struct fhir_store *s = NULL;
+    char *dir = fs_tempdir("fhir-made"), *file = fs_join(dir, "data.mdb");
+    works(fhir_open(&s, dir, NULL));
+    fhir_close(s);
+    assert_int_equal(truncate(file, sysconf(_SC_PAGESIZE)), 0);
+    works(fhir_open(&s, dir, NULL));
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"a\"}"), 0);
+    fhir_close(s);
+    assert_int_equal(fs_write(file, "my own words, not a database at all", 35), 0);
+    assert_int_equal(fhir_open(&s, dir, NULL), GRASP_EREFUSED);
+    assert_true(fs_exists(file));
+    fs_remove_tree(dir);
+    free(file);
+    free(dir);
 }
 
 static void a_store_that_may_not_be_written_is_read(void **state)

@@ -275,7 +275,7 @@ static void written_for_others(void **state)
     const char *keep = getenv("GRASP_KEEP_SKILLS");
     char *dir = keep ? strdup(keep) : fs_tempdir("grasp-skills");
     made_here(&set);
-    assert_int_equal(flat_write_folders(dir, &set), 0);
+    assert_int_equal(flat_write(dir, &set, false), 0);
     assert_int_equal(flat_read_dir(dir, &again, NULL), 0);
     assert_int_equal(again.n, 5);
     for (size_t i = 0; i < 5; i++)
@@ -297,13 +297,28 @@ static void directories(void **state)
     assert_int_equal(set.n, 2);
     assert_int_equal(report.changes.n, 3);
     flat_report_release(&report);
-    assert_int_equal(flat_write_folders(sub, &set), 0);
+    assert_int_equal(flat_write(sub, &set, false), 0);
     assert_int_equal(flat_read_dir(dir, &again, &report), 0); /* below skills/ */
     assert_int_equal(report.changes.n, 0);
     assert_int_equal(again.n, 2);
     assert_true(skill_equal(&set.v[0], &again.v[0]));
     skill_set_release(&again);
-    assert_int_equal(flat_write_dir(flat, &set), 0);
+    for (int form = 0; form < 2; form++) { /* on the way, done, and with something of others */
+        char *out = fs_join(dir, form ? "as-flat" : "as-folders"), *file = fs_join(out, "other");
+        const struct skill_set one = {.v = set.v, .n = 1};
+        assert_true(flat_unwritten(out, &set, form));
+        assert_int_equal(flat_write(out, &one, form), 0);
+        assert_true(flat_unwritten(out, &set, form));
+        assert_int_equal(flat_write(out, &set, form), 0);
+        assert_true(flat_unwritten(out, &set, form));
+        assert_false(flat_unwritten(out, &one, form));
+        assert_int_equal(fs_write(file, "x", 1), 0);
+        assert_false(flat_unwritten(out, &set, form));
+        assert_int_equal(fs_remove_tree(out), 0);
+        free(file);
+        free(out);
+    }
+    assert_int_equal(flat_write(flat, &set, true), 0);
     assert_int_equal(flat_read_dir(flat, &again, NULL), 0);
     assert_true(skill_equal(&set.v[1], &again.v[1]));
     skill_set_release(&again);
