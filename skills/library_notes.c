@@ -17,8 +17,8 @@
 static bool said(struct library *lib, const char *ref, const git_oid *id, const char *text)
 {
     git_note *note = NULL;
-    bool same = git_note_read(&note, lib->repo, ref, id) == 0 &&
-                strcmp(git_note_message(note), text) == 0;
+    bool same =
+        git_note_read(&note, lib->repo, ref, id) == 0 && strcmp(git_note_message(note), text) == 0;
     git_note_free(note);
     return same;
 }

@@ -16,7 +16,7 @@ struct score {
     size_t n;
     int correct, total, unscored; /* total: scored ones */
     struct endings endings;
-    char texts[HASH_HEX];         /* of what the agents were told (prompt.texts); "": ours */
+    char texts[HASH_HEX]; /* of what the agents were told (prompt.texts); "": ours */
 };
 int score_of(const struct group *g, struct score *s);
 void score_release(struct score *s);

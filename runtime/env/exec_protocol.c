@@ -258,8 +258,7 @@ int exec_read(struct exec_answer *a, enum exec_op op, uint64_t id, const char *l
         [EXEC_STEP] = read_step,
         [EXEC_GRADE] = read_grade,
     };
-    *a = (struct exec_answer){
-        .name = "", .text = BUF_INIT, .action = BUF_INIT, .digest = BUF_INIT};
+    *a = (struct exec_answer){.name = "", .text = BUF_INIT, .action = BUF_INIT, .digest = BUF_INIT};
     json_error_t e;
     const char *what = NULL;
     a->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);

@@ -310,11 +310,8 @@ static int apply_blind(struct update *u)
 
 int learn_update(struct learn *l, const struct batch *b, struct probing *probes)
 {
-    struct update u = {.l = l,
-                       .batch = b,
-                       .labels = json_object(),
-                       .also = json_object(),
-                       .notes = json_object()};
+    struct update u = {
+        .l = l, .batch = b, .labels = json_object(), .also = json_object(), .notes = json_object()};
     enum outcome *base = NULL;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
     int rc = classify(&u);
