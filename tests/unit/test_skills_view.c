@@ -79,12 +79,12 @@ static void blocks_are_the_users(void **state)
         assert_int_equal(skills_view_ready(view, prompts), 0);
         assert_int_equal(strncmp(view->block.ptr, "HOUSE RULE ", 11), 0);
         buf_reset(&got);
-        assert_int_equal(skills_view_top(view, &chat, 1, &got), 0);
+        assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
         assert_int_equal(strncmp(got.ptr, "HOUSE RULE ", 11), 0);
         assert_int_equal(skills_view_ready(view, NULL), 0);
         assert_int_equal(strncmp(view->block.ptr, "# Skills", 8), 0);
         buf_reset(&got);
-        assert_int_equal(skills_view_top(view, &chat, 1, &got), 0);
+        assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
         assert_int_equal(strncmp(got.ptr, "# Skills", 8), 0);
     }
     skills_view_unref(view);
