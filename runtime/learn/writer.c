@@ -26,6 +26,10 @@ static void writer_answered(const struct model_reply *reply, void *arg)
     buf_reset(&w->text);
     buf_add(&w->text, w->failed ? reply->error : reply->text,
             w->failed ? strlen(reply->error) : reply->len);
+    if (w->phase == PHASE_PROPOSE && reply->result == MODEL_CONTEXT_LIMIT)
+        endings_count(&w->l->ended.writer, ENDING_CONTEXT, reply->error, strlen(reply->error));
+    else if (w->phase == PHASE_PROPOSE && !w->failed && reply->kind != SAID_TEXT)
+        endings_count(&w->l->ended.writer, ending_of_said(reply->kind), NULL, 0);
     if (reply->result == MODEL_CONTEXT_LIMIT)
         log_warn("the writer's prompt is too long for its model: %s", reply->error);
     if (reply->result == MODEL_FATAL)
@@ -60,8 +64,7 @@ static int64_t draw_of(const struct learn *l, int sample)
 static int send_call(struct writer_call *w, enum model_phase phase, int sample)
 {
     struct learn *l = w->l;
-    double t =
-        phase == PHASE_PROPOSE || phase == PHASE_REVISE ? l->c->cycle.proposal_temperature : -1;
+    double t = l->c->cycle.proposal_temperature; /* it reaches the whole writer (spec/method.md) */
     if (t < 0)
         t = l->c->writer.temperature;
     w->phase = phase;
