@@ -132,6 +132,7 @@ int inputs_of(const struct learn *l, json_t **out)
                  {"data.id_test", c->data.id_test},
                  {"data.test", c->data.test},
                  {"data.funcs", c->data.funcs},
+                 {"prompt.texts", c->prompt.texts},
                  {"model.replay_file", c->model.replay_file},
                  {"writer.replay_file", c->writer.replay_file}};
     uint8_t digest[HASH_SIZE];

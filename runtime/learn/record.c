@@ -59,12 +59,6 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 /* ---- opening ---- */
 
-/* Hash of the user's texts that the agents are told; NULL: ours. */
-static const char *texts_of(const struct learn *l)
-{
-    return l->s->env ? l->s->env->texts : NULL;
-}
-
 static int new_state(struct learn *l)
 {
     json_t *inputs = NULL;
@@ -76,8 +70,6 @@ static int new_state(struct learn *l)
         json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", record_id(l, NULL),
                   "start", l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
                   "email", library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
-    if (l->run.state && texts_of(l))
-        json_object_set_new(l->run.state, "prompt_texts", json_string(texts_of(l)));
     return l->run.state ? record_state(l) : err_oom();
 }
 
@@ -89,11 +81,6 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     if (rc == 0)
         rc = inputs_restore(l);
     const char *start = json_str_at(l->run.state, "start", "");
-    if (rc == 0 && !str_same(json_str_at(l->run.state, "prompt_texts", NULL), texts_of(l)))
-        rc =
-            err_set(GRASP_EINVAL,
-                    "%s: the run began under other texts (prompt.texts); use another run directory",
-                    state_path);
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))
         rc = err_set(GRASP_EINVAL, "%s: damaged; use another run directory", state_path);

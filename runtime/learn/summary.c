@@ -220,11 +220,11 @@ int learn_record_summary(struct learn *l, int rc)
     if (v) {
         struct gate_rules rules;
         learn_gate_rules(l, 0, &rules);
+        json_object_set(v, "proposals", l->told.proposals);
         json_object_set_new(v, "spent", spent_json(s));
         json_object_set_new(v, "do_nothing", idle_json(l));
         json_object_set_new(v, "dev_endings", endings_to_json(&l->ended.dev));
         json_object_set_new(v, "writer_endings", endings_to_json(&l->ended.writer));
-        json_object_set(v, "proposals", l->told.proposals);
         json_object_set_new(v, "noise", noise_to_json(&l->noise));
         json_object_set_new(v, "draws", json_string(l->s->draws.shared ? "shared" : "fresh"));
         json_object_set_new(v, "gate_rule", json_string(gate_rule_name(rules.rule)));

@@ -64,8 +64,7 @@ static int64_t draw_of(const struct learn *l, int sample)
 static int send_call(struct writer_call *w, enum model_phase phase, int sample)
 {
     struct learn *l = w->l;
-    /* it reaches the whole writer (spec/method.md) */
-    double t = l->c->cycle.proposal_temperature;
+    double t = l->c->cycle.proposal_temperature; /* it reaches the whole writer (spec/method.md) */
     if (t < 0)
         t = l->c->writer.temperature;
     w->phase = phase;
@@ -85,8 +84,6 @@ int writer_start(struct learn *l, struct writer_call **out, enum model_phase pha
 {
     struct buf text = BUF_INIT;
     struct writer_call *w = *out = call_new(l);
-    if (w)
-        w->phase = phase;
     int rc = w ? prompts_render(l->prompts, prompt, data, &text) : err_oom();
     if (rc == 0)
         rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);

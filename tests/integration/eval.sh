@@ -96,12 +96,12 @@ texts() {
 }
 exits "learn under them" 0 texts
 hash=$(sha256sum <clinic/texts.yaml | cut -d' ' -f1)
-is "the run names them" "$(jq -r .prompt_texts rtexts/run.json)" "$hash"
+is "the run names them" "$(jq -r '.inputs["prompt.texts"].sha256' rtexts/run.json)" "$hash"
 is "so do its scores" "$(jq -r '.test.baseline.prompt_texts, .id_test.best.prompt_texts' \
     rtexts/test_scores.json | sort -u)" "$hash"
 echo 'time: "It is {now}"' >clinic/texts.yaml
 exits "going on under others" 1 texts
-has "is refused" err "the run began under other texts"
+has "is refused" err "prompt.texts"
 
 # --- grade: our own runs' verdicts come out again
 cat o/dev/test_runs.jsonl o/test/test_runs.jsonl >runs
