@@ -187,7 +187,8 @@ static void score_cell(struct buf *b, const json_t *v)
         buf_adds(b, "<td class=\"n\">-</td>");
 }
 
-static void add_tests(struct buf *b, const json_t *tests)
+/* Beside each score, what doing nothing gets (`idle`, by split; may be NULL). */
+static void add_tests(struct buf *b, const json_t *tests, const json_t *idle)
 {
     const char *split, *family;
     json_t *v, *f;
@@ -197,18 +198,21 @@ static void add_tests(struct buf *b, const json_t *tests)
         buf_adds(b, "<h2>");
         text(b, split);
         buf_adds(b, "</h2>\n<table><tr><th>family</th><th class=\"n\">without skills</th>"
-                    "<th class=\"n\">best library</th></tr>\n");
+                    "<th class=\"n\">best library</th><th class=\"n\">doing nothing</th></tr>\n");
+        const json_t *nothing = json_object_get(idle, split);
         json_object_foreach (json_at(v, "baseline.by_family"), family, f) {
             buf_adds(b, "<tr><td>");
             text(b, family);
             buf_adds(b, "</td>");
             score_cell(b, f);
             score_cell(b, json_object_get(json_at(v, "best.by_family"), family));
+            score_cell(b, json_object_get(json_at(nothing, "by_family"), family));
             buf_adds(b, "</tr>\n");
         }
         buf_adds(b, "<tr><th>all</th>");
         score_cell(b, json_object_get(v, "baseline"));
         score_cell(b, json_object_get(v, "best"));
+        score_cell(b, nothing);
         buf_adds(b, "</tr></table>\n");
     }
 }
@@ -422,7 +426,7 @@ int report_page(const char *dir, struct buf *out)
     buf_adds(out, head);
     add_summary(out, summary);
     add_curve(out, vals);
-    add_tests(out, tests);
+    add_tests(out, tests, json_object_get(summary, "do_nothing"));
     for (int epoch = 0;; epoch++) {
         char name[64];
         snprintf(name, sizeof(name), "epoch_%d/skill_updates.json", epoch);

@@ -98,6 +98,10 @@ is "has it beside its scores" "$(jq -c '[.do_nothing.val.n_correct]' rs/run_summ
     "$("$GRASP" eval $C --split val --json -q | jq -c '[.val.do_nothing.n_correct]')"
 is "and its tests" "$(jq -c '.do_nothing | keys' rs/run_summary.json)" '["id_test","test","val"]'
 has "and prints it" out ", doing nothing "
+"$GRASP" report rs --out rs.html >/dev/null 2>&1
+has "and its page shows it" rs.html '<th class="n">doing nothing</th>'
+is "as many cells as there are families" "$(grep -c '^<tr><td>task' rs.html)" \
+    "$(jq '[.do_nothing.id_test, .do_nothing.test | .by_family | length] | add' rs/run_summary.json)"
 exits "a transfer" 0 "$GRASP" transfer $C --library ls --to simulated --split val --out tr
 has "prints it" out "  doing nothing: "
 is "and writes it" "$(jq -c '.do_nothing.val.n_total' tr/transfer.json)" 80
