@@ -258,6 +258,8 @@ static int open_checked(struct library *lib)
         if (rc == 0)
             rc = read_branch(lib);
     }
+    if (rc == 0 && (lib->flags & LIBRARY_WRITE) && !lib->creating)
+        rc = library_lock_others(lib);
     if (rc < 0 || (rc = read_identity(lib)) < 0 ||
         (lib->flags & LIBRARY_WRITE && (rc = library_shadow_open(lib)) < 0) ||
         (rc = begin_branch(lib)) < 0 || (rc = check_marker(lib)) < 0)
