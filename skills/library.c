@@ -187,8 +187,11 @@ static int create(struct library *lib)
 static int begin_branch(struct library *lib)
 {
     git_oid tip;
-    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0)
+    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0) {
+        if (lib->creating)
+            library_lock_clear(lib);
         return lib->creating ? library_lock_creating(lib, false) : 0;
+    }
     if (!(lib->flags & LIBRARY_CREATE))
         return err_set(lib->flags & LIBRARY_WRITE ? GRASP_EREFUSED : GRASP_ENOTFOUND,
                        "the library '%s' has no commit yet", lib->dir);

@@ -123,6 +123,13 @@ out:
     return rc;
 }
 
+void library_lock_clear(struct library *lib)
+{
+    /* libgit2 puts a new ref in its place by a link and removes the lock file then: both may be there */
+    remove_stale(lib, lib->head_ref);
+    remove_stale(lib, "index");
+}
+
 int library_lock_others(struct library *lib)
 {
     const char *const names[] = {"index",       "HEAD",       "config",         "packed-refs",

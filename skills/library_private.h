@@ -103,6 +103,8 @@ int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
  * the moment, so that one that was killed there does not leave the repository locked. */
 int library_lock(struct library *lib);
 void library_unlock(struct library *lib);
+/* Removes what a process left that was killed in its first commit. */
+void library_lock_clear(struct library *lib);
 /* Waits for locks of git's on what we are going to write, so that a stale one is found before
  * anything is paid for: GRASP_ESTOPPED. */
 int library_lock_others(struct library *lib);

@@ -691,6 +691,23 @@ static void locks_of_killed_processes_go_away(void **state)
     library_close(lib);
 }
 
+/* libgit2 links a new ref into its place and then removes the lock file: killed between the two. */
+static void a_first_commit_with_its_lock_left(void **state)
+{
+    struct place *p = *state;
+    struct library *lib;
+    struct oid head, a;
+    works(library_open(&lib, p->lib, LIBRARY_CREATE));
+    library_close(lib);
+    sh_ok(p, "cd lib/.git && ln refs/heads/main refs/heads/main.lock && "
+             "printf 'process 1\\nsince x\\nwriting the first commit\\n\\n' > grasp.lock");
+    works(library_open(&lib, p->lib, LIBRARY_WRITE | LIBRARY_CREATE));
+    works(library_head(lib, &head));
+    commit_skill(lib, &head, "first", "one", &a);
+    works(library_accept(lib, &head, &a));
+    library_close(lib);
+}
+
 static void a_half_made_library_is_made_anew(void **state)
 {
     struct place *p = *state;
@@ -882,6 +899,7 @@ int main(void)
         T(the_same_run_makes_the_same_objects),
         T(a_half_done_checkout_is_completed),
         T(locks_of_killed_processes_go_away),
+        T(a_first_commit_with_its_lock_left),
         T(a_half_made_library_is_made_anew),
         T(a_full_disk_breaks_nothing),
         T(best_is_where_fetches_follow),
