@@ -49,6 +49,10 @@ struct lab {
     enum outcome (*act)(struct lab *lab, const struct asking *a);
     enum model_result (*write)(struct lab *lab, enum model_phase phase, int draw,
                                const char *prompt, struct buf *reply);
+    /* Where a test needs a world of its own: what the agent replies (instead of `act`), and the
+     * environment, which is closed with the lab. NULL: those below. */
+    void (*reply)(struct lab *lab, const struct model_request *rq, struct buf *text);
+    struct env *(*world)(struct lab *lab);
     void *arg;
     bool journaled; /* calls go through a journal; `asked` counts those that are made */
 
@@ -218,7 +222,9 @@ static inline int lab_ask(struct model *m, const struct model_request *rq, model
     }
     struct lab_call c = {.fn = fn, .arg = arg, .text = BUF_INIT};
     lab->asked[rq->phase]++;
-    if (rq->phase <= PHASE_ROLLOUT_TEST)
+    if (rq->phase <= PHASE_ROLLOUT_TEST && lab->reply)
+        lab->reply(lab, rq, &c.text);
+    else if (rq->phase <= PHASE_ROLLOUT_TEST)
         c.result = lab_act(lab, rq, &c.text);
     else
         c.result = lab->write(lab, rq->phase, (int)((rq->draw & 0xfffffff) % DRAWS_AN_UPDATE),
@@ -312,7 +318,7 @@ static inline int lab_reopen(struct lab *lab)
     lab->env.ops = &env_ops;
     lab->model =
         (struct model){.ops = &model_ops, .name = str_dup("puppet"), .label = str_dup("puppet")};
-    s->env = &lab->env;
+    s->env = lab->world ? lab->world(lab) : &lab->env;
     s->said[0] = &lab->model;
     if (lab->journaled) {
         char *journal = fs_join(lab->dir, "journal");
@@ -324,7 +330,7 @@ static inline int lab_reopen(struct lab *lab)
                               .shared = s->config->draws == DRAWS_SHARED};
     config_engine(s->config, &engine);
     works(engine_open(&s->engine, s->loop, s->said[0], s->env, &engine));
-    int rc = learn_begin(&lab->l, s, library, run);
+    int rc = learn_begin(&lab->l, s, library, run, 0);
     free(config);
     free(library);
     free(run);

@@ -11,6 +11,7 @@
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
+ *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before, the account after
@@ -84,6 +85,12 @@ struct learn_counts {
     int64_t probes_saved;     /* rollouts not needed thanks to early stopping */
     int64_t unscored;         /* rollouts */
 };
+/* How dev rollouts and the writer's proposals ended (endings.h). */
+struct run_endings {
+    struct endings dev, writer;
+    struct endings recent; /* of dev, until there are enough of them to be judged */
+    bool said_dev, said_writer;
+};
 struct fared {
     struct skill_record *v;
     size_t n;
@@ -98,6 +105,8 @@ struct run_scores {
 struct learn {
     struct session *s;
     const struct config *c;
+    int flags;       /* LEARN_KEEP_GOING, ... */
+    const char *why; /* it stopped, where the code does not say; NULL: the code does */
     struct library *lib;
     struct prompts *prompts;
     struct leak_guard *leak;
@@ -110,6 +119,7 @@ struct learn {
     struct told told;
     struct fared fared;
     struct learn_counts count;
+    struct run_endings ended;
     struct run_scores scores;
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
@@ -167,6 +177,7 @@ void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rule
 /* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    enum model_phase phase;
     struct buf text;
     struct chat chat;
     struct learn *l;
@@ -221,16 +232,35 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* state.c */
+/* Writes run.json as it stands. */
+int record_state(struct learn *l);
+/* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
+ * reference; NULL: no memory. */
+json_t *record_id(const struct learn *l, const json_t *inputs);
+
+/* inputs.c: hashes of all that decides, by name. New reference in *out. */
+int inputs_of(const struct learn *l, json_t **out);
+/* GRASP_EREFUSED, naming what is not as it was; with LEARN_ACCEPT_CHANGES the state is another run's
+ * from here on. */
+int inputs_check(struct learn *l, const char *config_path);
+/* The library as it was where such a run begins. */
+int inputs_restore(struct learn *l);
+/* Keeps where an epoch ended. */
+int inputs_end_epoch(struct learn *l, double dev);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */
-int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir);
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir,
+                int flags);
 void learn_end(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */
 int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);
+/* The same with the library as it was at a commit. */
+int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit);
 int learn_final_start(struct learn *l);
 int learn_final(struct learn *l);
 
