@@ -51,11 +51,25 @@ static int drop_unmade(const char *dir, const char *data)
     return rc;
 }
 
+/* A store that came from somewhere may have links out of it, or pipes that nobody fills. */
+static int check_file(const char *dir, const char *name)
+{
+    struct stat st;
+    char *path = fs_join(dir, name);
+    int rc = path ? 0 : err_oom();
+    if (path && lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        rc = err_set(GRASP_EREFUSED, "'%s' is no FHIR store: its %s is no regular file", dir, name);
+    free(path);
+    return rc;
+}
+
 /* Refuses a directory that is not empty and not ours. */
 static int check_dir(const char *dir)
 {
+    int rc = check_file(dir, "data.mdb");
+    if (rc < 0 || (rc = check_file(dir, "lock.mdb")) < 0)
+        return rc;
     char *data = fs_join(dir, "data.mdb");
-    int rc = 0;
     if (!data)
         return err_oom();
     if (fs_exists(data)) {

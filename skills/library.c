@@ -187,8 +187,11 @@ static int create(struct library *lib)
 static int begin_branch(struct library *lib)
 {
     git_oid tip;
-    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0)
+    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0) {
+        if (lib->creating)
+            library_lock_clear(lib);
         return lib->creating ? library_lock_creating(lib, false) : 0;
+    }
     if (!(lib->flags & LIBRARY_CREATE))
         return err_set(lib->flags & LIBRARY_WRITE ? GRASP_EREFUSED : GRASP_ENOTFOUND,
                        "the library '%s' has no commit yet", lib->dir);
@@ -258,6 +261,8 @@ static int open_checked(struct library *lib)
         if (rc == 0)
             rc = read_branch(lib);
     }
+    if (rc == 0 && (lib->flags & LIBRARY_WRITE) && !lib->creating)
+        rc = library_lock_others(lib);
     if (rc < 0 || (rc = read_identity(lib)) < 0 ||
         (lib->flags & LIBRARY_WRITE && (rc = library_shadow_open(lib)) < 0) ||
         (rc = begin_branch(lib)) < 0 || (rc = check_marker(lib)) < 0)

@@ -14,8 +14,6 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-/* Long enough for a `git gc` of a large library, not for an editor that somebody left open. */
-#define PATIENCE     (5 * NS_PER_SEC)
 #define PAUSE        (10 * NS_PER_MS)
 #define LOOKUP_TRIES 3 /* of an object that is not there: it may be in a pack that is new */
 
@@ -35,7 +33,7 @@ bool library_wait(struct library *lib, int rc, struct library_patience *p)
     if (!locked && !absent && !moved)
         return false;
     if (!p->until)
-        p->until = clock_mono() + PATIENCE;
+        p->until = clock_mono() + LIBRARY_PATIENCE;
     if (clock_mono() > p->until || (absent && p->tries >= LOOKUP_TRIES))
         return false;
     p->tries++;

@@ -144,9 +144,18 @@ int library_commit(struct library *lib, const struct oid *tree, const struct oid
         }
     }
     const git_commit *parents[] = {p};
+    git_odb *odb = NULL;
     LIBRARY_TRY(lib, rc,
                 git_commit_create(&id, lib->repo, NULL, who, who, NULL, message.ptr, t, p ? 1 : 0,
                                   parents));
+    /* libgit2 1.5 says 0 also when it could not write it */
+    int why = errno;
+    if (rc == 0 && (rc = git_repository_odb(&odb, lib->repo)) == 0 && !git_odb_exists(odb, &id)) {
+        git_error_set_str(GIT_ERROR_ODB, "it is not there");
+        rc = -1;
+    }
+    git_odb_free(odb);
+    errno = why;
     if (rc < 0)
         rc = library_git_error(rc, "cannot write a commit to '%s'", lib->dir);
     else

@@ -16,18 +16,21 @@
 
 #include "skills/library.h"
 
-#define LIBRARY_MARKER         ".grasp-library" /* in the root of every revision */
-#define LIBRARY_MARKER_TEXT    "format 1\n"
-#define LIBRARY_NOTES_REF      "refs/notes/gate"
-#define LIBRARY_ACK_REF        "refs/notes/ack"
-#define LIBRARY_REJECTED_REF   "refs/notes/rejected"
-#define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
-#define LIBRARY_PROBES         "refs/grasp/probes/"
-#define LIBRARY_FROZEN         "refs/grasp/frozen/"
-#define LIBRARY_REJECTED       "refs/grasp/rejected/"
-#define LIBRARY_BEST           "refs/heads/" LIBRARY_BEST_NAME
-#define LIBRARY_BEST_TAG       "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
-#define LIBRARY_CHECKOUT_STATE "grasp-checkout"               /* in the git directory */
+#define LIBRARY_MARKER       ".grasp-library" /* in the root of every revision */
+#define LIBRARY_MARKER_TEXT  "format 1\n"
+#define LIBRARY_NOTES_REF    "refs/notes/gate"
+#define LIBRARY_ACK_REF      "refs/notes/ack"
+#define LIBRARY_REJECTED_REF "refs/notes/rejected"
+#define LIBRARY_CANDIDATES   "refs/grasp/candidates/"
+#define LIBRARY_PROBES       "refs/grasp/probes/"
+#define LIBRARY_FROZEN       "refs/grasp/frozen/"
+#define LIBRARY_REJECTED     "refs/grasp/rejected/"
+#define LIBRARY_BEST         "refs/heads/" LIBRARY_BEST_NAME
+#define LIBRARY_BEST_TAG     "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
+/* With locks of others. Long enough for a `git gc` of a large library, not for an editor that somebody
+ * left open. */
+#define LIBRARY_PATIENCE       (5 * NS_PER_SEC)
+#define LIBRARY_CHECKOUT_STATE "grasp-checkout" /* in the git directory */
 
 struct library {
     git_repository *repo;
@@ -106,6 +109,11 @@ int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
  * the moment, so that one that was killed there does not leave the repository locked. */
 int library_lock(struct library *lib);
 void library_unlock(struct library *lib);
+/* Removes what a process left that was killed in its first commit. */
+void library_lock_clear(struct library *lib);
+/* Waits for locks of git's on what we are going to write, so that a stale one is found before
+ * anything is paid for: GRASP_ESTOPPED. */
+int library_lock_others(struct library *lib);
 /* "refs/heads/main": git may create that + ".lock" now. NULL: done. */
 void library_lock_intent(struct library *lib, const char *what);
 /* From the first file of a new repository to its first commit. */

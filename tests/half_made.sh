@@ -1,6 +1,7 @@
 # half_made.sh - sourced: commands that change files, killed at every system call that does, and with
 # the disk full from each of them on; the same command again must end as if nothing had happened, and
-# leave nothing else behind. After lib.sh:
+# leave nothing else behind. HALF_TABLE=FILE: a line for each try: command, fault, what the user sees,
+# the files that are there then. After lib.sh:
 #
 #     half_made_tools || skip_all ...
 #     half_made NAME PREPARE COMMAND STATE     # prints TAP
@@ -24,6 +25,11 @@ half_made_once() { # FLAG POINT: one try in a fresh directory; says what is wron
     half_fresh "$prepare" || { echo 'cannot be prepared'; return 1; }
     "$command" "$T/kill_at" $1 "$2" >"$T/half.out" 2>"$T/half.err"
     half_status=$?
+    [ -z "${HALF_TABLE:-}" ] || printf '%s | %s %s of %s | exit %s%s | %s\n' "$name" \
+        "$([ -z "$1" ] && echo 'killed at' || echo 'disk full from')" "$2" "$most" $half_status \
+        "$(tail -n 1 "$T/half.err" | sed "s|$T/half/||g; s/^grasp: error/, said/")" \
+        "$(find . -path '*/.git' -prune -o -type f -print | sed 's|^\./||' | LC_ALL=C sort | head -n 12 | tr '\n' ' ')" \
+        >>"$HALF_TABLE"
     if [ -z "$1" ] && [ $half_status -ne 137 ]; then
         echo "exit $half_status, not killed"; return 1
     fi

@@ -598,6 +598,8 @@ static int open_store(struct env_fhir *e)
     if (rc == 0 && report.bad)
         log_warn("%llu of %llu FHIR resources could not be loaded", (unsigned long long)report.bad,
                  (unsigned long long)(report.bad + report.loaded));
+    if (rc == 0 && json_array_size(c->fhir.load) && report.loaded == 0)
+        rc = err_set(GRASP_EINVAL, "fhir.load: there is no FHIR resource in what it names");
     return rc;
 }
 

@@ -29,6 +29,11 @@ exits "but not strictly" 1 "$GRASP" skills verify imported --strict
 check "fsck of an imported library" git -C imported fsck --full --strict
 
 check "export" "$GRASP" skills export lib exported
+# a link that git was told to ignore leads nowhere
+git clone -q lib linked && git -C linked reset -q --hard "$(git -C lib rev-list --max-parents=0 HEAD | tail -n 1)"
+mkdir elsewhere && ln -s "$T/elsewhere" linked/skills && echo skills >>linked/.git/info/exclude
+bad "a link in the place of a folder" "skills of the library 'linked' is no folder" skills import linked exported
+is "nothing is written through it" "$(ls elsewhere)" ""
 exits "the same export again" 0 "$GRASP" skills export lib exported
 mkdir own && echo mine >own/notes
 exits "export into a folder that is not empty" 1 "$GRASP" skills export lib own

@@ -214,6 +214,16 @@ static void an_interrupted_making_is_made_up_for(void **state)
     assert_int_equal(fs_write(file, "my own words, not a database at all", 35), 0);
     assert_int_equal(fhir_open(&s, dir, NULL), GRASP_EREFUSED);
     assert_true(fs_exists(file));
+    /* Nor is anything written through a link, or a pipe waited for. */
+    char *victim = fs_join(dir, "victim");
+    assert_int_equal(fs_write(victim, "", 0), 0);
+    for (int i = 0; i < 2; i++) {
+        unlink(file);
+        assert_int_equal(i ? mkfifo(file, 0600) : symlink(victim, file), 0);
+        assert_int_equal(fhir_open(&s, dir, NULL), GRASP_EREFUSED);
+        assert_non_null(strstr(err_msg(), "no regular file"));
+    }
+    free(victim);
     fs_remove_tree(dir);
     free(file);
     free(dir);

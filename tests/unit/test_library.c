@@ -678,11 +678,32 @@ static void locks_of_killed_processes_go_away(void **state)
     /* One that is not ours stays, and so does a path that leads elsewhere. */
     sh_ok(p, "cd lib/.git && : > ../x.lock && "
              "printf 'process 1\\nwriting ../x\\n' > grasp.lock && : > refs/heads/main.lock");
+    assert_int_equal(library_open(&lib, p->lib, LIBRARY_WRITE), GRASP_ESTOPPED);
+    assert_non_null(strstr(err_msg(), "main.lock"));
+    sh_ok(p, "rm lib/.git/refs/heads/main.lock");
     works(library_open(&lib, p->lib, LIBRARY_WRITE));
     works(library_head(lib, &head));
     commit_skill(lib, &head, "late", "one", &a);
+    sh_ok(p, ": > lib/.git/refs/heads/main.lock");
     assert_int_equal(library_accept(lib, &head, &a), GRASP_ESTOPPED);
     sh_ok(p, "test -e lib/x.lock && rm lib/.git/refs/heads/main.lock");
+    works(library_accept(lib, &head, &a));
+    library_close(lib);
+}
+
+/* libgit2 links a new ref into its place and then removes the lock file: killed between the two. */
+static void a_first_commit_with_its_lock_left(void **state)
+{
+    struct place *p = *state;
+    struct library *lib;
+    struct oid head, a;
+    works(library_open(&lib, p->lib, LIBRARY_CREATE));
+    library_close(lib);
+    sh_ok(p, "cd lib/.git && ln refs/heads/main refs/heads/main.lock && "
+             "printf 'process 1\\nsince x\\nwriting the first commit\\n\\n' > grasp.lock");
+    works(library_open(&lib, p->lib, LIBRARY_WRITE | LIBRARY_CREATE));
+    works(library_head(lib, &head));
+    commit_skill(lib, &head, "first", "one", &a);
     works(library_accept(lib, &head, &a));
     library_close(lib);
 }
@@ -878,6 +899,7 @@ int main(void)
         T(the_same_run_makes_the_same_objects),
         T(a_half_done_checkout_is_completed),
         T(locks_of_killed_processes_go_away),
+        T(a_first_commit_with_its_lock_left),
         T(a_half_made_library_is_made_anew),
         T(a_full_disk_breaks_nothing),
         T(best_is_where_fetches_follow),
