@@ -94,6 +94,17 @@ git -C lib notes --ref=ack add -m 'all is well' "$edit"
 > altered after it was written
 END
 
+situation 22 "a note is overwritten, or appended to" <<'END'
+git -C lib notes --ref=gate append -m 'fine by me' "$edit"
+1$ grasp skills verify lib
+> cannot be read
+> altered after it was written (by
+git -C lib notes --ref=gate add -f -m '{}' "$edit"
+1$ grasp skills verify lib
+> altered after it was written (by
+0$ grasp skills log lib
+END
+
 situation 23 "a hand edit that breaks a SKILL.md" <<'END'
 echo 'no frontmatter' >lib/skills/$skill/SKILL.md
 git -C lib commit -q -am 'oops'
