@@ -301,6 +301,35 @@ int library_accept(struct library *lib, const struct oid *from, const struct oid
     return bare ? 0 : library_checkout_settle(lib);
 }
 
+static int notes_of(struct library *lib, const char *ref, library_ref_fn fn, void *arg)
+{
+    git_note_iterator *it = NULL;
+    git_oid note, on;
+    int rc = git_note_iterator_new(&it, lib->repo, ref);
+    if (rc == GIT_ENOTFOUND)
+        return 0;
+    if (rc < 0)
+        return library_git_error(rc, "cannot list the notes of '%s'", lib->dir);
+    while (rc == 0 && git_note_next(&note, &on, it) == 0) {
+        struct oid id, commit;
+        library_oid_out(&id, &note);
+        library_oid_out(&commit, &on);
+        rc = fn(id.hex, &commit, arg);
+    }
+    git_note_iterator_free(it);
+    return rc;
+}
+
+int library_notes(struct library *lib, library_ref_fn fn, void *arg)
+{
+    return notes_of(lib, LIBRARY_NOTES_REF, fn, arg);
+}
+
+int library_rejected(struct library *lib, library_ref_fn fn, void *arg)
+{
+    return notes_of(lib, LIBRARY_REJECTED_REF, fn, arg);
+}
+
 static int by_commit(const void *a, const void *b)
 {
     return git_oid_cmp(&((const struct note_place *)a)->on, &((const struct note_place *)b)->on);

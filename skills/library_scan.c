@@ -7,10 +7,12 @@
  */
 #include "skills/library_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/text.h"
 
 struct entry {
@@ -30,6 +32,19 @@ static struct entry entry_at(const char *p, const char *end)
                           *p == '4'};
 }
 
+/* The bytes are those that the name is of. libgit2 would look for attacks on SHA-1 as well, which takes
+ * as long as all the rest of a walk; whoever fetches has that done. */
+static bool is_named(git_odb_object *tree, const git_oid *id)
+{
+    char head[32];
+    uint8_t digest[HASH_GIT];
+    int n = snprintf(head, sizeof(head), "tree %zu", git_odb_object_size(tree));
+    return git_odb_object_type(tree) == GIT_OBJECT_TREE &&
+           hash_git(head, (size_t)n + 1, git_odb_object_data(tree), git_odb_object_size(tree),
+                    digest) &&
+           memcmp(digest, id->id, sizeof(digest)) == 0;
+}
+
 /* A tree's bytes; freed with git_odb_object_free. The last ones are kept: a commit's is the next one's
  * parent's. */
 static int raw_tree(struct library *lib, const git_oid *id, git_odb_object **out)
@@ -42,9 +57,17 @@ static int raw_tree(struct library *lib, const git_oid *id, git_odb_object **out
         if (s->tree[i] && git_oid_equal(git_odb_object_id(s->tree[i]), id))
             return git_odb_object_dup(out, s->tree[i]);
     *out = NULL;
+    git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
     if ((rc = git_repository_odb(&odb, lib->repo)) == 0)
         LIBRARY_TRY(lib, rc, git_odb_read(out, odb, id));
+    git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
     git_odb_free(odb);
+    if (rc == 0 && !is_named(*out, id)) {
+        git_odb_object_free(*out);
+        *out = NULL;
+        return err_set(GRASP_EIO, "tree %s of '%s' is damaged: git -C '%s' fsck",
+                       git_oid_tostr_s(id), lib->dir, lib->dir);
+    }
     if (rc < 0) { /* a partial clone says so */
         if (library_object_at(lib, id, GIT_OBJECT_TREE, &tree) == 0)
             git_object_free(tree);
@@ -238,7 +261,7 @@ int library_skill_is(struct library *lib, const struct skill *skill, const char 
                      const struct oid *from, const struct oid *to, bool *same)
 {
     git_oid was, is, want;
-    bool had, has;
+    bool had = false, has = false;
     int rc = folder_of(lib, from, name, &was, &had);
     if (rc == 0)
         rc = folder_of(lib, to, name, &is, &has);
