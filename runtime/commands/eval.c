@@ -98,24 +98,32 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
     return rc < 0 ? rc : written;
 }
 
-static int print_scores(const struct session *s, const struct args *a, const enum split *splits,
-                        const struct score *scores, json_t *const *contrasts, size_t n)
+static int print_scores(struct session *s, const struct args *a, const enum split *splits,
+                        const struct score *scores, json_t *const *contrasts, size_t n, bool whole)
 {
-    const struct score *rows[SPLITS];
+    const struct score *rows[SPLITS], *idle[SPLITS];
     const char *names[SPLITS];
+    int rc = 0;
+    for (size_t i = 0; i < n; i++) {
+        idle[i] = NULL;
+        if (whole && rc == 0)
+            rc = session_idle(s, splits[i], &idle[i]);
+    }
     if (arg_flag(a, "json")) {
         json_t *out = json_object();
         for (size_t i = 0; i < n; i++) {
             json_t *v = score_to_json(&scores[i]);
             if (contrasts[i])
                 json_object_set(v, "against", contrasts[i]);
+            if (idle[i])
+                json_object_set_new(v, "do_nothing", score_to_json(idle[i]));
             json_object_set_new(out, split_name(splits[i]), v);
         }
         json_object_set_new(out, "model", json_string(s->backend[0]->label));
         json_dumpf(out, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(out);
-        return 0;
+        return rc;
     }
     for (size_t i = 0; i < n; i++) {
         rows[i] = &scores[i];
@@ -125,13 +133,13 @@ static int print_scores(const struct session *s, const struct args *a, const enu
            arg_str(a, "library") ? ", library " : ", no skills",
            arg_str(a, "library") ? arg_str(a, "library") : "", arg_str(a, "at") ? " at " : "",
            arg_str(a, "at") ? arg_str(a, "at") : "");
-    score_table(stdout, rows, names, n);
+    score_table(stdout, rows, idle, names, n);
     for (size_t i = 0; i < n; i++)
         if (contrasts[i]) {
             printf("\n%s ", split_name(splits[i]));
             table_print_libraries(contrasts[i], arg_str(a, "against"), stdout);
         }
-    return 0;
+    return rc;
 }
 
 static int run(const struct args *a)
@@ -170,8 +178,10 @@ static int run(const struct args *a)
                                split_name(splits[done]), s.engine);
         done++;
     }
-    if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED))
-        print_scores(&s, a, splits, scores, contrasts, done);
+    if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED)) {
+        int printed = print_scores(&s, a, splits, scores, contrasts, done, rc == 0);
+        rc = rc < 0 ? rc : printed;
+    }
     for (size_t i = 0; i < SPLITS; i++)
         score_release(&scores[i]);
     for (size_t i = 0; i < SPLITS; i++)

@@ -75,13 +75,11 @@ void cell_status(const struct matrix *m, const struct cell *c, struct cell_statu
     int64_t code = json_int_at(ended, "exit", -1);
     bool done = scores &&
                 (c->library ? code == 0 : strcmp(json_str_at(summary, "status", ""), "done") == 0);
-    *out = (struct cell_status){.calls = json_int_at(summary, "calls.total.calls_made", 0),
-                                .tokens = json_int_at(summary, "calls.total.prompt_tokens", 0) +
-                                          json_int_at(summary, "calls.total.completion_tokens", 0),
-                                .usd = json_num_at(summary, "calls.total.usd", 0)};
+    *out = (struct cell_status){.calls = json_int_at(summary, "spent.calls", 0),
+                                .tokens = json_int_at(summary, "spent.tokens", 0),
+                                .usd = json_num_at(summary, "spent.usd", 0)};
     const char *why = json_str_at(ended, "why", "");
-    snprintf(out->stop, sizeof(out->stop), "%s",
-             ended ? json_str_at(summary, "stopped_by", "") : "");
+    snprintf(out->stop, sizeof(out->stop), "%s", ended ? json_str_at(summary, "why", "") : "");
     if (is_held(m, c)) {
         out->state = CELL_RUNNING;
         why = "";
@@ -121,6 +119,7 @@ struct runner {
     int jobs, running;
     sigset_t before;
     bool stopping;
+    char *why; /* the first failure's message, which outlives what is read afterwards */
 };
 
 /* The last line of the log says why a run ended. */
@@ -445,6 +444,8 @@ static int run_pass(struct runner *r, int64_t only)
             begun[at] = true;
             busy = false;
             rc = start_cell(r, job, at, open--, &busy);
+            if (rc < 0 && !r->why)
+                r->why = str_dup(err_msg());
             if (busy)
                 log_warn("cell %s is being made by another process", r->m->v[at].name);
         } else if (r->running) {
@@ -517,6 +518,9 @@ int cells_run(const struct matrix *m, const struct cells_options *o, int64_t onl
         (after.calls > before.calls || after.tokens > before.tokens || after.usd > before.usd));
     sigprocmask(SIG_SETMASK, &r.before, NULL);
     free(r.job);
+    if (rc < 0 && r.why)
+        err_set(rc, "%s", r.why);
+    free(r.why);
     if (rc == 0 && r.stopping)
         rc = err_set(GRASP_ESTOPPED, "stopped by a signal; the same command goes on");
     return rc < 0 ? rc : verdict(m, only);

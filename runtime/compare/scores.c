@@ -144,8 +144,8 @@ static int read_identity(struct run_result *r, const char *dir)
         r->benchmark = str_dup(json_str_at(config, "benchmark.version", ""));
         r->executor = str_dup(json_str_at(summary, "executor", ""));
         r->draws_shared = strcmp(json_str_at(summary, "draws", ""), "shared") == 0;
-        r->calls = json_int_at(summary, "calls.total.calls_made", 0);
-        r->usd = json_num_at(summary, "calls.total.usd", 0);
+        r->calls = json_int_at(summary, "spent.calls", 0);
+        r->usd = json_num_at(summary, "spent.usd", 0);
         rc = r->benchmark && r->executor ? 0 : err_oom();
     }
     json_decref(config);

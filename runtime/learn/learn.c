@@ -107,6 +107,47 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
     return 0;
 }
 
+/* Says that most of them ended in one and the same non-answer, if they did. */
+static enum ending say_endings(const struct endings *e, double share, bool writer)
+{
+    struct buf text = BUF_INIT;
+    enum ending most = endings_most(e, share);
+    if (most != ENDING_ANSWER) {
+        endings_describe(e, most, writer, &text);
+        log_warn("%s", text.ptr ? text.ptr : "");
+    }
+    buf_release(&text);
+    return most;
+}
+
+/* A batch that all but ends in one non-answer measures the endpoint, not the skills: nothing is to
+ * be learned from it. Small batches are judged together. */
+static int judge_endings(struct learn *l, const struct batch *b)
+{
+    enum { ENOUGH = 4 };
+    struct endings *recent = &l->ended.recent;
+    for (size_t i = 0; i < b->n; i++) {
+        endings_add(&l->ended.dev, group_result(b->group, i));
+        endings_add(recent, group_result(b->group, i));
+    }
+    if (recent->all < ENOUGH && (size_t)recent->all < l->dev->n)
+        return 0;
+    bool much = endings_most(recent, 0.9) != ENDING_ANSWER;
+    enum ending most = !l->ended.said_dev || much ? say_endings(recent, 0.5, false) : ENDING_ANSWER;
+    l->ended.said_dev = true;
+    endings_release(recent);
+    if (!much || (l->flags & LEARN_KEEP_GOING))
+        return 0;
+    l->why = "degenerate";
+    return err_set(
+        GRASP_ESTOPPED,
+        "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
+        "alike without an answer (%s); nothing was changed. Mend the cause and run the "
+        "same command (with --accept-changes where the configuration is another), or insist "
+        "with --keep-going",
+        l->epoch, l->update, ending_name(most));
+}
+
 /* One batch and its update. The baseline's probes run beside the batch when their set is known
  * before it (sources 1 and 2), else beside the writer's calls. */
 static int one_batch(struct learn *l, struct batch *b)
@@ -128,6 +169,8 @@ static int one_batch(struct learn *l, struct batch *b)
     if (rc == 0)
         rc = take_outcomes(l, b, &failures);
     if (rc == 0)
+        rc = judge_endings(l, b);
+    if (rc == 0)
         rc = learn_noise(l, b);
     if (rc == 0)
         count_changes(l, b);
@@ -141,6 +184,10 @@ static int one_batch(struct learn *l, struct batch *b)
     else if (rc == 0)
         log_info("epoch %d update %d: %s, nothing to learn from", l->epoch, l->update,
                  failures ? "no probes" : "no failures");
+    if (rc == 0 && l->ended.writer.all && !l->ended.said_writer) {
+        say_endings(&l->ended.writer, 0.5, true);
+        l->ended.said_writer = true;
+    }
     group_free(base);
     probe_set_release(&probes);
     return rc;
@@ -191,9 +238,27 @@ static int one_epoch(struct learn *l)
     }
     if (rc == 0)
         rc = learn_checkpoint(l, l->epoch, true, dev);
+    if (rc == 0)
+        rc = inputs_end_epoch(l, dev);
     for (size_t i = 0; batches && i < n; i++)
         group_free(batches[i].group);
     free(batches);
+    return rc;
+}
+
+/* A run that was begun anew begins there, and scores the checkpoints before. */
+static int first_epoch(struct learn *l)
+{
+    int first = (int)json_int_at(l->run.state, "anew.epoch", 0), rc = 0;
+    l->updates = (int)json_int_at(l->run.state, "anew.updates", 0);
+    for (l->epoch = 0; rc == 0 && l->epoch < first; l->epoch++) {
+        const json_t *end = json_array_get(json_object_get(l->run.state, "ends"), (size_t)l->epoch);
+        struct oid commit;
+        if (!oid_from_text(&commit, json_str_at(end, "head", "")))
+            return err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory",
+                           l->run.dir);
+        rc = learn_checkpoint_at(l, l->epoch, json_num_at(end, "dev", 0), &commit);
+    }
     return rc;
 }
 
@@ -204,16 +269,21 @@ int learn_run(struct learn *l)
              l->run.id, l->run.dir, library_dir(l->lib));
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
-    for (l->epoch = 0; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
+    if (rc == 0)
+        rc = first_epoch(l);
+    bool tests = false;
+    for (; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
         json_array_clear(l->told.taxonomy);
         json_array_clear(l->told.log);
-        if (l->epoch + 1 == l->c->cycle.epochs)
+        if ((tests = l->epoch + 1 == l->c->cycle.epochs))
             rc = learn_final_start(l);
         if (rc == 0)
             rc = one_epoch(l);
         memcpy(l->seen.before, l->seen.now, l->dev->n * sizeof(*l->seen.now));
         l->seen.any_before = true;
     }
+    if (rc == 0 && !tests)
+        rc = learn_final_start(l);
     if (rc == 0)
         rc = learn_final(l);
     return rc < 0 ? rc : record_end(l);

@@ -12,6 +12,7 @@
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
  *   line.c        the branch they are made on, and what others do to it
+ *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before, the account after
@@ -60,7 +61,6 @@ struct run_state {
 };
 /* The branch that winners are committed to. */
 struct line {
-    bool from_head;    /* LEARN_FROM_HEAD */
     bool ended;        /* the run was over before: it only says again what it did */
     bool pending;      /* the branch is elsewhere, the turn to it is still to come */
     struct oid at;     /* where this run left it */
@@ -95,6 +95,12 @@ struct learn_counts {
     int64_t probes_saved;     /* rollouts not needed thanks to early stopping */
     int64_t unscored;         /* rollouts */
 };
+/* How dev rollouts and the writer's proposals ended (endings.h). */
+struct run_endings {
+    struct endings dev, writer;
+    struct endings recent; /* of dev, until there are enough of them to be judged */
+    bool said_dev, said_writer;
+};
 struct fared {
     struct skill_record *v;
     size_t n;
@@ -110,6 +116,8 @@ struct run_scores {
 struct learn {
     struct session *s;
     const struct config *c;
+    int flags;       /* LEARN_KEEP_GOING, ... */
+    const char *why; /* it stopped, where the code does not say; NULL: the code does */
     struct library *lib;
     struct prompts *prompts;
     struct leak_guard *leak;
@@ -123,6 +131,7 @@ struct learn {
     struct told told;
     struct fared fared;
     struct learn_counts count;
+    struct run_endings ended;
     struct run_scores scores;
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
@@ -180,6 +189,7 @@ void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rule
 /* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    enum model_phase phase;
     struct buf text;
     struct chat chat;
     struct learn *l;
@@ -248,10 +258,25 @@ int line_stands(struct learn *l);
 int line_accept(struct learn *l, const struct oid *commit);
 /* Whether somebody committed after the last update, and the run was told to go on from such. */
 bool line_ends_elsewhere(const struct learn *l);
-/* After a decision: head, skills and view are those of this commit. */
-int learn_move(struct learn *l, const struct oid *commit);
+
+/* state.c */
 /* Writes run.json as it stands. */
 int record_state(struct learn *l);
+/* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
+ * reference; NULL: no memory. */
+json_t *record_id(const struct learn *l, const json_t *inputs);
+
+/* inputs.c: hashes of all that decides, by name. New reference in *out. */
+int inputs_of(const struct learn *l, json_t **out);
+/* GRASP_EREFUSED, naming what is not as it was; with LEARN_ACCEPT_CHANGES the state is another run's
+ * from here on. */
+int inputs_check(struct learn *l, const char *config_path);
+/* The library as it was where such a run begins. */
+int inputs_restore(struct learn *l);
+/* Keeps where an epoch ended. */
+int inputs_end_epoch(struct learn *l, double dev);
+/* After a decision: head, skills and view are those of this commit. */
+int learn_move(struct learn *l, const struct oid *commit);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */
@@ -261,6 +286,8 @@ void learn_end(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */
 int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);
+/* The same with the library as it was at a commit. */
+int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit);
 int learn_final_start(struct learn *l);
 int learn_final(struct learn *l);
 

@@ -31,7 +31,7 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->s = s;
     l->c = c;
     l->run.began = clock_mono();
-    l->line.from_head = flags & LEARN_FROM_HEAD;
+    l->flags = flags;
     int rc = session_split(s, SPLIT_DEV, &l->dev);
     if (rc == 0)
         rc = session_split(s, SPLIT_VAL, &l->val);
@@ -67,6 +67,9 @@ void learn_end(struct learn *l)
     for (size_t i = 0; i < 4; i++)
         group_free(l->scores.final[i]);
     free(l->scores.checks);
+    endings_release(&l->ended.dev);
+    endings_release(&l->ended.recent);
+    endings_release(&l->ended.writer);
     for (size_t i = 0; i < l->fared.n; i++)
         free(l->fared.v[i].name);
     free(l->fared.v);

@@ -55,7 +55,7 @@ cp kept.yaml $c
 
 # --- one budget over all, and going on
 exits "a budget ends it" 3 "$GRASP" compare $c --seeds 1-2 --out b -j 2 -q $two --set budget.calls=900
-has "said" err "cells are not done"
+has "said" err "the budget of the matrix is spent"
 exits "what is open" 3 "$GRASP" compare b --status --json
 is "nothing failed" "$(jq -r '[.[] | select(.state == "failed")] | length' out)" 0
 is "not more than the budget was paid" "$(jq '[.[].calls] | add <= 900 + 128' out)" true
