@@ -320,6 +320,15 @@ for git in 'git gc -q --prune=now' 'git repack -adq; git pack-refs --all; git st
 END
 done
 
+situation 15 "a person's git settings" <<'END'
+mkdir home hooks && printf '#!/bin/sh\nexit 1\n' >hooks/pre-commit && chmod +x hooks/pre-commit && echo '*' >ignored
+printf '[core]\n\tautocrlf = true\n\thooksPath = %s/hooks\n\texcludesFile = %s/ignored\n[commit]\n\tgpgsign = true\n[user]\n\tname = Ada\n\temail = ada@x\n' "$PWD" "$PWD" >home/.gitconfig
+0$ HOME=$PWD/home grasp learn "$CONFIG" --set cycle.epochs=1 --library mine --run mine-run -q
+? test "$(git -C mine rev-parse 'best^{tree}')" = "$(git -C "$calm" rev-parse 'best^{tree}')"
+? test "$(git -C mine log -1 --format=%an)" = Ada
+0$ HOME=$PWD/home grasp skills verify mine
+END
+
 situation 13 "a lock that stays" <<'END'
 : >lib/.git/refs/heads/best.lock
 3$ $LEARN
