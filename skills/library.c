@@ -304,6 +304,8 @@ void library_close(struct library *lib)
     if (library_shadow_settle(lib, true) < 0)
         log_warn("%s", err_msg());
     library_unlock(lib);
+    library_scan_release(lib);
+    free(lib->notes.v);
     git_repository_free(lib->repo);
     strlist_release(&lib->shallow);
     free(lib->dir);

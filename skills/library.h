@@ -73,6 +73,22 @@ int library_object(struct library *lib, const char *rev, struct oid *object);
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);
 
+/* What differs from one commit to another, without reading either: folders of skills/ by name, and
+ * whether anything else does. */
+struct library_delta {
+    struct strlist names;
+    bool other;
+};
+int library_delta(struct library *lib, const struct oid *from, const struct oid *to,
+                  struct library_delta *d);
+void library_delta_release(struct library_delta *d);
+/* Of a commit's skills only those of these names, where they are there. */
+int library_read_only(struct library *lib, const struct oid *commit, const struct strlist *names,
+                      struct skill_set *set);
+/* Whether skills/NAME of `to` is what writing `skill` (NULL: none) on top of `from` makes it. */
+int library_skill_is(struct library *lib, const struct skill *skill, const char *name,
+                     const struct oid *from, const struct oid *to, bool *same);
+
 /* Reads the bytes of a set's other files (skill.h), which library_read leaves in the library; needed
  * to write them elsewhere: to a directory, or into another library. */
 int library_load_files(struct library *lib, struct skill_set *set);

@@ -5,7 +5,7 @@
  * `library_ref.c` sets refs and knows the best checkpoint, `library_tree.c` reads and writes skills
  * as git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes
  * commits and notes, `library_read.c` reads history back and has the tags, `library_notes.c` finds
- * notes that were altered, `library_clone.c` knows what clones lack, `library.c` opens and closes.
+ * notes that were altered, `library_clone.c` knows what clones lack, `library_scan.c` what changes from commit to commit, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
@@ -32,6 +32,22 @@
 #define LIBRARY_PATIENCE       (5 * NS_PER_SEC)
 #define LIBRARY_CHECKOUT_STATE "grasp-checkout" /* in the git directory */
 
+/* The trees that were compared last, as git stores them. */
+enum { SCAN_TREES = 6 };
+struct scan {
+    git_odb_object *tree[SCAN_TREES];
+    size_t next;
+};
+/* Where each commit's evidence is: read once by who only reads. */
+struct note_place {
+    git_oid on, note;
+};
+struct note_places {
+    struct note_place *v; /* by commit */
+    size_t n, cap;
+    bool known;
+};
+
 struct library {
     git_repository *repo;
     char *dir, *gitdir; /* gitdir ends in '/' */
@@ -40,6 +56,8 @@ struct library {
     char *line_ref;     /* the branch that is written instead, NULL: head_ref */
     char *name, *email;
     int flags;
+    struct scan scan;
+    struct note_places notes;
     int lock_fd;            /* -1 when only reading */
     struct shadow *shadow;  /* of what is written; NULL when only reading */
     bool partial;           /* a clone that leaves objects out until somebody asks for them */
@@ -76,6 +94,14 @@ bool library_wait(struct library *lib, int rc, struct library_patience *p);
 
 /* The branch that is written moves from `from` to `to`. */
 int library_line_move(struct library *lib, const git_oid *to, const git_oid *from);
+
+void library_scan_release(struct library *lib);
+/* One folder of skills/ by its tree's id: the skill in it joins the set. */
+int library_folder_read(struct library *lib, const git_oid *id, const char *name,
+                        struct skill_set *set);
+/* The tree that writing a skill's folder makes; `old`: the folder as it was, NULL for a new one. */
+int library_folder_write(struct library *lib, const struct skill *skill, const git_oid *old,
+                         git_oid *out);
 
 /* An object that is known by its id. libgit2's code; its message says when a clone left it out. */
 int library_object_at(struct library *lib, const git_oid *id, git_object_t type, git_object **out);

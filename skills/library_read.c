@@ -172,35 +172,6 @@ int library_candidates(struct library *lib, library_ref_fn fn, void *arg)
     return library_refs(lib, LIBRARY_CANDIDATES, fn, arg);
 }
 
-static int notes_of(struct library *lib, const char *ref, library_ref_fn fn, void *arg)
-{
-    git_note_iterator *it = NULL;
-    git_oid note, on;
-    int rc = git_note_iterator_new(&it, lib->repo, ref);
-    if (rc == GIT_ENOTFOUND)
-        return 0;
-    if (rc < 0)
-        return library_git_error(rc, "cannot list the notes of '%s'", lib->dir);
-    while (rc == 0 && git_note_next(&note, &on, it) == 0) {
-        struct oid id, commit;
-        library_oid_out(&id, &note);
-        library_oid_out(&commit, &on);
-        rc = fn(id.hex, &commit, arg);
-    }
-    git_note_iterator_free(it);
-    return rc;
-}
-
-int library_notes(struct library *lib, library_ref_fn fn, void *arg)
-{
-    return notes_of(lib, LIBRARY_NOTES_REF, fn, arg);
-}
-
-int library_rejected(struct library *lib, library_ref_fn fn, void *arg)
-{
-    return notes_of(lib, LIBRARY_REJECTED_REF, fn, arg);
-}
-
 /* The annotated tag of that name; *out NULL when there is none, or it is a light one. */
 static int tag_lookup(struct library *lib, const char *ref, git_tag **out, bool *exists)
 {

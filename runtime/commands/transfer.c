@@ -270,6 +270,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     }
     if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */
         rc = manifest_warn(t->library, t->at, s.config, !e->target.preset);
+    if (rc == 0 && e == t->v && !s.journal && !dry)
+        log_info("without a journal a transfer that is stopped begins anew: --journal or --out");
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
     if (rc == 0 && arg_flag(a, "regate")) {
@@ -356,7 +358,7 @@ static int run(const struct args *a)
     struct frozen f = {0};
     struct spent spent = {.began = clock_mono()};
     size_t done = 0;
-    char *why = NULL;
+    char *why = NULL, *journal = NULL;
     int rc = t.library ? 0 : err_set(GRASP_EUSAGE, "which library? --library DIR");
     if (rc == 0)
         rc = splits_parse(arg_str(a, "split"), t.splits, &t.n_splits);
@@ -368,6 +370,12 @@ static int run(const struct args *a)
         rc = look_up(&t, o.config);
     if (rc == 0)
         rc = open_frozen(&t, &f);
+    if (rc == 0 && arg_str(a, "out") && !arg_flag(a, "dry-run")) {
+        rc = fs_mkdirs(arg_str(a, "out"));
+        if (rc == 0 && !(journal = fs_join(arg_str(a, "out"), "journal")))
+            rc = err_oom();
+        o.journal_else = journal;
+    }
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
         rc = measure(&t.v[i], &t, &f, &o, a, &spent);
         done += t.v[i].done;
@@ -386,6 +394,7 @@ static int run(const struct args *a)
             "calls made %lld, tokens %lld", (long long)spent.counts.calls,
             (long long)(spent.counts.usage.prompt_tokens + spent.counts.usage.completion_tokens));
     free(why);
+    free(journal);
     skill_set_release(&f.set);
     transfer_release(&t);
     free((void *)o.sets);
@@ -408,7 +417,9 @@ const struct command cmd_transfer = {
             {"regate", 0, NULL, "measure each skill on the new model and drop what hurts there",
              NULL},
             {"branch", 0, "NAME", "the pruned library's branch (default: for/MODEL)", NULL},
-            {"out", 'o', "DIR", "write transfer.json and MODEL/SPLIT/{baseline,library,pruned}_*",
+            {"out", 'o', "DIR",
+             "write transfer.json and MODEL/SPLIT/{baseline,library,pruned}_*; the "
+             "journal, too",
              NULL},
             {"json", 0, NULL, "the tables as JSON", NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
@@ -423,6 +434,8 @@ const struct command cmd_transfer = {
         "  simulated[:PROFILE]   the simulated model: weak, default or strong\n"
         "Each is scored without skills and with the library, on the same tasks. The revision is\n"
         "only read, and its object id is the same before and after.\n"
+        "Stopped, the same command goes on where it was: with a journal (--journal, the key, or "
+        "--out).\n"
         "--regate draws a probe set from dev by how the model does with the library, tries the\n"
         "library without each of its skills, and takes removals through the gate of learning "
         "until\n"

@@ -12,8 +12,8 @@
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
- *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   line.c        the branch they are made on, and what others do to it
+ *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
@@ -62,7 +62,6 @@ struct run_state {
 };
 /* The branch that winners are committed to. */
 struct line {
-    bool from_head;    /* LEARN_FROM_HEAD */
     bool ended;        /* the run was over before: it only says again what it did */
     bool pending;      /* the branch is elsewhere, the turn to it is still to come */
     struct oid at;     /* where this run left it */
@@ -309,6 +308,8 @@ int line_accept(struct learn *l, const struct oid *commit);
 bool line_ends_elsewhere(const struct learn *l);
 
 /* state.c */
+/* Writes run.json as it stands. */
+int record_state(struct learn *l);
 /* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
  * reference; NULL: no memory. */
 json_t *record_id(const struct learn *l, const json_t *inputs);
@@ -324,8 +325,6 @@ int inputs_restore(struct learn *l);
 int inputs_end_epoch(struct learn *l, double dev);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
-/* Writes run.json as it stands. */
-int record_state(struct learn *l);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */

@@ -210,7 +210,7 @@ int line_open(struct learn *l)
         return rc < 0 ? rc : keep_place(l);
     if (l->line.ended && (rc = library_contains(l->lib, &tip, &l->line.at)) != 0)
         return rc < 0 ? rc : 0;
-    if (!l->line.from_head || l->line.ended)
+    if (!(l->flags & LEARN_FROM_HEAD) || l->line.ended)
         return refuse(l, &tip);
     l->line.pending = !same;
     if (elsewhere)
@@ -234,7 +234,7 @@ int line_turn(struct learn *l)
     int rc = library_head(l->lib, &tip);
     if (rc < 0 || strcmp(tip.hex, l->line.at.hex) == 0)
         return rc;
-    return l->line.from_head ? take_turn(l, &tip) : refuse(l, &tip);
+    return (l->flags & LEARN_FROM_HEAD) ? take_turn(l, &tip) : refuse(l, &tip);
 }
 
 /* Whether decisions are made again here without moving any branch. */
@@ -252,7 +252,7 @@ int line_stands(struct learn *l)
     int rc = library_head(l->lib, &tip);
     if (rc < 0 || strcmp(tip.hex, l->line.at.hex) == 0)
         return rc;
-    if (!l->line.from_head)
+    if (!(l->flags & LEARN_FROM_HEAD))
         return refuse(l, &tip);
     return err_set(GRASP_ESTOPPED,
                    "%.10s was committed to the library %s while an update was measured: the same "
@@ -278,6 +278,6 @@ int line_accept(struct learn *l, const struct oid *commit)
 bool line_ends_elsewhere(const struct learn *l)
 {
     struct oid tip;
-    return l->line.from_head && library_head(l->lib, &tip) == 0 &&
+    return l->flags & LEARN_FROM_HEAD && library_head(l->lib, &tip) == 0 &&
            strcmp(tip.hex, l->line.at.hex) != 0;
 }

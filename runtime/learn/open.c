@@ -32,7 +32,6 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->c = c;
     l->run.began = clock_mono();
     l->flags = flags;
-    l->line.from_head = flags & LEARN_FROM_HEAD;
     int rc = session_split(s, SPLIT_DEV, &l->dev);
     if (rc == 0)
         rc = session_split(s, SPLIT_VAL, &l->val);

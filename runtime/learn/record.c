@@ -89,7 +89,7 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     int contains = library_contains(l->lib, &l->at.head, &from);
     if (contains < 0)
         return err_prefix(contains, "the library is not the one this run began with");
-    if (!contains && !l->line.from_head)
+    if (!contains && !(l->flags & LEARN_FROM_HEAD))
         return err_set(
             GRASP_ECONFLICT,
             "the library %s has diverged: the run in %s began at %.12s, which its branch "

@@ -86,6 +86,8 @@ int session_open(struct session *s, const struct session_options *o)
     *s = (struct session){0};
     int rc = config_load_preset(&s->config, o->config, o->preset, o->sets, o->n_sets);
     const char *dir = o->journal ? o->journal : rc == 0 ? s->config->journal : NULL;
+    if (!dir)
+        dir = o->journal_else;
     if (rc == 0)
         rc = loop_open(&s->loop);
     if (rc == 0)

@@ -54,9 +54,10 @@ struct session_options {
     const char *config;
     const char *const *sets;
     size_t n_sets;
-    const char *model_name; /* replaces model.name; NULL: as configured */
-    const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
-    const char *journal;    /* directory; NULL: the configuration's, or none */
+    const char *model_name;   /* replaces model.name; NULL: as configured */
+    const char *preset;       /* agents/PRESET.yaml instead of the section `model`; NULL: no */
+    const char *journal;      /* directory; NULL: the configuration's, or none */
+    const char *journal_else; /* the directory when neither says one; NULL: none */
     int journal_flags;
     bool no_journal; /* whatever the configuration says */
     bool no_env;     /* grade needs no model, doctor no rollouts */

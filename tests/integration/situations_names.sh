@@ -77,6 +77,30 @@ echo $((n + 20)) >budget
 > simulated:weak
 END
 
+situation 41 "stopped, and the same command again" <<'END'
+3$ $T_ --to simulated:weak --out tables --set budget.calls=300
+3$ $T_ --to simulated:weak --out tables --set budget.calls=300
+0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak --out tables
+0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak --out tables --replay-only --journal tables/journal -q
+0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak
+> without a journal a transfer that is stopped begins anew
+END
+
+# Two endpoints that have a model of the same name.
+bg "$GRASP" model serve --port 0 --profile weak >served1 2>&1
+bg "$GRASP" model serve --port 0 --profile strong >served2 2>&1
+wait_line served1 'listening on' && wait_line served2 'listening on'
+ONE=$(sed -n 's/^listening on //p' served1) TWO=$(sed -n 's/^listening on //p' served2)
+at="$T_ --to same --journal one-journal --json --set model.kind=openai"
+export ONE TWO at
+situation 42 "one name on two endpoints, one journal" <<'END'
+0$ $at --set "model.base_url=$ONE"
+$at --set "model.base_url=$ONE" --replay-only >one.json
+0$ $at --set "model.base_url=$TWO"
+$at --set "model.base_url=$TWO" --replay-only >two.json
+? test "$(jq .executors[0].splits.val.library.n_correct one.json)" -lt "$(jq .executors[0].splits.val.library.n_correct two.json)"
+END
+
 situation 43 "a frozen library on another benchmark" <<'END'
 cp -R "$T/run" run
 sed -i 's/^benchmark:.*/benchmark:/; s|^\( *version:\) "v1"|\1 "v2"|' run/config.yaml

@@ -94,6 +94,17 @@ git -C lib notes --ref=ack add -m 'all is well' "$edit"
 > altered after it was written
 END
 
+situation 22 "a note is overwritten, or appended to" <<'END'
+git -C lib notes --ref=gate append -m 'fine by me' "$edit"
+1$ grasp skills verify lib
+> cannot be read
+> altered after it was written (by
+git -C lib notes --ref=gate add -f -m '{}' "$edit"
+1$ grasp skills verify lib
+> altered after it was written (by
+0$ grasp skills log lib
+END
+
 situation 23 "a hand edit that breaks a SKILL.md" <<'END'
 echo 'no frontmatter' >lib/skills/$skill/SKILL.md
 git -C lib commit -q -am 'oops'
@@ -308,6 +319,15 @@ for git in 'git gc -q --prune=now' 'git repack -adq; git pack-refs --all; git st
 ? test -z "$(git -C busy fsck --full --strict 2>&1 | grep -v dangling)"
 END
 done
+
+situation 15 "a person's git settings" <<'END'
+mkdir home hooks && printf '#!/bin/sh\nexit 1\n' >hooks/pre-commit && chmod +x hooks/pre-commit && echo '*' >ignored
+printf '[core]\n\tautocrlf = true\n\thooksPath = %s/hooks\n\texcludesFile = %s/ignored\n[commit]\n\tgpgsign = true\n[user]\n\tname = Ada\n\temail = ada@x\n' "$PWD" "$PWD" >home/.gitconfig
+0$ HOME=$PWD/home grasp learn "$CONFIG" --set cycle.epochs=1 --library mine --run mine-run -q
+? test "$(git -C mine rev-parse 'best^{tree}')" = "$(git -C "$calm" rev-parse 'best^{tree}')"
+? test "$(git -C mine log -1 --format=%an)" = Ada
+0$ HOME=$PWD/home grasp skills verify mine
+END
 
 situation 13 "a lock that stays" <<'END'
 : >lib/.git/refs/heads/best.lock
