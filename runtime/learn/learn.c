@@ -140,13 +140,18 @@ static int judge_endings(struct learn *l, const struct batch *b)
     if (!much || (l->flags & LEARN_KEEP_GOING))
         return 0;
     l->why = "degenerate";
-    return err_set(
-        GRASP_ESTOPPED,
-        "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
-        "alike without an answer (%s); nothing was changed. Mend the cause and run the "
-        "same command (with --accept-changes where the configuration is another), or insist "
-        "with --keep-going",
-        l->epoch, l->update, ending_name(most));
+    /* what was no answer is kept as one */
+    bool kept = most == ENDING_EMPTY || most == ENDING_CUT || most == ENDING_REFUSED ||
+                most == ENDING_CONTEXT;
+    return err_set(GRASP_ESTOPPED,
+                   "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
+                   "alike without an answer (%s); nothing was changed. Mend the cause and run the "
+                   "same command (with --accept-changes where the configuration is another%s), or "
+                   "insist with --keep-going",
+                   l->epoch, l->update, ending_name(most),
+                   kept ? "; after `grasp journal gc --kind context,empty,refused` where the "
+                          "server is"
+                        : "");
 }
 
 /* One batch and its update. What can be known of its probes runs beside it. */

@@ -50,6 +50,8 @@ static void eval(void **state)
     ends(0, "eval " CLINIC " --split all --json --journal j -q");
     assert_string_equal(ran.err.ptr, "");
     json_t *v = printed_json();
+    assert_non_null(json_at(v, "dev.do_nothing.n_total")); /* beside it */
+    json_object_del(json_object_get(v, "dev"), "do_nothing");
     assert_true(json_equal(json_object_get(v, "dev"), score));
     assert_int_equal(json_object_size(v), 5);
     json_decref(v);
