@@ -70,21 +70,26 @@ do_ack() { "$@" "$GRASP" skills ack lib HEAD --why 'Read and found good' -q; }
 do_report() { "$@" "$GRASP" report run --out page.html -q; }
 do_transfer() { "$@" "$GRASP" transfer "$C" --library lib --at v1 --to simulated:weak --split test --journal j --out o -q; }
 do_regate() { "$@" "$GRASP" transfer "$C" --library lib --at v1 --to simulated:weak --split test --regate --journal j --out o -q; }
+do_compare() { "$@" "$GRASP" compare "$C" --methods none,grasp --seeds 1 --out m -q; }
 do_gc() { "$@" "$GRASP" journal gc j -q; }
 do_synth() { "$@" "$GRASP" synth --patients 60 --out c -q; }
 do_load() { "$@" "$GRASP" fhir load --store s.db "$T/bundle.json" "$T/clinic/fhir/Patient.ndjson" "$T/org.ndjson" -q; }
 do_fhir_import() { "$@" "$GRASP" fhir import "$BASE" --store s.db --type Patient -q; }
 
-timeless() { jq -S 'walk(if type == "object" then del(.seconds, .cpu_seconds, .calls, .endpoint, .journal) else . end)' "$1"; }
+timeless() { jq -S 'walk(if type == "object" then del(.seconds, .cpu_seconds, .calls, .endpoint, .journal, .spent) else . end)' "$1"; }
 state_lib() { half_files; half_library lib; }
 state_files() { half_files; find . -path '*/.git' -prune -o -path '*/journal' -prune -o -type f ! -name '*.log' ! -name '*.json' -print | sort | xargs sha256sum; }
 state_learn() {
     state_lib
     timeless run/run_summary.json
-    find run -type f ! -path '*/journal/*' ! -name run.log ! -name run_summary.json | sort | xargs sha256sum
+    find run -type f ! -path '*/journal/*' ! -name run.log ! -name run_summary.json ! -name spent.json | sort | xargs sha256sum
     "$GRASP" journal export run | jq -r .key | sort
 }
 state_transfer() { state_lib; timeless o/transfer.json; }
+state_compare() {
+    (cd m && half_library cells/grasp+seed-1/library && find . -name run_summary.json | sort | while read -r f; do timeless "$f"; done)
+    "$GRASP" compare m -q --csv
+}
 state_journal() { half_files; "$GRASP" journal check j; "$GRASP" journal export j | jq -c '[.key, .text]' | sort; }
 state_store() {
     half_files
@@ -105,6 +110,7 @@ row 'skills ack' with_hand do_ack state_lib
 row 'report' with_run do_report state_files
 row 'transfer' with_lib do_transfer state_transfer
 row 'transfer, regated' with_lib do_regate state_transfer
+row 'compare' nothing do_compare state_compare
 row 'journal gc' with_journal do_gc state_journal
 row 'synth' nothing do_synth state_files
 row 'fhir load' nothing do_load state_store
@@ -120,7 +126,7 @@ for n in 6 8 10 12 14 16 17 18 19; do
     grep -q 'Too many open files' "$T/half.err" && said=$((said + 1)) || bad="$bad $n: $(cat "$T/half.err")"
     do_learn >"$T/half.out" 2>&1 || bad="$bad $n, again: $(tail -n 1 "$T/half.out")"
     state_learn >"$T/half.state" 2>&1
-    cmp -s "$T/half.calm" "$T/half.state" || bad="$bad $n: ends otherwise"
+    diff "$T/half.calm" "$T/half.state" >"$T/half.diff" || bad="$bad $n: ends otherwise: $(head -n 4 "$T/half.diff")"
 done
 cd "$T"
 is "learn with few descriptors: called that, and it goes on" "$bad" ""
