@@ -63,7 +63,7 @@ exits "a plan alone" 0 "$GRASP" compare $c --methods none,grasp --seeds 1-2 --ou
     --set model.price.prompt=1
 has "of cells" out "plan: 4 cells, 4 of them open"
 has "with money" out "expected USD"
-is "a row per arm and the sum" "$(awk 'NF > 5 && ($2 == 2 || $2 == 4) { print $1, $2, $3 }' out | tr '\n' ' ')" \
+is "a row per arm and the sum" "$(awk '$1 != "plan:" && ($2 == 2 || $2 == 4) { print $1, $2, $3 }' out | tr '\n' ' ')" \
     "none 2 2 grasp 2 2 all 4 4 "
 is "not more expected than at most" "$(awk '$1 == "all" { print ($5 > 0 && $5 < $4) }' out)" 1
 bad "a budget that it passes" "the budget is 900: raise it" compare $c --seeds 1-2 --out p -q $two \
@@ -140,6 +140,11 @@ exits "seeds of one name" 0 "$GRASP" compare one=m/cells/none+seed-1/run one=m/c
     two=m/cells/grasp+seed-1/run two=m/cells/grasp+seed-2/run
 has "are its runs" out "2 runs"
 bad "one seed twice" "no repeats" compare one=m/cells/none+seed-1/run one=m/cells/none+seed-1/run
+sed 's/"instruction": *"/&Please, /' clinic/tasks/split_test.json >clinic/tasks/other.json
+check "a run on other tasks" "$GRASP" learn $c -q --set cycle.epochs=0 --set data.test=clinic/tasks/other.json \
+    -r o/run -l o/library
+bad "is no partner" "data.test of o/run" compare m/cells/none+seed-1/run o/run
+has "both files are named" err "other.json"
 bad "no run" "is no run" compare clinic m/cells/none+seed-1/run
 
 # --- libraries by models
