@@ -9,6 +9,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/compare/cells.h"
+#include "runtime/compare/expect.h"
 #include "runtime/compare/gather.h"
 #include "runtime/compare/published.h"
 #include "runtime/compare/slurm.h"
@@ -120,21 +121,46 @@ static int make_matrix(const struct args *a, struct matrix *m, const char *const
     if (rc == 0)
         rc = matrix_make(m, arg_str(a, "out"), &o);
     if (rc == 0)
-        rc = matrix_claim(m);
+        rc = matrix_claim(m, false);
     free(vary);
     buf_release(&configs);
     return rc;
 }
 
-static int run_matrix(const struct args *a, const struct matrix *m, struct cells_options *o)
+/* Before the first call: what it will take, and whether the budget is enough for that. */
+static int show_plan(const struct args *a, const struct matrix *m, const struct cells_options *o)
+{
+    struct expectation e;
+    bool dry = arg_flag(a, "dry-run");
+    int rc = expect_matrix(&e, m);
+    if (rc == 0 && (dry || (e.all.open && !o->quiet)))
+        expect_print(&e, o, dry ? stdout : stderr);
+    if (rc == 0 && !arg_flag(a, "insist"))
+        rc = expect_check(&e, o);
+    expect_release(&e);
+    return rc;
+}
+
+/* `made`: from a configuration, and not written yet. */
+static int run_matrix(const struct args *a, const struct matrix *m, struct cells_options *o,
+                      bool made)
 {
     int64_t only = -1, jobs = 1;
+    bool dry = arg_flag(a, "dry-run"), looks = arg_flag(a, "sbatch") || arg_flag(a, "status");
     int rc = arg_int(a, "jobs", 1, 256, &jobs);
     if (rc == 0 && arg_str(a, "only")) {
         rc = arg_int(a, "only", 1, (int64_t)m->n, &only);
         only--;
     }
-    if (rc < 0)
+    o->jobs = (int)jobs;
+    o->journal = arg_str(a, "journal");
+    o->quiet = arg_flag(a, "quiet");
+    o->keep_going = arg_flag(a, "keep-going");
+    if (rc == 0 && (dry || (only < 0 && !looks))) /* a task of an array is part of what was shown */
+        rc = show_plan(a, m, o);
+    if (rc == 0 && made && !dry)
+        rc = matrix_claim(m, true);
+    if (rc < 0 || dry)
         return rc;
     if (arg_flag(a, "sbatch"))
         return slurm_print(m, stdout);
@@ -146,10 +172,6 @@ static int run_matrix(const struct args *a, const struct matrix *m, struct cells
     }
     if (arg_flag(a, "status"))
         return cells_show(m, arg_flag(a, "json"), stdout);
-    o->jobs = (int)jobs;
-    o->journal = arg_str(a, "journal");
-    o->quiet = arg_flag(a, "quiet");
-    o->keep_going = arg_flag(a, "keep-going");
     rc = cells_run(m, o, only);
     if (only >= 0)
         return rc;
@@ -206,13 +228,13 @@ static int run(const struct args *a)
                            operand(a, 0))
                  : matrix_read(&m, operand(a, 0));
         if (rc == 0)
-            rc = run_matrix(a, &m, &o);
+            rc = run_matrix(a, &m, &o, false);
     } else if (rc == 0) {
         rc = operand_count(a) == 1 || transfer
                  ? make_matrix(a, &m, sets, n)
                  : err_set(GRASP_EUSAGE, "one configuration; others with --benchmarks");
         if (rc == 0)
-            rc = run_matrix(a, &m, &o);
+            rc = run_matrix(a, &m, &o, true);
     }
     matrix_release(&m);
     free(sets);
@@ -244,6 +266,8 @@ const struct command cmd_compare = {
             {"margin", 0, "POINTS", "tell whether an arm is not worse by as much", NULL},
             {"published", 0, "MODEL", "the paper's scores beside ours, such as gpt-oss-120b", NULL},
             {"only", 0, "N", "this cell alone", NULL},
+            {"dry-run", 'n', NULL, "print the plan and stop: calls, tokens, money", NULL},
+            {"insist", 0, NULL, "begin though the budget is not enough for what is expected", NULL},
             {"status", 0, NULL, "what is done, running, resumable and why, failed, missing", NULL},
             {"sbatch", 0, NULL, "print a Slurm job array of what is not done", NULL},
             {"keep-going", 0, NULL, "insist where a run stops because nothing is answered", NULL},

@@ -566,7 +566,7 @@ static int refuse_difference(const struct matrix *m, const json_t *now, const js
                    m->dir, was, n, m->dir);
 }
 
-int matrix_claim(const struct matrix *m)
+int matrix_claim(const struct matrix *m, bool write)
 {
     char *path = plan_path(m->dir);
     json_t *plan = plan_json(m), *there = NULL;
@@ -576,7 +576,7 @@ int matrix_claim(const struct matrix *m)
         if (rc == 0 && !json_equal(plan, there))
             rc = refuse_difference(m, json_object_get(plan, "cells"),
                                    json_object_get(there, "cells"));
-    } else if (rc == 0) {
+    } else if (rc == 0 && write) {
         rc = fs_mkdirs(m->dir);
         if (rc == 0)
             rc = json_write_file(plan, path);

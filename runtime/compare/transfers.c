@@ -172,7 +172,7 @@ static void cell_text(const json_t *v, char *out, size_t size)
                  100 * json_num_at(v, "pruned.score", 0));
 }
 
-static void print_row(const struct paper *p, const json_t *models, const json_t *row,
+static void print_row(struct paper *p, const json_t *models, const json_t *row,
                       const size_t *widths)
 {
     char text[128];
@@ -186,7 +186,7 @@ static void print_row(const struct paper *p, const json_t *models, const json_t 
 }
 
 /* The scores without skills, which are the model's own. */
-static void print_none(const struct paper *p, const json_t *table, const size_t *widths)
+static void print_none(struct paper *p, const json_t *table, const size_t *widths)
 {
     const json_t *models = json_object_get(table, "models"), *rows = json_object_get(table, "rows");
     paper_begin(p, "no skills");

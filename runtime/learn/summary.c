@@ -14,6 +14,33 @@ static int64_t plan_calls(const struct plan *p, size_t phase)
     return p->rollouts[phase] * p->max_rounds + p->writer[phase];
 }
 
+/* Of the calls at most, what runs of the paper's settings made: an episode ends after a few of its
+ * rounds, most candidates are stopped early, few updates have what is to be revised. */
+static int64_t calls_expected(const struct plan *p, size_t phase)
+{
+    static const double shares[MODEL_PHASES] = {
+        [PHASE_ROLLOUT_DEV] = 0.17,  [PHASE_ROLLOUT_VAL] = 0.26, [PHASE_ROLLOUT_PROBE] = 0.14,
+        [PHASE_ROLLOUT_TEST] = 0.33, [PHASE_CLASSIFY] = 0.5,     [PHASE_REVISE] = 0.2};
+    double share = shares[phase] > 0 ? shares[phase] : 1;
+    return (int64_t)(share * (double)plan_calls(p, phase) + 0.5);
+}
+
+void plan_spending(const struct session *s, const struct plan *p, bool expected,
+                   struct spending *out)
+{
+    enum { TURN = 40, ANSWER = 400 }; /* tokens of an answer where nothing is thought */
+    *out = (struct spending){0};
+    for (size_t i = 0; i < MODEL_PHASES; i++) {
+        int64_t calls = expected ? calls_expected(p, i) : plan_calls(p, i);
+        bool writer = p->writer[i] && s->backend[1];
+        struct model_usage u = {.prompt_tokens = calls * p->tokens[i],
+                                .completion_tokens = calls * (p->writer[i] ? ANSWER : TURN)};
+        out->calls += calls;
+        out->tokens += u.prompt_tokens + u.completion_tokens;
+        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
+    }
+}
+
 static int64_t split_size(struct session *s, enum split split, const char *file)
 {
     const struct task_set *set;
@@ -62,19 +89,26 @@ void plan_make(struct session *s, struct plan *p)
 
 void plan_print(const struct session *s, const struct plan *p, FILE *out)
 {
-    int64_t all = 0;
+    struct spending most, expected;
+    plan_spending(s, p, false, &most);
+    plan_spending(s, p, true, &expected);
     fprintf(out, "plan: %lld epochs, %lld updates, %s\n", (long long)s->config->cycle.epochs,
             (long long)p->updates, s->backend[0]->label);
-    fprintf(out, "  %-14s %9s %14s %16s\n", "phase", "rollouts", "calls at most",
+    fprintf(out, "  %-14s %9s %14s %9s %16s\n", "phase", "rollouts", "calls at most", "expected",
             "tokens a prompt*");
-    for (size_t i = 0; i < MODEL_PHASES; i++) {
-        int64_t calls = plan_calls(p, i);
-        all += calls;
-        if (calls)
-            fprintf(out, "  %-14s %9lld %14lld %16lld\n", model_phase_name((enum model_phase)i),
-                    (long long)p->rollouts[i], (long long)calls, (long long)p->tokens[i]);
-    }
-    fprintf(out, "  %-14s %9s %14lld\n", "all", "", (long long)all);
+    for (size_t i = 0; i < MODEL_PHASES; i++)
+        if (plan_calls(p, i))
+            fprintf(out, "  %-14s %9lld %14lld %9lld %16lld\n",
+                    model_phase_name((enum model_phase)i), (long long)p->rollouts[i],
+                    (long long)plan_calls(p, i), (long long)calls_expected(p, i),
+                    (long long)p->tokens[i]);
+    fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
+            (long long)expected.calls);
+    fprintf(out, "  tokens*: %lld at most, %lld expected", (long long)most.tokens,
+            (long long)expected.tokens);
+    if (most.usd > 0)
+        fprintf(out, "; %.2f USD at most, %.2f expected", most.usd, expected.usd);
+    fputc('\n', out);
     fputs("  * estimated: 4 characters each, of a rollout its first message, of the writer's where "
           "half of a batch fails\n",
           out);

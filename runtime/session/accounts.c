@@ -162,6 +162,13 @@ static double cost(const struct price *p, const struct model_usage *u)
            1e6;
 }
 
+double accounts_cost(const struct config *c, bool writer, const char *model,
+                     const struct model_usage *u)
+{
+    struct price p = price_of(c, writer, model);
+    return cost(&p, u);
+}
+
 /* Which of the budgets that attempts use up is spent. */
 static bool used_up(const struct accounts *a, char *why, size_t size)
 {

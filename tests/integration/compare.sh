@@ -34,10 +34,15 @@ is "a row per method, seed, split and task" "$(sed 1d out | wc -l)" \
 is "no row twice" "$(sed 1d out | cut -d, -f1-6 | sort | uniq -d)" ""
 exits "as LaTeX" 0 "$GRASP" compare m -q --latex
 has "a table" out '\begin{tabular}'
+has "that LaTeX reads" out '$\pm$'
+hasnt "to its letter" out '\$'
 exits "against another arm, with a margin" 0 "$GRASP" compare m -q --against grasp --margin 5
 has "named" out "against grasp"
 exits "beside the published" 0 "$GRASP" compare m -q --published gpt-oss-120b
 has "marked as another model's" out "another model than ours"
+is "no line ends in blanks" "$(grep -c ' $' out)" 0
+is "the columns stand below each other" "$(sed -n '2p;/published: cycle.update_every=24/p' out |
+    sed 's/seeds.*//; s/  3  .*/  /' | awk '{ print length }' | uniq | wc -l)" 1
 
 # --- one cell more or less is another matrix
 exits "another plan is refused" 1 "$GRASP" compare $c --methods none,grasp --seeds 1-4 --out m $two
@@ -53,12 +58,28 @@ has "is another plan" err "another configuration file"
 exits "whose tables stay" 0 "$GRASP" compare m
 cp kept.yaml $c
 
+# --- the plan first
+exits "a plan alone" 0 "$GRASP" compare $c --methods none,grasp --seeds 1-2 --out p $two --dry-run \
+    --set model.price.prompt=1
+has "of cells" out "plan: 4 cells, 4 of them open"
+has "with money" out "expected USD"
+is "a row per arm and the sum" "$(awk '$1 != "plan:" && ($2 == 2 || $2 == 4) { print $1, $2, $3 }' out | tr '\n' ' ')" \
+    "none 2 2 grasp 2 2 all 4 4 "
+is "not more expected than at most" "$(awk '$1 == "all" { print ($5 > 0 && $5 < $4) }' out)" 1
+bad "a budget that it passes" "the budget is 900: raise it" compare $c --seeds 1-2 --out p -q $two \
+    --set budget.calls=900
+is "nothing was made" "$(ls -d p 2>/dev/null)" ""
+exits "with cells done" 0 "$GRASP" compare m --dry-run
+has "nothing is to come" out "6 cells, 0 of them open"
+
 # --- one budget over all, and going on
-exits "a budget ends it" 3 "$GRASP" compare $c --seeds 1-2 --out b -j 2 -q $two --set budget.calls=900
+exits "a budget ends it" 3 "$GRASP" compare $c --seeds 1-2 --out b -j 2 -q $two --set budget.calls=900 --insist
 has "said" err "the budget of the matrix is spent"
 exits "what is open" 3 "$GRASP" compare b --status --json
 is "nothing failed" "$(jq -r '[.[] | select(.state == "failed")] | length' out)" 0
 is "not more than the budget was paid" "$(jq '[.[].calls] | add <= 900 + 128' out)" true
+exits "what is to come" 0 "$GRASP" compare b --dry-run --set budget.calls=100000
+has "with the budget" out "budget: 100000 calls"
 exits "raised, it ends" 0 "$GRASP" compare b -q --set budget.calls=100000
 exits "without one in its own folder" 0 "$GRASP" compare $c --seeds 1-2 --out free -q $two
 is "the same scores as without any budget" "$(jq .tables[0].arms out 2>/dev/null;
@@ -66,7 +87,7 @@ is "the same scores as without any budget" "$(jq .tables[0].arms out 2>/dev/null
     "$("$GRASP" compare free -q --json | jq '[.tables[0].arms[].runs[].id_test.score]')"
 
 # --- one cell, as a task of an array is
-exits "a plan" 3 "$GRASP" compare $c --seeds 1-2 --out s -q $two --set budget.calls=1
+exits "a plan" 3 "$GRASP" compare $c --seeds 1-2 --out s -q $two --set budget.calls=1 --insist
 exits "one cell alone" 0 "$GRASP" compare s --only 2 --journal near
 is "it is done, the other is not" "$("$GRASP" compare s --status --json 2>/dev/null |
     jq -r '.[].state' | tr '\n' ' ')" "resumable done "
@@ -119,6 +140,11 @@ exits "seeds of one name" 0 "$GRASP" compare one=m/cells/none+seed-1/run one=m/c
     two=m/cells/grasp+seed-1/run two=m/cells/grasp+seed-2/run
 has "are its runs" out "2 runs"
 bad "one seed twice" "no repeats" compare one=m/cells/none+seed-1/run one=m/cells/none+seed-1/run
+sed 's/"instruction": *"/&Please, /' clinic/tasks/split_test.json >clinic/tasks/other.json
+check "a run on other tasks" "$GRASP" learn $c -q --set cycle.epochs=0 --set data.test=clinic/tasks/other.json \
+    -r o/run -l o/library
+bad "is no partner" "data.test of o/run" compare m/cells/none+seed-1/run o/run
+has "both files are named" err "other.json"
 bad "no run" "is no run" compare clinic m/cells/none+seed-1/run
 
 # --- libraries by models
