@@ -450,6 +450,8 @@ static int run_pass(struct runner *r, int64_t only)
                 log_warn("cell %s is being made by another process", r->m->v[at].name);
         } else if (r->running) {
             int ended = wait_one(r);
+            if (ended < 0 && !r->why)
+                r->why = str_dup(err_msg());
             rc = rc < 0 ? rc : ended;
         } else {
             break;

@@ -89,10 +89,11 @@ learn no_leak_guard gate.leak_guard=false
 is "leak_guard: false: nothing is refused as a leak" \
     "$(jq '.edits_refused.leak' no_leak_guard.run/run_summary.json)" null
 
-learn family gate.probe_strata=family
+learn drawn probes.targeted=false
+learn family gate.probe_strata=family probes.targeted=false
 family='(.task // .id) | sub("_[^_]*$"; "")'
 most() { jq -c "[.probes | map($family) | group_by(.)[] | length] | max" "$1.log" | sort -n | tail -n 1; }
-check "probe_strata: family: no family fills the probe set" test "$(most family)" -le "$(most plain)"
+check "probe_strata: family: no family fills the probe set" test "$(most family)" -le "$(most drawn)"
 
 learn strict gate.probe_heldout=strict
 none "probe_heldout: strict: nothing to measure the first batch with" strict '.epoch == 0 and .update == 0'
