@@ -24,8 +24,8 @@
 
 #include "runtime/base/buf.h"
 
-/* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), and the
- * fragments "skill-template" and "inject". */
+/* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), the
+ * fragments "skill-template" and "inject", and the prompts of the other methods (runtime/method). */
 struct prompts;
 /* dir NULL: only the compiled-in ones; else each NAME.md that is there replaces one. Another *.md
  * in it (but README.md) is an error, so that a misspelt name does not go unnoticed.

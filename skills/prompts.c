@@ -19,6 +19,7 @@ TEMPLATE(grasp_prompt_revise, "revise.md");
 TEMPLATE(grasp_prompt_select, "select.md");
 TEMPLATE(grasp_prompt_skill_template, "skill-template.md");
 TEMPLATE(grasp_prompt_inject, "inject.md");
+TEMPLATE(grasp_prompt_memory_note, "memory-note.md");
 
 const struct prompt_source prompt_sources[] = {
     {"classify", grasp_prompt_classify, true},
@@ -28,5 +29,6 @@ const struct prompt_source prompt_sources[] = {
     {"select", grasp_prompt_select, true},
     {"skill-template", grasp_prompt_skill_template, false},
     {"inject", grasp_prompt_inject, false},
+    {"memory-note", grasp_prompt_memory_note, true},
     {NULL, NULL, false},
 };

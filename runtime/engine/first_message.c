@@ -13,11 +13,11 @@ static void add_member(struct buf *b, const char *key, const json_t *v)
     buf_add_json_value(b, v);
 }
 
-static void add_skills(struct buf *b, const struct skills_view *skills, bool with_skills)
+static void add_skills(struct buf *b, const struct buf *block)
 {
     buf_adds(b, ",\"behavioral_skills\":\"");
-    if (with_skills && skills)
-        buf_add_json(b, skills->block.ptr, skills->block.len, false);
+    if (block)
+        buf_add_json(b, block->ptr, block->len, false);
     buf_adds(b, "\"");
 }
 
@@ -35,23 +35,39 @@ static void add_shared(struct buf *b, const json_t *parts)
     add_member(b, "response_format", json_object_get(parts, "response_format"));
 }
 
+static const char phase[] = "{\"phase\":\"task_execution\"";
+
+int first_message_of(const struct buf *block, const json_t *parts, enum prompt_order order,
+                     struct buf *out)
+{
+    buf_adds(out, phase);
+    if (order == PROMPT_PAPER)
+        add_task(out, parts);
+    else
+        add_shared(out, parts);
+    add_skills(out, block);
+    if (order == PROMPT_PAPER)
+        add_shared(out, parts);
+    else
+        add_task(out, parts);
+    buf_adds(out, "}");
+    return buf_check(out);
+}
+
 int first_message(struct skills_view *skills, bool with_skills, const json_t *parts,
                   enum prompt_order order, struct buf *out)
 {
-    static const char phase[] = "{\"phase\":\"task_execution\"";
     const void *api = json_object_get(parts, "api");
-    if (order == PROMPT_PAPER) {
-        buf_adds(out, phase);
-        add_task(out, parts);
-        add_skills(out, skills, with_skills);
-        add_shared(out, parts);
-    } else if (skills && skills->prefix_of == api) {
+    const struct buf *block = with_skills && skills ? &skills->block : NULL;
+    if (order == PROMPT_PAPER)
+        return first_message_of(block, parts, order, out);
+    if (skills && skills->prefix_of == api) {
         buf_add(out, skills->prefix.ptr, skills->prefix.len);
         add_task(out, parts);
     } else {
         buf_adds(out, phase);
         add_shared(out, parts);
-        add_skills(out, skills, with_skills);
+        add_skills(out, block);
         if (skills && api && buf_check(out) == 0) {
             buf_reset(&skills->prefix);
             buf_add(&skills->prefix, out->ptr, out->len);

@@ -8,18 +8,23 @@
 struct skills_view *skills_view_new(const struct skill_set *set)
 {
     struct skills_view *v = calloc(1, sizeof(*v));
-    if (!v)
+    if (!v) {
+        err_oom();
         return NULL;
+    }
     v->refs = 1;
     v->block = (struct buf)BUF_INIT;
     v->prefix = (struct buf)BUF_INIT;
     for (size_t i = 0; i < BLOCKS_KEPT; i++)
         buf_init(&v->chosen[i].text);
-    if (set && skill_set_copy(&v->set, set) < 0)
+    if (set && (memory_of_set(&v->memory, set) < 0 || skill_set_copy(&v->set, set) < 0))
         goto fail;
-    inject_render(&v->set, NULL, v->set.n, &v->block);
+    if (!v->memory)
+        inject_render(&v->set, NULL, v->set.n, &v->block);
+    else if (!memory_retrieves(v->memory))
+        memory_block(v->memory, "", &v->block);
     v->ranker = ranker_new(&v->set);
-    if (v->block.failed || !v->ranker)
+    if (!v->ranker || buf_check(&v->block) < 0)
         goto fail;
     return v;
 fail:
@@ -38,6 +43,7 @@ void skills_view_unref(struct skills_view *v)
     if (!v || --v->refs)
         return;
     skill_set_release(&v->set);
+    memory_free(v->memory);
     ranker_free(v->ranker);
     for (size_t i = 0; i < BLOCKS_KEPT; i++) {
         free(v->chosen[i].pick);

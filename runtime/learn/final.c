@@ -162,9 +162,9 @@ int learn_final(struct learn *l)
     const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);
-    if (rc == 0 && l->c->cycle.epochs == 0)
+    if (rc == 0 && config_epochs(l->c) == 0)
         rc = learn_final_start(l);
-    for (size_t i = 2; rc == 0 && i < 4; i++)
+    for (size_t i = 2; rc == 0 && i < 4 && l->c->method.name != METHOD_NONE; i++)
         rc = start_final(l, i);
     json_t *scores = json_object();
     for (size_t i = 0; rc == 0 && i < 4; i++)

@@ -87,26 +87,6 @@ static int roll_out(struct learn *l, struct batch *b, struct dev_shown *shown)
     return rc < 0 ? rc : 0;
 }
 
-static int take_outcomes(struct learn *l, const struct batch *b, size_t *failures)
-{
-    size_t unscored = 0;
-    *failures = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
-                                        rollout_outcome(group_result(b->group, i)));
-        l->seen.now[b->v[i]] = o;
-        unscored += o == OUTCOME_UNSCORED;
-        *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
-    }
-    if (!gate_enough(unscored, b->n, l->c->gate.coverage_floor))
-        return err_set(
-            GRASP_EOUTAGE,
-            "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
-            "changed, the same command goes on later",
-            l->epoch, l->update, unscored, b->n, engine_outage(l->s->engine));
-    return 0;
-}
-
 /* One batch and its update. The baseline's probes run beside the batch when their set is known
  * before it (sources 1 and 2), else beside the writer's calls. */
 static int one_batch(struct learn *l, struct batch *b)
@@ -126,7 +106,7 @@ static int one_batch(struct learn *l, struct batch *b)
         rc = group_wait(b->group);
     progress_clear();
     if (rc == 0)
-        rc = take_outcomes(l, b, &failures);
+        rc = learn_outcomes(l, b, &failures);
     if (rc == 0)
         rc = learn_noise(l, b);
     if (rc == 0)
@@ -162,7 +142,8 @@ static int one_epoch(struct learn *l)
     size_t n = (l->dev->n + every - 1) / every;
     struct batch *batches = calloc(n + 1, sizeof(*batches));
     int rc = batches ? 0 : err_oom();
-    probe_epoch_order((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, l->dev->n, l->seen.order);
+    probe_epoch_order(method_order_seed(&l->c->method, (uint64_t)l->c->cycle.seed),
+                      (uint64_t)l->epoch, l->dev->n, l->seen.order);
     for (size_t i = 0; i < l->dev->n; i++)
         l->seen.now[i] = OUTCOME_PENDING;
     for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -170,7 +151,7 @@ static int one_epoch(struct learn *l)
         l->update = (int)i;
         b->v = l->seen.order + i * every;
         b->n = i + 1 < n ? every : l->dev->n - i * every;
-        rc = one_batch(l, b);
+        rc = l->method ? learn_method_batch(l, b) : one_batch(l, b);
         if (rc == 0)
             rc = record_progress(l);
         l->updates++;
@@ -178,7 +159,9 @@ static int one_epoch(struct learn *l)
     double dev = dev_accuracy(l);
     if (rc == 0)
         rc = record_epoch(l, batches, n);
-    if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->at.set.n && !l->c->cycle.no_gate) {
+    if (rc == 0 && l->method)
+        rc = learn_method_epoch(l, batches, n);
+    else if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->at.set.n && !l->c->cycle.no_gate) {
         l->update = (int)n; /* numbered after the epoch's batches */
         rc = learn_recover(l);
         if (rc == 0)
@@ -195,15 +178,16 @@ static int one_epoch(struct learn *l)
 
 int learn_run(struct learn *l)
 {
+    int64_t epochs = config_epochs(l->c);
     int rc = 0;
     log_info("%s run %s in %s, library %s", l->run.resumed ? "going on with" : "starting",
              l->run.id, l->run.dir, library_dir(l->lib));
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
-    for (l->epoch = 0; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
+    for (l->epoch = 0; rc == 0 && l->epoch < epochs; l->epoch++) {
         json_array_clear(l->told.taxonomy);
         json_array_clear(l->told.log);
-        if (l->epoch + 1 == l->c->cycle.epochs)
+        if (l->epoch + 1 == epochs)
             rc = learn_final_start(l);
         if (rc == 0)
             rc = one_epoch(l);

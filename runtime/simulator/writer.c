@@ -181,7 +181,7 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
     } phases[] = {
         {"# Phase: classify", classify},   {"# Phase: diagnose", diagnose},
         {"# Phase: propose", sim_propose}, {"# Phase: revise", sim_revise},
-        {"# Phase: select", choose},
+        {"# Phase: select", choose},       {"# Phase: memory-note", sim_memory_note},
     };
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];

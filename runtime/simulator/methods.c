@@ -1,0 +1,133 @@
+/*
+ * methods.c - the simulated model as writer of the methods that GRASP is compared with: the shapes
+ * of their prompts (skills/prompts/memory-*, expel-*, evo-*, skillx-*). They show less of a failure
+ * than GRASP's do, mostly an answer and a verdict, so it guesses more, and nothing that it writes is
+ * measured before it counts.
+ */
+#include "runtime/simulator/writer.h"
+
+#include <string.h>
+
+#include "runtime/base/text.h"
+
+#define WRONG   0.10 /* share of lessons about another mechanism */
+#define BROAD   0.12 /* that are too broad */
+#define USELESS 0.10
+
+static double chance(const struct sim_prompt *p, uint64_t what)
+{
+    return sim_chance(p->key, 77, what);
+}
+
+/* From a heading to the next one of its level; all of the text when it is not there. */
+static struct sim_text section(struct sim_text text, const char *heading)
+{
+    const char *from = memmem(text.s, text.n, heading, strlen(heading));
+    if (!from)
+        return (struct sim_text){text.s, 0};
+    from += strlen(heading);
+    size_t left = text.n - (size_t)(from - text.s);
+    const char *to = memmem(from, left, "\n## ", 4);
+    return (struct sim_text){from, to ? (size_t)(to - from) : left};
+}
+
+/* ---- what went wrong ---- */
+
+/* What is between FINISH( and ); the text itself when it is no such answer. */
+static struct sim_text answer_in(struct sim_text t)
+{
+    t = sim_trim(t);
+    if (sim_starts(t, "FINISH(") && t.n > 8)
+        return (struct sim_text){t.s + 7, t.n - 8};
+    return t;
+}
+
+static enum sim_mechanism of_order(const struct sim_prompt *p, struct sim_text instruction)
+{
+    static const enum sim_mechanism vital[] = {MECH_SUBJECT, MECH_VITAL},
+                                    referral[] = {MECH_SUBJECT, MECH_NOTE, MECH_FIELDS},
+                                    order[] = {MECH_SUBJECT, MECH_DOSE,   MECH_DUE,
+                                               MECH_SECOND,  MECH_FIELDS, MECH_BARE};
+    const enum sim_mechanism *v = order;
+    size_t n = sizeof(order) / sizeof(*order);
+    if (sim_text_has(instruction, "blood pressure"))
+        v = vital, n = 2;
+    else if (sim_text_has(instruction, "referral"))
+        v = referral, n = 3;
+    return v[(size_t)(chance(p, 1) * (double)n)];
+}
+
+/* From the task and the last thing the agent said; the conversation where it is shown. */
+static enum sim_mechanism guess(const struct sim_prompt *p, struct sim_text instruction,
+                                struct sim_text last, struct sim_text history)
+{
+    static const char *const writes[] = {"order", "Order", "referral", "record", "Record"};
+    struct sim_text answer = answer_in(last);
+    bool asks_for_write = sim_text_has(history, "POST ");
+    for (size_t i = 0; i < sizeof(writes) / sizeof(*writes) && answer.n <= 2; i++)
+        asks_for_write |= sim_text_has(instruction, writes[i]);
+    if (chance(p, 2) < WRONG)
+        return (enum sim_mechanism)(chance(p, 3) * MECH_WORLDS);
+    if (asks_for_write)
+        return of_order(p, instruction);
+    if (answer.s == sim_trim(last).s && !sim_starts(answer, "["))
+        return MECH_END;
+    struct buf text = BUF_INIT;
+    buf_adds(&text, "instruction: ");
+    buf_add(&text, instruction.s, instruction.n);
+    buf_adds(&text, "\nreported: ");
+    buf_add(&text, answer.s, answer.n);
+    buf_adds(&text, "\n- FINISH(\n");
+    buf_add(&text, history.s, history.n);
+    struct sim_record record = {.text = {text.ptr, text.len}};
+    enum sim_mechanism m = sim_mechanism_of(&record);
+    buf_release(&text);
+    return m == MECH_UNCLEAR ? MECH_BARE : m;
+}
+
+/* ---- what to do about it ---- */
+
+/* A rule of the mechanism, one that is not in `known` where there is one. */
+static struct sim_text rule_of(const struct sim_prompt *p, enum sim_mechanism m,
+                               struct sim_text known)
+{
+    const struct sim_advice *a = &sim_advices[m];
+    double dice = chance(p, 4);
+    if (dice < USELESS)
+        a = &sim_useless[(size_t)(chance(p, 5) * 3)];
+    else if (dice < USELESS + BROAD)
+        return (struct sim_text){a->broad, strlen(a->broad)};
+    struct sim_text rest = {a->rules, strlen(a->rules)}, line, first = {0};
+    while (sim_next_line(&rest, &line)) {
+        if (!first.s)
+            first = line;
+        if (!memmem(known.s, known.n, line.s, line.n))
+            return line;
+    }
+    return first;
+}
+
+/* "the task asks for a value" out of "The task asks for a value." */
+static void add_when(struct buf *out, enum sim_mechanism m)
+{
+    const char *when = sim_advices[m].when;
+    size_t n = strcspn(when, ".;");
+    buf_addch(out, ascii_lower(*when));
+    buf_add(out, when + 1, n - 1);
+}
+
+void sim_memory_note(struct sim_prompt *p)
+{
+    struct sim_text task = section(p->text, "## The task\n"),
+                    known = section(p->text, "## Memory\n");
+    enum sim_mechanism m = guess(p, sim_field(task, "instruction:"), sim_field(task, "reported:"),
+                                 (struct sim_text){0});
+    struct sim_text rule = rule_of(p, m, known);
+    if (chance(p, 6) < 0.03) {
+        buf_adds(p->out, "The agent should have been more careful.");
+        return;
+    }
+    buf_adds(p->out, "When asked such that ");
+    add_when(p->out, m);
+    buf_addf(p->out, ": %.*s", (int)rule.n, rule.s);
+}
