@@ -20,6 +20,8 @@ TEMPLATE(grasp_prompt_select, "select.md");
 TEMPLATE(grasp_prompt_skill_template, "skill-template.md");
 TEMPLATE(grasp_prompt_inject, "inject.md");
 TEMPLATE(grasp_prompt_memory_note, "memory-note.md");
+TEMPLATE(grasp_prompt_expel_compare, "expel-compare.md");
+TEMPLATE(grasp_prompt_expel_successes, "expel-successes.md");
 
 const struct prompt_source prompt_sources[] = {
     {"classify", grasp_prompt_classify, true},
@@ -30,5 +32,7 @@ const struct prompt_source prompt_sources[] = {
     {"skill-template", grasp_prompt_skill_template, false},
     {"inject", grasp_prompt_inject, false},
     {"memory-note", grasp_prompt_memory_note, true},
+    {"expel-compare", grasp_prompt_expel_compare, true},
+    {"expel-successes", grasp_prompt_expel_successes, true},
     {NULL, NULL, false},
 };

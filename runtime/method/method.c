@@ -8,6 +8,7 @@
 static const struct method_ops *const table[METHODS] = {
     [METHOD_SEQ_MEMORY] = &method_seq_memory,
     [METHOD_BATCH_MEMORY] = &method_batch_memory,
+    [METHOD_EXPEL] = &method_expel,
 };
 
 const struct method_ops *method_ops_of(const struct memory *m)
@@ -41,6 +42,8 @@ int64_t method_calls(const struct method_settings *s, int64_t dev, int64_t epoch
     case METHOD_SEQ_MEMORY:
     case METHOD_BATCH_MEMORY:
         return dev * epochs;
+    case METHOD_EXPEL: /* the failures of all epochs so far, again in each of them */
+        return dev * epochs * (epochs + 1) / 2 + epochs;
     default:
         return 0;
     }

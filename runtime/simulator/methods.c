@@ -131,3 +131,78 @@ void sim_memory_note(struct sim_prompt *p)
     add_when(p->out, m);
     buf_addf(p->out, ": %.*s", (int)rule.n, rule.s);
 }
+
+/* ---- expel ---- */
+
+/* The last line that begins with "agent:", without that. */
+static struct sim_text last_said(struct sim_text text)
+{
+    struct sim_text rest = text, line, last = {text.s, 0};
+    while (sim_next_line(&rest, &line))
+        if (sim_starts(line, "agent: "))
+            last = (struct sim_text){line.s + 7, line.n - 7};
+    return last;
+}
+
+/* The n-th of the lines "N. text" (from 1), or the first that `says`; n becomes its number. */
+static struct sim_text listed(struct sim_text list, size_t *n, struct sim_text says)
+{
+    struct sim_text rest = list, line;
+    for (size_t i = 0; sim_next_line(&rest, &line);) {
+        const char *dot = line.n && ascii_isdigit(*line.s) ? memmem(line.s, line.n, ". ", 2) : NULL;
+        if (!dot)
+            continue;
+        struct sim_text text = {dot + 2, line.n - (size_t)(dot + 2 - line.s)};
+        i++;
+        if (says.n ? memmem(text.s, text.n, says.s, says.n) != NULL : i == *n) {
+            *n = i;
+            return text;
+        }
+    }
+    return (struct sim_text){list.s, 0};
+}
+
+static size_t count_listed(struct sim_text list)
+{
+    struct sim_text rest = list, line;
+    size_t n = 0;
+    while (sim_next_line(&rest, &line))
+        n += line.n && ascii_isdigit(*line.s) && memmem(line.s, line.n, ". ", 2);
+    return n;
+}
+
+/* A rule that is too broad is noticed where one of them is there, at times. */
+static void remove_broad(struct sim_prompt *p, struct sim_text rules)
+{
+    for (const char *const *b = sim_broad_lines; *b; b++) {
+        size_t n = 0;
+        struct sim_text found = listed(rules, &n, (struct sim_text){*b, strlen(*b)});
+        if (found.n && chance(p, 8) < 0.6) {
+            buf_addf(p->out, "REMOVE %zu: %.*s\n", n, (int)found.n, found.s);
+            return;
+        }
+    }
+}
+
+void sim_expel(struct sim_prompt *p)
+{
+    struct sim_text rules = section(p->text, "## Rules\n"),
+                    failed = section(p->text, "## The failed task\n");
+    size_t n = count_listed(rules), at = 1 + (size_t)(chance(p, 9) * (double)n);
+    if (!failed.n) {
+        struct sim_text any = listed(rules, &at, (struct sim_text){0});
+        if (any.n)
+            buf_addf(p->out, "AGREE %zu: %.*s\n", at, (int)any.n, any.s);
+        else
+            buf_adds(p->out, "ADD 1: Look things up before answering\n");
+        return;
+    }
+    enum sim_mechanism m = guess(p, sim_field(failed, "instruction:"), last_said(failed), failed);
+    struct sim_text rule = rule_of(p, m, rules), known = listed(rules, &at, rule);
+    buf_adds(p->out, "The attempts differ in one step.\n");
+    if (known.n)
+        buf_addf(p->out, "AGREE %zu: %.*s\n", at, (int)known.n, known.s);
+    else
+        buf_addf(p->out, "ADD %zu: %.*s\n", n + 1, (int)rule.n, rule.s);
+    remove_broad(p, rules);
+}

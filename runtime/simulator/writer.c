@@ -182,6 +182,7 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
         {"# Phase: classify", classify},   {"# Phase: diagnose", diagnose},
         {"# Phase: propose", sim_propose}, {"# Phase: revise", sim_revise},
         {"# Phase: select", choose},       {"# Phase: memory-note", sim_memory_note},
+        {"# Phase: expel-", sim_expel},
     };
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];
