@@ -22,6 +22,8 @@ TEMPLATE(grasp_prompt_inject, "inject.md");
 TEMPLATE(grasp_prompt_memory_note, "memory-note.md");
 TEMPLATE(grasp_prompt_expel_compare, "expel-compare.md");
 TEMPLATE(grasp_prompt_expel_successes, "expel-successes.md");
+TEMPLATE(grasp_prompt_evo_reflect, "evo-reflect.md");
+TEMPLATE(grasp_prompt_evo_curate, "evo-curate.md");
 
 const struct prompt_source prompt_sources[] = {
     {"classify", grasp_prompt_classify, true},
@@ -34,5 +36,7 @@ const struct prompt_source prompt_sources[] = {
     {"memory-note", grasp_prompt_memory_note, true},
     {"expel-compare", grasp_prompt_expel_compare, true},
     {"expel-successes", grasp_prompt_expel_successes, true},
+    {"evo-reflect", grasp_prompt_evo_reflect, true},
+    {"evo-curate", grasp_prompt_evo_curate, true},
     {NULL, NULL, false},
 };

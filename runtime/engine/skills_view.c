@@ -19,6 +19,8 @@ struct skills_view *skills_view_new(const struct skill_set *set)
         buf_init(&v->chosen[i].text);
     if (set && (memory_of_set(&v->memory, set) < 0 || skill_set_copy(&v->set, set) < 0))
         goto fail;
+    if (v->memory && memory_prepare(v->memory) < 0)
+        goto fail;
     if (!v->memory)
         inject_render(&v->set, NULL, v->set.n, &v->block);
     else if (!memory_retrieves(v->memory))

@@ -3,14 +3,19 @@
 
 #include "runtime/method/method_private.h"
 
-const char *const method_names[METHODS + 1] = {"grasp",        "none",  "seq_memory",
-                                               "batch_memory", "expel", NULL};
+const char *const method_names[METHODS + 1] = {"grasp", "none",       "seq_memory", "batch_memory",
+                                               "expel", "evo_memory", NULL};
 const char *const fidelity_names[3] = {"published", "repaired", NULL};
 
 void memory_free(struct memory *m)
 {
     if (!m)
         return;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; m->prepared[i] && k < m->n_prepared[i]; k++)
+            words_release(&m->prepared[i][k]);
+        free(m->prepared[i]);
+    }
     json_decref(m->lists);
     free(m);
 }

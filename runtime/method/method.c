@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 
+#include "runtime/base/err.h"
 #include "runtime/method/method_private.h"
 
 static const struct method_ops *const table[METHODS] = {
     [METHOD_SEQ_MEMORY] = &method_seq_memory,
     [METHOD_BATCH_MEMORY] = &method_batch_memory,
     [METHOD_EXPEL] = &method_expel,
+    [METHOD_EVO_MEMORY] = &method_evo_memory,
 };
 
 const struct method_ops *method_ops_of(const struct memory *m)
@@ -24,6 +26,23 @@ enum memory_place memory_place(const struct memory *m, size_t turn)
 bool memory_retrieves(const struct memory *m)
 {
     return method_ops_of(m)->retrieves;
+}
+
+int memory_prepare(struct memory *m)
+{
+    const struct method_ops *ops = method_ops_of(m);
+    for (size_t i = 0; i < 2 && ops->keys[i]; i++) {
+        const json_t *list = memory_list(m, ops->lists[i]);
+        size_t n = json_array_size(list);
+        m->n_prepared[i] = n;
+        m->prepared[i] = calloc(n + 1, sizeof(*m->prepared[i]));
+        int rc = m->prepared[i] ? 0 : err_oom();
+        for (size_t k = 0; rc == 0 && k < n; k++)
+            rc = words_of_entry(&m->prepared[i][k], json_array_get(list, k), ops->keys[i]);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
 }
 
 void memory_block(const struct memory *m, const char *query, struct buf *out)
@@ -44,6 +63,8 @@ int64_t method_calls(const struct method_settings *s, int64_t dev, int64_t epoch
         return dev * epochs;
     case METHOD_EXPEL: /* the failures of all epochs so far, again in each of them */
         return dev * epochs * (epochs + 1) / 2 + epochs;
+    case METHOD_EVO_MEMORY:
+        return 2 * dev * epochs;
     default:
         return 0;
     }

@@ -63,6 +63,8 @@ int memory_of_set(struct memory **m, const struct skill_set *set);
 /* The settings are these from here on; method and fidelity stay. */
 void memory_configure(struct memory *m, const struct method_settings *settings);
 void memory_free(struct memory *m);
+/* For a memory that does not change any more: retrieval becomes faster. 0 or GRASP_ENOMEM. */
+int memory_prepare(struct memory *m);
 enum method memory_method(const struct memory *m);
 enum fidelity memory_fidelity(const struct memory *m);
 /* The lists of entries, by name ("notes", "rules", "episodes", "skills"); borrowed. */

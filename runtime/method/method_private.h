@@ -5,9 +5,17 @@
 #include "runtime/method/method.h"
 #include "skills/reply.h"
 
+/* The tokens of a text, [a-z0-9]+ of its lower-cased form, as a set: hashes, ascending. */
+struct words {
+    uint64_t *v;
+    size_t n, cap;
+};
+
 struct memory {
     struct method_settings settings;
-    json_t *lists; /* name -> array of entries */
+    json_t *lists;             /* name -> array of entries */
+    struct words *prepared[2]; /* of the entries of each list (method_ops.keys); NULL: not yet */
+    size_t n_prepared[2];
 };
 
 struct method_run {
@@ -19,8 +27,9 @@ struct method_run {
 
 /* What there is to a method; NULL where it has nothing of the kind. */
 struct method_ops {
-    const char *title;    /* "Sequential memory" */
-    const char *lists[2]; /* of its entries */
+    const char *title;          /* "Sequential memory" */
+    const char *lists[2];       /* of its entries */
+    const char *const *keys[2]; /* of an entry: the texts that it is found by (NULL at the end) */
     bool serial, retrieves;
     bool epoch_order;        /* published: dev is shuffled by the epoch alone */
     enum memory_place later; /* published: where the block stands after the first turn */
@@ -58,16 +67,13 @@ void calls_free(struct method_call *calls, size_t n);
 
 /* ---- words.c ---- */
 
-/* The tokens of a text, [a-z0-9]+ of its lower-cased form, as a set: hashes, ascending. */
-struct words {
-    uint64_t *v;
-    size_t n, cap;
-};
 /* Adds a text's tokens to a set that starts all zero; words_done makes it one. */
 int words_add(struct words *w, const char *text);
 void words_done(struct words *w);
 void words_release(struct words *w);
 int words_of(struct words *w, const char *text);
+/* The tokens of an entry's texts and lists of texts under these keys (NULL at the end). */
+int words_of_entry(struct words *w, const json_t *entry, const char *const *keys);
 /* |A and B| / |A or B|; 0 when both are empty. */
 double words_jaccard(const struct words *a, const struct words *b);
 /* |A and B| / sqrt(|A| |B|); 0 when one is empty. */

@@ -70,6 +70,24 @@ int words_of(struct words *w, const char *text)
     return rc;
 }
 
+int words_of_entry(struct words *w, const json_t *entry, const char *const *keys)
+{
+    int rc = 0;
+    *w = (struct words){0};
+    for (; rc == 0 && *keys; keys++) {
+        const json_t *v = json_object_get(entry, *keys);
+        size_t i;
+        json_t *item;
+        if (json_is_string(v))
+            rc = words_add(w, json_string_value(v));
+        json_array_foreach (v, i, item)
+            if (rc == 0 && json_is_string(item))
+                rc = words_add(w, json_string_value(item));
+    }
+    words_done(w);
+    return rc;
+}
+
 static size_t common(const struct words *a, const struct words *b)
 {
     size_t n = 0;

@@ -206,3 +206,76 @@ void sim_expel(struct sim_prompt *p)
         buf_addf(p->out, "ADD %zu: %.*s\n", n + 1, (int)rule.n, rule.s);
     remove_broad(p, rules);
 }
+
+/* ---- evo memory ---- */
+
+static void add_json_text(struct buf *out, struct sim_text t)
+{
+    buf_adds(out, "\"");
+    buf_add_json(out, t.s, t.n, false);
+    buf_adds(out, "\"");
+}
+
+static struct sim_text text_at(const char *s)
+{
+    return (struct sim_text){s, strlen(s)};
+}
+
+void sim_evo_reflect(struct sim_prompt *p)
+{
+    struct sim_text task = section(p->text, "## The task\n"),
+                    shown = section(p->text, "## Rules it was shown\n");
+    bool right = sim_starts(sim_field(task, "correct:"), "True");
+    enum sim_mechanism m =
+        guess(p, sim_field(task, "instruction:"), sim_field(task, "last said:"), task);
+    if (chance(p, 6) < 0.03) {
+        buf_adds(p->out, "The attempt speaks for itself.");
+        return;
+    }
+    buf_adds(p->out, "{\"episodic_summary\": \"In this case ");
+    add_when(p->out, m);
+    buf_adds(p->out, right ? "; it was done as asked\", \"failure_analysis\": \"\", "
+                             "\"action_guidelines\": [], \"tags\": ["
+                           : "; it went wrong\", \"failure_analysis\": ");
+    if (!right) {
+        add_json_text(p->out, text_at(sim_advices[m].line));
+        buf_adds(p->out, ", \"action_guidelines\": [");
+        add_json_text(p->out, rule_of(p, m, shown));
+        buf_adds(p->out, "], \"tags\": [");
+    }
+    struct sim_text tags = text_at(sim_advices[m].tags);
+    for (size_t n = 0; tags.n; n++) {
+        size_t len = 0;
+        while (len < tags.n && tags.s[len] != ' ')
+            len++;
+        buf_adds(p->out, n ? ", " : "");
+        add_json_text(p->out, (struct sim_text){tags.s, len});
+        tags.s += len + (len < tags.n);
+        tags.n -= len + (len < tags.n);
+    }
+    buf_addf(p->out, "], \"should_store_episode\": true, \"should_update_semantic\": %s}",
+             right ? "false" : "true");
+}
+
+/* Keeps the list, drops at times what is too broad, and puts the candidates first. */
+void sim_evo_curate(struct sim_prompt *p)
+{
+    static const char *const lists[] = {"## Candidates\n", "## Rules\n"};
+    size_t n = 0, dropped = 0;
+    buf_adds(p->out, "```json\n{\"updated_rules\": [");
+    for (size_t i = 0; i < 2; i++) {
+        struct sim_text rest = section(p->text, lists[i]), line;
+        while (sim_next_line(&rest, &line)) {
+            bool broad = false;
+            for (const char *const *b = sim_broad_lines; *b; b++)
+                broad |= sim_text_has(line, *b);
+            if (!sim_starts(line, "- ") || (broad && chance(p, 10 + n + dropped) < 0.5)) {
+                dropped++;
+                continue;
+            }
+            buf_adds(p->out, n++ ? ", " : "");
+            add_json_text(p->out, (struct sim_text){line.s + 2, line.n - 2});
+        }
+    }
+    buf_adds(p->out, "], \"edit_log\": [\"as proposed\"]}\n```\n");
+}

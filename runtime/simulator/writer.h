@@ -89,5 +89,7 @@ void sim_revise(struct sim_prompt *p);
 /* methods.c. The same for the prompts of the other methods. */
 void sim_memory_note(struct sim_prompt *p);
 void sim_expel(struct sim_prompt *p);
+void sim_evo_reflect(struct sim_prompt *p);
+void sim_evo_curate(struct sim_prompt *p);
 
 #endif
