@@ -24,6 +24,10 @@ TEMPLATE(grasp_prompt_expel_compare, "expel-compare.md");
 TEMPLATE(grasp_prompt_expel_successes, "expel-successes.md");
 TEMPLATE(grasp_prompt_evo_reflect, "evo-reflect.md");
 TEMPLATE(grasp_prompt_evo_curate, "evo-curate.md");
+TEMPLATE(grasp_prompt_skillx_plan, "skillx-plan.md");
+TEMPLATE(grasp_prompt_skillx_extract, "skillx-extract.md");
+TEMPLATE(grasp_prompt_skillx_filter, "skillx-filter.md");
+TEMPLATE(grasp_prompt_skillx_merge, "skillx-merge.md");
 
 const struct prompt_source prompt_sources[] = {
     {"classify", grasp_prompt_classify, true},
@@ -38,5 +42,9 @@ const struct prompt_source prompt_sources[] = {
     {"expel-successes", grasp_prompt_expel_successes, true},
     {"evo-reflect", grasp_prompt_evo_reflect, true},
     {"evo-curate", grasp_prompt_evo_curate, true},
+    {"skillx-plan", grasp_prompt_skillx_plan, true},
+    {"skillx-extract", grasp_prompt_skillx_extract, true},
+    {"skillx-filter", grasp_prompt_skillx_filter, true},
+    {"skillx-merge", grasp_prompt_skillx_merge, true},
     {NULL, NULL, false},
 };

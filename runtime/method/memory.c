@@ -4,7 +4,7 @@
 #include "runtime/method/method_private.h"
 
 const char *const method_names[METHODS + 1] = {"grasp", "none",       "seq_memory", "batch_memory",
-                                               "expel", "evo_memory", NULL};
+                                               "expel", "evo_memory", "skillx",     NULL};
 const char *const fidelity_names[3] = {"published", "repaired", NULL};
 
 void memory_free(struct memory *m)

@@ -7,10 +7,9 @@
 #include "runtime/method/method_private.h"
 
 static const struct method_ops *const table[METHODS] = {
-    [METHOD_SEQ_MEMORY] = &method_seq_memory,
-    [METHOD_BATCH_MEMORY] = &method_batch_memory,
-    [METHOD_EXPEL] = &method_expel,
-    [METHOD_EVO_MEMORY] = &method_evo_memory,
+    [METHOD_SEQ_MEMORY] = &method_seq_memory, [METHOD_BATCH_MEMORY] = &method_batch_memory,
+    [METHOD_EXPEL] = &method_expel,           [METHOD_EVO_MEMORY] = &method_evo_memory,
+    [METHOD_SKILLX] = &method_skillx,
 };
 
 const struct method_ops *method_ops_of(const struct memory *m)
@@ -65,6 +64,10 @@ int64_t method_calls(const struct method_settings *s, int64_t dev, int64_t epoch
         return dev * epochs * (epochs + 1) / 2 + epochs;
     case METHOD_EVO_MEMORY:
         return 2 * dev * epochs;
+    case METHOD_SKILLX: { /* a plan, and for each of so many steps a skill and its filter */
+        enum { STEPS = 6 };
+        return dev * epochs * (1 + STEPS * (s->extractor_max_retries + 1));
+    }
     default:
         return 0;
     }

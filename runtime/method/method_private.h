@@ -67,9 +67,6 @@ void calls_free(struct method_call *calls, size_t n);
 
 /* ---- words.c ---- */
 
-/* Adds a text's tokens to a set that starts all zero; words_done makes it one. */
-int words_add(struct words *w, const char *text);
-void words_done(struct words *w);
 void words_release(struct words *w);
 int words_of(struct words *w, const char *text);
 /* The tokens of an entry's texts and lists of texts under these keys (NULL at the end). */

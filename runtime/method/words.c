@@ -34,7 +34,7 @@ static int add_token(const char *token, size_t len, void *arg)
     return rc;
 }
 
-int words_add(struct words *w, const char *text)
+static int words_add(struct words *w, const char *text)
 {
     return words_each(text, add_token, w);
 }
@@ -45,7 +45,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void words_done(struct words *w)
+static void words_done(struct words *w)
 {
     size_t n = 0;
     if (w->n)

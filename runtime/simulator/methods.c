@@ -279,3 +279,99 @@ void sim_evo_curate(struct sim_prompt *p)
     }
     buf_adds(p->out, "], \"edit_log\": [\"as proposed\"]}\n```\n");
 }
+
+/* ---- skillx ---- */
+
+/* The last of the lines "N. action". */
+static struct sim_text last_action(struct sim_text lines)
+{
+    size_t n = count_listed(lines);
+    return listed(lines, &n, (struct sim_text){0});
+}
+
+/* A skill about the mechanism that the task might have failed by. */
+static void add_skill(const struct sim_prompt *p, enum sim_mechanism m, struct sim_text known)
+{
+    const struct sim_advice *a = &sim_advices[m];
+    struct sim_text rule = rule_of(p, m, known);
+    buf_adds(p->out, "{\"name\": \"");
+    for (const char *c = a->names[0]; *c; c++)
+        buf_addch(p->out, *c == '-' ? '_' : *c);
+    buf_adds(p->out, "\", \"document\": ");
+    add_json_text(p->out, text_at(a->when));
+    buf_adds(p->out, ", \"content\": ");
+    add_json_text(p->out, rule);
+    buf_adds(p->out, ", \"tools\": [\"GET\"]}");
+}
+
+static void extract(const struct sim_prompt *p)
+{
+    struct sim_text task = section(p->text, "## The task\n"),
+                    did = section(p->text, "## What it did\n"),
+                    known = section(p->text, "## Skills of this task so far\n");
+    enum sim_mechanism m = guess(p, sim_field(task, "instruction:"), last_action(did), did);
+    double dice = chance(p, 6);
+    if (dice < 0.05) {
+        buf_adds(p->out, "This step is too small for a skill.");
+    } else if (dice < 0.35) {
+        buf_adds(p->out, "[]");
+    } else {
+        buf_adds(p->out, dice < 0.45 ? "[{\"option\": \"keep\", \"skill\": "
+                                     : "[{\"option\": \"add\", \"skill\": ");
+        add_skill(p, m, known);
+        buf_adds(p->out, "}]");
+    }
+}
+
+static void judge(const struct sim_prompt *p)
+{
+    bool broad = false;
+    for (const char *const *b = sim_broad_lines; *b; b++)
+        broad |= sim_text_has(p->text, *b);
+    buf_adds(p->out, chance(p, 6) < (broad ? 0.95 : 0.1) ? "bad: it says too little."
+                                                        : "good: it is general.");
+}
+
+/* The contents one after the other, each once; half of the time in the list that was asked for. */
+static void merge(const struct sim_prompt *p)
+{
+    struct sim_text rest = section(p->text, "## The skills\n"), line, name = {0}, document = {0};
+    struct buf content = BUF_INIT;
+    size_t at = 0; /* lines since the name */
+    while (sim_next_line(&rest, &line)) {
+        if (sim_starts(line, "### ")) {
+            name = name.s ? name : (struct sim_text){line.s + 4, line.n - 4};
+            at = 0;
+        } else if (line.n && ++at == 1) {
+            document = document.s ? document : line;
+        } else if (line.n && !memmem(content.ptr, content.len, line.s, line.n)) {
+            buf_add(&content, line.s, line.n);
+            buf_addch(&content, '\n');
+        }
+    }
+    bool list = chance(p, 6) < 0.5;
+    buf_addf(p->out, "<skill>\n%s{\"name\": ", list ? "[" : "");
+    add_json_text(p->out, name);
+    buf_adds(p->out, ", \"document\": ");
+    add_json_text(p->out, document);
+    buf_adds(p->out, ", \"content\": ");
+    add_json_text(p->out, (struct sim_text){content.ptr, content.len});
+    buf_addf(p->out, ", \"tools\": [\"GET\"]}%s\n</skill>\n", list ? "]" : "");
+    buf_release(&content);
+}
+
+void sim_skillx(struct sim_prompt *p)
+{
+    if (sim_starts(p->text, "# Phase: skillx-plan"))
+        buf_adds(p->out,
+                 chance(p, 6) < 0.1
+                     ? "It looked things up and answered."
+                     : "<plan>\n# search with the api for what the task names\n# answer, or "
+                       "order with the api, as the task asks\n</plan>");
+    else if (sim_starts(p->text, "# Phase: skillx-extract"))
+        extract(p);
+    else if (sim_starts(p->text, "# Phase: skillx-filter"))
+        judge(p);
+    else
+        merge(p);
+}

@@ -188,6 +188,7 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
         {"# Phase: expel-", sim_expel},
         {"# Phase: evo-reflect", sim_evo_reflect},
         {"# Phase: evo-curate", sim_evo_curate},
+        {"# Phase: skillx-", sim_skillx},
     };
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];

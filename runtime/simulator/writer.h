@@ -91,5 +91,6 @@ void sim_memory_note(struct sim_prompt *p);
 void sim_expel(struct sim_prompt *p);
 void sim_evo_reflect(struct sim_prompt *p);
 void sim_evo_curate(struct sim_prompt *p);
+void sim_skillx(struct sim_prompt *p);
 
 #endif

@@ -23,7 +23,7 @@ is 'none: nothing is learned' "$(trees none | wc -l)" 1
 is 'none: nothing but a baseline on val' "$(jq -c 'map(.epoch)' none/run/val_scores.json)" '["baseline"]'
 is 'none: the summary names it' "$(jq -r .method none/run/run_summary.json)" none
 
-for m in seq_memory batch_memory expel evo_memory; do
+for m in seq_memory batch_memory expel evo_memory skillx; do
     d=$(echo $m | tr _ -)
     for f in published repaired; do
         learn $m-$f --set method=$m --set method.fidelity=$f
@@ -62,7 +62,7 @@ is '... and scores as the run did' "$(jq .score eval/id_test/test_score.json)" \
     "$(score seq_memory-published best)"
 
 # What does not fit is refused.
-bad 'an unknown method' 'method.name must be one of grasp none seq_memory batch_memory expel evo_memory' \
+bad 'an unknown method' 'method.name must be one of grasp none seq_memory batch_memory expel evo_memory skillx' \
     learn clinic/grasp.yaml --set method=expell
 bad 'an unknown fidelity' 'method.fidelity must be one of published repaired' \
     learn clinic/grasp.yaml --set method.fidelity=exact
