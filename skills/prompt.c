@@ -478,6 +478,15 @@ int prompts_open(struct prompts **out, const char *dir)
     return rc;
 }
 
+const char *prompts_text(const struct prompts *p, size_t i, const char **name, const char **where)
+{
+    if (i >= p->n)
+        return NULL;
+    *name = prompt_sources[i].name;
+    *where = p->v[i].where;
+    return p->v[i].text;
+}
+
 void prompts_close(struct prompts *p)
 {
     if (!p)

@@ -32,6 +32,9 @@ struct prompts;
  * GRASP_ENOTFOUND, GRASP_EINVAL, or GRASP_EPARSE with file and line. */
 int prompts_open(struct prompts **p, const char *dir);
 void prompts_close(struct prompts *p);
+/* The i-th template's text, its name and where it is from (a file, or that it is compiled in); NULL
+ * past the last. */
+const char *prompts_text(const struct prompts *p, size_t i, const char **name, const char **where);
 /* Appends the filled template. GRASP_EINVAL for an unknown name, GRASP_ELIMIT when templates
  * include each other too deeply. The data each phase gets is listed at the top of its template
  * file, in a comment that is not part of the prompt. */

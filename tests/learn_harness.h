@@ -330,7 +330,7 @@ static inline int lab_reopen(struct lab *lab)
                               .shared = s->config->draws == DRAWS_SHARED};
     config_engine(s->config, &engine);
     works(engine_open(&s->engine, s->loop, s->said[0], s->env, &engine));
-    int rc = learn_begin(&lab->l, s, library, run);
+    int rc = learn_begin(&lab->l, s, library, run, 0);
     free(config);
     free(library);
     free(run);

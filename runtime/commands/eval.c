@@ -10,6 +10,8 @@
 #include "runtime/history/history.h"
 #include "runtime/engine/score.h"
 #include "runtime/commands/session_args.h"
+#include "runtime/compare/table.h"
+#include "runtime/compare/contrast.h"
 #include "runtime/history/frozen.h"
 
 struct progress {
@@ -27,9 +29,45 @@ static void rollout_ended(struct group *g, size_t index, void *arg)
     progress_set(p->split, p->done, group_size(g), note);
 }
 
+/* Where RUN has the scores of a split: an eval's --out, or a run's tests with its best library. */
+static int read_against(const char *dir, enum split split, struct split_scores *out)
+{
+    struct buf eval = BUF_INIT, tests = BUF_INIT;
+    buf_addf(&eval, "%s/%s/test_runs.jsonl", dir, split_name(split));
+    buf_addf(&tests, "%s/%s_eval_best/test_runs.jsonl", dir, split_name(split));
+    int rc = fs_exists(eval.ptr) ? split_scores_read(out, eval.ptr)
+             : fs_exists(tests.ptr)
+                 ? split_scores_read(out, tests.ptr)
+                 : err_set(GRASP_ENOTFOUND, "--against: neither %s nor %s is there", eval.ptr,
+                           tests.ptr);
+    buf_release(&eval);
+    buf_release(&tests);
+    return rc;
+}
+
+static int compare_with(const char *dir, enum split split, const struct group *g, json_t **out)
+{
+    struct contrast_options o = {.unpaired = 0.05};
+    struct split_scores now = {0}, then = {0};
+    int rc = read_against(dir, split, &then);
+    for (size_t i = 0; rc == 0 && i < group_size(g); i++) {
+        const struct rollout *r = group_result(g, i);
+        if (r->status != ROLLOUT_RUNNING)
+            rc = split_scores_add(&now, r->task->id, r->status != ROLLOUT_UNSCORED, r->correct);
+    }
+    if (rc == 0)
+        rc = split_scores_sort(&now);
+    if (rc == 0 && (rc = contrast_libraries(&now, &then, &o, out)) < 0)
+        err_prefix(rc, "%s against %s", split_name(split), dir);
+    split_scores_release(&now);
+    split_scores_release(&then);
+    return rc;
+}
+
 /* Runs one split; partial results are written whatever stopped it. */
 static int eval_split(struct session *s, enum split split, struct skills_view *skills,
-                      const char *out_dir, struct score *score)
+                      const char *out_dir, struct score *score, const char *against,
+                      json_t **contrast)
 {
     const struct task_set *tasks;
     struct progress p = {.split = split_name(split)};
@@ -54,24 +92,38 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
         free(why);
         free(dir);
     }
+    if (rc == 0 && written == 0 && against)
+        rc = compare_with(against, split, g, contrast);
     group_free(g);
     return rc < 0 ? rc : written;
 }
 
-static int print_scores(const struct session *s, const struct args *a, const enum split *splits,
-                        const struct score *scores, size_t n)
+static int print_scores(struct session *s, const struct args *a, const enum split *splits,
+                        const struct score *scores, json_t *const *contrasts, size_t n, bool whole)
 {
-    const struct score *rows[SPLITS];
+    const struct score *rows[SPLITS], *idle[SPLITS];
     const char *names[SPLITS];
+    int rc = 0;
+    for (size_t i = 0; i < n; i++) {
+        idle[i] = NULL;
+        if (whole && rc == 0)
+            rc = session_idle(s, splits[i], &idle[i]);
+    }
     if (arg_flag(a, "json")) {
         json_t *out = json_object();
-        for (size_t i = 0; i < n; i++)
-            json_object_set_new(out, split_name(splits[i]), score_to_json(&scores[i]));
+        for (size_t i = 0; i < n; i++) {
+            json_t *v = score_to_json(&scores[i]);
+            if (contrasts[i])
+                json_object_set(v, "against", contrasts[i]);
+            if (idle[i])
+                json_object_set_new(v, "do_nothing", score_to_json(idle[i]));
+            json_object_set_new(out, split_name(splits[i]), v);
+        }
         json_object_set_new(out, "model", json_string(s->backend[0]->label));
         json_dumpf(out, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(out);
-        return 0;
+        return rc;
     }
     for (size_t i = 0; i < n; i++) {
         rows[i] = &scores[i];
@@ -81,8 +133,13 @@ static int print_scores(const struct session *s, const struct args *a, const enu
            arg_str(a, "library") ? ", library " : ", no skills",
            arg_str(a, "library") ? arg_str(a, "library") : "", arg_str(a, "at") ? " at " : "",
            arg_str(a, "at") ? arg_str(a, "at") : "");
-    score_table(stdout, rows, names, n);
-    return 0;
+    score_table(stdout, rows, idle, names, n);
+    for (size_t i = 0; i < n; i++)
+        if (contrasts[i]) {
+            printf("\n%s ", split_name(splits[i]));
+            table_print_libraries(contrasts[i], arg_str(a, "against"), stdout);
+        }
+    return rc;
 }
 
 static int run(const struct args *a)
@@ -91,6 +148,7 @@ static int run(const struct args *a)
     struct session_options o = {.model_name = arg_str(a, "model")};
     struct skills_view *skills = NULL;
     struct score scores[SPLITS] = {0};
+    json_t *contrasts[SPLITS] = {0};
     enum split splits[SPLITS];
     size_t n = 0, done = 0;
     int rc = splits_parse(arg_str(a, "split"), splits, &n);
@@ -99,6 +157,11 @@ static int run(const struct args *a)
     /* what can be wrong with files is found before anything is spent */
     for (size_t i = 0; i < n; i++)
         o.splits |= 1u << splits[i];
+    for (size_t i = 0; rc == 0 && arg_str(a, "against") && i < n; i++) {
+        struct split_scores there = {0};
+        rc = read_against(arg_str(a, "against"), splits[i], &there);
+        split_scores_release(&there);
+    }
     if (rc == 0)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &skills);
     if (rc == 0)
@@ -108,16 +171,21 @@ static int run(const struct args *a)
     if (rc == 0 && arg_str(a, "out"))
         rc = fs_mkdirs(arg_str(a, "out"));
     while (rc == 0 && done < n) {
-        rc = eval_split(&s, splits[done], skills, arg_str(a, "out"), &scores[done]);
+        rc = eval_split(&s, splits[done], skills, arg_str(a, "out"), &scores[done],
+                        arg_str(a, "against"), &contrasts[done]);
         if (rc == 0)
             rc = score_covered(&scores[done], s.config->gate.coverage_floor,
                                split_name(splits[done]), s.engine);
         done++;
     }
-    if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED))
-        print_scores(&s, a, splits, scores, done);
+    if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED)) {
+        int printed = print_scores(&s, a, splits, scores, contrasts, done, rc == 0);
+        rc = rc < 0 ? rc : printed;
+    }
     for (size_t i = 0; i < SPLITS; i++)
         score_release(&scores[i]);
+    for (size_t i = 0; i < SPLITS; i++)
+        json_decref(contrasts[i]);
     session_close(&s);
     skills_view_unref(skills);
     free((void *)o.sets);
@@ -138,6 +206,8 @@ const struct command cmd_eval = {
             {"at", 0, "REV", "at this revision", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"out", 'o', "DIR", "write SPLIT/test_runs.jsonl and SPLIT/test_score.json here", NULL},
+            {"against", 0, "RUN", "compare with an eval's --out or a run: tasks fixed and broken",
+             NULL},
             {"json", 0, NULL, "scores as JSON", NULL},
             SESSION_OPTIONS,
             {0}},

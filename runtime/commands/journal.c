@@ -260,6 +260,33 @@ static int run_check(const struct args *a)
     return rc;
 }
 
+static int run_merge(const struct args *a)
+{
+    size_t n = operand_count(a) - 1, i = 0;
+    struct journal_merge_report r = {0};
+    char **in = calloc(n + 1, sizeof(*in));
+    int rc = in ? 0 : err_oom();
+    for (; rc == 0 && i < n; i++)
+        if (!(in[i] = journal_dir(operand(a, i + 1))))
+            rc = err_oom();
+    if (rc == 0)
+        rc = journal_merge(operand(a, 0), (const char *const *)in, n, &r);
+    for (i = 0; in && i < n; i++)
+        free(in[i]);
+    free(in);
+    if (rc < 0)
+        return rc;
+    if (arg_flag(a, "json"))
+        return put_json(json_pack("{s:I, s:I, s:I, s:I}", "read", (json_int_t)r.read, "added",
+                                  (json_int_t)r.added, "known", (json_int_t)r.known, "other",
+                                  (json_int_t)r.other));
+    printf("%" PRId64 " calls added, %" PRId64 " known already%s", r.added, r.known,
+           r.other ? "" : "\n");
+    if (r.other)
+        printf(", %" PRId64 " of them with another answer: the first one stays\n", r.other);
+    return 0;
+}
+
 static const struct option_def json_only[] = {{"json", 0, NULL, "JSON on standard output", NULL},
                                               {0}};
 
@@ -318,12 +345,24 @@ static const struct command cmd_check = {
     .details = "Exit status 1 and what to do when there is any.",
     .run = run_check,
 };
+static const struct command cmd_merge = {
+    .name = "merge",
+    .summary = "answers of several journals in one",
+    .operands = "OUT IN...",
+    .min = 2,
+    .max = -1,
+    .options = json_only,
+    .details =
+        "OUT is made where it is not there. Where two journals answer one call, the answer that\n"
+        "OUT had first stays. Doing it again changes nothing.",
+    .run = run_merge,
+};
 
 const struct command cmd_journal = {
     .name = "journal",
     .summary = "the model calls that were paid for, and their answers",
     .operands = "",
     .sub = (const struct command *const[]){&cmd_stat, &cmd_show, &cmd_export, &cmd_check, &cmd_gc,
-                                           NULL},
+                                           &cmd_merge, NULL},
     .details = "DIR is a journal, or a run directory with one inside.",
 };

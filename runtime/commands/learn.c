@@ -9,14 +9,6 @@
 #include "runtime/commands/session_args.h"
 #include "runtime/learn/summary.h"
 
-static const char *status_of(int rc)
-{
-    return rc == 0                ? "done"
-           : rc == GRASP_ESTOPPED ? "stopped"
-           : rc == GRASP_EOUTAGE  ? "indecisive"
-                                  : "failed";
-}
-
 /* Where things are when the command line and the configuration do not say. */
 static char *default_path(const char *given, const char *configured, const char *run,
                           const char *name)
@@ -26,9 +18,10 @@ static char *default_path(const char *given, const char *configured, const char 
     return run ? fs_join(run, name) : str_dup(name);
 }
 
-static int learn(struct learn **out, struct session *s, const char *library, const char *run_dir)
+static int learn(struct learn **out, struct session *s, const char *library, const char *run_dir,
+                 int flags)
 {
-    int rc = learn_open(out, s, library, run_dir);
+    int rc = learn_open(out, s, library, run_dir, flags);
     struct learn *l = *out;
     if (rc < 0)
         return rc;
@@ -37,7 +30,7 @@ static int learn(struct learn **out, struct session *s, const char *library, con
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is written now */
     if (rc == GRASP_ESTOPPED || rc == GRASP_EOUTAGE)
         session_drain(s);
-    int written = learn_record_summary(l, status_of(rc));
+    int written = learn_record_summary(l, rc);
     summary_print(l, stdout);
     if (rc < 0)
         rc = err_set(rc, "%s", why);
@@ -106,7 +99,9 @@ static int run(const struct args *a)
     if (arg_flag(a, "dry-run") || !arg_flag(a, "quiet"))
         plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
     if (!arg_flag(a, "dry-run"))
-        rc = learn(&l, &s, library, run_dir);
+        rc = learn(&l, &s, library, run_dir,
+                   (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
+                       (arg_flag(a, "accept-changes") ? LEARN_ACCEPT_CHANGES : 0));
 out:
     session_close_models(&s);
     learn_close(l);
@@ -135,6 +130,10 @@ const struct command cmd_learn = {
             {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            {"keep-going", 0, NULL, "even where all but every dev rollout ends without an answer",
+             NULL},
+            {"accept-changes", 0, NULL,
+             "what the run decides from has changed: its epoch begins anew with that", NULL},
             {"no-journal", 0, NULL, "keep no journal: every call is paid, a resume starts anew",
              NULL},
             SESSION_OPTIONS,

@@ -10,6 +10,7 @@
     X(learn) \
     X(eval) \
     X(transfer) \
+    X(compare) \
     X(gate) \
     X(run) \
     X(grade) \

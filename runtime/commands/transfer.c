@@ -163,6 +163,24 @@ static int score_arms(struct session *s, struct executor *e, const struct transf
     return rc;
 }
 
+/* What doing nothing scores, once for all executors. */
+static int score_idle(struct session *s, struct transfer *t)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->n_splits; i++) {
+        enum split split = t->splits[i];
+        const struct score *known;
+        if (t->idle[split].total)
+            continue;
+        rc = session_idle(s, split, &known);
+        if (rc == 0 && known) { /* the session ends before the table is printed */
+            t->idle[split] = s->idle[split];
+            s->idle[split] = (struct score){0};
+        }
+    }
+    return rc;
+}
+
 static int regate(struct session *s, struct executor *e, const struct transfer *t, const char *dir)
 {
     struct skills_view *views[TRANSFER_ARMS] = {0};
@@ -248,6 +266,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     }
     if (rc == 0 && !dry)
         rc = score_arms(&s, e, t, ARM_BASELINE, ARM_LIBRARY, views, arg_str(a, "out"));
+    if (rc == 0 && !dry)
+        rc = score_idle(&s, t);
     e->done = rc == 0 && !dry; /* what was measured is shown, whatever becomes of the rest */
     if (rc == 0 && !dry && arg_flag(a, "regate"))
         rc = regate(&s, e, t, arg_str(a, "out"));

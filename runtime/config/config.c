@@ -714,7 +714,8 @@ int config_same_run(const struct config *c, const char *earlier_path)
     if (rc == 0 && diff.len)
         rc = err_set(GRASP_EREFUSED,
                      "the run was started with another configuration (%s):%s\nuse another run "
-                     "directory, or the old values",
+                     "directory or the old values, or let the present epoch begin anew with "
+                     "these: --accept-changes",
                      earlier_path, diff.ptr);
     buf_release(&diff);
     layer_release(&old);

@@ -272,6 +272,7 @@ static void replied(const struct model_reply *reply, void *arg)
     struct slot *s = arg;
     s->waiting = false;
     s->r.calls++;
+    s->r.said = reply->kind;
     s->r.usage.prompt_tokens += reply->usage.prompt_tokens;
     s->r.usage.completion_tokens += reply->usage.completion_tokens;
     s->r.usage.cached_tokens += reply->usage.cached_tokens;

@@ -50,7 +50,8 @@ struct rollout {
     char *result; /* answer text, NULL when none */
     char *error;  /* for task errors and unscored ones */
     struct model_usage usage;
-    int calls; /* model calls asked for, journaled or not */
+    int calls;           /* model calls asked for, journaled or not */
+    enum said_kind said; /* what kind of reply the last one was */
 };
 enum outcome rollout_outcome(const struct rollout *r);
 /* The line of *_runs.jsonl: {task_id, index, status, correct, reason, result, tags, actions, usage,

@@ -7,6 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/base/stats.h"
 
 /* Digit runs compare as numbers. */
@@ -38,6 +39,7 @@ int score_of(const struct group *g, struct score *s)
         struct family_score *f = family(s, r->task->family);
         if (!f)
             return err_oom();
+        endings_add(&s->endings, r);
         if (r->status == ROLLOUT_RUNNING || r->status == ROLLOUT_UNSCORED) {
             f->unscored++;
             s->unscored++;
@@ -58,6 +60,7 @@ void score_release(struct score *s)
     for (size_t i = 0; i < s->n; i++)
         free(s->v[i].family);
     free(s->v);
+    endings_release(&s->endings);
     *s = (struct score){0};
 }
 
@@ -68,6 +71,13 @@ double score_share(int correct, int total)
 
 int score_covered(const struct score *s, double floor, const char *what, const struct engine *e)
 {
+    enum ending most = endings_most(&s->endings, 0.5);
+    if (most != ENDING_ANSWER) {
+        struct buf text = BUF_INIT;
+        endings_describe(&s->endings, most, false, &text);
+        log_warn("%s: %s", what, text.ptr ? text.ptr : "");
+        buf_release(&text);
+    }
     if (gate_enough((size_t)s->unscored, (size_t)(s->total + s->unscored), floor))
         return 0;
     return err_set(GRASP_EOUTAGE,
@@ -84,7 +94,27 @@ static void cell(FILE *out, int correct, int total)
         fprintf(out, "  %16s", "-      ");
 }
 
-void score_table(FILE *out, const struct score *const *scores, const char *const *names, size_t n)
+/* Only the share: its tasks are those of the score before it. */
+static void idle_cell(FILE *out, int correct, int total)
+{
+    if (total)
+        fprintf(out, "  %8.1f %%", 100.0 * score_share(correct, total));
+    else
+        fprintf(out, "  %10s", "-  ");
+}
+
+static void of_family(const struct score *s, const char *name, int *correct, int *total)
+{
+    *correct = *total = 0;
+    for (size_t k = 0; k < s->n; k++)
+        if (strcmp(s->v[k].family, name) == 0) {
+            *correct = s->v[k].correct;
+            *total = s->v[k].total;
+        }
+}
+
+void score_table(FILE *out, const struct score *const *scores, const struct score *const *idle,
+                 const char *const *names, size_t n)
 {
     struct score all = {0}; /* the union of the families */
     for (size_t i = 0; i < n; i++)
@@ -93,25 +123,39 @@ void score_table(FILE *out, const struct score *const *scores, const char *const
     if (all.n)
         qsort(all.v, all.n, sizeof(*all.v), natural);
     fprintf(out, "%-10s", "family");
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         fprintf(out, "  %-16s", names[i]);
+        if (idle && idle[i])
+            fprintf(out, "  %-10s", "do nothing");
+    }
     fputc('\n', out);
     for (size_t f = 0; f < all.n; f++) {
         fprintf(out, "%-10s", all.v[f].family);
         for (size_t i = 0; i < n; i++) {
-            int correct = 0, total = 0;
-            for (size_t k = 0; k < scores[i]->n; k++)
-                if (strcmp(scores[i]->v[k].family, all.v[f].family) == 0) {
-                    correct = scores[i]->v[k].correct;
-                    total = scores[i]->v[k].total;
-                }
+            int correct, total;
+            of_family(scores[i], all.v[f].family, &correct, &total);
             cell(out, correct, total);
+            if (idle && idle[i]) {
+                of_family(idle[i], all.v[f].family, &correct, &total);
+                idle_cell(out, correct, total);
+            }
         }
         fputc('\n', out);
     }
     fprintf(out, "%-10s", "all");
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         cell(out, scores[i]->correct, scores[i]->total);
+        if (idle && idle[i])
+            idle_cell(out, idle[i]->correct, idle[i]->total);
+    }
+    fputc('\n', out);
+    fprintf(out, "%-10s", "interval");
+    for (size_t i = 0; i < n; i++) {
+        struct interval w = wilson(scores[i]->correct, scores[i]->total);
+        char text[32];
+        snprintf(text, sizeof(text), "%.1f to %.1f", 100 * w.low, 100 * w.high);
+        fprintf(out, "  %16s", text);
+    }
     fputc('\n', out);
     for (size_t i = 0; i < n; i++)
         if (scores[i]->unscored)
@@ -128,10 +172,10 @@ json_t *score_to_json(const struct score *s)
                                       score_share(s->v[i].correct, s->v[i].total), "n_correct",
                                       s->v[i].correct, "n_total", s->v[i].total));
     struct interval i = wilson(s->correct, s->total);
-    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o}", "score",
+    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o, s:o}", "score",
                      score_share(s->correct, s->total), "n_correct", s->correct, "n_total",
-                     s->total, "interval", i.low, i.high, "unscored", s->unscored, "by_family",
-                     families);
+                     s->total, "interval", i.low, i.high, "unscored", s->unscored, "endings",
+                     endings_to_json(&s->endings), "by_family", families);
 }
 
 static int score_write_runs(const char *dir, const char *name, const struct group *g)

@@ -99,6 +99,16 @@ struct journal_check {
 };
 int journal_check(const char *dir, struct journal_check *out);
 
+/* Adds the answers of `in` (read in that order, each checked first as by journal_check) to the journal
+ * `out`, which is made where it is not there. What `out` has already stays as it is: the answer that
+ * was written first is everybody's. Doing it again changes nothing. */
+struct journal_merge_report {
+    int64_t read, added, known; /* read = added + known */
+    int64_t other;              /* of the known: they had another answer to that call */
+};
+int journal_merge(const char *out, const char *const *in, size_t n,
+                  struct journal_merge_report *report);
+
 /* Drops damaged entries and those of calls made before `before` (nanoseconds, 0: none), then makes
  * the file as small as it can be, unless another process has it open (*compacted says which). */
 struct journal_gc_report {

@@ -1,7 +1,7 @@
 /*
  * journal_private.h - what the journal's files share. open.c opens and closes, journal.c is the
  * model in front of a model, store.c the LMDB environment, tail.c the write-ahead tail, record.c one
- * entry as bytes, gc.c walking and cleaning up, check.c looking for damage, error.c what LMDB's codes
+ * entry as bytes, gc.c walking and cleaning up, merge.c several in one, check.c looking for damage, error.c what LMDB's codes
  * mean.
  */
 #ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H

@@ -94,8 +94,12 @@ int update_take_reply(struct update *u, const struct buf *text, bool revision)
 {
     struct proposal_list list = {0};
     struct edit_rules rules = update_rules(u->l);
+    const int64_t *unread = &u->l->count.refused[EDIT_NO_ARRAY], before = *unread;
     int rc =
         edit_parse_reply(text->ptr, text->len, &u->l->at.set, &rules, &list, update_refused, u);
+    if (!revision && text->len) /* what is empty was counted when it came */
+        endings_count(&u->l->ended.writer, *unread > before ? ENDING_INVALID : ENDING_ANSWER,
+                      text->ptr, text->len);
     for (size_t i = 0; rc == 0 && i < list.n; i++)
         rc = update_add_candidate(u, &list.v[i], revision);
     proposal_list_release(&list);

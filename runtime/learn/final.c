@@ -9,24 +9,46 @@
 #include "runtime/base/log.h"
 #include "runtime/learn/learn_private.h"
 
-/* Starts scoring val with the present library (epoch -1: without skills); nobody waits for it yet.
- */
-int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score)
+/* epoch -1: without skills. */
+static int start_checkpoint(struct learn *l, struct checkpoint from, struct skills_view *view)
 {
+    int epoch = from.epoch;
     struct checkpoint *v = reallocarray(l->scores.checks, l->scores.n_checks + 1, sizeof(*v));
     if (!v)
         return err_oom();
     l->scores.checks = v;
     struct checkpoint *c = &v[l->scores.n_checks];
-    *c = (struct checkpoint){
-        .epoch = epoch, .commit = l->at.head, .has_dev = has_dev, .dev_score = dev_score};
-    c->group = engine_group_of(l->s->engine, PHASE_ROLLOUT_VAL, true, l->val,
-                               epoch < 0 ? NULL : l->at.view,
-                               draw_number(&l->s->draws, DRAW_VAL, (uint32_t)(epoch + 1)));
+    *c = from;
+    c->group =
+        engine_group_of(l->s->engine, PHASE_ROLLOUT_VAL, true, l->val, epoch < 0 ? NULL : view,
+                        draw_number(&l->s->draws, DRAW_VAL, (uint32_t)(epoch + 1)));
     if (!c->group)
         return GRASP_ENOMEM;
     l->scores.n_checks++;
     return 0;
+}
+
+int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score)
+{
+    struct checkpoint c = {
+        .epoch = epoch, .commit = l->at.head, .has_dev = has_dev, .dev_score = dev_score};
+    return start_checkpoint(l, c, l->at.view);
+}
+
+int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit)
+{
+    struct checkpoint c = {
+        .epoch = epoch, .commit = *commit, .has_dev = true, .dev_score = dev_score};
+    struct skill_set set = {0};
+    struct skills_view *view = NULL;
+    int rc = library_read(l->lib, commit->hex, &set);
+    if (rc == 0 && !(view = skills_view_new(&set)))
+        rc = err_oom();
+    if (rc == 0)
+        rc = start_checkpoint(l, c, view);
+    skills_view_unref(view);
+    skill_set_release(&set);
+    return rc;
 }
 
 /* The best checkpoint is a decision, too: a run that goes on after it chooses the same one. */
@@ -128,20 +150,30 @@ int learn_final_start(struct learn *l)
     return rc < 0 ? rc : start_final(l, 1);
 }
 
+/* The method "none" has nothing to score beside: what it is best with is nothing. */
+static struct group *final_group(const struct learn *l, size_t i)
+{
+    return l->scores.final[l->c->method.name == METHOD_NONE ? i % 2 : i];
+}
+
 static int finish_final(struct learn *l, size_t i, json_t *scores)
 {
+    struct group *g = final_group(l, i);
     struct score score = {0};
+    const struct score *idle;
     char name[64], *dir = NULL;
     const char *split = split_name(finals[i].split);
     snprintf(name, sizeof(name), "%s_eval_%s", split, finals[i].name);
-    int rc = group_wait(l->scores.final[i]);
+    int rc = group_wait(g);
     if (rc == 0)
-        rc = score_of(l->scores.final[i], &score);
+        rc = score_of(g, &score);
     if (rc == 0)
         rc = score_covered(&score, l->c->gate.coverage_floor, name, l->s->engine);
+    if (rc == 0)
+        rc = session_idle(l->s, finals[i].split, &idle);
     if (rc == 0) {
         dir = fs_join(l->run.dir, name);
-        rc = score_write(dir, "test", l->scores.final[i], &score);
+        rc = score_write(dir, "test", g, &score);
         free(dir);
         json_t *of = json_object_get(scores, split);
         if (!of) {
@@ -156,19 +188,20 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
 
 int learn_final(struct learn *l)
 {
+    const struct score *idle;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < l->scores.n_checks; i++)
         rc = finish_checkpoint(l, &l->scores.checks[i]);
+    if (rc == 0)
+        rc = session_idle(l->s, SPLIT_VAL, &idle);
     const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);
-    if (rc == 0 && config_epochs(l->c) == 0)
-        rc = learn_final_start(l);
     for (size_t i = 2; rc == 0 && i < 4 && l->c->method.name != METHOD_NONE; i++)
         rc = start_final(l, i);
     json_t *scores = json_object();
     for (size_t i = 0; rc == 0 && i < 4; i++)
-        if (l->scores.final[i])
+        if (final_group(l, i))
             rc = finish_final(l, i, scores);
     if (rc == 0) {
         char *path = fs_join(l->run.dir, "test_scores.json");

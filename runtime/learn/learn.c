@@ -121,6 +121,8 @@ static int one_batch(struct learn *l, struct batch *b)
     else if (rc == 0)
         log_info("epoch %d update %d: %s, nothing to learn from", l->epoch, l->update,
                  failures ? "no probes" : "no failures");
+    if (rc == 0)
+        learn_say_writer(l);
     group_free(base);
     probe_set_release(&probes);
     return rc;
@@ -170,9 +172,27 @@ static int one_epoch(struct learn *l)
     }
     if (rc == 0)
         rc = learn_checkpoint(l, l->epoch, true, dev);
+    if (rc == 0)
+        rc = inputs_end_epoch(l, dev);
     for (size_t i = 0; batches && i < n; i++)
         group_free(batches[i].group);
     free(batches);
+    return rc;
+}
+
+/* A run that was begun anew begins there, and scores the checkpoints before. */
+static int first_epoch(struct learn *l)
+{
+    int first = (int)json_int_at(l->run.state, "anew.epoch", 0), rc = 0;
+    l->updates = (int)json_int_at(l->run.state, "anew.updates", 0);
+    for (l->epoch = 0; rc == 0 && l->epoch < first; l->epoch++) {
+        const json_t *end = json_array_get(json_object_get(l->run.state, "ends"), (size_t)l->epoch);
+        struct oid commit;
+        if (!oid_from_text(&commit, json_str_at(end, "head", "")))
+            return err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory",
+                           l->run.dir);
+        rc = learn_checkpoint_at(l, l->epoch, json_num_at(end, "dev", 0), &commit);
+    }
     return rc;
 }
 
@@ -184,16 +204,21 @@ int learn_run(struct learn *l)
              l->run.id, l->run.dir, library_dir(l->lib));
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
-    for (l->epoch = 0; rc == 0 && l->epoch < epochs; l->epoch++) {
+    if (rc == 0)
+        rc = first_epoch(l);
+    bool tests = false;
+    for (; rc == 0 && l->epoch < epochs; l->epoch++) {
         json_array_clear(l->told.taxonomy);
         json_array_clear(l->told.log);
-        if (l->epoch + 1 == epochs)
+        if ((tests = l->epoch + 1 == epochs))
             rc = learn_final_start(l);
         if (rc == 0)
             rc = one_epoch(l);
         memcpy(l->seen.before, l->seen.now, l->dev->n * sizeof(*l->seen.now));
         l->seen.any_before = true;
     }
+    if (rc == 0 && !tests)
+        rc = learn_final_start(l);
     if (rc == 0)
         rc = learn_final(l);
     return rc;

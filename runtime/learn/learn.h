@@ -3,9 +3,9 @@
  * checkpoints, final scores.
  *
  *     struct learn *l = NULL;
- *     rc = learn_open(&l, &session, "skills-lib", "run-1");
+ *     rc = learn_open(&l, &session, "skills-lib", "run-1", 0);
  *     if (rc == 0) rc = learn_run(l);
- *     learn_record_summary(l, "done");
+ *     learn_record_summary(l, rc);
  *     ... close the session's models: no callback may come any more ...
  *     learn_close(l);
  *
@@ -20,13 +20,19 @@
 #include "runtime/session/session.h"
 
 struct learn;
+/* LEARN_KEEP_GOING: although the dev batches all but end in one and the same non-answer.
+ * LEARN_ACCEPT_CHANGES: where what the run decides from has changed, its epoch begins anew. */
+enum { LEARN_KEEP_GOING = 2, LEARN_ACCEPT_CHANGES = 4 };
 /* Opens or makes the library and the run's directory, and locks both. `s` is open and borrowed until
  * learn_close, which takes what a learn_open that failed left (NULL is fine, too). */
-int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir);
+int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir,
+               int flags);
 void learn_close(struct learn *l);
 /* From wherever the run was to its end. GRASP_ESTOPPED and GRASP_EOUTAGE: the same goes on later. */
 int learn_run(struct learn *l);
-/* run_summary.json, with why it ended: "done", "stopped", ... */
-int learn_record_summary(struct learn *l, const char *status);
+/* run_summary.json, with `rc`, what learn_run gave: how it ended ("done", "stopped", "indecisive",
+ * "failed"), and why in one word ("done", "budget", "signal", "outage", "degenerate", "refused",
+ * "conflict", "failed"). */
+int learn_record_summary(struct learn *l, int rc);
 
 #endif

@@ -4,6 +4,7 @@
  *
  *   learn.c       epochs, batches, collapse recovery
  *   noise.c       after the first batch: how noisy the endpoint is, and what follows
+ *   outcomes.c    how a batch ended
  *   probes.c      the probe set and the outcomes it is drawn from
  *   methods.c     the methods that GRASP is compared with, in place of updates
  *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
@@ -12,6 +13,7 @@
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
+ *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on
  *   final.c       checkpoints, the best one, the final scores
  *   summary.c     the plan before, the account after
@@ -85,6 +87,12 @@ struct learn_counts {
     int64_t probes_saved;     /* rollouts not needed thanks to early stopping */
     int64_t unscored;         /* rollouts */
 };
+/* How dev rollouts and the writer's proposals ended (endings.h). */
+struct run_endings {
+    struct endings dev, writer;
+    struct endings recent; /* of dev, until there are enough of them to be judged */
+    bool said_dev, said_writer;
+};
 struct fared {
     struct skill_record *v;
     size_t n;
@@ -99,6 +107,8 @@ struct run_scores {
 struct learn {
     struct session *s;
     const struct config *c;
+    int flags;       /* LEARN_KEEP_GOING, ... */
+    const char *why; /* it stopped, where the code does not say; NULL: the code does */
     struct library *lib;
     struct prompts *prompts;
     struct leak_guard *leak;
@@ -111,6 +121,7 @@ struct learn {
     struct told told;
     struct fared fared;
     struct learn_counts count;
+    struct run_endings ended;
     struct run_scores scores;
     struct learn_method *method; /* another one than GRASP (methods.c); NULL */
     struct noise noise;          /* of the executor's endpoint, once noise_known */
@@ -147,8 +158,11 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
                  struct group *base);
 /* Collapse recovery: removing a skill, measured by the same gate. */
 int learn_recover(struct learn *l);
-/* Takes the outcomes of a batch that has ended; GRASP_EOUTAGE when too few were scored. */
+/* outcomes.c: takes the outcomes of a batch that has ended. GRASP_EOUTAGE when too few were scored,
+ * GRASP_ESTOPPED when all but all ended in one non-answer. */
 int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures);
+/* Says once that the writer mostly has no answer. */
+void learn_say_writer(struct learn *l);
 /* The probe set of an update (n = 0: none). */
 int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out);
 /* Starts the baseline's rollouts of a probe set. */
@@ -178,6 +192,7 @@ int learn_method_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    enum model_phase phase;
     struct buf text;
     struct chat chat;
     struct learn *l;
@@ -234,16 +249,35 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* state.c */
+/* Writes run.json as it stands. */
+int record_state(struct learn *l);
+/* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
+ * reference; NULL: no memory. */
+json_t *record_id(const struct learn *l, const json_t *inputs);
+
+/* inputs.c: hashes of all that decides, by name. New reference in *out. */
+int inputs_of(const struct learn *l, json_t **out);
+/* GRASP_EREFUSED, naming what is not as it was; with LEARN_ACCEPT_CHANGES the state is another run's
+ * from here on. */
+int inputs_check(struct learn *l, const char *config_path);
+/* The library as it was where such a run begins. */
+int inputs_restore(struct learn *l);
+/* Keeps where an epoch ended. */
+int inputs_end_epoch(struct learn *l, double dev);
 /* After a decision: head, skills and view are those of this commit. */
 int learn_move(struct learn *l, const struct oid *commit);
 
 /* open.c: `l` is all zero, `s` open; both are borrowed until learn_end, which takes what a learn_begin
  * that failed left, too. */
-int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir);
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir,
+                int flags);
 void learn_end(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */
 int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);
+/* The same with the library as it was at a commit. */
+int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit);
 int learn_final_start(struct learn *l);
 int learn_final(struct learn *l);
 

@@ -96,6 +96,8 @@ int learn_method_open(struct learn *l)
         memory_free(m);
         return rc;
     }
+    if (s->name == METHOD_EXPEL && json_int_at(l->run.state, "anew.epoch", 0) > 0)
+        log_warn("begun anew: what the epochs before rolled out is not compared again");
     l->method->memory = m;
     l->method->asker = (struct asker){{ask}, l, 0};
     l->method->run = method_run_new(m, &l->method->asker.base);
@@ -269,13 +271,13 @@ static int all_at_once(struct learn *l, struct batch *b, bool *changed)
     if (rc == 0)
         rc = group_wait(b->group);
     if (rc == 0)
+        rc = learn_outcomes(l, b, &failures);
+    if (rc == 0)
         rc = learn_noise(l, b);
     if (rc == 0)
         rc = traces_new(&t, b->n);
     for (size_t i = 0; rc == 0 && i < b->n; i++)
         traces_add(l, &t, group_result(b->group, i));
-    if (rc == 0)
-        rc = learn_outcomes(l, b, &failures);
     if (rc == 0)
         rc = method_after_batch(l->method->run, t.v, t.n, changed);
     traces_free(&t);
@@ -296,6 +298,8 @@ int learn_method_batch(struct learn *l, struct batch *b)
         rc = learn_outcomes(l, b, &failures);
     if (rc == 0 && changed)
         rc = commit(l);
+    if (rc == 0)
+        learn_say_writer(l);
     return rc;
 }
 

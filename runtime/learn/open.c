@@ -24,12 +24,14 @@ static void warn_shared(struct session *s, const struct task_set *dev)
     }
 }
 
-int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir)
+int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir,
+                int flags)
 {
     const struct config *c = s->config;
     l->s = s;
     l->c = c;
     l->run.began = clock_mono();
+    l->flags = flags;
     int rc = session_split(s, SPLIT_DEV, &l->dev);
     if (rc == 0)
         rc = session_split(s, SPLIT_VAL, &l->val);
@@ -67,6 +69,9 @@ void learn_end(struct learn *l)
     for (size_t i = 0; i < 4; i++)
         group_free(l->scores.final[i]);
     free(l->scores.checks);
+    endings_release(&l->ended.dev);
+    endings_release(&l->ended.recent);
+    endings_release(&l->ended.writer);
     for (size_t i = 0; i < l->fared.n; i++)
         free(l->fared.v[i].name);
     free(l->fared.v);
@@ -87,10 +92,11 @@ void learn_end(struct learn *l)
     record_close(l);
 }
 
-int learn_open(struct learn **out, struct session *s, const char *library, const char *run_dir)
+int learn_open(struct learn **out, struct session *s, const char *library, const char *run_dir,
+               int flags)
 {
     struct learn *l = *out = calloc(1, sizeof(*l));
-    return l ? learn_begin(l, s, library, run_dir) : err_oom();
+    return l ? learn_begin(l, s, library, run_dir, flags) : err_oom();
 }
 
 void learn_close(struct learn *l)

@@ -5,26 +5,6 @@
 
 #include "runtime/base/err.h"
 
-int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures)
-{
-    size_t unscored = 0;
-    *failures = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
-                                        rollout_outcome(group_result(b->group, i)));
-        l->seen.now[b->v[i]] = o;
-        unscored += o == OUTCOME_UNSCORED;
-        *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
-    }
-    if (!gate_enough(unscored, b->n, l->c->gate.coverage_floor))
-        return err_set(
-            GRASP_EOUTAGE,
-            "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
-            "changed, the same command goes on later",
-            l->epoch, l->update, unscored, b->n, engine_outage(l->s->engine));
-    return 0;
-}
-
 static bool in_batch(const struct batch *b, size_t dev)
 {
     for (size_t i = 0; i < b->n; i++)

@@ -21,14 +21,6 @@
 #include "runtime/history/decision.h"
 #include "runtime/learn/learn_private.h"
 
-static int write_state(struct learn *l)
-{
-    char *path = fs_join(l->run.dir, "run.json");
-    int rc = path ? json_write_file(l->run.state, path) : err_oom();
-    free(path);
-    return rc;
-}
-
 /* The time of a decision: chosen and kept before its first object is made. */
 static int decided_at(struct learn *l, const char *key, int64_t *when)
 {
@@ -40,7 +32,7 @@ static int decided_at(struct learn *l, const char *key, int64_t *when)
     }
     *when = clock_stamp() / NS_PER_SEC * NS_PER_SEC;
     json_object_set_new(times, key, json_integer(*when));
-    return write_state(l);
+    return record_state(l);
 }
 
 static int decision_time(struct learn *l, int64_t *when)
@@ -69,32 +61,25 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 static int new_state(struct learn *l)
 {
-    char stamp[CLOCK_TEXT];
-    uint8_t digest[HASH_SIZE];
-    struct buf config = BUF_INIT;
-    clock_format(clock_stamp(), 0, stamp);
-    for (char *p = stamp; *p; p++)
-        if (*p == ':')
-            *p = '-';
-    /* What decides is in the name; where the model answers from, and the budget, are not. */
-    config_fingerprint(l->c, digest);
-    buf_add(&config, digest, sizeof(digest));
-    buf_adds(&config, l->at.head.hex);
-    hash_once(config.ptr, config.len, digest);
-    buf_release(&config);
+    json_t *inputs = NULL;
+    int rc = inputs_of(l, &inputs);
+    if (rc < 0)
+        return rc;
     size_t wave = (size_t)l->c->cycle.batch_concurrency;
-    l->run.state = json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}}", "run",
-                             json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]), "start",
-                             l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
-                             "email", library_email(l->lib), "decided", "unscored");
-    return l->run.state ? write_state(l) : err_oom();
+    l->run.state =
+        json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", record_id(l, NULL),
+                  "start", l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
+                  "email", library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+    return l->run.state ? record_state(l) : err_oom();
 }
 
 static int resume_state(struct learn *l, const char *state_path, const char *config_path)
 {
-    int rc = config_same_run(l->c, config_path);
+    int rc = json_read_file(&l->run.state, state_path);
     if (rc == 0)
-        rc = json_read_file(&l->run.state, state_path);
+        rc = inputs_check(l, config_path);
+    if (rc == 0)
+        rc = inputs_restore(l);
     const char *start = json_str_at(l->run.state, "start", "");
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))
@@ -134,9 +119,9 @@ static int lock_run(struct learn *l, const char *run_dir)
 int record_open(struct learn *l, const char *library, const char *run_dir)
 {
     char *state = fs_join(run_dir, "run.json"), *config = fs_join(run_dir, "config.yaml");
-    char *log = fs_join(run_dir, "run.log");
+    char *log = fs_join(run_dir, "run.log"), *spent = fs_join(run_dir, "spent.json");
     struct buf text = BUF_INIT;
-    int rc = state && config && log ? 0 : err_oom();
+    int rc = state && config && log && spent ? 0 : err_oom();
     l->run.dir = str_dup(run_dir);
     if (rc == 0)
         rc = fs_mkdirs(run_dir);
@@ -144,6 +129,8 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
         rc = lock_run(l, run_dir);
     if (rc == 0)
         rc = log_open(log);
+    if (rc == 0 && l->s->accounts)
+        rc = accounts_keep(l->s->accounts, spent);
     if (rc == 0)
         rc = library_open(&l->lib, library, LIBRARY_WRITE | LIBRARY_CREATE);
     if (rc == 0)
@@ -173,6 +160,7 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
     free(state);
     free(config);
     free(log);
+    free(spent);
     return rc;
 }
 
@@ -428,7 +416,7 @@ int record_noise(struct learn *l, const char *rule)
     json_t *v = json_pack("{s:o, s:s, s:s}", "noise", noise_to_json(&l->noise), "draws",
                           l->s->draws.shared ? "shared" : "fresh", "gate_rule", rule);
     int rc = v && json_object_update_new(l->run.state, v) == 0 ? 0 : err_oom();
-    return rc < 0 ? rc : write_state(l);
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)

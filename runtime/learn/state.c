@@ -1,7 +1,12 @@
-/* state.c - what a run knows between updates: the library's head and its skills. */
+/* state.c - what a run knows between updates: the library's head and its skills, and run.json. */
 #include "runtime/learn/learn_private.h"
 
+#include <stdlib.h>
+
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 
 int learn_move(struct learn *l, const struct oid *commit)
 {
@@ -20,4 +25,32 @@ int learn_move(struct learn *l, const struct oid *commit)
     l->at.view = view;
     l->at.head = *commit;
     return 0;
+}
+
+int record_state(struct learn *l)
+{
+    char *path = fs_join(l->run.dir, "run.json");
+    int rc = path ? json_write_file(l->run.state, path) : err_oom();
+    free(path);
+    return rc;
+}
+
+json_t *record_id(const struct learn *l, const json_t *inputs)
+{
+    char stamp[CLOCK_TEXT];
+    uint8_t digest[HASH_SIZE];
+    struct buf config = BUF_INIT;
+    clock_format(clock_stamp(), 0, stamp);
+    for (char *p = stamp; *p; p++)
+        if (*p == ':')
+            *p = '-';
+    /* What decides is in the name; where the model answers from, and the budget, are not. */
+    config_fingerprint(l->c, digest);
+    buf_add(&config, digest, sizeof(digest));
+    buf_adds(&config, l->at.head.hex);
+    if (inputs)
+        buf_add_json_canonical(&config, inputs);
+    hash_once(config.ptr, config.len, digest);
+    buf_release(&config);
+    return json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]);
 }

@@ -156,7 +156,49 @@ static void print_health(const struct session *s, FILE *out)
             (long long)h.garbled, (long long)h.outages, (long long)h.lowered);
 }
 
-int learn_record_summary(struct learn *l, const char *status)
+/* Of the splits that were scored. */
+static json_t *idle_json(const struct learn *l)
+{
+    json_t *out = json_object();
+    for (int i = 0; i < SPLITS; i++)
+        if (l->s->idle_known[i] && l->s->idle[i].total)
+            json_object_set_new(out, split_name((enum split)i), score_to_json(&l->s->idle[i]));
+    return out;
+}
+
+/* Over all processes of the run. */
+static json_t *spent_json(const struct session *s)
+{
+    struct spending t = {0};
+    accounts_spent(s->accounts, &t);
+    return json_pack("{s:I, s:I, s:f, s:f}", "calls", (json_int_t)t.calls, "tokens",
+                     (json_int_t)t.tokens, "usd", t.usd, "seconds", t.seconds);
+}
+
+/* "done", "budget", "signal", "outage", "degenerate", "refused", "conflict", "failed". */
+static const char *why_of(const struct learn *l, int rc)
+{
+    if (rc == 0)
+        return "done";
+    if (l->why)
+        return l->why;
+    if (rc == GRASP_ESTOPPED)
+        return accounts_stopped(l->s->accounts) ? "budget" : "signal";
+    return rc == GRASP_EOUTAGE     ? "outage"
+           : rc == GRASP_EREFUSED  ? "refused"
+           : rc == GRASP_ECONFLICT ? "conflict"
+                                   : "failed";
+}
+
+static const char *status_of(int rc)
+{
+    return rc == 0                ? "done"
+           : rc == GRASP_ESTOPPED ? "stopped"
+           : rc == GRASP_EOUTAGE  ? "indecisive"
+                                  : "failed";
+}
+
+int learn_record_summary(struct learn *l, int rc)
 {
     struct session *s = l->s;
     json_t *phases = json_object();
@@ -164,27 +206,40 @@ int learn_record_summary(struct learn *l, const char *status)
         json_object_set_new(phases, model_phase_name((enum model_phase)i),
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}",
-        "run", l->run.id, "status", status, "method", method_names[l->c->method.name], "fidelity",
-        fidelity_names[l->c->method.fidelity], "executor", s->backend[0]->label, "writer",
-        session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
-        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
-        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, "
+        "s:f}",
+        "run", l->run.id, "status", status_of(rc), "why", why_of(l, rc), "method",
+        method_names[l->c->method.name], "fidelity", fidelity_names[l->c->method.fidelity],
+        "executor", s->backend[0]->label, "writer", session_model(s, true)->label, "head",
+        l->at.head.hex, "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
+        "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
         (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
         "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
         (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
     if (v) {
         struct gate_rules rules;
         learn_gate_rules(l, 0, &rules);
+        json_object_set_new(v, "spent", spent_json(s));
+        json_object_set_new(v, "do_nothing", idle_json(l));
+        json_object_set_new(v, "dev_endings", endings_to_json(&l->ended.dev));
+        json_object_set_new(v, "writer_endings", endings_to_json(&l->ended.writer));
         json_object_set_new(v, "noise", noise_to_json(&l->noise));
         json_object_set_new(v, "draws", json_string(l->s->draws.shared ? "shared" : "fresh"));
         json_object_set_new(v, "gate_rule", json_string(gate_rule_name(rules.rule)));
     }
     char *path = fs_join(l->run.dir, "run_summary.json");
-    int rc = v && path ? json_write_file(v, path) : err_oom();
+    rc = v && path ? json_write_file(v, path) : err_oom();
     free(path);
     json_decref(v);
     return rc;
+}
+
+/* Beside a score: what doing nothing is worth. */
+static void print_idle(const struct learn *l, enum split split, FILE *out)
+{
+    const struct score *idle = &l->s->idle[split];
+    if (l->s->idle_known[split] && idle->total && !idle->unscored)
+        fprintf(out, ", doing nothing %.1f %%", 100 * score_share(idle->correct, idle->total));
 }
 
 /* The learning curve, a row per checkpoint. */
@@ -201,6 +256,8 @@ static void print_curve(const struct learn *l, FILE *out)
         fprintf(out, "  val %-10s %5.1f %%  ", name, 100 * share);
         for (int k = 0; k < (int)(share * WIDTH + 0.5); k++)
             fputc('#', out);
+        if (!i)
+            print_idle(l, SPLIT_VAL, out);
         fputc('\n', out);
     }
 }
@@ -214,6 +271,18 @@ static void print_score(const json_t *v, FILE *out)
             100 * json_number_value(json_array_get(interval, 1)));
 }
 
+/* What most of the answers were, when they were none. */
+static void print_endings(const struct endings *e, bool writer, FILE *out)
+{
+    struct buf text = BUF_INIT;
+    enum ending most = endings_most(e, 0.5);
+    if (most != ENDING_ANSWER) {
+        endings_describe(e, most, writer, &text);
+        fprintf(out, "%s\n", text.ptr ? text.ptr : "");
+    }
+    buf_release(&text);
+}
+
 static void print_tests(const struct learn *l, FILE *out)
 {
     const char *split;
@@ -221,10 +290,11 @@ static void print_tests(const struct learn *l, FILE *out)
     json_object_foreach (l->scores.test, split, v) {
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
-        if (json_object_get(v, "best")) {
+        if (l->c->method.name != METHOD_NONE) {
             fputs(", with the best library ", out);
             print_score(json_object_get(v, "best"), out);
         }
+        print_idle(l, (enum split)split_from_name(split), out);
         fputc('\n', out);
     }
 }
@@ -239,6 +309,8 @@ void summary_print(const struct learn *l, FILE *out)
     fprintf(out, "\nlearning curve (%s)\n", l->s->backend[0]->label);
     print_curve(l, out);
     print_tests(l, out);
+    print_endings(&l->ended.dev, false, out);
+    print_endings(&l->ended.writer, true, out);
     const struct method_settings *m = &l->c->method;
     if (m->name == METHOD_GRASP)
         fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",

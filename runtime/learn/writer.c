@@ -24,6 +24,10 @@ static void writer_answered(const struct model_reply *reply, void *arg)
     buf_reset(&w->text);
     buf_add(&w->text, w->failed ? reply->error : reply->text,
             w->failed ? strlen(reply->error) : reply->len);
+    if (w->phase == PHASE_PROPOSE && reply->result == MODEL_CONTEXT_LIMIT)
+        endings_count(&w->l->ended.writer, ENDING_CONTEXT, reply->error, strlen(reply->error));
+    else if (w->phase == PHASE_PROPOSE && !w->failed && reply->kind != SAID_TEXT)
+        endings_count(&w->l->ended.writer, ending_of_said(reply->kind), NULL, 0);
     if (reply->result == MODEL_CONTEXT_LIMIT)
         log_warn("the writer's prompt is too long for its model: %s", reply->error);
     if (reply->result == MODEL_FATAL)
@@ -58,12 +62,14 @@ static int64_t draw_of(const struct learn *l, int sample)
 int writer_start(struct learn *l, struct writer_call **out, enum model_phase phase,
                  const char *prompt, const json_t *data, int sample)
 {
-    double t =
-        phase == PHASE_PROPOSE || phase == PHASE_REVISE ? l->c->cycle.proposal_temperature : -1;
+    /* it reaches the whole writer (spec/method.md) */
+    double t = l->c->cycle.proposal_temperature;
     if (t < 0)
         t = l->c->writer.temperature;
     struct buf text = BUF_INIT;
     struct writer_call *w = *out = call_new(l);
+    if (w)
+        w->phase = phase;
     int rc = w ? prompts_render(l->prompts, prompt, data, &text) : err_oom();
     if (rc == 0)
         rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);

@@ -25,6 +25,9 @@ struct accounts {
     int64_t started, in_flight;
     int64_t open_tokens; /* of attempts whose calls are not answered yet */
     double open_usd;
+    struct spending earlier; /* of the run's processes before this one */
+    struct spent_file file;
+    bool changed; /* since it was written */
     LIST_HEAD(, metered) models;
     struct account_counts by_phase[MODEL_PHASES];
     struct account_counts all;
@@ -58,8 +61,11 @@ struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop
 {
     struct accounts *a = calloc(1, sizeof(*a));
     if (a)
-        *a = (struct accounts){
-            .config = config, .stop = stop, .stop_arg = arg, .started = clock_mono()};
+        *a = (struct accounts){.config = config,
+                               .stop = stop,
+                               .stop_arg = arg,
+                               .started = clock_mono(),
+                               .file.fd = -1};
     for (int i = 0; a && i < 2; i++)
         if (!(a->prefix[i] = prefix_new())) {
             accounts_free(a);
@@ -68,10 +74,40 @@ struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop
     return a;
 }
 
+void accounts_spent(const struct accounts *a, struct spending *out)
+{
+    const struct account_counts *all = &a->all;
+    *out = (struct spending){
+        a->earlier.calls + all->calls,
+        a->earlier.tokens + all->usage.prompt_tokens + all->usage.completion_tokens +
+            a->open_tokens,
+        a->earlier.usd + all->usd + a->open_usd,
+        a->earlier.seconds + (double)(clock_mono() - a->started) / 1e9,
+    };
+}
+
+static void write_spent(void *arg)
+{
+    struct accounts *a = arg;
+    struct spending now;
+    if (!a->changed || a->file.fd < 0)
+        return;
+    accounts_spent(a, &now);
+    spent_write(&a->file, &now, a->in_flight);
+    a->changed = false;
+}
+
 void accounts_free(struct accounts *a)
 {
-    if (a && a->loop)
+    if (a && a->loop) {
         loop_timer_cancel(a->loop, a->timer);
+        loop_not_at_turn_end(a->loop, write_spent, a);
+    }
+    if (a) {
+        a->changed = true;
+        write_spent(a);
+        spent_close(&a->file);
+    }
     for (int i = 0; a && i < 2; i++)
         prefix_free(a->prefix[i]);
     free(a);
@@ -130,15 +166,14 @@ static double cost(const struct price *p, const struct model_usage *u)
 static bool used_up(const struct accounts *a, char *why, size_t size)
 {
     const struct config *c = a->config;
-    const struct account_counts *all = &a->all;
-    int64_t tokens = all->usage.prompt_tokens + all->usage.completion_tokens + a->open_tokens;
-    double seconds = (double)(clock_mono() - a->started) / 1e9, usd = all->usd + a->open_usd;
-    if (c->budget.tokens && tokens >= c->budget.tokens)
-        snprintf(why, size, "budget.tokens: %lld tokens are used", (long long)tokens);
-    else if (c->budget.usd > 0 && usd >= c->budget.usd)
-        snprintf(why, size, "budget.usd: %.2f USD are spent", usd);
-    else if (c->budget.seconds > 0 && seconds >= c->budget.seconds)
-        snprintf(why, size, "budget.seconds: %.0f seconds have passed", seconds);
+    struct spending s;
+    accounts_spent(a, &s);
+    if (c->budget.tokens && s.tokens >= c->budget.tokens)
+        snprintf(why, size, "budget.tokens: %lld tokens are used", (long long)s.tokens);
+    else if (c->budget.usd > 0 && s.usd >= c->budget.usd)
+        snprintf(why, size, "budget.usd: %.2f USD are spent", s.usd);
+    else if (c->budget.seconds > 0 && s.seconds >= c->budget.seconds)
+        snprintf(why, size, "budget.seconds: %.0f seconds have passed", s.seconds);
     else
         return false;
     return true;
@@ -148,9 +183,10 @@ static bool used_up(const struct accounts *a, char *why, size_t size)
 static bool spent(const struct accounts *a, char *why, size_t size)
 {
     const struct config *c = a->config;
-    if (!c->budget.calls || a->all.calls + a->in_flight < c->budget.calls)
+    int64_t made = a->earlier.calls + a->all.calls;
+    if (!c->budget.calls || made + a->in_flight < c->budget.calls)
         return used_up(a, why, size);
-    snprintf(why, size, "budget.calls: %lld calls are made", (long long)a->all.calls);
+    snprintf(why, size, "budget.calls: %lld calls are made", (long long)made);
     return true;
 }
 
@@ -179,7 +215,8 @@ static void arm(struct accounts *a)
     if (!a->loop || seconds <= 0 || a->stopped)
         return;
     loop_timer_cancel(a->loop, a->timer);
-    int64_t left = a->started + (int64_t)(seconds * (double)NS_PER_SEC) - clock_mono();
+    int64_t left =
+        a->started + (int64_t)((seconds - a->earlier.seconds) * (double)NS_PER_SEC) - clock_mono();
     a->timer = loop_timer(a->loop, left > 0 ? left : 0, on_time, a);
 }
 
@@ -192,6 +229,21 @@ static void on_time(void *arg)
         stop(a, why);
     else
         arm(a);
+}
+
+int accounts_keep(struct accounts *a, const char *path)
+{
+    int rc = spent_open(&a->file, path, &a->earlier);
+    if (rc == 0 && a->loop)
+        rc = loop_at_turn_end(a->loop, write_spent, a);
+    if (rc == 0)
+        arm(a);
+    return rc;
+}
+
+bool accounts_stopped(const struct accounts *a)
+{
+    return a->stopped;
 }
 
 void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
@@ -207,6 +259,7 @@ static void meter_used(void *arg, const struct model_usage *usage)
     m->meters = true;
     m->accounts->open_tokens += usage->prompt_tokens + usage->completion_tokens;
     m->accounts->open_usd += cost(&m->price, usage);
+    m->accounts->changed = true;
 }
 
 static bool meter_allows(void *arg)
@@ -231,6 +284,7 @@ static void answered(const struct model_reply *reply, void *arg)
     struct accounts *a = m->accounts;
     double usd = cost(&m->price, &reply->usage);
     a->in_flight--;
+    a->changed = true;
     if (m->meters) {
         a->open_tokens -= reply->usage.prompt_tokens + reply->usage.completion_tokens;
         a->open_usd -= usd;
@@ -273,6 +327,7 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
         call->chars += (int64_t)rq->chat->v[i].len;
     call->fresh = prefix_add(a->prefix[m->writer], rq->chat);
     a->in_flight++;
+    a->changed = true;
     int rc = model_ask(m->inner, rq, answered, call);
     if (rc < 0) {
         a->in_flight--;

@@ -6,6 +6,7 @@
 #define GRASP_RUNTIME_SESSION_ACCOUNTS_H
 
 #include "runtime/config/config.h"
+#include "runtime/session/spent.h"
 
 struct accounts;
 /* Reached budgets call `stop` once (GRASP_ESTOPPED and a message); every later call is answered as
@@ -27,6 +28,13 @@ struct account_counts {
 };
 /* Per phase, or in all (phase MODEL_PHASES). */
 void accounts_counts(const struct accounts *a, enum model_phase phase, struct account_counts *out);
+/* From here on what is spent is kept in this file, and what it says was spent before counts for the
+ * budgets. As spent_open. */
+int accounts_keep(struct accounts *a, const char *path);
+/* All of it, that of earlier processes too. */
+void accounts_spent(const struct accounts *a, struct spending *out);
+/* Whether a budget was reached. */
+bool accounts_stopped(const struct accounts *a);
 /* Goes on counting where earlier accounts of the same command ended (MODEL_PHASES' counts, the
  * monotonic time of the first one's start), so that a budget holds for all of them. */
 void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started);

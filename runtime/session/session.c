@@ -174,6 +174,8 @@ void session_close(struct session *s)
     loop_close(s->loop);
     for (int i = 0; i < SPLITS; i++)
         task_set_release(&s->splits[i]);
+    for (int i = 0; i < SPLITS; i++)
+        score_release(&s->idle[i]);
     config_free(s->config);
     *s = (struct session){0};
 }
@@ -206,6 +208,22 @@ int session_split(struct session *s, enum split split, const struct task_set **o
     for (size_t i = 0; rc == 0 && split != SPLIT_FULL && i < s->splits[split].n; i++)
         rc = check_task(c, file, &s->splits[split].v[i]);
     return rc < 0 ? err_prefix(rc, "data.%s", split_name(split)) : 0;
+}
+
+int session_idle(struct session *s, enum split split, const struct score **out)
+{
+    const struct task_set *tasks;
+    int rc = 0;
+    *out = NULL;
+    if (!s->env || s->config->env.kind != ENV_FHIR)
+        return 0;
+    if (!s->idle_known[split] && (rc = session_split(s, split, &tasks)) == 0) {
+        rc = idle_score(s->loop, s->env, tasks, &s->idle[split]);
+        s->idle_known[split] = rc == 0;
+    }
+    if (rc == 0 && s->idle[split].total && !s->idle[split].unscored)
+        *out = &s->idle[split];
+    return rc;
 }
 
 int session_leak_guard(struct session *s, struct leak_guard **out)

@@ -19,7 +19,7 @@
 
 #include "probes/leak.h"
 #include "runtime/config/config.h"
-#include "runtime/engine/engine.h"
+#include "runtime/engine/idle.h"
 #include "runtime/journal/journal.h"
 #include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
@@ -45,6 +45,8 @@ struct session {
     struct engine *engine;
     struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
+    struct score idle[SPLITS];      /* measured by session_idle */
+    bool idle_known[SPLITS];
 };
 
 struct session_options {
@@ -73,6 +75,9 @@ void session_drain(struct session *s);
 struct model *session_model(struct session *s, bool writer);
 /* Loads a split once. GRASP_EINVAL when the configuration names no file for it. */
 int session_split(struct session *s, enum split split, const struct task_set **out);
+/* What doing nothing scores on a split (idle.h), measured once; NULL in *out where that means nothing
+ * (a world of the user's own) or could not be measured. */
+int session_idle(struct session *s, enum split split, const struct score **out);
 /* What no skill may quote (dev, val and the tests); *out NULL when gate.leak_guard is off. The
  * splits that the configuration names are loaded either way. */
 int session_leak_guard(struct session *s, struct leak_guard **out);

@@ -23,6 +23,8 @@ void transfer_release(struct transfer *t)
                 score_release(&e->score[s][a]);
         prune_report_release(&e->pruning);
     }
+    for (int s = 0; s < SPLITS; s++)
+        score_release(&t->idle[s]);
     free(t->v);
     free(t->learned_by);
     *t = (struct transfer){0};
@@ -97,7 +99,8 @@ static void heading(FILE *out, const char *first, int width, bool pruned)
 }
 
 /* A baseline's families are those of the split. */
-static void by_family(const struct executor *e, enum split split, FILE *out)
+static void by_family(const struct executor *e, enum split split, const struct score *idle,
+                      FILE *out)
 {
     const struct score *base = &e->score[split][ARM_BASELINE];
     int width = 6;
@@ -105,9 +108,16 @@ static void by_family(const struct executor *e, enum split split, FILE *out)
         if ((int)strlen(base->v[f].family) > width)
             width = (int)strlen(base->v[f].family);
     fprintf(out, "\n%s on %s by family\n", e->target.text, split_name(split));
-    heading(out, "family", width, e->regated);
+    char first[96];
+    snprintf(first, sizeof(first), "%-*s%s", width < 64 ? width : 64, "family",
+             idle->total ? "  do nothing" : "");
+    heading(out, first, width, e->regated);
     for (size_t f = 0; f < base->n; f++) {
+        int correct, total;
         fprintf(out, "  %-*s", width, base->v[f].family);
+        counts(idle, base->v[f].family, &correct, &total);
+        if (total)
+            fprintf(out, "  %8.1f %%", 100 * score_share(correct, total));
         row(out, e, split, base->v[f].family, true);
     }
 }
@@ -155,7 +165,11 @@ void transfer_print(const struct transfer *t, FILE *out)
             t->learned_by ? t->learned_by : "",
             simulated ? "; executors marked * are the simulated model" : "");
     for (size_t s = 0; s < t->n_splits; s++) {
+        const struct score *idle = &t->idle[t->splits[s]];
         fprintf(out, "\n%s\n", split_name(t->splits[s]));
+        if (idle->total)
+            fprintf(out, "  doing nothing: %.1f %%, %d/%d\n",
+                    100 * score_share(idle->correct, idle->total), idle->correct, idle->total);
         heading(out, "executor", width + 1, pruned);
         for (size_t i = 0; i < t->n; i++) {
             const struct executor *e = &t->v[i];
@@ -168,7 +182,7 @@ void transfer_print(const struct transfer *t, FILE *out)
     }
     for (size_t i = 0; i < t->n; i++)
         for (size_t s = 0; s < t->n_splits && t->v[i].done; s++)
-            by_family(&t->v[i], t->splits[s], out);
+            by_family(&t->v[i], t->splits[s], &t->idle[t->splits[s]], out);
     for (size_t i = 0; i < t->n; i++)
         if (t->v[i].done && t->v[i].regated)
             transfer_print_skills(&t->v[i], out);
@@ -208,7 +222,13 @@ json_t *transfer_to_json(const struct transfer *t)
         if (v)
             json_array_append_new(executors, v);
     }
-    return json_pack("{s:{s:s, s:s, s:s, s:s, s:i, s:s?}, s:o}", "library", "dir", t->library, "at",
-                     t->at, "commit", t->commit.hex, "object", t->object.hex, "skills",
-                     (int)t->skills, "learned_by", t->learned_by, "executors", executors);
+    json_t *idle = json_object();
+    for (size_t s = 0; s < t->n_splits; s++)
+        if (t->idle[t->splits[s]].total)
+            json_object_set_new(idle, split_name(t->splits[s]),
+                                score_to_json(&t->idle[t->splits[s]]));
+    return json_pack("{s:{s:s, s:s, s:s, s:s, s:i, s:s?}, s:o, s:o}", "library", "dir", t->library,
+                     "at", t->at, "commit", t->commit.hex, "object", t->object.hex, "skills",
+                     (int)t->skills, "learned_by", t->learned_by, "do_nothing", idle, "executors",
+                     executors);
 }

@@ -30,6 +30,7 @@ struct transfer {
     size_t skills;
     enum split splits[SPLITS];
     size_t n_splits;
+    struct score idle[SPLITS]; /* of an agent that does nothing (idle.h); no tasks: not known */
     struct executor *v;
     size_t n;
 };

@@ -7,13 +7,13 @@ unset GRASP_BACKEND
 
 # --- eval
 exits "eval" 0 "$GRASP" eval clinic/grasp.yaml --split dev,test --out o --journal j
-is "the table has a column a split" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" "family dev test"
+is "the table has a column a split" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" "family dev do nothing test do nothing"
 is "a line a family, and the sum" "$(cut -d' ' -f1 out | sed 1,2d | tr '\n' ' ')" \
-    "task1 task2 task3 task4 task5 task6 task7 task8 task9 task10 all "
+    "task1 task2 task3 task4 task5 task6 task7 task8 task9 task10 all interval "
 is "files for each split" "$(find o -type f | sort | tr '\n' ' ')" \
     "o/dev/test_runs.jsonl o/dev/test_score.json o/test/test_runs.jsonl o/test/test_score.json "
 is "score: keys" "$(jq -c keys o/dev/test_score.json)" \
-    '["by_family","interval","n_correct","n_total","score","unscored"]'
+    '["by_family","endings","interval","n_correct","n_total","score","unscored"]'
 is "score: the split's size" "$(jq .n_total o/dev/test_score.json)" \
     "$(jq length clinic/tasks/split_dev.json)"
 is "score: the share" "$(jq '.score == .n_correct / .n_total' o/dev/test_score.json)" true
@@ -32,7 +32,7 @@ is "a wrong one has a reason" \
     "$(jq -c 'select(.correct | not) | select(.reason == "")' o/*/test_runs.jsonl)" ""
 exits "all splits, as JSON" 0 "$GRASP" eval clinic/grasp.yaml --split all --json --journal j -q
 is "keys" "$(jq -c keys out)" '["dev","id_test","model","test","val"]'
-is "dev is what it was" "$(jq -c .dev out)" "$(jq -c . o/dev/test_score.json)"
+is "dev is what it was" "$(jq -c ".dev | del(.do_nothing)" out)" "$(jq -c . o/dev/test_score.json)"
 is "stderr is silent" "$(cat err)" ""
 exits "val by default, with few in flight" 0 "$GRASP" eval clinic/grasp.yaml --json \
     --set cycle.batch_concurrency=1

@@ -162,7 +162,7 @@ while IFS="$(printf '\t')" read -r i sol text; do
     set -- "$@" "$(printf %s "$text" | cut -c 1-60 | sed 's/=.*//; s/\*.*//; s/".*//')=say:$i"
 done <sols
 serve "$@" '=say:junk'
-exits "a collapse" 0 "$GRASP" learn $C --library poisoned --run poisonrun -q --set cycle.epochs=2 \
+exits "a collapse" 0 "$GRASP" learn $C --library poisoned --run poisonrun -q --keep-going --set cycle.epochs=2 \
     --set cycle.grpo_eval_n=12 --set data.dev=task1.json --set data.id_test= --set data.test= \
     --set model.kind=openai --set model.identity=e --set "model.base_url=$URL" --set cycle.grpo_k=1
 is "is repaired by removing the skill, through the gate" \

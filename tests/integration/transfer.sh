@@ -36,9 +36,9 @@ is "learned by" "$(jq -r .library.learned_by strong.json)" simulated-strong
 "$GRASP" eval $C --split id_test --set sim.profile=weak --json >base.json
 "$GRASP" eval $C --split id_test --set sim.profile=weak --library strong --at v1 --json >with.json
 is "the baseline is eval's" "$(jq -S .executors[0].splits.id_test.baseline strong.json)" \
-    "$(jq -S .id_test base.json)"
+    "$(jq -S ".id_test | del(.do_nothing)" base.json)"
 is "with the library is eval's" "$(jq -S .executors[0].splits.id_test.library strong.json)" \
-    "$(jq -S .id_test with.json)"
+    "$(jq -S ".id_test | del(.do_nothing)" with.json)"
 
 # --- a dry run: the plan, and nothing else
 bg "$GRASP" model serve --port 0 >served 2>&1

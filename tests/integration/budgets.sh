@@ -1,0 +1,53 @@
+#!/bin/sh
+# A budget is the run's, however many processes it takes: by the endpoint's own count.
+. "$(dirname "$0")/lib.sh"
+unset GRASP_BACKEND
+endpoint="$GRASP_BUILD/tools/endpoint"
+[ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
+C=clinic/grasp.yaml
+"$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
+body='{"choices":[{"message":{"content":""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1500,"completion_tokens":500,"total_tokens":2000}}'
+printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >empty
+: >ep.log
+bg "$endpoint" =head:empty >ep.log 2>ep.err
+wait_line ep.log "listening on" || cat ep.err
+URL=$(sed -n 's/^listening on //p' ep.log)
+requests() { grep -c ' HTTP/\| POST ' ep.log; }
+remote() { # OPTIONS...
+    "$GRASP" learn $C --run run --library lib -q --set model.kind=openai --set model.name=m \
+        --set "model.base_url=$URL" --set cycle.batch_concurrency=1 --set cycle.epochs=1 "$@"
+}
+why() { jq -r .why run/run_summary.json; }
+
+# empty replies are tried again, each attempt is paid for
+exits "6,000 tokens at 2,000 a reply" 3 remote --set budget.tokens=6000 --set model.attempts=2
+is "are three requests" "$(requests)" 3
+is "and why it stopped" "$(why)" budget
+exits "a second process" 3 remote --set budget.tokens=6000 --set model.attempts=2
+is "asks for nothing" "$(requests)" 3
+has "and says why" err "budget.tokens: 6000 tokens are used"
+is "the run knows what it has spent" "$(jq -c '.spent | [.tokens]' run/run_summary.json)" '[6000]'
+exits "a larger budget" 3 remote --set budget.tokens=9000 --set model.attempts=1
+is "goes on from there" "$(requests)" 5
+
+# killed: what was answered, and what was in flight, is spent
+rm -rf run lib
+"$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200 >out 2>err
+is "a budget of calls" "$(jq -c '[.why, .spent.calls <= 200]' run/run_summary.json)" '["budget",true]'
+n=$(jq .calls run/spent.json)
+exits "again" 3 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200
+is "makes none" "$(jq -c .calls.total.calls_made run/run_summary.json) $(jq .calls run/spent.json)" "0 $n"
+printf '{"calls": 190, "tokens": 1900, "usd": 0.19, "seconds": 5, "in_flight": 10}' >run/spent.json
+exits "killed with ten calls in flight" 3 "$GRASP" learn $C --run run --library lib -q \
+    --set cycle.epochs=1 --set budget.calls=200
+has "they count" err "budget.calls: 200 calls are made"
+exits "time is the run's, too" 3 "$GRASP" learn $C --run run --library lib -q \
+    --set cycle.epochs=1 --set budget.seconds=5
+has "which is said" err "budget.seconds"
+printf '{"calls": 19' >run/spent.json
+exits "a damaged record" 1 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1
+has "is named" err "run/spent.json is damaged"
+rm run/spent.json
+exits "without a budget" 0 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1
+is "it ends" "$(why)" done
+done_testing
