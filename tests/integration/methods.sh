@@ -61,6 +61,16 @@ check 'eval takes it' "$GRASP" eval clinic/grasp.yaml --split id_test --library 
 is '... and scores as the run did' "$(jq .score eval/id_test/test_score.json)" \
     "$(score seq_memory-published best)"
 
+# In a matrix: arms say which of both they are.
+exits 'methods side by side' 0 "$GRASP" compare clinic/grasp.yaml \
+    --methods none,seq_memory,expel:repaired --set cycle.epochs=1 --out matrix -q
+has '... as released' out 'seq_memory-published'
+has '... and as they say' out 'expel-repaired'
+usage 'a method that there is not' "'expel:new' is none of grasp, none, seq_memory" \
+    compare clinic/grasp.yaml --methods expel:new --out x
+usage 'one that has no other side' "'grasp:repaired' is none of" \
+    compare clinic/grasp.yaml --methods grasp:repaired --out x
+
 # What does not fit is refused.
 bad 'an unknown method' 'method.name must be one of grasp none seq_memory batch_memory expel evo_memory skillx' \
     learn clinic/grasp.yaml --set method=expell
