@@ -185,7 +185,7 @@ static void add_tags(json_t *tags, const json_t *from)
         if (!json_is_string(v))
             continue;
         buf_reset(&tag);
-        add_folded(&tag, json_string_value(v), json_string_length(v));
+        add_folded(&tag, json_string_value(v), strlen(json_string_value(v)));
         add_tag(tags, tag.ptr, utf8_prefix(tag.ptr, tag.len, TAG));
     }
     buf_release(&tag);

@@ -199,16 +199,25 @@ static int plan(struct method_run *r, struct solved *v, size_t n)
 
 /* ---- skills of the steps ---- */
 
+static json_t *texts_of(const json_t *list)
+{
+    json_t *out = json_array(), *v;
+    size_t i;
+    json_array_foreach (list, i, v)
+        if (json_is_string(v))
+            json_array_append_new(out, json_string(json_string_value(v)));
+    return out;
+}
+
 /* A skill as it is kept, out of a reply's; NULL: it is none. */
 static json_t *skill_of(const json_t *v)
 {
     const char *name = json_str_at(v, "name", NULL), *content = json_str_at(v, "content", NULL);
-    const json_t *tools = json_object_get(v, "tools");
     if (!name || !*name || !content || !*content)
         return NULL;
     return json_pack("{s:s, s:s, s:s, s:o}", "name", name, "document",
                      json_str_at(v, "document", ""), "content", content, "tools",
-                     json_is_array(tools) ? json_incref((json_t *)tools) : json_array());
+                     texts_of(json_object_get(v, "tools")));
 }
 
 /* False: the reply is no list. */

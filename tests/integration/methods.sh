@@ -61,6 +61,10 @@ check 'eval takes it' "$GRASP" eval clinic/grasp.yaml --split id_test --library 
 is '... and scores as the run did' "$(jq .score eval/id_test/test_score.json)" \
     "$(score seq_memory-published best)"
 
+check 'the report' "$GRASP" report expel-repaired/run --out page.html
+has '... names the method' page.html 'method expel (repaired)'
+has '... and what changed' page.html 'ADD expel: 20 rules, unmeasured'
+
 # In a matrix: arms say which of both they are.
 exits 'methods side by side' 0 "$GRASP" compare clinic/grasp.yaml \
     --methods none,seq_memory,expel:repaired --set cycle.epochs=1 --out matrix -q
