@@ -75,6 +75,17 @@ usage 'a method that there is not' "'expel:new' is none of grasp, none, seq_memo
 usage 'one that has no other side' "'grasp:repaired' is none of" \
     compare clinic/grasp.yaml --methods grasp:repaired --out x
 
+# Killed while it learns, it goes on to the same.
+"$GRASP" learn clinic/grasp.yaml --library killed/library --run killed/run --set method=evo_memory \
+    --set cycle.epochs=2 --set sim.latency_ms=2 -q >killed.out 2>&1 &
+pid=$!
+begun() { [ "$(git -C killed/library rev-list --count HEAD 2>/dev/null || echo 0)" -ge 3 ]; }
+wait_until 60 begun && kill -9 $pid
+wait $pid 2>/dev/null
+isnt 'killed before its end' "$(ls killed/run/run_summary.json 2>/dev/null)" killed/run/run_summary.json
+learn killed --set method=evo_memory
+is '... and the same at last' "$(trees killed)" "$(trees evo_memory-published)"
+
 # What does not fit is refused.
 bad 'an unknown method' 'method.name must be one of grasp none seq_memory batch_memory expel evo_memory skillx' \
     learn clinic/grasp.yaml --set method=expell
