@@ -329,7 +329,7 @@ static void judge(const struct sim_prompt *p)
     for (const char *const *b = sim_broad_lines; *b; b++)
         broad |= sim_text_has(p->text, *b);
     buf_adds(p->out, chance(p, 6) < (broad ? 0.95 : 0.1) ? "bad: it says too little."
-                                                        : "good: it is general.");
+                                                         : "good: it is general.");
 }
 
 /* The contents one after the other, each once; half of the time in the list that was asked for. */
