@@ -57,6 +57,22 @@ static enum sim_mechanism of_order(const struct sim_prompt *p, struct sim_text i
     return v[(size_t)(chance(p, 1) * (double)n)];
 }
 
+/* In worlds other than the clinic, where actions have forms of their own. */
+static enum sim_mechanism of_world(const struct sim_prompt *p, struct sim_text last)
+{
+    static const enum sim_mechanism others[] = {MECH_WORLD_LOOK, MECH_WORLD_BARE, MECH_WORLD_ROUND,
+                                                MECH_WORLD_DATE};
+    if (sim_text_has(last, "no data") || sim_text_has(last, "not "))
+        return MECH_WORLD_MISSING;
+    return others[(size_t)(chance(p, 1) * 4)];
+}
+
+static bool is_clinic(struct sim_text t)
+{
+    return sim_text_has(t, "FINISH(") || sim_text_has(t, "GET ") || sim_text_has(t, "POST ") ||
+           sim_starts(sim_trim(t), "[");
+}
+
 /* From the task and the last thing the agent said; the conversation where it is shown. */
 static enum sim_mechanism guess(const struct sim_prompt *p, struct sim_text instruction,
                                 struct sim_text last, struct sim_text history)
@@ -66,6 +82,8 @@ static enum sim_mechanism guess(const struct sim_prompt *p, struct sim_text inst
     bool asks_for_write = sim_text_has(history, "POST ");
     for (size_t i = 0; i < sizeof(writes) / sizeof(*writes) && answer.n <= 2; i++)
         asks_for_write |= sim_text_has(instruction, writes[i]);
+    if (last.n && !is_clinic(last) && !is_clinic(history))
+        return of_world(p, last);
     if (chance(p, 2) < WRONG)
         return (enum sim_mechanism)(chance(p, 3) * MECH_WORLDS);
     if (asks_for_write)

@@ -497,6 +497,89 @@ static void a_memory_stands_where_its_method_has_it(void **state)
     }
 }
 
+/* A view of a memory that holds these entries. */
+static struct skills_view *view_of(enum method method, enum fidelity fidelity, const char *list,
+                                   json_t *entries)
+{
+    struct method_settings settings = {
+        .name = (int)method, .fidelity = (int)fidelity, .retrieval_top_k = 1};
+    struct skill_set set = {0};
+    struct memory *m;
+    struct skill s;
+    works(memory_new(&m, &settings));
+    json_array_extend(memory_list(m, list), entries);
+    json_decref(entries);
+    works(memory_document(m, &s));
+    works(skill_set_put(&set, &s));
+    struct skills_view *view = skills_view_new(&set);
+    assert_non_null(view);
+    skill_set_release(&set);
+    memory_free(m);
+    return view;
+}
+
+/* Which of the words stand in the first message's skills and at the end of the last message, turn by
+ * turn: "+" for the first of them, "*" for the second, "." for none. */
+static void shown_are(struct skills_view *view, const char *context, const char *const words[2],
+                      const char *first, const char *last)
+{
+    const char *scripts[] = {"go,go,done right", NULL};
+    struct chat kept[8] = {{0}};
+    struct fixture f;
+    begin(&f, &defaults, scripts);
+    f.tasks[0].context = context;
+    f.model.kept = kept;
+    struct group *g = engine_group(f.engine, PHASE_OTHER);
+    group_add(g, &f.tasks[0], view, 0);
+    assert_int_equal(group_wait(g), 0);
+    for (size_t turn = 0; turn < 3; turn++) {
+        const struct chat *c = &kept[turn];
+        char text[256];
+        skills_in(&c->v[0], text);
+        char a = strstr(text, words[0]) ? '+' : strstr(text, words[1]) ? '*' : '.', b = '.';
+        if (turn)
+            b = strstr(c->v[c->n - 1].text, words[0])   ? '+'
+                : strstr(c->v[c->n - 1].text, words[1]) ? '*'
+                                                        : '.';
+        assert_int_equal(a, first[turn]);
+        assert_int_equal(b, last[turn]);
+    }
+    group_free(g);
+    end(&f);
+    for (size_t i = 0; i < 8; i++)
+        chat_release(&kept[i]);
+    skills_view_unref(view);
+}
+
+static json_t *two_skills(void)
+{
+    return json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "name", "zeta", "document", "red apple",
+                     "content", "FIRST", "name", "eta", "document", "was seen", "content",
+                     "SECOND");
+}
+
+/* As released, rules are gone after the first turn, and what is retrieved is so for each message: the
+ * prompt, then the world's answers ("seen"). Repaired, the task decides, once and for all turns. */
+static void memories_are_shown_turn_by_turn(void **state)
+{
+    static const char *const rules[] = {"be quick", "-"}, *const skills[] = {"FIRST", "SECOND"};
+    (void)state;
+    shown_are(view_of(METHOD_EXPEL, FIDELITY_PUBLISHED, "rules",
+                      json_pack("[{s:s, s:i}]", "text", "be quick.", "counter", 2)),
+              "", rules, "+..", "...");
+    shown_are(view_of(METHOD_EXPEL, FIDELITY_REPAIRED, "rules",
+                      json_pack("[{s:s, s:i}]", "text", "be quick.", "counter", 2)),
+              "", rules, "+++", "...");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_PUBLISHED, "skills", two_skills()), "a red apple",
+              skills, "+..", ".**");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_REPAIRED, "skills", two_skills()), "a red apple",
+              skills, "+++", "...");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_PUBLISHED, "skills", two_skills()), "a pear", skills,
+              "...", ".**");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_REPAIRED, "skills", two_skills()), "a pear", skills,
+              "...", "...");
+}
+
 /* Everything before the task is the same bytes for all tasks. */
 static void what_tasks_share_comes_first(void **state)
 {
@@ -540,6 +623,7 @@ int main(void)
         cmocka_unit_test(draws_are_samples_at_every_temperature),
         cmocka_unit_test(the_block_stands_where_it_should),
         cmocka_unit_test(a_memory_stands_where_its_method_has_it),
+        cmocka_unit_test(memories_are_shown_turn_by_turn),
         cmocka_unit_test(what_tasks_share_comes_first),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
