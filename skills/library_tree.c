@@ -158,12 +158,19 @@ static int load_file(struct library *lib, const struct skill *skill, struct skil
     return f->bytes ? 0 : err_oom();
 }
 
+static int load_skill(struct library *lib, struct skill *s)
+{
+    int rc = 0;
+    for (size_t k = 0; rc == 0 && s->files && k < s->files->n; k++)
+        rc = load_file(lib, s, &s->files->v[k]);
+    return rc;
+}
+
 int library_load_files(struct library *lib, struct skill_set *set)
 {
     int rc = 0;
-    for (size_t i = 0; i < set->n; i++)
-        for (size_t k = 0; rc == 0 && set->v[i].files && k < set->v[i].files->n; k++)
-            rc = load_file(lib, &set->v[i], &set->v[i].files->v[k]);
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        rc = load_skill(lib, &set->v[i]);
     return rc;
 }
 
@@ -179,6 +186,11 @@ int library_read(struct library *lib, const char *rev, struct skill_set *set)
         goto out;
     if ((rc = read_root(lib, tree, set)) < 0)
         err_prefix(rc, "library '%s' at %s", lib->dir, rev);
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        if (skill_meta(&set->v[i], SKILL_DOCUMENT_KEY))
+            rc = load_skill(lib, &set->v[i]);
+    if (rc < 0)
+        skill_set_release(set);
 out:
     git_tree_free(tree);
     git_object_free(any);

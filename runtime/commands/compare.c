@@ -250,8 +250,8 @@ const struct command cmd_compare = {
     .options =
         (const struct option_def[]){
             {"out", 'o', "DIR", "the matrix's folder; the same command goes on there", NULL},
-            {"methods", 0, "NAMES", "with commas; the first is what others are compared with",
-             "grasp"},
+            {"methods", 0, "NAMES",
+             "with commas, see below; the first is what others are compared with", "grasp"},
             {"seeds", 0, "LIST", "such as 1-5,7 (default: the configuration's)", NULL},
             {"ablations", 0, "NAMES", "of the paper, with commas, or all", NULL},
             {"vary", 0, "KEY=V1,V2...", "each value of a key an arm of its own", NULL},
@@ -289,6 +289,10 @@ const struct command cmd_compare = {
         "side by side; several runs of one NAME are its seeds. `compare transfer CONFIG "
         "--libraries A,B\n"
         "--to M1,M2 --out DIR` scores frozen libraries on models, own library on the diagonal.\n"
+        "\n"
+        "Methods: grasp, none, seq_memory, batch_memory, expel, evo_memory, skillx. The last five "
+        "do\n"
+        "what their released code does, and with NAME:repaired what it says.\n"
         "\n"
         "A claim about a method is about runs: paired t over seeds, Holm over the arms of a "
         "table,\n"

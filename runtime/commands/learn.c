@@ -145,6 +145,10 @@ const struct command cmd_learn = {
     .details =
         "The journal is RUN/journal unless --journal or the key journal names another; several\n"
         "runs may share one. Stopped by ctrl-C, a budget or an outage (exit 3), the same command\n"
-        "goes on where it was: what was paid for is in the journal.",
+        "goes on where it was: what was paid for is in the journal.\n"
+        "\n"
+        "The key method (or method.name) takes another method than grasp: none, seq_memory,\n"
+        "batch_memory, expel, evo_memory, skillx; method.fidelity is published (what the released\n"
+        "code does) or repaired (what it says). Each needs a library of its own.",
     .run = run,
 };

@@ -67,8 +67,9 @@ static void log_line(const struct log_table *t, const struct step *s, char mark)
            regressions, epoch, model ? model : "-");
     if (t->executors)
         printf("%-20.20s  ", executor ? executor : "-");
-    print_text(edit.ptr, 0);
-    if (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT)
+    bool counted = library_trailer(&s->info, "Method"); /* its subject says how much is kept */
+    print_text(counted ? s->info.subject : edit.ptr, 0);
+    if (!counted && (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT))
         fputs(" (unmeasured)", stdout);
     else if (s->kind == STEP_OTHER)
         fputs(" (made by hand)", stdout);

@@ -204,7 +204,7 @@ static int regate(struct session *s, struct executor *e, const struct transfer *
     int rc = prune(s, &o, &e->pruning);
     e->regated = rc == 0;
     if (rc == 0 && !(views[ARM_PRUNED] = skills_view_new(&e->pruning.set)))
-        rc = err_oom();
+        rc = err_code();
     if (rc == 0)
         rc = score_arms(s, e, t, ARM_PRUNED, ARM_PRUNED, views, dir);
     skills_view_unref(views[ARM_PRUNED]);
@@ -265,7 +265,9 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         e->label = str_dup(s.backend[0]->label);
         e->simulated = strcmp(s.config->model.kind, "simulated") == 0;
         views[ARM_LIBRARY] = skills_view_new(&f->set);
-        if (!e->model || !e->label || !views[ARM_LIBRARY])
+        if (!views[ARM_LIBRARY])
+            rc = err_code();
+        else if (!e->model || !e->label)
             rc = err_oom();
     }
     if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */

@@ -160,25 +160,56 @@ static int arm_add(struct arms *a, const char *name, const char *const *sets)
     return rc;
 }
 
+static int place_in(const char *const *names, const char *text)
+{
+    int i = 0;
+    while (names[i] && strcmp(names[i], text) != 0)
+        i++;
+    return names[i] ? i : -1;
+}
+
+static int unknown_method(const char *text)
+{
+    struct buf known = BUF_INIT;
+    for (size_t i = 0; method_names[i]; i++)
+        buf_addf(&known, "%s%s", i ? ", " : "", method_names[i]);
+    int rc = err_set(GRASP_EUSAGE,
+                     "--methods: '%s' is none of %s; those from %s on also with :published or "
+                     ":repaired behind",
+                     text, known.ptr, method_names[METHOD_SEQ_MEMORY]);
+    buf_release(&known);
+    return rc;
+}
+
+/* "expel", "expel:repaired": the arm says which of both it is. */
+static int add_method(struct arms *a, char *text)
+{
+    char *colon = strchr(text, ':');
+    const char *which = colon ? colon + 1 : fidelity_names[FIDELITY_PUBLISHED];
+    char name[64], set[2][64];
+    if (place_in(fidelity_names, which) < 0)
+        return unknown_method(text);
+    if (colon)
+        *colon = '\0';
+    int method = place_in(method_names, text);
+    if (method < 0 || (colon && method < METHOD_SEQ_MEMORY)) {
+        if (colon)
+            *colon = ':';
+        return unknown_method(text);
+    }
+    bool kept = method >= METHOD_SEQ_MEMORY;
+    snprintf(name, sizeof(name), "%s%s%s", text, kept ? "-" : "", kept ? which : "");
+    snprintf(set[0], sizeof(set[0]), "method.name=%s", text);
+    snprintf(set[1], sizeof(set[1]), "method.fidelity=%s", which);
+    return arm_add(a, name, (const char *const[]){set[0], kept ? set[1] : NULL, NULL});
+}
+
 static int add_methods(struct arms *a, const char *text)
 {
     struct strlist names = {0};
-    int rc = split_list(text ? text : "grasp", &names);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        struct buf set = BUF_INIT;
-        /* without epochs nothing is learned: both scores are those without skills */
-        if (strcmp(names.v[i], "none") == 0)
-            buf_adds(&set, "cycle.epochs=0");
-        else if (strcmp(names.v[i], "grasp") == 0)
-            buf_adds(&set, "cycle.max_proposals=1");
-        else
-            rc = err_set(GRASP_EUSAGE, "--methods: '%s' is none of grasp, none", names.v[i]);
-        if (rc == 0)
-            rc = buf_check(&set);
-        if (rc == 0)
-            rc = arm_add(a, names.v[i], (const char *const[]){set.ptr, NULL});
-        buf_release(&set);
-    }
+    int rc = split_list(text ? text : method_names[METHOD_GRASP], &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        rc = add_method(a, names.v[i]);
     strlist_release(&names);
     return rc;
 }

@@ -27,6 +27,17 @@ static void layer_release(struct config_layer *l)
     *l = (struct config_layer){0};
 }
 
+/* `method: NAME` beside `method: {name: NAME, fidelity: ...}`. */
+static int spell_method(struct config_layer *l)
+{
+    json_t *name = json_object_get(l->tree, "method");
+    if (!json_is_string(name))
+        return 0;
+    json_object_set(l->lines, "method.name", json_object_get(l->lines, "method"));
+    json_t *section = json_pack("{s:O}", "name", name);
+    return section && json_object_set_new(l->tree, "method", section) == 0 ? 0 : err_oom();
+}
+
 static int layer_read(struct config_layer *l, const char *path)
 {
     struct buf text = BUF_INIT;
@@ -38,6 +49,8 @@ static int layer_read(struct config_layer *l, const char *path)
         rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
     if (rc == 0 && !json_is_object(l->tree))
         rc = err_set(GRASP_EPARSE, "%s: a mapping of keys is needed at the top", path);
+    if (rc == 0)
+        rc = spell_method(l);
     buf_release(&text);
     return rc;
 }
@@ -213,7 +226,8 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     const char *eq = strchr(text, '=');
     if (!eq)
         return err_set(GRASP_EUSAGE, "--set %s: needs key=value", text);
-    char *name = str_ndup(text, (size_t)(eq - text));
+    bool method = str_starts(text, "method=");
+    char *name = method ? str_dup("method.name") : str_ndup(text, (size_t)(eq - text));
     struct config_layer l = {.what = str_dup("--set")};
     int rc = name && l.what ? 0 : err_oom();
     if (rc == 0)

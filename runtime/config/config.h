@@ -26,6 +26,7 @@
 #include "probes/graders/grader.h"
 #include "probes/probe_set.h"
 #include "runtime/base/hash.h"
+#include "runtime/method/method.h"
 #include "runtime/model/model.h"
 
 enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
@@ -72,6 +73,7 @@ struct config {
     } told;
     int draws; /* enum draws_mode */
     struct sim_settings sim;
+    struct method_settings method;
     struct {
         int64_t epochs, update_every, batch_concurrency, grpo_k, grpo_eval_n, max_learned_skills;
         int64_t max_proposals, seed, max_rounds, dedupe_prefix;
@@ -154,6 +156,8 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
  * flips or where each probe is measured several times anyway. */
 void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);
+/* How often dev is gone through: never by the method "none". */
+int64_t config_epochs(const struct config *c);
 /* True when the writer is configured apart from the executor. */
 bool config_has_writer(const struct config *c);
 

@@ -80,6 +80,23 @@ const struct config_key config_keys[] = {
     {"sim.latency_ms", KEY_REAL, AT(sim.latency_ms), "0", 0, 1e6, NULL, KEY_HARMLESS},
     {"sim.profile", KEY_STRING, AT(sim.profile), "default", 0, 0, NULL, 0},
 
+    /* `method: NAME` is method.name */
+    {"method.name", KEY_ENUM, AT(method.name), "grasp", 0, 0, method_names, 0},
+    {"method.fidelity", KEY_ENUM, AT(method.fidelity), "published", 0, 0, fidelity_names, 0},
+    INT_KEY("memory.max_bullets", method.max_bullets, "200", 1, 1e6),
+    INT_KEY("expel.max_num_rules", method.max_rules, "20", 1, 1000),
+    INT_KEY("evo_memory.episodic_top_k", method.episodic_top_k, "3", 0, 100),
+    INT_KEY("evo_memory.semantic_top_k", method.semantic_top_k, "8", 0, 100),
+    INT_KEY("evo_memory.max_episodes", method.max_episodes, "500", 1, 1e5),
+    INT_KEY("evo_memory.max_semantic_rules", method.max_semantic_rules, "25", 1, 1000),
+    INT_KEY("evo_memory.max_context_chars", method.max_context_chars, "6000", 100, 1e6),
+    INT_KEY("skillx.retrieval_top_k", method.retrieval_top_k, "5", 1, 1000),
+    INT_KEY("skillx.extractor_max_retries", method.extractor_max_retries, "2", 1, 20),
+    INT_KEY("skillx.max_history_messages", method.max_history_messages, "24", 5, 1000),
+    INT_KEY("skillx.max_message_chars", method.max_message_chars, "1200", 20, 1e6),
+    INT_KEY("skillx.max_action_chars", method.max_action_chars, "600", 20, 1e6),
+    INT_KEY("skillx.max_actions", method.max_actions, "12", 4, 1000),
+
     INT_KEY("cycle.epochs", cycle.epochs, "5", 0, 1000),
     INT_KEY("cycle.update_every", cycle.update_every, "48", 1, 100000),
     {"cycle.batch_concurrency", KEY_INT, AT(cycle.batch_concurrency), "5", 1, 4096, NULL, KEY_HARMLESS},

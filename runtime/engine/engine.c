@@ -27,10 +27,10 @@ struct slot {
     struct rollout r;
     struct skills_view *skills;
     struct env_episode *episode;
-    struct hash *hash;       /* of r.chat, grows with it */
-    struct chat shown;       /* top_k: borrowed messages with the block among them */
-    struct buf block;        /* the block, until the call is answered */
-    struct slot *next;       /* in the engine's queue */
+    struct hash *hash; /* of r.chat, grows with it */
+    struct chat shown; /* borrowed messages with the block among them, where not in r.chat */
+    struct buf block;  /* the block, or the message that holds it, until the call is answered */
+    struct slot *next; /* in the engine's queue */
     bool waiting, cancelled; /* waiting: for a callback of model or environment */
 };
 
@@ -348,6 +348,65 @@ static int note_call(struct slot *s, const struct model_request *rq)
                : 0;
 }
 
+/* A memory that is not in the trace (method.h): one message is shown with it. The first one so was made
+ * with the prompt. */
+static int inject_memory(struct slot *s)
+{
+    const struct chat *c = &s->r.chat;
+    const struct memory *m = s->skills->memory;
+    size_t at = c->n - 1;
+    if (c->n > 1) {
+        buf_reset(&s->block);
+        if (memory_place(m, c->n / 2) != PLACE_LAST)
+            return 0;
+        buf_add(&s->block, c->v[at].text, c->v[at].len);
+        buf_adds(&s->block, "\n\n");
+        size_t bare = s->block.len;
+        if (memory_retrieves(m))
+            memory_block(m, c->v[at].text, &s->block);
+        else
+            buf_add(&s->block, s->skills->block.ptr, s->skills->block.len);
+        if (s->block.len == bare)
+            buf_reset(&s->block);
+    }
+    if (buf_check(&s->block) < 0 || !s->block.len)
+        return buf_check(&s->block);
+    struct message *v = reallocarray(s->shown.v, c->n, sizeof(*v));
+    if (!v)
+        return err_oom();
+    memcpy(v, c->v, c->n * sizeof(*v));
+    v[at] = (struct message){CHAT_USER, s->block.ptr, s->block.len};
+    s->shown = (struct chat){.v = v, .n = c->n, .cap = c->n};
+    return 0;
+}
+
+/* The first message where skills are a memory: with it as every message after it (repaired, as skills
+ * have it), else without, and `block` is the one that the first turn is asked with. */
+static int first_with_memory(const struct skills_view *v, const json_t *parts,
+                             enum prompt_order order, struct buf *text, struct buf *block)
+{
+    const struct memory *m = v->memory;
+    struct buf query = BUF_INIT, found = BUF_INIT;
+    bool stays = memory_place(m, 1) == PLACE_FIRST;
+    int rc = 0;
+    if (memory_retrieves(m) && stays)
+        buf_addf(&query, "%s\n%s", json_str_at(parts, "description", ""),
+                 json_str_at(parts, "context", ""));
+    else if (memory_retrieves(m)) /* as released: the prompt, in the order that it has there */
+        rc = first_message_of(NULL, parts, PROMPT_PAPER, &query);
+    if (rc == 0)
+        memory_block(m, query.ptr, &found);
+    if (rc == 0)
+        rc = first_message_of(stays ? &found : NULL, parts, order, text);
+    if (rc == 0 && !stays && found.len)
+        rc = first_message_of(&found, parts, order, block);
+    if (rc == 0)
+        rc = buf_check(&found);
+    buf_release(&query);
+    buf_release(&found);
+    return rc;
+}
+
 static void ask(struct slot *s)
 {
     struct engine *e = s->group->engine;
@@ -367,12 +426,13 @@ static void ask(struct slot *s)
         conclude(s);
         return;
     }
-    if (o->inject == INJECT_TOP_K) {
+    if (s->skills->memory)
+        rc = memory_place(s->skills->memory, 1) == PLACE_FIRST ? 0 : inject_memory(s);
+    else if (o->inject == INJECT_TOP_K)
         rc = inject_top(s);
-        if (rc == 0 && s->block.len) {
-            rq.chat = &s->shown;
-            rq.prefix = NULL;
-        }
+    if (rc == 0 && s->block.len) {
+        rq.chat = &s->shown;
+        rq.prefix = NULL;
     }
     if (rc == 0 && rq.phase == PHASE_ROLLOUT_PROBE)
         rc = note_call(s, &rq);
@@ -404,7 +464,9 @@ static void prompted(enum rollout_status status, const json_t *parts, const char
         end_with(s, status, error);
     if (s->r.status == ROLLOUT_RUNNING) {
         s->r.told = json_incref((json_t *)parts);
-        rc = first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
+        rc = s->skills->memory
+                 ? first_with_memory(s->skills, parts, o->order, &text, &s->block)
+                 : first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
         if (rc == 0)
             rc = say(s, CHAT_USER, text.ptr, text.len);
         if (rc < 0)

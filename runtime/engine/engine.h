@@ -21,7 +21,9 @@
 /* A library revision made ready for rollouts; counted references, so that rollouts may outlive the
  * caller's. */
 struct skills_view;
-struct skills_view *skills_view_new(const struct skill_set *set); /* copies; NULL set: no skills */
+/* Copies; NULL set: no skills. NULL and a message (err_code): out of memory, or the set holds another
+ * method's document (method.h) that cannot be read. */
+struct skills_view *skills_view_new(const struct skill_set *set);
 struct skills_view *skills_view_ref(struct skills_view *v);
 void skills_view_unref(struct skills_view *v);
 

@@ -29,14 +29,13 @@ static void add_phase(struct buf *b, const json_t *parts)
     buf_adds(b, "\"task_execution\"");
 }
 
-static void add_skills(struct buf *b, const json_t *parts, const struct skills_view *skills,
-                       bool with_skills)
+static void add_skills(struct buf *b, const json_t *parts, const struct buf *block)
 {
     buf_addch(b, ',');
     add_name(b, parts, "behavioral_skills");
     buf_addch(b, '"');
-    if (with_skills && skills)
-        buf_add_json(b, skills->block.ptr, skills->block.len, false);
+    if (block)
+        buf_add_json(b, block->ptr, block->len, false);
     buf_addch(b, '"');
 }
 
@@ -58,14 +57,33 @@ static void add_shared(struct buf *b, const json_t *parts)
 }
 
 /* A user's own message: text around the skills. */
-static int add_text(const json_t *parts, const struct skills_view *skills, struct buf *out)
+static int add_text(const json_t *parts, const struct buf *block, struct buf *out)
 {
     const json_t *before = json_object_get(parts, "before_skills");
     const json_t *after = json_object_get(parts, "after_skills");
     buf_add(out, json_string_value(before), json_string_length(before));
-    if (skills)
-        buf_add(out, skills->block.ptr, skills->block.len);
+    if (block)
+        buf_add(out, block->ptr, block->len);
     buf_add(out, json_string_value(after), json_string_length(after));
+    return buf_check(out);
+}
+
+int first_message_of(const struct buf *block, const json_t *parts, enum prompt_order order,
+                     struct buf *out)
+{
+    if (json_object_get(parts, "before_skills"))
+        return add_text(parts, block, out);
+    add_phase(out, parts);
+    if (order == PROMPT_PAPER)
+        add_task(out, parts);
+    else
+        add_shared(out, parts);
+    add_skills(out, parts, block);
+    if (order == PROMPT_PAPER)
+        add_shared(out, parts);
+    else
+        add_task(out, parts);
+    buf_adds(out, "}");
     return buf_check(out);
 }
 
@@ -73,20 +91,16 @@ int first_message(struct skills_view *skills, bool with_skills, const json_t *pa
                   enum prompt_order order, struct buf *out)
 {
     const void *api = json_object_get(parts, "api");
-    if (json_object_get(parts, "before_skills"))
-        return add_text(parts, with_skills ? skills : NULL, out);
-    if (order == PROMPT_PAPER) {
-        add_phase(out, parts);
-        add_task(out, parts);
-        add_skills(out, parts, skills, with_skills);
-        add_shared(out, parts);
-    } else if (skills && skills->prefix_of == api) {
+    const struct buf *block = with_skills && skills ? &skills->block : NULL;
+    if (order == PROMPT_PAPER || json_object_get(parts, "before_skills"))
+        return first_message_of(block, parts, order, out);
+    if (skills && skills->prefix_of == api) {
         buf_add(out, skills->prefix.ptr, skills->prefix.len);
         add_task(out, parts);
     } else {
         add_phase(out, parts);
         add_shared(out, parts);
-        add_skills(out, parts, skills, with_skills);
+        add_skills(out, parts, block);
         if (skills && api && buf_check(out) == 0) {
             buf_reset(&skills->prefix);
             buf_add(&skills->prefix, out->ptr, out->len);

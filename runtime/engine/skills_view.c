@@ -8,16 +8,23 @@
 struct skills_view *skills_view_new(const struct skill_set *set)
 {
     struct skills_view *v = calloc(1, sizeof(*v));
-    if (!v)
+    if (!v) {
+        err_oom();
         return NULL;
+    }
     v->refs = 1;
     v->block = (struct buf)BUF_INIT;
     v->prefix = (struct buf)BUF_INIT;
     for (size_t i = 0; i < BLOCKS_KEPT; i++)
         buf_init(&v->chosen[i].text);
-    if (set && skill_set_copy(&v->set, set) < 0)
+    if (set && (memory_of_set(&v->memory, set) < 0 || skill_set_copy(&v->set, set) < 0))
         goto fail;
-    if (!(v->ranker = ranker_new(&v->set)))
+    if (v->memory && memory_prepare(v->memory) < 0)
+        goto fail;
+    if (v->memory && !memory_retrieves(v->memory))
+        memory_block(v->memory, "", &v->block);
+    v->ranker = ranker_new(&v->set);
+    if (!v->ranker || buf_check(&v->block) < 0)
         goto fail;
     return v;
 fail:
@@ -27,7 +34,7 @@ fail:
 
 int skills_view_ready(struct skills_view *v, const struct prompts *prompts)
 {
-    if (v->ready && v->prompts == prompts)
+    if (v->memory || (v->ready && v->prompts == prompts)) /* a memory has a text of its own */
         return 0;
     buf_reset(&v->block);
     v->prefix_of = NULL;
@@ -50,6 +57,7 @@ void skills_view_unref(struct skills_view *v)
     if (!v || --v->refs)
         return;
     skill_set_release(&v->set);
+    memory_free(v->memory);
     ranker_free(v->ranker);
     for (size_t i = 0; i < BLOCKS_KEPT; i++) {
         free(v->chosen[i].pick);

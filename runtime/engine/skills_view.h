@@ -3,6 +3,7 @@
 #define GRASP_RUNTIME_ENGINE_SKILLS_VIEW_H
 
 #include "runtime/engine/engine.h"
+#include "runtime/method/method.h"
 
 /* Rollouts of one family tend to choose the same skills turn after turn. */
 #define BLOCKS_KEPT 64
@@ -14,9 +15,11 @@ struct chosen_block {
 struct skills_view {
     int refs;
     struct skill_set set;
+    struct memory *memory; /* another method's, in place of skills; NULL: none */
     struct ranker *ranker;
     const struct prompts *prompts; /* what it is rendered by; borrowed, NULL: our template */
-    struct buf block;              /* all skills rendered, once `ready` */
+    struct buf block;              /* all skills rendered, once `ready`; of a memory: what every task is
+                                      shown */
     bool ready;
     struct buf prefix;     /* the first message up to the task, once it is known */
     const void *prefix_of; /* for which shared parts */

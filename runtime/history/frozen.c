@@ -14,11 +14,20 @@
 #include "runtime/history/history.h"
 #include "runtime/history/frozen.h"
 
+/* What a skill is by its bytes. A method's document is what stands beside its SKILL.md. */
+static void add_bytes(const struct skill *s, struct buf *out)
+{
+    skill_render(s, out);
+    for (size_t i = 0; skill_meta(s, SKILL_DOCUMENT_KEY) && s->files && i < s->files->n; i++)
+        if (s->files->v[i].bytes)
+            buf_add(out, s->files->v[i].bytes, s->files->v[i].len);
+}
+
 static void skill_hash(const struct skill *s, char out[HASH_HEX])
 {
     uint8_t digest[HASH_SIZE];
     struct buf text = BUF_INIT;
-    skill_render(s, &text);
+    add_bytes(s, &text);
     hash_once(text.ptr, text.len, digest);
     hash_hex(digest, out);
     buf_release(&text);
@@ -33,7 +42,7 @@ int skills_hash(const struct skill_set *set, char out[HASH_HEX])
         return err_oom();
     for (size_t i = 0; i < set->n; i++) {
         buf_reset(&text);
-        skill_render(&set->v[i], &text);
+        add_bytes(&set->v[i], &text);
         hash_add_part(h, set->v[i].name, strlen(set->v[i].name));
         hash_add_part(h, text.ptr, text.len);
     }

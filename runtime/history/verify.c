@@ -266,9 +266,16 @@ static int check_unmeasured(struct verify *v, const struct step *s)
             BAD(s, "it changes more than the skills");
         if (s->kind == STEP_UNMEASURED && !subject_fits(s, &changes))
             BAD(s, "it changes other skills than its subject says");
-        finding_add(v->f, &s->info.commit, false,
-                    s->kind == STEP_IMPORT ? "imported, not measured"
-                                           : "unmeasured: no gate let it in");
+        const char *method = library_trailer(&s->info, "Method"),
+                   *fidelity = library_trailer(&s->info, "Fidelity");
+        if (method)
+            finding_add(v->f, &s->info.commit, false,
+                        "unmeasured: what the method %.32s (%.32s) keeps, which has no gate",
+                        method, fidelity ? fidelity : "?");
+        else
+            finding_add(v->f, &s->info.commit, false,
+                        s->kind == STEP_IMPORT ? "imported, not measured"
+                                               : "unmeasured: no gate let it in");
     }
     free(changes.v);
     change_release(&c);

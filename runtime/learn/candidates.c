@@ -93,7 +93,7 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     if (rc == 0)
         rc = library_candidate(l->lib, &c->set, &l->at.head, &c->tree);
     if (rc == 0 && !(c->view = skills_view_new(&c->set)))
-        rc = err_oom();
+        rc = err_code();
     return rc;
 }
 

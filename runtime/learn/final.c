@@ -154,23 +154,30 @@ int learn_final_start(struct learn *l)
     return rc < 0 ? rc : start_final(l, 1);
 }
 
+/* The method "none" has nothing to score beside: what it is best with is nothing. */
+static struct group *final_group(const struct learn *l, size_t i)
+{
+    return l->scores.final[l->c->method.name == METHOD_NONE ? i % 2 : i];
+}
+
 static int finish_final(struct learn *l, size_t i, json_t *scores)
 {
+    struct group *g = final_group(l, i);
     struct score score = {0};
     const struct score *idle;
     char name[64], *dir = NULL;
     const char *split = split_name(finals[i].split);
     snprintf(name, sizeof(name), "%s_eval_%s", split, finals[i].name);
-    int rc = group_wait(l->scores.final[i]);
+    int rc = group_wait(g);
     if (rc == 0)
-        rc = score_of(l->scores.final[i], &score);
+        rc = score_of(g, &score);
     if (rc == 0)
         rc = score_covered(&score, l->c->gate.coverage_floor, name, l->s->engine);
     if (rc == 0)
         rc = session_idle(l->s, finals[i].split, &idle);
     if (rc == 0) {
         dir = fs_join(l->run.dir, name);
-        rc = score_write(dir, "test", l->scores.final[i], &score, NULL);
+        rc = score_write(dir, "test", g, &score, NULL);
         free(dir);
         json_t *of = json_object_get(scores, split);
         if (!of) {
@@ -199,11 +206,11 @@ int learn_final(struct learn *l)
     const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);
-    for (size_t i = 2; rc == 0 && i < 4; i++)
+    for (size_t i = 2; rc == 0 && i < 4 && l->c->method.name != METHOD_NONE; i++)
         rc = start_final(l, i);
     json_t *scores = json_object();
     for (size_t i = 0; rc == 0 && i < 4; i++)
-        if (l->scores.final[i])
+        if (final_group(l, i))
             rc = finish_final(l, i, scores);
     if (rc == 0) {
         char *path = fs_join(l->run.dir, "test_scores.json");

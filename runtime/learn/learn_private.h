@@ -4,7 +4,9 @@
  *
  *   learn.c       epochs, batches, collapse recovery
  *   noise.c       after the first batch: how noisy the endpoint is, and what follows
+ *   outcomes.c    how a batch ended
  *   probes.c      the probe set, the outcomes it is drawn from, its baseline
+ *   methods.c     the methods that GRASP is compared with, in place of updates
  *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
  *                 trace.c: of an episode, contrast.c: of which, writer.c: calls of it, ask.c: what it
  *                 replied
@@ -139,8 +141,9 @@ struct learn {
     struct learn_counts count;
     struct run_endings ended;
     struct run_scores scores;
-    json_t *base_seen;  /* of the update's baseline, for the evidence */
-    struct noise noise; /* of the executor's endpoint, once noise_known */
+    json_t *base_seen;           /* of the update's baseline, for the evidence */
+    struct learn_method *method; /* another one than GRASP (methods.c); NULL */
+    struct noise noise;          /* of the executor's endpoint, once noise_known */
     bool noise_known;
 };
 
@@ -192,6 +195,11 @@ void probing_end(struct probing *p);
 int learn_update(struct learn *l, const struct batch *b, struct probing *probes);
 /* Collapse recovery: removing a skill, measured by the same gate. */
 int learn_recover(struct learn *l);
+/* outcomes.c: takes the outcomes of a batch that has ended. GRASP_EOUTAGE when too few were scored,
+ * GRASP_ESTOPPED when all but all ended in one non-answer. */
+int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures);
+/* Says once that the writer mostly has no answer. */
+void learn_say_writer(struct learn *l);
 /* Starts the baseline's rollouts of a probe set. */
 struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
 /* Waits for the baseline and fills outcomes[p->n]. */
@@ -211,6 +219,13 @@ int learn_noise(struct learn *l, const struct batch *first);
 bool learn_wants_noise(const struct config *c);
 /* The rules of an update's gate with so many candidates. */
 void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rules *out);
+
+/* methods.c: the configured method's memory, from the library; refuses what is another's. */
+int learn_method_open(struct learn *l);
+void learn_method_free(struct learn *l);
+/* Rolls a batch of dev out and learns from it; after all of an epoch's batches. */
+int learn_method_batch(struct learn *l, struct batch *b);
+int learn_method_epoch(struct learn *l, const struct batch *batches, size_t n);
 
 /* writer.c: calls of the writer. */
 struct writer_call {
@@ -284,6 +299,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
                   struct candidate *const *candidates, size_t n, int winner);
 /* Accepts a candidate unmeasured (no_gate, blind_select). */
 int record_unmeasured(struct learn *l, struct candidate *c);
+/* Commits a method's document, which is taken, as the library's only one. */
+int record_document(struct learn *l, struct skill *document, bool first);
 /* The library becomes `commit`'s again by a commit of its own; a tag marks the best. */
 int record_best(struct learn *l, const struct checkpoint *best);
 /* Keeps in run.json what was found out of the noise, and what follows. */

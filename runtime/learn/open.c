@@ -59,12 +59,14 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.last || !l->seen.since ||
         !l->seen.past[0] || !l->seen.past[1])
         return err_oom();
-    return record_open(l, library, run_dir);
+    rc = record_open(l, library, run_dir);
+    return rc < 0 ? rc : learn_method_open(l);
 }
 
 void learn_end(struct learn *l)
 {
     writer_close(l);
+    learn_method_free(l);
     for (size_t i = 0; i < l->scores.n_checks; i++) {
         group_free(l->scores.checks[i].group);
         score_release(&l->scores.checks[i].score);

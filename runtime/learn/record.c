@@ -333,6 +333,65 @@ int record_unmeasured(struct learn *l, struct candidate *c)
     return rc;
 }
 
+/* "MODIFY seq-memory: 37 notes, unmeasured" */
+static void document_text(const struct learn *l, const struct skill *document, bool first,
+                          struct buf *subject, struct trailers *t)
+{
+    const struct method_settings *m = &l->c->method;
+    const char *counts = strrchr(document->description, ':');
+    size_t len = counts ? strlen(counts) : 0;
+    buf_addf(subject, "%s %s%.*s, unmeasured", first ? "ADD" : "MODIFY", document->name,
+             len ? (int)len - 1 : 0, counts ? counts : "");
+    trailers_add(t, "Gate-Score", "unmeasured");
+    trailers_add(t, "Method", "%s", method_names[m->name]);
+    trailers_add(t, "Fidelity", "%s", fidelity_names[m->fidelity]);
+    trailers_add(t, "Run", "%s", l->run.id);
+    trailers_add(t, "Epoch", "%d", l->epoch);
+    trailers_add(t, "Update", "%d", l->update);
+    trailers_add(t, "Writer-Model", "%s", session_model(l->s, true)->name);
+    trailers_add(t, "Executor-Model", "%s", session_model(l->s, false)->name);
+}
+
+int record_document(struct learn *l, struct skill *document, bool first)
+{
+    struct buf subject = BUF_INIT;
+    struct trailers t = {.n = 0};
+    struct commit_text text = {.trailers = t.v};
+    struct skill_set set = {0};
+    struct oid tree, made;
+    document_text(l, document, first, &subject, &t);
+    text.subject = subject.ptr;
+    text.n = t.n;
+    int rc = buf_check(&subject);
+    if (rc == 0)
+        rc = skill_set_put(&set, document);
+    else
+        skill_release(document);
+    if (rc == 0 && l->s->journal)
+        rc = journal_sync(l->s->journal); /* it stands on durable answers */
+    if (rc == 0)
+        rc = line_stands(l);
+    if (rc == 0)
+        rc = decision_time(l, &text.when);
+    if (rc == 0)
+        rc = library_candidate(l->lib, &set, &l->at.head, &tree);
+    if (rc == 0)
+        rc = library_commit(l->lib, &tree, &l->at.head, &text, &made);
+    if (rc == 0)
+        rc = line_accept(l, &made);
+    if (rc == 0) {
+        l->count.accepted++;
+        json_array_append_new(l->told.log,
+                              json_pack("{s:s, s:i, s:i, s:s, s:s, s:s}", "run", l->run.id, "epoch",
+                                        l->epoch, "update", l->update, "fate", "unmeasured", "edit",
+                                        subject.ptr, "commit", made.hex));
+        log_info("epoch %d update %d: %s", l->epoch, l->update, subject.ptr);
+    }
+    skill_set_release(&set);
+    buf_release(&subject);
+    return rc;
+}
+
 int record_best(struct learn *l, const struct checkpoint *best)
 {
     struct oid tree, now_tree, commit = best->commit;

@@ -14,7 +14,7 @@ int learn_move(struct learn *l, const struct oid *commit)
     struct skills_view *view = NULL;
     int rc = library_read(l->lib, commit->hex, &set);
     if (rc == 0 && !(view = skills_view_new(&set)))
-        rc = err_oom();
+        rc = err_code();
     if (rc < 0) {
         skill_set_release(&set);
         return rc;

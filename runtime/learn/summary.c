@@ -66,19 +66,28 @@ void plan_make(struct session *s, struct plan *p)
     int64_t tests =
         split_size(s, SPLIT_ID_TEST, c->data.id_test) + split_size(s, SPLIT_TEST, c->data.test);
     int64_t per_epoch = (dev + c->cycle.update_every - 1) / c->cycle.update_every;
-    int64_t updates = per_epoch * c->cycle.epochs, k = c->cycle.grpo_k;
+    int64_t epochs = config_epochs(c), updates = per_epoch * epochs, k = c->cycle.grpo_k;
     int64_t arms = 1 + k + 1; /* baseline, candidates, revision */
     bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
+    bool none = c->method.name == METHOD_NONE;
     *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
     /* the tasks that show how noisy the endpoint is, once */
-    bool noise = c->cycle.epochs && learn_wants_noise(c);
-    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev + (noise ? NOISE_TASKS : 0);
-    p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
+    bool noise = epochs && learn_wants_noise(c);
+    p->rollouts[PHASE_ROLLOUT_DEV] = epochs * dev + (noise ? NOISE_TASKS : 0);
+    p->rollouts[PHASE_ROLLOUT_VAL] = (epochs + c->cycle.run_baseline) * val;
     p->rollouts[PHASE_ROLLOUT_PROBE] =
         measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
     if (measured && c->probes.targeted)
         p->rollouts[PHASE_ROLLOUT_PROBE] += selection_draws(c, dev, per_epoch);
-    p->rollouts[PHASE_ROLLOUT_TEST] = 2 * tests;
+    p->rollouts[PHASE_ROLLOUT_TEST] = (none ? 1 : 2) * tests;
+    if (c->method.name != METHOD_GRASP) {
+        /* the noise of serial methods is measured on rollouts of its own */
+        if (noise && method_is_serial((enum method)c->method.name))
+            p->rollouts[PHASE_ROLLOUT_DEV] += NOISE_TASKS;
+        p->rollouts[PHASE_ROLLOUT_PROBE] = 0;
+        p->writer[PHASE_OTHER] = method_calls(&c->method, dev, epochs);
+        return;
+    }
     p->writer[PHASE_CLASSIFY] = 2 * updates;
     p->writer[PHASE_DIAGNOSE] = updates;
     p->writer[PHASE_PROPOSE] = k * updates;
@@ -92,8 +101,12 @@ void plan_print(const struct session *s, const struct plan *p, FILE *out)
     struct spending most, expected;
     plan_spending(s, p, false, &most);
     plan_spending(s, p, true, &expected);
-    fprintf(out, "plan: %lld epochs, %lld updates, %s\n", (long long)s->config->cycle.epochs,
+    const struct method_settings *m = &s->config->method;
+    fprintf(out, "plan: %lld epochs, %lld updates, %s", (long long)config_epochs(s->config),
             (long long)p->updates, s->backend[0]->label);
+    if (m->name != METHOD_GRASP)
+        fprintf(out, ", method %s (%s)", method_names[m->name], fidelity_names[m->fidelity]);
+    fputc('\n', out);
     fprintf(out, "  %-14s %9s %14s %9s %16s\n", "phase", "rollouts", "calls at most", "expected",
             "tokens a prompt*");
     for (size_t i = 0; i < MODEL_PHASES; i++)
@@ -243,11 +256,13 @@ int learn_record_summary(struct learn *l, int rc)
         json_object_set_new(phases, model_phase_name((enum model_phase)i),
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor", s->backend[0]->label,
-        "writer", session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
-        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
-        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, "
+        "s:f}",
+        "run", l->run.id, "status", status_of(rc), "why", why_of(l, rc), "method",
+        method_names[l->c->method.name], "fidelity", fidelity_names[l->c->method.fidelity],
+        "executor", s->backend[0]->label, "writer", session_model(s, true)->label, "head",
+        l->at.head.hex, "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
+        "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
         (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
         "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
         (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
@@ -328,8 +343,10 @@ static void print_tests(const struct learn *l, FILE *out)
             continue;
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
-        fputs(", with the best library ", out);
-        print_score(json_object_get(v, "best"), out);
+        if (l->c->method.name != METHOD_NONE) {
+            fputs(", with the best library ", out);
+            print_score(json_object_get(v, "best"), out);
+        }
         print_idle(l, (enum split)split_from_name(split), out);
         fputc('\n', out);
     }
@@ -347,9 +364,14 @@ void summary_print(const struct learn *l, FILE *out)
     print_tests(l, out);
     print_endings(&l->ended.dev, false, out);
     print_endings(&l->ended.writer, true, out);
-    fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
-            library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
-            (long long)l->count.judged);
+    const struct method_settings *m = &l->c->method;
+    if (m->name == METHOD_GRASP)
+        fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
+                library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
+                (long long)l->count.judged);
+    else
+        fprintf(out, "\nmethod %s (%s): library %s, %lld commits, no gate\n", method_names[m->name],
+                fidelity_names[m->fidelity], library_dir(l->lib), (long long)l->count.accepted);
     for (size_t i = 0; i < l->at.set.n; i++)
         fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
     if (l->c->gate.adopt == ADOPT_ASK && strcmp(l->line.at.hex, l->at.start.hex) != 0)

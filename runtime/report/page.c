@@ -95,18 +95,28 @@ static json_t *read_in(const char *dir, const char *name)
 
 static void add_summary(struct buf *b, const json_t *s)
 {
+    const char *method = json_str_at(s, "method", "grasp");
+    bool other = strcmp(method, "grasp") != 0;
     buf_adds(b, "<h1>Run ");
     text(b, json_str_at(s, "run", "?"));
     buf_adds(b, "</h1>\n<p class=\"soft\">Executor ");
     text(b, json_str_at(s, "executor", "?"));
     buf_adds(b, ", writer ");
     text(b, json_str_at(s, "writer", "?"));
+    buf_adds(b, ", method ");
+    text(b, method);
+    if (other)
+        buf_addf(b, " (%s)", json_str_at(s, "fidelity", "?"));
     buf_adds(b, ", status ");
     text(b, json_str_at(s, "status", "?"));
     buf_adds(b, ".</p>\n<div class=\"cards\">\n");
-    card(b, "candidates accepted", "%lld of %lld",
-         (long long)json_int_at(s, "candidates_accepted", 0),
-         (long long)json_int_at(s, "candidates_judged", 0));
+    if (other)
+        card(b, "changes of its memory, none measured", "%lld",
+             (long long)json_int_at(s, "candidates_accepted", 0));
+    else
+        card(b, "candidates accepted", "%lld of %lld",
+             (long long)json_int_at(s, "candidates_accepted", 0),
+             (long long)json_int_at(s, "candidates_judged", 0));
     card(b, "model calls made", "%lld", (long long)json_int_at(s, "calls.total.calls_made", 0));
     card(b, "calls saved by the journal", "%lld",
          (long long)(json_int_at(s, "calls.total.calls_replayed", 0) +
@@ -119,7 +129,8 @@ static void add_summary(struct buf *b, const json_t *s)
         card(b, "of outcomes flip at this endpoint", "%.0f %%",
              100 * json_num_at(s, "noise.flips", 0));
         card(b, "draws", "%s", json_str_at(s, "draws", "?"));
-        card(b, "rule of the gate", "%s", json_str_at(s, "gate_rule", "?"));
+        if (!other)
+            card(b, "rule of the gate", "%s", json_str_at(s, "gate_rule", "?"));
     }
     if (json_num_at(s, "calls.total.usd", 0) > 0)
         card(b, "USD", "%.2f", json_num_at(s, "calls.total.usd", 0));
@@ -289,17 +300,25 @@ static void add_candidate(struct buf *b, const json_t *v)
     bool in = strcmp(fate, "accepted") == 0 || strcmp(fate, "unmeasured") == 0;
     buf_addf(b, "<details><summary><span class=\"%s\">%s</span> ", in ? "good" : "soft",
              in ? "accepted" : "refused");
-    text(b, json_str_at(first, "action", ""));
-    buf_addch(b, ' ');
-    text(b, json_str_at(first, "name", ""));
-    buf_addf(b, " <span class=\"soft\">score %+lld, %lld fixes, %lld regressions; ",
-             (long long)json_int_at(v, "score.score", 0),
-             (long long)json_int_at(v, "score.fixes", 0),
-             (long long)json_int_at(v, "score.regressions", 0));
-    text(b, fate);
-    if (json_object_get(v, "chars"))
-        buf_addf(b, "; %+lld characters of prompt",
-                 (long long)(json_int_at(v, "chars.after", 0) - json_int_at(v, "chars.before", 0)));
+    if (json_is_string(edit)) { /* of another method's memory */
+        text(b, json_string_value(edit));
+        buf_adds(b, "<span class=\"soft\">");
+    } else {
+        text(b, json_str_at(first, "action", ""));
+        buf_addch(b, ' ');
+        text(b, json_str_at(first, "name", ""));
+        buf_adds(b, " <span class=\"soft\">");
+        if (json_object_get(v, "score"))
+            buf_addf(b, "score %+lld, %lld fixes, %lld regressions; ",
+                     (long long)json_int_at(v, "score.score", 0),
+                     (long long)json_int_at(v, "score.fixes", 0),
+                     (long long)json_int_at(v, "score.regressions", 0));
+        text(b, fate);
+        if (json_object_get(v, "chars"))
+            buf_addf(b, "; %+lld characters of prompt",
+                     (long long)(json_int_at(v, "chars.after", 0) -
+                                 json_int_at(v, "chars.before", 0)));
+    }
     buf_adds(b, "</span></summary>\n");
     if (json_object_get(v, "probes"))
         add_probes(b, v);

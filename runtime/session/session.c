@@ -290,7 +290,7 @@ int session_skills(const char *dir, const char *rev, struct skills_view **out)
     if (rc == 0)
         rc = library_read(lib, rev ? rev : "HEAD", &set);
     if (rc == 0 && !(*out = skills_view_new(&set)))
-        rc = err_oom();
+        rc = err_code();
     skill_set_release(&set);
     library_close(lib);
     return rc;

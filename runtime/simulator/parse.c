@@ -356,6 +356,19 @@ static bool read_task(struct sim_run *r, struct sim_text first)
     return true;
 }
 
+static const char *const memory_tags[] = {"\n<memory>\n", "\n<skillx_memory>\n"};
+
+/* What another method's memory has put behind an answer; empty: nothing. */
+static struct sim_text memory_in(const struct message *m)
+{
+    for (size_t i = 0; i < sizeof(memory_tags) / sizeof(*memory_tags); i++) {
+        const char *at = memmem(m->text, m->len, memory_tags[i], strlen(memory_tags[i]));
+        if (at)
+            return (struct sim_text){at, m->len - (size_t)(at - m->text)};
+    }
+    return (struct sim_text){0};
+}
+
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
                   int64_t draw, struct buf *out)
 {
@@ -374,6 +387,8 @@ bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const 
             r->block = (struct sim_text){m->text, m->len}; /* no answer to anything: skills */
         }
     }
+    if (r->n_turns && chat->v[chat->n - 1].role != CHAT_AGENT && !r->block.n)
+        r->block = memory_in(&chat->v[chat->n - 1]);
     return found;
 }
 

@@ -191,9 +191,16 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
         const char *phase;
         void (*fn)(struct sim_prompt *p);
     } phases[] = {
-        {"# Phase: classify", classify},   {"# Phase: diagnose", diagnose},
-        {"# Phase: propose", sim_propose}, {"# Phase: revise", sim_revise},
+        {"# Phase: classify", classify},
+        {"# Phase: diagnose", diagnose},
+        {"# Phase: propose", sim_propose},
+        {"# Phase: revise", sim_revise},
         {"# Phase: select", choose},
+        {"# Phase: memory-note", sim_memory_note},
+        {"# Phase: expel-", sim_expel},
+        {"# Phase: evo-reflect", sim_evo_reflect},
+        {"# Phase: evo-curate", sim_evo_curate},
+        {"# Phase: skillx-", sim_skillx},
     };
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];

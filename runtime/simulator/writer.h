@@ -88,4 +88,11 @@ enum sim_mechanism sim_mechanism_of_skill(struct sim_text text);
 void sim_propose(struct sim_prompt *p);
 void sim_revise(struct sim_prompt *p);
 
+/* methods.c. The same for the prompts of the other methods. */
+void sim_memory_note(struct sim_prompt *p);
+void sim_expel(struct sim_prompt *p);
+void sim_evo_reflect(struct sim_prompt *p);
+void sim_evo_curate(struct sim_prompt *p);
+void sim_skillx(struct sim_prompt *p);
+
 #endif

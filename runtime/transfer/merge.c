@@ -164,7 +164,7 @@ static int try_it(struct merging *m, struct trial *t, int number)
     uint64_t seed = rng_seed_probes((uint64_t)m->s->config->cycle.seed, 0, (uint64_t)number);
     int rc = 0;
     if (!(t->view = skills_view_new(&t->set)))
-        rc = err_oom();
+        rc = err_code();
     if (rc == 0)
         rc = library_candidate(m->lib, &t->set, &m->head, &t->tree);
     if (rc == 0)
@@ -471,7 +471,7 @@ static int open_merging(struct merging *m)
     if (rc == 0)
         rc = library_read(m->lib, m->head.hex, &m->set);
     if (rc == 0 && !(m->view = skills_view_new(&m->set)))
-        rc = err_oom();
+        rc = err_code();
     if (rc == 0)
         rc = session_leak_guard(m->s, &m->leak);
     m->r->v = calloc(m->theirs.n + m->removed.n + 1, sizeof(*m->r->v));

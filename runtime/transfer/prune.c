@@ -95,8 +95,9 @@ static int without_each(const struct pruning *p, struct without *w)
         w->edits[k].v[0].name = str_dup(p->set.v[k].name);
         rc = w->edits[k].v[0].name ? proposal_apply(&p->set, &w->edits[k], NULL, &w->sets[k])
                                    : err_oom();
-        if (rc == 0 && !((w->views[k] = skills_view_new(&w->sets[k])) &&
-                         (w->seen[k] = arms_seen(p->probes.n))))
+        if (rc == 0 && !(w->views[k] = skills_view_new(&w->sets[k])))
+            rc = err_code();
+        if (rc == 0 && !(w->seen[k] = arms_seen(p->probes.n)))
             rc = err_oom();
     }
     return rc;
@@ -337,7 +338,7 @@ static int measure_plain(struct pruning *p)
 {
     struct panel panel = {0};
     p->view = skills_view_new(&p->set);
-    int rc = p->view ? 0 : err_oom();
+    int rc = p->view ? 0 : err_code();
     if (rc == 0)
         rc = panel_measure(&panel, p->s, p->view);
     panel_rules(&panel, &p->rules);
