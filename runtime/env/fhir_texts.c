@@ -28,9 +28,10 @@ static const struct {
          "Reply with exactly one action and nothing else. Either a search: GET url?param=value&... "
          "; or a write: POST url, then a new line and the JSON payload; or, once every question is "
          "answered and every order placed: FINISH([answer1, answer2, ...]), a JSON list with the "
-         "answers in the order asked. FINISH([]) when nothing was asked for: a task that says to "
-         "check something and to order what its condition calls for asks no question, whether or "
-         "not an order is due. There are {max_rounds} turns, that of FINISH among them.",
+         "answers in the order asked, each the bare value: a number without its unit, no words "
+         "around it. FINISH([]) when nothing was asked for: a task that says to check something "
+         "and to order what its condition calls for asks no question, whether or not an order is "
+         "due. There are {max_rounds} turns, that of FINISH among them.",
          "api_base max_rounds", "what a reply is"},
     [TEXT_TIME] = {"time", "Current time: {now}", "now",
                    "a line below a task's context that does not say it; empty: never"},

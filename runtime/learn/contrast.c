@@ -1,16 +1,17 @@
 /*
  * contrast.c - which episodes of a batch a proposal is shown, and how much of each: the group's
  * failures, and beside them the passing ones of the same families, as many as do not crowd them
- * out; the others in a line each.
+ * out; of the others a line for each kind.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/engine/skills_view.h"
 #include "runtime/learn/update.h"
 
-enum { LINE = 60, OTHER_LINE = 90 }; /* characters of an instruction */
+enum { LINE = 90 }; /* characters of an instruction */
 
 /* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
 bool update_is_failure(const struct update *u, size_t i)
@@ -69,6 +70,24 @@ struct contrast {
     json_t *tasks, *passing, *passing_others, *others;
 };
 
+/* A line; tasks of the family and label of an earlier one are only counted there. */
+static void add_line(json_t *lines, const struct rollout *r, const json_t *labels)
+{
+    json_t *line = prompt_line(r, labels, LINE), *other;
+    const char *label = json_str_at(line, "label", NULL);
+    size_t i;
+    json_array_foreach (lines, i, other) {
+        if (!str_same(json_str_at(other, "family", NULL), r->task->family) ||
+            !str_same(json_str_at(other, "label", NULL), label))
+            continue;
+        json_object_set_new(other, "more", json_integer(1 + json_int_at(other, "more", 0)));
+        json_decref(line);
+        return;
+    }
+    json_object_set_new(line, "family", json_string(r->task->family));
+    json_array_append_new(lines, line);
+}
+
 static void add_failures(struct update *u, const struct fail_group *g, struct contrast *c)
 {
     struct noted said = {u->labels, u->also, u->notes};
@@ -77,7 +96,7 @@ static void add_failures(struct update *u, const struct fail_group *g, struct co
         if (!update_is_failure(u, i))
             continue;
         if (!in_group(g, i)) {
-            json_array_append_new(c->others, prompt_line(r, u->labels, OTHER_LINE));
+            add_line(c->others, r, u->labels);
             continue;
         }
         json_t *trace = prompt_failure(u->l, r, update_beside(u, r), TRACE_PROPOSE, &said);
@@ -125,7 +144,7 @@ static void add_passing(struct update *u, struct contrast *c)
             show_passing(c, r, trace);
         } else {
             json_decref(trace);
-            json_array_append_new(c->passing_others, prompt_line(r, NULL, LINE));
+            add_line(c->passing_others, r, NULL);
         }
     }
 }

@@ -59,12 +59,13 @@ static int choose_revised(struct update *u, const struct probe_set *p, struct up
     return measure_near_miss(u->l, p, &d->gate, d->arms, &d->revised);
 }
 
-/* How a probe went without the edit; NULL: no rollout of the baseline that passed is there. */
+/* How a probe went without the edit: it passed, unless chance was at work there. NULL: the baseline
+ * has no rollout of it. */
 static const struct rollout *before_edit(const struct update *u, const struct task *task)
 {
     for (size_t i = 0; u->base && i < group_size(u->base); i++) {
         const struct rollout *r = group_result(u->base, i);
-        if (r->task == task && r->correct)
+        if (r->task == task && r->status != ROLLOUT_RUNNING && r->status != ROLLOUT_UNSCORED)
             return r;
     }
     return NULL;

@@ -139,25 +139,8 @@ json_t *prompt_failure(const struct learn *l, const struct rollout *r, const str
 
 /* ---- what the agent was told ---- */
 
-/* Whether an action of the rollout is of this function: "GET {api_base}/Observation" is what
- * "GET http://.../Observation?code=K" does. */
-static bool uses(const struct rollout *r, const char *function)
-{
-    size_t verb = strcspn(function, " ");
-    const char *type = strrchr(function, '/');
-    size_t n = type ? strlen(++type) : 0;
-    for (size_t i = 0; n && i < r->actions.n; i++) {
-        const char *a = r->actions.v[i];
-        if (strncmp(a, function, verb + 1) != 0)
-            continue;
-        const char *end = a + verb + 1 + strcspn(a + verb + 1, " ?#");
-        for (const char *p = a + verb; p + n < end; p++) /* "/Patient" and "/Patient/S1" */
-            if ((*p == '/' || *p == ' ') && memcmp(p + 1, type, n) == 0 &&
-                (p + 1 + n == end || p[1 + n] == '/'))
-                return true;
-    }
-    return false;
-}
+/* Characters of what a function or a parameter is for: more is rarely about either. */
+enum { ABOUT = 240 };
 
 static bool is_required(const json_t *schema, const char *name)
 {
@@ -170,10 +153,62 @@ static bool is_required(const json_t *schema, const char *name)
     return false;
 }
 
+/* Whether `action` is of this function: "GET {api_base}/Observation" is what
+ * "GET http://.../Observation?code=K" does. `query`: what stands behind its URL's path. */
+static bool is_of(const char *a, const char *function, const char **query)
+{
+    size_t verb = strcspn(function, " ");
+    const char *type = strrchr(function, '/');
+    size_t n = type ? strlen(++type) : 0;
+    if (!n || strncmp(a, function, verb + 1) != 0)
+        return false;
+    *query = a + verb + 1 + strcspn(a + verb + 1, " ?#");
+    for (const char *p = a + verb; p + n < *query; p++) /* "/Patient" and "/Patient/S1" */
+        if ((*p == '/' || *p == ' ') && memcmp(p + 1, type, n) == 0 &&
+            (p + 1 + n == *query || p[1 + n] == '/'))
+            return true;
+    return false;
+}
+
+/* Whether a search gives every parameter that it has to. */
+static bool is_complete(const char *query, const json_t *schema)
+{
+    json_t *v;
+    size_t i;
+    json_array_foreach (json_object_get(schema, "required"), i, v) {
+        const char *name = json_string_value(v) ? json_string_value(v) : "", *p = query;
+        size_t n = strlen(name);
+        do
+            p += *p != '\0';
+        while (*p && !(strncmp(p, name, n) == 0 && (p[n] == '=' || p[n] == ':') &&
+                       (p[-1] == '?' || p[-1] == '&')));
+        if (!*p)
+            return false;
+    }
+    return true;
+}
+
+/* How the rollouts used a function; of two with one name, that one counts whose parameters they
+ * gave. */
+enum use { USE_NONE, USE_NAME, USE_COMPLETE };
+
+static enum use use_of(const json_t *f, const struct rollout *const *r, size_t n)
+{
+    const char *name = json_str_at(f, "name", ""), *query;
+    enum use best = USE_NONE;
+    for (size_t k = 0; k < n; k++) {
+        for (size_t i = 0; i < r[k]->actions.n && best < USE_COMPLETE; i++)
+            if (is_of(r[k]->actions.v[i], name, &query))
+                best =
+                    is_complete(query, json_object_get(f, "parameters")) ? USE_COMPLETE : USE_NAME;
+    }
+    return best;
+}
+
 /* A line a parameter: "code.coding[].system: ...", with its path as in the payload. */
 static void add_parameters(struct buf *out, const json_t *schema, const char *path, int depth)
 {
-    enum { DEPTH_MAX = 8, DESCRIPTION = 1000 };
+    enum { DEPTH_MAX = 8, PATH_LEN = 1000 };
     const char *name;
     json_t *v;
     json_object_foreach (json_object_get(schema, "properties"), name, v) {
@@ -181,7 +216,7 @@ static void add_parameters(struct buf *out, const json_t *schema, const char *pa
         const json_t *inner = v;
         struct buf at = BUF_INIT;
         buf_addf(&at, "%s%s%s", path, *path ? "." : "", name);
-        for (; strcmp(json_str_at(inner, "type", ""), "array") == 0 && at.len < DESCRIPTION;
+        for (; strcmp(json_str_at(inner, "type", ""), "array") == 0 && at.len < PATH_LEN;
              inner = json_object_get(inner, "items"))
             buf_adds(&at, "[]");
         bool leaf = !json_object_get(inner, "properties");
@@ -193,7 +228,7 @@ static void add_parameters(struct buf *out, const json_t *schema, const char *pa
                 buf_addf(out, " (%s)", type);
             if (*about) {
                 buf_adds(out, ": ");
-                digest_plain(about, strlen(about), DESCRIPTION, out);
+                digest_plain(about, strlen(about), ABOUT, out);
             }
         }
         if (!leaf && depth < DEPTH_MAX)
@@ -205,21 +240,23 @@ static void add_parameters(struct buf *out, const json_t *schema, const char *pa
 /* The functions that the rollouts used, as text; a list that has another shape is left out. */
 static json_t *functions_used(const json_t *api, const struct rollout *const *r, size_t n)
 {
-    enum { DESCRIPTION = 1600 };
-    json_t *out = json_array(), *f;
-    size_t i;
+    json_t *out = json_array(), *f, *other;
+    size_t i, k;
     json_array_foreach (json_object_get(api, "functions"), i, f) {
         const char *name = json_str_at(f, "name", ""), *about = json_str_at(f, "description", "");
-        bool used = false;
+        enum use use = use_of(f, r, n), best = use;
         struct buf text = BUF_INIT;
-        for (size_t k = 0; k < n && !used; k++)
-            used = uses(r[k], name);
-        if (!used)
+        json_array_foreach (json_object_get(api, "functions"), k, other) {
+            if (use == USE_NAME && str_same(json_str_at(other, "name", ""), name) &&
+                use_of(other, r, n) > best)
+                best = USE_COMPLETE;
+        }
+        if (use == USE_NONE || use < best)
             continue;
         buf_addf(&text, "- `%s`", name);
         if (*about) {
             buf_adds(&text, ": ");
-            digest_plain(about, strlen(about), DESCRIPTION, &text);
+            digest_plain(about, strlen(about), ABOUT, &text);
         }
         add_parameters(&text, json_object_get(f, "parameters"), "", 0);
         json_array_append_new(out, json_text(text.ptr, text.len));

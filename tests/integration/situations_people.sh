@@ -193,29 +193,30 @@ cat >"$T/gate" <<'END'
 edit=$1; shift
 grasp gate "$CONFIG" --edit "$edit" --library lib --journal ../gate.journal -q "$@"
 END
-first=$(G rev-list --reverse HEAD | sed -n 2p) last=$(G log -1 --format=%H --grep='^ADD vital-sign-payload')
-export first last gate="sh $T/gate"
+first=$(G rev-list --reverse HEAD | sed -n 2p) last=$(G log -1 --format=%H --grep='^ADD ')
+good=$(G log -1 --format=%s "$last" | sed 's/^ADD \([^:]*\):.*/\1/') # the newest skill that was learned
+export first last good gate="sh $T/gate"
 
 situation 18 "an edit by hand goes through the gate: a file" <<'END'
 git -C lib reset -q --hard "$first" && git -C lib config user.name Ada && git -C lib config user.email ada@x
-mkdir own && git -C lib archive "$last" skills/vital-sign-payload | tar x -C own --strip-components 1
-mkdir own/vital-sign-payload/scripts && echo 'echo x' >own/vital-sign-payload/scripts/x.sh && chmod +x own/vital-sign-payload/scripts/x.sh
-sed -i '1a license: MIT' own/vital-sign-payload/SKILL.md
-0$ $gate own/vital-sign-payload/SKILL.md
+mkdir own && git -C lib archive "$last" skills/$good | tar x -C own --strip-components 1
+mkdir own/$good/scripts && echo 'echo x' >own/$good/scripts/x.sh && chmod +x own/$good/scripts/x.sh
+sed -i '1a license: MIT' own/$good/SKILL.md
+0$ $gate own/$good/SKILL.md
 > accepted
 ? test "$(git -C lib log -1 --format='%an %cn')" = 'Ada Ada'
-? test -x lib/skills/vital-sign-payload/scripts/x.sh
+? test -x lib/skills/$good/scripts/x.sh
 ? test "$(git -C lib notes --ref=gate show HEAD | jq -r '.fate + " " + .writer_model')" = 'accepted by hand'
 0$ $gate own
 > there already
 ? test "$(git -C lib rev-list --count "$first..HEAD")" = 1
 git -C lib for-each-ref >refs
-sed -i 's/^license: MIT/license: BSD/' own/vital-sign-payload/SKILL.md
+sed -i 's/^license: MIT/license: BSD/' own/$good/SKILL.md
 0$ $gate own
 > fixed no more
 0$ $gate own --replay-only
 ? test "$(git -C lib for-each-ref | wc -l)" -gt "$(wc -l <refs)"
-echo '- And more.' >>own/vital-sign-payload/SKILL.md
+echo '- And more.' >>own/$good/SKILL.md
 0$ $gate own --set skills.max_chars=100
 > skills.max_chars
 1$ $gate nowhere
@@ -224,7 +225,7 @@ END
 
 situation 18 "an edit by hand goes through the gate: a commit" <<'END'
 git -C lib reset -q --hard "$first"
-git -C lib checkout -q -b mine && git -C lib checkout "$last" -- skills/vital-sign-payload && git -C lib rm -q -r "skills/$(git -C lib ls-tree --name-only "$first:skills")"
+git -C lib checkout -q -b mine && git -C lib checkout "$last" -- skills/$good && git -C lib rm -q -r "skills/$(git -C lib ls-tree --name-only "$first:skills")"
 git -C lib commit -q -m 'Vital signs instead' --author 'Bob <bob@x>' && git -C lib checkout -q main
 1$ grasp skills verify lib
 0$ $gate mine
@@ -237,8 +238,8 @@ git -C lib commit -q -m 'Vital signs instead' --author 'Bob <bob@x>' && git -C l
 > git -C 'lib' branch mine && git -C 'lib' reset --hard
 1$ $gate "$first"
 > git -C 'lib' revert
-echo x >>lib/skills/vital-sign-payload/SKILL.md
-1$ $gate lib/skills/vital-sign-payload/SKILL.md
+echo x >>lib/skills/$good/SKILL.md
+1$ $gate lib/skills/$good/SKILL.md
 > then --edit mine
 2$ grasp gate "$CONFIG"
 2$ grasp gate "$CONFIG" --edit mine

@@ -27,7 +27,7 @@ $make in plain
 ! REFUSED
 ? test -x new/skills/tool/scripts/x.sh
 ? git -C new fsck --full --strict
-0$ grasp learn "$CONFIG" --set cycle.epochs=1 --library new --run run -q
+0$ grasp learn "$CONFIG" --set cycle.epochs=2 --library new --run run -q
 ? test "$(git -C new log --format=%s main | grep -c '^ADD')" -ge 1
 0$ grasp skills freeze new --name v1
 git clone -q new clone

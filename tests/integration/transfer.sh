@@ -18,7 +18,7 @@ learn() { # PROFILE OPTIONS...
 }
 learn strong --set cycle.seed=3
 # without a gate, so that some of its skills are sure to hurt somebody
-learn weak --set cycle.no_gate=true --set cycle.epochs=1 --set cycle.seed=5
+learn weak --set cycle.no_gate=true --set cycle.epochs=1 --set cycle.seed=8
 refs() { git -C "$1" for-each-ref --format='%(objectname) %(refname)'; }
 cp -r weak weak2
 tag=$(git -C weak rev-parse v1) head=$(git -C weak rev-parse HEAD)

@@ -201,7 +201,8 @@ static void the_writers_prompts(void **state)
     json_decref(data);
 
     json_object_set_new(task, "before",
-                        json_pack("{s:[s],s:s}", "steps", "1. FINISH([4])", "reported", "[4]"));
+                        json_pack("{s:[s],s:s,s:s}", "steps", "1. FINISH([4])", "reported", "[4]",
+                                  "verdict", "correct"));
     data = json_pack("{s:[{s:s,s:s,s:s}],s:i,s:[O],s:[{s:i,s:[{s:s,s:s}]}]}", "edits", "action",
                      "ADD", "name", "a", "content", "body", "score", 2, "broken", task,
                      "candidates", "number", 1, "edits", "action", "REMOVE", "name", "z");
@@ -211,7 +212,7 @@ static void the_writers_prompts(void **state)
                        "# Phase: revise\n", "## The edit\n\n### a\naction: ADD\n", "score: 2\n",
                        "## Tasks it broke\n\n### t_1\n",
                        "steps before the edit:\n1. FINISH([4])\nreported before the edit: [4]\n"
-                       "steps with the edit:\n1. GET a\n",
+                       "verdict before the edit: correct\nsteps with the edit:\n1. GET a\n",
                        NULL});
     buf_reset(&out);
     assert_int_equal(prompts_render(p, "select", data, &out), 0);

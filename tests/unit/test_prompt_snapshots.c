@@ -27,7 +27,7 @@ static const struct {
     {"diagnose", PHASE_DIAGNOSE, NULL},
     {"propose", PHASE_PROPOSE, NULL},
     {"propose_library", PHASE_PROPOSE, "\nrepaired when it was accepted: "},
-    {"revise", PHASE_REVISE, NULL},
+    {"revise", PHASE_REVISE, "\nverdict before the edit: correct"},
 };
 enum { WANTED = sizeof(wanted) / sizeof(*wanted) };
 
