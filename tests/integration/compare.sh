@@ -69,6 +69,10 @@ is "not more expected than at most" "$(awk '$1 == "all" { print ($5 > 0 && $5 < 
 bad "a budget that it passes" "the budget is 900: raise it" compare $c --seeds 1-2 --out p -q $two \
     --set budget.calls=900
 is "nothing was made" "$(ls -d p 2>/dev/null)" ""
+bad "in tokens" "tokens (0 of them used), the budget is 5000" compare $c --seeds 1-2 --out p -q $two \
+    --set budget.tokens=5000
+bad "in money" "USD (0.00 of them spent), the budget is 0.01" compare $c --seeds 1-2 --out p -q $two \
+    --set model.price.prompt=1 --set budget.usd=0.01
 exits "with cells done" 0 "$GRASP" compare m --dry-run
 has "nothing is to come" out "6 cells, 0 of them open"
 
