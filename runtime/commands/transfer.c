@@ -334,6 +334,28 @@ static int look_up(struct transfer *t, const char *config)
     return rc < 0 ? rc : 0;
 }
 
+/* OUT/spent.json: what was paid, by earlier processes with the same --out, too. */
+static int keep_spent(const char *out, const struct account_counts *c)
+{
+    char *path = fs_join(out, "spent.json");
+    json_t *earlier = NULL, *v = NULL;
+    int rc = path ? fs_mkdirs(out) : err_oom();
+    if (rc == 0 && fs_exists(path))
+        rc = json_read_file(&earlier, path);
+    if (rc == 0) {
+        int64_t tokens = c->usage.prompt_tokens + c->usage.completion_tokens;
+        v = json_pack("{s:I, s:I, s:f}", "calls",
+                      json_int_at(earlier, "calls", 0) + (json_int_t)c->calls, "tokens",
+                      json_int_at(earlier, "tokens", 0) + (json_int_t)tokens, "usd",
+                      json_num_at(earlier, "usd", 0) + c->usd);
+        rc = v ? json_write_file(v, path) : err_oom();
+    }
+    json_decref(earlier);
+    json_decref(v);
+    free(path);
+    return rc;
+}
+
 static int show(const struct transfer *t, const struct args *a)
 {
     json_t *v = transfer_to_json(t);
@@ -382,8 +404,12 @@ static int run(const struct args *a)
         rc = measure(&t.v[i], &t, &f, &o, a, &spent);
         done += t.v[i].done;
     }
-    if (rc < 0 && done) /* what it was outlives the table of what is there */
+    if (rc < 0) /* what it was outlives what is written now */
         why = str_dup(err_msg());
+    if (arg_str(a, "out") && spent.counts.calls) {
+        int kept = keep_spent(arg_str(a, "out"), &spent.counts);
+        rc = rc < 0 ? err_set(rc, "%s", why ? why : "out of memory") : kept;
+    }
     if (done) {
         int shown = show(&t, a);
         if (rc < 0)

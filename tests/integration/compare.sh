@@ -69,6 +69,10 @@ is "not more expected than at most" "$(awk '$1 == "all" { print ($5 > 0 && $5 < 
 bad "a budget that it passes" "the budget is 900: raise it" compare $c --seeds 1-2 --out p -q $two \
     --set budget.calls=900
 is "nothing was made" "$(ls -d p 2>/dev/null)" ""
+bad "in tokens" "tokens (0 of them used), the budget is 5000" compare $c --seeds 1-2 --out p -q $two \
+    --set budget.tokens=5000
+bad "in money" "USD (0.00 of them spent), the budget is 0.01" compare $c --seeds 1-2 --out p -q $two \
+    --set model.price.prompt=1 --set budget.usd=0.01
 exits "with cells done" 0 "$GRASP" compare m --dry-run
 has "nothing is to come" out "6 cells, 0 of them open"
 
@@ -152,6 +156,7 @@ exits "two libraries on two models, pruned for each" 0 "$GRASP" compare transfer
     --libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library@HEAD \
     --to simulated:weak,simulated --out t
 has "a row each" out "grasp+seed-2"
+is "what each cost is known" "$("$GRASP" compare t --status --json | jq '[.[].calls > 0] | all')" true
 is "the columns are the models, in order" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" \
     "library simulated:weak simulated"
 exits "as JSON" 0 "$GRASP" compare t -q --json
@@ -160,6 +165,12 @@ is "own library on the diagonal" \
 is "against no skills is the difference of the scores" "$(jq '.tables[0].rows[0].cells[0] |
     ((.against_none.diff - (.library.score - .none.score)) | fabs) < 1e-12' out)" true
 is "pruned, too" "$(jq '[.tables[].rows[].cells[].pruned.n_total > 0] | all' out)" true
+l="--libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library --to simulated:weak,simulated"
+exits "a budget over transfers" 3 "$GRASP" compare transfer $c -q $l --out tb --set budget.calls=800 \
+    --insist
+exits "ends them" 3 "$GRASP" compare tb --status --json
+is "where it is spent" "$(jq '[.[].calls] | add | . > 0 and . <= 800 + 128' out)" true
+exits "raised, they go on" 0 "$GRASP" compare tb -q --set budget.calls=100000
 usage "to nothing" "to which models" compare transfer $c --libraries m/cells/grasp+seed-1/library --out t2
 bad "no library" "--libraries nowhere" compare transfer $c --libraries nowhere --to simulated --out t2
 
