@@ -86,6 +86,7 @@ void plan_make(struct session *s, struct plan *p)
             p->rollouts[PHASE_ROLLOUT_DEV] += NOISE_TASKS;
         p->rollouts[PHASE_ROLLOUT_PROBE] = 0;
         p->writer[PHASE_OTHER] = method_calls(&c->method, dev, epochs);
+        plan_tokens(s, p);
         return;
     }
     p->writer[PHASE_CLASSIFY] = 2 * updates;

@@ -63,7 +63,7 @@ is '... and scores as the run did' "$(jq .score eval/id_test/test_score.json)" \
 
 check 'the report' "$GRASP" report expel-repaired/run --out page.html
 has '... names the method' page.html 'method expel (repaired)'
-has '... and what changed' page.html 'ADD expel: 20 rules, unmeasured'
+has '... and what changed' page.html 'rules, unmeasured'
 
 # In a matrix: arms say which of both they are.
 exits 'methods side by side' 0 "$GRASP" compare clinic/grasp.yaml \

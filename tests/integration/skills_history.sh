@@ -27,6 +27,9 @@ is "log: git's scores" "$(jq -r '.[] | select(.kind == "edit") | .score' log.jso
     "$(G log --format='%(trailers:key=Gate-Score,valueonly)' | grep .)"
 S log lib >log.txt
 is "log: a line a commit" "$(wc -l <log.txt)" "$(($(jq length log.json) + 1))"
+gone "$GRASP" skills log lib
+is "log: a reader who has seen enough is no error" "$code $(cat err)" "0 "
+is "log | head" "$(S log lib | head -n 1)" "$(head -n 1 log.txt)"
 is "log --rejected: all of them" "$(S log lib --rejected | grep -c '^x')" "$refused"
 S rejected lib --json >rejected.json
 is "rejected: all candidates" "$(jq -r '.[].commit' rejected.json | sort)" \

@@ -5,6 +5,9 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/config/config.h"
+#include "runtime/config/explain.h"
+#include "runtime/config/key_texts.h"
+#include "runtime/config/keys.h"
 
 static char *dir;
 
@@ -432,6 +435,39 @@ static void methods_are_chosen(void **state)
     unsetenv("OPENAI_API_KEY");
 }
 
+/* Every key is explained, its example is one that loads, and no text is about a key that is none. */
+static void every_key_is_explained(void **state)
+{
+    (void)state;
+    static const char *const sections[] = {"model", "writer"};
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        struct buf out = BUF_INIT;
+        if (!(k->flags & KEY_ALIAS) && !key_text_find(k->name))
+            fail_msg("%s has no text in key_texts.c", k->name);
+        if (config_explain(&out, k->name) < 0 || !strstr(out.ptr, "example  --set"))
+            fail_msg("%s is not explained", k->name);
+        buf_release(&out);
+    }
+    for (const struct key_text *t = key_texts; t->name; t++)
+        for (int i = 0; i < (t->name[0] == '*' ? 2 : 1); i++) {
+            char set[256], name[64];
+            const char *sets[] = {set};
+            struct config *c = NULL;
+            snprintf(name, sizeof(name), "%s%s", t->name[0] == '*' ? sections[i] : "",
+                     t->name + (t->name[0] == '*'));
+            snprintf(set, sizeof(set), "%s=%s", name, t->example);
+            if (!config_key_find(name) || (config_key_find(name)->flags & KEY_ALIAS))
+                fail_msg("%s is no key", name);
+            if (load(&c, "model: {name: m, base_url: http://localhost:1/v1}\n", sets, 1) < 0)
+                fail_msg("--set %s: %s", set, err_msg());
+            config_free(c);
+        }
+    struct buf man = BUF_INIT;
+    config_man(&man);
+    assert_non_null(strstr(man.ptr, "\n.B gate.alpha\n"));
+    buf_release(&man);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +479,7 @@ int main(void)
         cmocka_unit_test(secrets_stay_out_and_changes_are_shown),
         cmocka_unit_test(no_model_takes_anothers_place),
         cmocka_unit_test(the_references_files_load),
+        cmocka_unit_test(every_key_is_explained),
     };
     return cmocka_run_group_tests_name("config", tests, setup, teardown);
 }
