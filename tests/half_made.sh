@@ -79,7 +79,7 @@ half_made() {
 # ---- what is left ----
 
 half_files() { # every file but git's objects and logs, a journal's and a store's own
-    find . \( -path '*/.git/objects' -o -path '*/journal' -o -name '*.db' \) -prune -o -type f -print | LC_ALL=C sort
+    find . \( -path '*/.git/objects' -o -path '*/journal' -o -name '*.db' -o -name spent.json \) -prune -o -type f -print | LC_ALL=C sort
 }
 half_library() { # DIR
     git -C "$1" for-each-ref --format='%(objectname) %(refname)'

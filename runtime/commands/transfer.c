@@ -396,6 +396,8 @@ static int run(const struct args *a)
         rc = open_frozen(&t, &f);
     if (rc == 0 && arg_str(a, "out") && !arg_flag(a, "dry-run")) {
         rc = fs_mkdirs(arg_str(a, "out"));
+        if (rc == 0)
+            fs_remove_temporary(arg_str(a, "out"));
         if (rc == 0 && !(journal = fs_join(arg_str(a, "out"), "journal")))
             rc = err_oom();
         o.journal_else = journal;
@@ -408,15 +410,16 @@ static int run(const struct args *a)
         why = str_dup(err_msg());
     if (arg_str(a, "out") && spent.counts.calls) {
         int kept = keep_spent(arg_str(a, "out"), &spent.counts);
-        rc = rc < 0 ? err_set(rc, "%s", why ? why : "out of memory") : kept;
+        if (rc == 0 && kept < 0) {
+            rc = kept;
+            why = str_dup(err_msg());
+        }
     }
-    if (done) {
-        int shown = show(&t, a);
-        if (rc < 0)
-            rc = err_set(rc, "%s", why ? why : "out of memory");
-        else
-            rc = shown < 0 ? shown : check_frozen(&t, &f);
-    }
+    int shown = done ? show(&t, a) : 0;
+    if (rc < 0)
+        rc = err_set(rc, "%s", why ? why : "out of memory");
+    else if (done)
+        rc = shown < 0 ? shown : check_frozen(&t, &f);
     if (done)
         log_info(
             "calls made %lld, tokens %lld", (long long)spent.counts.calls,
