@@ -3,12 +3,29 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/grow.h"
 #include "runtime/base/err.h"
 #include "skills/prompts.h"
 
 /* ---- rendering ---- */
+
+/* A description behind "When to use:", which writers like to begin so themselves. */
+static const char *trigger(const char *description)
+{
+    static const char *const said[] = {"when to use:", "use when ",      "use when:",
+                                       "use it when ", "use this when ", "use this skill when "};
+    for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++) {
+        size_t n = strlen(said[i]);
+        const char *rest = description + n;
+        if (strncasecmp(description, said[i], n) != 0)
+            continue;
+        rest += strspn(rest, ": ");
+        return *rest ? rest : description;
+    }
+    return description;
+}
 
 /* The data of the template "inject". NULL: no memory. */
 static json_t *inject_data(const struct skill_set *set, const size_t *pick, size_t n)
@@ -21,8 +38,8 @@ static json_t *inject_data(const struct skill_set *set, const size_t *pick, size
         size_t len = strlen(s->body);
         while (len && s->body[len - 1] == '\n')
             len--;
-        json_t *one = json_pack("{s:s, s:s, s:s%}", "name", s->name, "description", s->description,
-                                "body", s->body, len);
+        json_t *one = json_pack("{s:s, s:s, s:s%}", "name", s->name, "description",
+                                trigger(s->description), "body", s->body, len);
         if (json_array_append_new(list, one) < 0) {
             json_decref(list);
             list = NULL;

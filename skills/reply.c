@@ -1,8 +1,10 @@
 /* reply.c - the JSON in a model's reply: finding it, and choosing among what was found. */
 #include "skills/reply.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/text.h"
 #include "skills/reply_scan.h"
@@ -10,6 +12,7 @@
 /* A reply on its way: values that were found, the best so far, and what went wrong. */
 struct reading {
     const char *text, *end;
+    const char *last; /* bracket that opens, NULL: there is none */
     const struct reply_shape *shape;
     size_t work;
     struct found {
@@ -20,7 +23,9 @@ struct reading {
         const char *end;   /* where the next one would go on */
     } best, run;           /* run: the values of the shape that stand side by side, so far */
     bool empty;            /* an empty list stands there */
-    size_t failed;         /* bytes of the largest value that was meant and could not be read */
+    size_t failed;         /* bytes of the largest value that was meant and could not be read;
+                              SIZE_MAX: the reply ends in it */
+    bool failed_fenced;    /* one in a fence goes before a larger one outside */
     struct reply_fault *fault;
 };
 
@@ -94,7 +99,7 @@ static json_t *fit(const struct reply_shape *s, json_t *v, int *rank)
     for (int depth = 0; level && depth < WRAPS && *rank < RANK_FULL; depth++) {
         json_t *next = json_array(), *member;
         const char *key;
-        size_t i;
+        size_t i, k;
         json_array_foreach (level, i, inner) {
             int r = rank_of(s, inner);
             if (r > *rank) {
@@ -103,6 +108,9 @@ static json_t *fit(const struct reply_shape *s, json_t *v, int *rank)
                 best = json_incref(inner);
             }
             json_object_foreach (inner, key, member) {
+                json_array_append(next, member);
+            }
+            json_array_foreach (inner, k, member) {
                 json_array_append(next, member);
             }
         }
@@ -172,8 +180,16 @@ static void add_found(struct reading *r, json_t *v, int rank, bool fenced, const
     r->run = (struct found){v, rank, fenced, bare, size, end};
 }
 
-/* "[]", maybe in an object, that is no call's argument (FINISH([])) and no index. */
-static bool is_empty_list(const struct reading *r, json_t *v, const char *from)
+static bool at_line_start(const struct reading *r, const char *p)
+{
+    while (p > r->text && (p[-1] == ' ' || p[-1] == '\t'))
+        p--;
+    return p == r->text || p[-1] == '\n';
+}
+
+/* "[]" that is no call's argument (FINISH([])) and no index, maybe in an object: one within a
+ * sentence is a bundle or payload that is quoted. */
+static bool is_empty_list(const struct reading *r, json_t *v, bool fenced, const char *from)
 {
     const char *name;
     json_t *member, *list = json_is_array(v) ? v : NULL;
@@ -182,6 +198,7 @@ static bool is_empty_list(const struct reading *r, json_t *v, const char *from)
             list = member;
     }
     return r->shape->list && list && !json_array_size(list) &&
+           (list == v || fenced || at_line_start(r, from)) &&
            (from == r->text || (from[-1] != '(' && !ascii_isalnum(from[-1])));
 }
 
@@ -197,7 +214,7 @@ static void take_value(struct reading *r, json_t *v, bool fenced, const char *fr
     if (fits)
         add_found(r, fits, rank, fenced, from, end);
     else
-        r->empty |= is_empty_list(r, v, from);
+        r->empty |= is_empty_list(r, v, fenced, from);
     json_decref(v);
 }
 
@@ -236,13 +253,6 @@ static void say(struct reading *r, enum reply_state state, const char *at, const
                                 sizeof(r->fault->text) - 1)] = '\0';
 }
 
-static bool at_line_start(const struct reading *r, const char *p)
-{
-    while (p > r->text && (p[-1] == ' ' || p[-1] == '\t'))
-        p--;
-    return p == r->text || p[-1] == '\n';
-}
-
 /* Whether the text names a key of the shape in quotes. */
 static bool names_key(const struct reading *r, const char *p, const char *end)
 {
@@ -276,10 +286,13 @@ static const char *pass_failed(struct reading *r, const char *p, const struct sc
                  (json && (close || line || fence) && names_key(r, p, behind)) || (json && s->cut);
     if (!meant && !(json && (line || fence)))
         return p + 1;
-    size_t size = (size_t)(behind - p);
-    if (meant && size >= r->failed) {
+    /* What a reply ends in is its last word, however little of it came through. */
+    size_t size = s->cut && key && is_key(r->shape, key, key_len) ? SIZE_MAX : (size_t)(behind - p);
+    bool fenced = fence != NULL;
+    if (meant && (fenced == r->failed_fenced ? size >= r->failed : fenced)) {
         char what[sizeof(s->why) + 64];
         r->failed = size;
+        r->failed_fenced = fenced;
         snprintf(what, sizeof(what), "%s: %s", s->cut ? "cut off" : "unparseable", s->why);
         say(r, s->cut ? REPLY_CUT : REPLY_UNPARSEABLE, s->at, what);
     }
@@ -288,18 +301,35 @@ static const char *pass_failed(struct reading *r, const char *p, const struct sc
 
 /* ---- the walk ---- */
 
-/* Behind a closed block of thinking that begins at `p`; NULL: none does. An open one never ends. */
-static const char *pass_thinking(const char *p, const char *end)
+/* Behind a closed block of thinking that begins at `p`; NULL: none does. An open one never ends.
+ * The end of one without its beginning (which some servers keep back) makes thinking of all that
+ * stands before it, if a value may follow. */
+static const char *pass_thinking(struct reading *r, const char *p)
 {
-    static const char *const tags[] = {"think>", "thinking>", "reasoning>"};
+    static const char *const tags[] = {"think>", "thinking>", "thought>", "reasoning>"};
     for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
-        size_t n = strlen(tags[i]);
-        char close[16] = "</";
-        if ((size_t)(end - p) <= n || memcmp(p + 1, tags[i], n) != 0)
-            continue;
-        memcpy(close + 2, tags[i], n + 1);
-        const char *q = memmem(p, (size_t)(end - p), close, n + 2);
-        return q ? q + n + 2 : end;
+        size_t n = strlen(tags[i]), left = (size_t)(r->end - p);
+        if (left > n && strncasecmp(p + 1, tags[i], n) == 0) {
+            for (const char *q = p + n + 1; q + n + 1 < r->end; q++)
+                if (*q == '<' && q[1] == '/' && strncasecmp(q + 2, tags[i], n) == 0)
+                    return q + n + 2;
+            return r->end;
+        }
+        if (left > n + 1 && p[1] == '/' && strncasecmp(p + 2, tags[i], n) == 0) {
+            const char *behind = p + n + 2;
+            if (r->last && r->last >= behind) {
+                json_decref(r->run.v);
+                json_decref(r->best.v);
+                *r = (struct reading){.text = r->text,
+                                      .end = r->end,
+                                      .last = r->last,
+                                      .shape = r->shape,
+                                      .work = r->work,
+                                      .fault = r->fault};
+                *r->fault = (struct reply_fault){REPLY_READ, ""};
+            }
+            return behind;
+        }
     }
     return NULL;
 }
@@ -340,8 +370,10 @@ static void walk(struct reading *r)
         r->work--;
         if (*p == '`' || *p == '~') {
             p = pass_fence(r, p, &fence);
-        } else if ((*p == '<' && (next = pass_thinking(p, r->end))) ||
+        } else if ((*p == '<' && (next = pass_thinking(r, p))) ||
                    ((*p == '/' || *p == '#') && (next = pass_comment(r, p, fence != NULL)))) {
+            if (r->run.v && side_by_side(r->run.end, p))
+                r->run.end = next;
             p = next;
         } else if (*p == '[' || *p == '{') {
             struct scan s;
@@ -368,10 +400,14 @@ json_t *reply_read(const char *text, size_t len, const struct reply_shape *shape
         say(&r, REPLY_TOO_LONG, NULL, "too long: more than 4 MiB");
         return NULL;
     }
+    for (size_t i = len; i > 0 && !r.last; i--)
+        if (text[i - 1] == '[' || text[i - 1] == '{')
+            r.last = text + i - 1;
     walk(&r);
     /* No quotation in front of what failed, and nothing near where there is an empty list. */
-    bool whole =
-        r.best.v && (r.best.rank > RANK_NEAR ? r.best.size >= r.failed : !r.failed && !r.empty);
+    bool first =
+        !r.failed || (r.best.fenced == r.failed_fenced ? r.best.size >= r.failed : r.best.fenced);
+    bool whole = r.best.v && (r.best.rank > RANK_NEAR ? first : !r.failed && !r.empty);
     if (!r.work)
         say(&r, REPLY_NOTHING, NULL, "unparseable: too many brackets that lead nowhere");
     else if (!whole && !r.failed && !r.empty)

@@ -8,11 +8,13 @@
  *     if (!v) log_warn("%s", fault.text);        // "cut off: ...", "unparseable: ..."
  *
  * What is taken: of all values that have the shape those in a code fence first, then the largest,
- * then the last. Objects of a list, or of any of the keys, with nothing but blanks and commas between
- * them (an edit a line) count as one. A value may be wrapped ({"edits": [...]}). Never taken is what stands inside
- * a value that could not be read, or in a closed block of thinking. What models do to JSON is put
- * right: comments, commas too many, raw newlines and needless backslashes in strings, keys without
- * quotes, quotes of other kinds, Python's True, False and None.
+ * then the last; a value that the reply ends in goes before whole ones of its kind (fenced or
+ * not). Objects of a list, or of any of the keys, with nothing but blanks, commas and comments
+ * between them (an edit a line) count as one. A value may be wrapped ({"edits": [...]}). Never
+ * taken is what stands inside a value that could not be read, or in a closed block of thinking
+ * (its beginning may be missing). What models do to JSON is put right: comments, commas too many,
+ * raw newlines and needless backslashes in strings, keys without quotes, quotes of other kinds,
+ * Python's True, False and None.
  */
 #ifndef GRASP_SKILLS_REPLY_H
 #define GRASP_SKILLS_REPLY_H

@@ -256,12 +256,12 @@ static bool whole(struct scanner *s)
         if (*s->p == s->close[s->depth - 1]) {
             closes(s);
             first = false;
+        } else if (*s->p == ',') { /* one is enough, and none where nothing stands before it */
+            s->comma = !first;
+            s->p++;
         } else if (first || s->comma) {
             if (!item(s, &first))
                 return false;
-        } else if (*s->p == ',') {
-            s->comma = true;
-            s->p++;
         } else {
             return fail(s, s->close[s->depth - 1] == ']' ? "',' or ']' is expected"
                                                          : "',' or '}' is expected");

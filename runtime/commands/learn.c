@@ -7,6 +7,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/commands/session_args.h"
+#include "runtime/env/fhir_texts.h"
 #include "runtime/learn/summary.h"
 
 /* Where things are when the command line and the configuration do not say. */
@@ -82,8 +83,11 @@ static int run(const struct args *a)
         goto out;
     }
     if (arg_flag(a, "dry-run")) {
+        struct fhir_texts *texts = NULL; /* of the world, which a plan does not open */
         o.journal_flags = 0;
         o.no_env = true;
+        rc = fhir_texts_open(&texts, c->prompt.texts);
+        fhir_texts_close(texts);
     } else {
         o.journal = journal;
         o.no_journal = arg_flag(a, "no-journal");

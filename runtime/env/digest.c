@@ -45,6 +45,7 @@ static const struct digest_type {
     {"Practitioner", {"identifier", "name"}},
     {"Organization", {"identifier", "name"}},
     {"Location", {"name", "status"}},
+    {"OperationOutcome", {"issue"}}, /* beside a search's hits: what the server did not take */
     /* any other */
     {NULL,
      {"code|type|vaccineCode|title|name",

@@ -47,14 +47,36 @@ static json_t *known_labels(const struct learn *l)
     return out;
 }
 
-/* snake_case, at most 80 bytes: labels name groups in files and prompts. */
-static bool label_ok(const char *s)
+enum { LABEL_MAX = 80, ABOUT_MAX = 400, NOTE_MAX = 2000 }; /* bytes */
+
+/* What a reply says of a task: a text, under `key` in an object, or the item `at` of a list of
+ * either. NULL: nothing. Borrowed. */
+static const char *said_of(const json_t *v, const char *key, size_t at)
 {
-    size_t n = strlen(s);
-    for (const char *p = s; *p; p++)
-        if (!ascii_isalnum(*p) && *p != '_' && *p != '-')
+    const json_t *one = json_is_array(v) ? json_array_get(v, at) : at ? NULL : v;
+    return json_string_value(json_is_object(one) ? json_object_get(one, key) : one);
+}
+
+/* snake_case, which words with blanks become: labels name groups in files and prompts. False: it is
+ * none, or longer. */
+static bool make_label(const char *s, char label[LABEL_MAX + 1])
+{
+    size_t n = s ? strlen(s) : 0;
+    for (size_t i = 0; i < n && n <= LABEL_MAX; i++) {
+        label[i] = s[i] == ' ' ? '_' : s[i];
+        if (!ascii_isalnum(label[i]) && label[i] != '_' && label[i] != '-')
             return false;
-    return n > 0 && n <= 80;
+    }
+    if (n == 0 || n > LABEL_MAX)
+        return false;
+    label[n] = '\0';
+    return true;
+}
+
+/* A text for prompts, cut at a character. */
+static json_t *cut_text(const char *s, size_t most)
+{
+    return json_stringn(s, utf8_prefix(s, strlen(s), most));
 }
 
 static int classify(struct update *u)
@@ -73,20 +95,31 @@ static int classify(struct update *u)
     if (!json_is_object(labels))
         log_warn("epoch %d update %d: the writer gave no labels; one group of all failures",
                  l->epoch, l->update);
+    size_t without = 0;
     for (size_t i = 0; i < u->batch->n; i++) {
-        const struct rollout *r = result(u, i);
-        const char *label = json_string_value(json_object_get(labels, r->task->id));
-        if (update_is_failure(u, i) && label && label_ok(label))
-            json_object_set_new(u->labels, r->task->id, json_string(label));
-        const json_t *also = json_object_get(json_object_get(reply, "also"), r->task->id);
-        if (update_is_failure(u, i) && json_is_string(also) && label_ok(json_string_value(also)) &&
-            !str_same(label, json_string_value(also)))
-            json_object_set(u->also, r->task->id, (json_t *)also);
+        const char *id = result(u, i)->task->id, *second;
+        const json_t *given = json_object_get(labels, id);
+        char label[LABEL_MAX + 1] = "", also[LABEL_MAX + 1];
+        if (!update_is_failure(u, i))
+            continue;
+        if (make_label(said_of(given, "label", 0), label))
+            json_object_set_new(u->labels, id, json_string(label));
+        else
+            without++;
+        if (!(second = said_of(json_object_get(json_object_get(reply, "also"), id), "label", 0)) &&
+            !(second = said_of(given, "label", 1)))
+            second = json_str_at(given, "also", NULL);
+        if (make_label(second, also) && !str_same(label, also))
+            json_object_set_new(u->also, id, json_string(also));
     }
+    if (without && json_is_object(labels))
+        log_warn("epoch %d update %d: the writer gave no usable label for %zu failure%s, which "
+                 "form the group unknown",
+                 l->epoch, l->update, without, plural((int64_t)without, "", "s"));
     json_object_foreach (json_object_get(reply, "new_labels"), key, v) {
-        if (label_ok(key) && json_is_string(v) && json_string_length(v) < 400 &&
-            !json_object_get(l->told.labels, key))
-            json_object_set(l->told.labels, key, v);
+        char label[LABEL_MAX + 1];
+        if (make_label(key, label) && json_is_string(v) && !json_object_get(l->told.labels, label))
+            json_object_set_new(l->told.labels, label, cut_text(json_string_value(v), ABOUT_MAX));
     }
     json_decref(reply);
     return 0;
@@ -111,9 +144,9 @@ static int diagnose(struct update *u)
                         &shape, false, &reply);
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++) {
         const char *id = result(u, i)->task->id;
-        json_t *note = json_object_get(reply, id);
-        if (json_is_string(note) && json_string_length(note) < 2000)
-            json_object_set(u->notes, id, note);
+        const char *note = said_of(json_object_get(reply, id), "diagnosis", 0);
+        if (note)
+            json_object_set_new(u->notes, id, cut_text(note, NOTE_MAX));
     }
     json_decref(reply);
     free(ids);

@@ -89,6 +89,7 @@ exits "the help lists them" 0 "$GRASP" help --texts
 has "with their placeholders" out "# placeholders: {answer} {answer_given} {url} {left}"
 exits "a text that there is not" 1 "$GRASP" run clinic/grasp.yaml "$id" --set prompt.texts=grasp.yaml
 has "is named" err "there is no text"
+exits "a plan with it" 1 "$GRASP" learn -n clinic/grasp.yaml --set prompt.texts=grasp.yaml
 
 texts() {
     "$GRASP" learn clinic/grasp.yaml --library ltexts --run rtexts -q --set cycle.epochs=0 \

@@ -116,6 +116,13 @@ static void bundles(void **state)
           "- 17 2023-11-12T19:00:00Z 17.5 mg/dL\n(1 left out)\n"
           "- 19 2023-11-12T13:00:00Z 19.5 mg/dL");
     buf_release(&b);
+    /* what the server did not take, beside the hits */
+    check("{\"resourceType\":\"Bundle\",\"total\":1,\"entry\":[{\"resource\":{\"resourceType\":"
+          "\"Patient\",\"id\":\"p\"}},{\"resource\":{\"resourceType\":\"OperationOutcome\","
+          "\"issue\":[{\"severity\":\"warning\",\"diagnostics\":\"unknown parameter dob\"}]}}]}",
+          1000, NULL,
+          "Bundle: total 1, 2 here, no next page\n- Patient p\n"
+          "- OperationOutcome  severity warning, diagnostics unknown parameter dob");
     /* several types: each with its own */
     check("{\"resourceType\":\"Bundle\",\"total\":2,\"entry\":[{\"resource\":{\"resourceType\":"
           "\"Patient\","

@@ -167,6 +167,26 @@ static void labels_are_asked_for_once_more(void **state)
     }
 }
 
+/* Labels in words, with the second fault beside them or in a list, are the labels they would be. */
+static void labels_are_read_in_other_forms(void **state)
+{
+    static const char words[] =
+        "[{\"labels\": {\"a_1\": \"one mechanism\", \"a_3\": [\"one_mechanism\", \"other\"],"
+        " \"a_5\": {\"label\": \"other\", \"also\": \"one mechanism\"}},"
+        " \"new_labels\": {\"one mechanism\": \"entries are not compared by time\"}}]";
+    struct script s = {.classify = words};
+    struct lab lab;
+    (void)state;
+    begin(&lab, &s, false, ONE_UPDATE "}}");
+    assert_int_equal(s.asked_again, 0);
+    assert_non_null(strstr(s.prompts[0].ptr, "\ngroup: one_mechanism\n"
+                                             "description: entries are not compared by time\n"));
+    assert_non_null(strstr(s.prompts[0].ptr, "\nalso: other\n"));
+    assert_non_null(strstr(s.prompts[1].ptr, "\ngroup: other\n"));
+    assert_non_null(strstr(s.prompts[1].ptr, "\nalso: one_mechanism (entries are "));
+    end(&lab, &s);
+}
+
 /* The commit says why, in the writer's words and with the label of the failures. */
 static void reasons_travel(void **state)
 {
@@ -204,6 +224,7 @@ int main(void)
         cmocka_unit_test(proposals_are_k_samples),
         cmocka_unit_test(what_cannot_be_read_is_asked_once_more),
         cmocka_unit_test(labels_are_asked_for_once_more),
+        cmocka_unit_test(labels_are_read_in_other_forms),
         cmocka_unit_test(reasons_travel),
     };
     return cmocka_run_group_tests_name("learn_ask", tests, NULL, NULL);
