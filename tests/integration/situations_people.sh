@@ -304,7 +304,10 @@ git -C asked branch --list 'proposed/*' --format='%(refname:short)' >was
 ? git -C asked log --format=%s --branches='proposed/*' | grep -q '^RESTORE'
 ? test "$(git -C asked rev-list --count main)" = 1
 0$ $ask r --set cycle.grpo_eval_n=30
+> on the branch proposed/
 0$ grasp skills adopt asked
+0$ $ask r --set cycle.grpo_eval_n=30
+! on the branch proposed/
 0$ grasp skills verify asked
 > everything holds
 END
