@@ -10,6 +10,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "skills/edit.h"
+#include "skills/skill_front.h"
 
 enum { DEPTH_MAX = 4, VALUE_MAX = 4096, KEYS_MAX = 48 };
 
@@ -653,6 +654,37 @@ static void emit_front(yaml_emitter_t *y, const struct skill *s, const char *nam
     emit_pair(y, s, "version", "version", version);
     emit_others(y, s, prefix, "version", NULL);
     emit_map(y, false);
+}
+
+static bool has_place(const char *key, bool inner)
+{
+    static const char *const top[] = {"name", "description", "license",
+                                      "tags", "version",     "metadata"};
+    static const char *const meta[] = {"tags", "version"};
+    const char *const *known = inner ? meta : top;
+    size_t n = inner ? sizeof(meta) / sizeof(*meta) : sizeof(top) / sizeof(*top);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(key, known[i]) == 0)
+            return true;
+    for (size_t i = 0; inner && i < PROVENANCE_KEYS; i++)
+        if (strcmp(key, provenance_keys[i].meta) == 0 ||
+            (provenance_keys[i].other && strcmp(key, provenance_keys[i].other) == 0))
+            return true;
+    return inner && str_starts(key, "flat-");
+}
+
+int flat_homeless(const struct skill *s, struct strlist *out)
+{
+    struct skill_parts parts;
+    struct front front = {0};
+    int rc = s->source ? skill_split(s->source, s->source_len, s->name, &parts) : 0;
+    if (rc == 0 && s->source)
+        rc = front_read(&front, parts.front, parts.front_len);
+    for (size_t i = 0; rc == 0 && i < front.n; i++)
+        if (!has_place(front.v[i].key, front.v[i].inner))
+            rc = strlist_add(out, front.v[i].key);
+    front_release(&front);
+    return rc;
 }
 
 void flat_render(const struct skill *s, struct buf *out)

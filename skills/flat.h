@@ -24,6 +24,8 @@
 int flat_parse(struct skill *s, const char *text, size_t len, const char *where,
                struct strlist *changes);
 void flat_render(const struct skill *s, struct buf *out);
+/* The keys of its SKILL.md that have no place in a flat file, in order: flat_render leaves them out. */
+int flat_homeless(const struct skill *s, struct strlist *out);
 /* The name of a skill's flat file without ".md"; safe as a file name. Caller
  * frees, NULL: no memory. */
 char *flat_name(const struct skill *s);

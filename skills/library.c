@@ -183,6 +183,35 @@ static int create(struct library *lib)
     return rc;
 }
 
+/* The first branch of a remote that is more than a name of ours for one. */
+static int fetched(const char *ref, const struct oid *commit, void *arg)
+{
+    const char *name = strchr(ref + strlen("refs/remotes/"), '/');
+    (void)commit;
+    if (!name || strcmp(++name, "HEAD") == 0 || strcmp(name, LIBRARY_BEST_NAME) == 0 ||
+        str_starts(name, "for/") || str_starts(name, "proposed/"))
+        return 0;
+    buf_adds(arg, name);
+    return 1;
+}
+
+/* A clone of a server whose HEAD names a branch that nobody pushed: a first commit here would be the
+ * beginning of another history. */
+static int check_fetched(struct library *lib)
+{
+    struct buf name = BUF_INIT;
+    int rc = library_refs(lib, "refs/remotes/", fetched, &name);
+    if (rc > 0)
+        rc = buf_check(&name);
+    if (rc == 0 && name.len)
+        rc = err_set(GRASP_EREFUSED,
+                     "the clone '%s' has nothing checked out ('%s' has no commit), but the branch "
+                     "'%s' was fetched: git -C '%s' switch '%s'",
+                     lib->dir, lib->branch, name.ptr, lib->dir, name.ptr);
+    buf_release(&name);
+    return rc;
+}
+
 /* The branch has no commit: make the first, or say why not. */
 static int begin_branch(struct library *lib)
 {
@@ -192,6 +221,9 @@ static int begin_branch(struct library *lib)
             library_lock_clear(lib);
         return lib->creating ? library_lock_creating(lib, false) : 0;
     }
+    int rc = check_fetched(lib);
+    if (rc < 0)
+        return rc;
     if (!(lib->flags & LIBRARY_CREATE))
         return err_set(lib->flags & LIBRARY_WRITE ? GRASP_EREFUSED : GRASP_ENOTFOUND,
                        "the library '%s' has no commit yet", lib->dir);

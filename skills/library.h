@@ -126,8 +126,8 @@ void library_way_back(struct library *lib, const struct oid *commit, struct buf 
  * no such branch), which no working tree follows: winners that a person has yet to adopt. It is made
  * at once when `create`. Refuses what library_branch_check does. */
 int library_line_set(struct library *lib, const char *name, bool create);
-/* Removes a branch that leads to nothing new: the checked-out one has what it leads to. Any other is
- * left alone. */
+/* Removes a branch that leads to nothing new: the checked-out one, or that of library_line_set, has
+ * what it leads to. Any other is left alone. */
 int library_branch_drop(struct library *lib, const char *name);
 /* Keeps a commit under refs/grasp/rejected/RUN: what a person did not want stays readable. */
 int library_keep_rejected(struct library *lib, const struct oid *commit, const char *run);

@@ -167,18 +167,26 @@ static int ref_drop(struct library *lib, const char *name)
     return rc < 0 ? library_git_error(rc, "cannot remove %s from '%s'", name, lib->dir) : 0;
 }
 
+static bool leads_to(struct library *lib, const char *ref, const git_oid *tip)
+{
+    git_oid at;
+    return git_reference_name_to_id(&at, lib->repo, ref) == 0 &&
+           (git_oid_equal(tip, &at) || git_graph_descendant_of(lib->repo, &at, tip) == 1);
+}
+
 int library_branch_drop(struct library *lib, const char *name)
 {
     struct buf ref = BUF_INIT;
-    git_oid tip, head;
+    git_oid tip;
     int rc = library_need_write(lib);
     buf_addf(&ref, "refs/heads/%s", name);
     if (rc == 0)
         rc = buf_check(&ref);
     if (rc == 0 && strcmp(ref.ptr, lib->head_ref) != 0 &&
         git_reference_name_to_id(&tip, lib->repo, ref.ptr) == 0 &&
-        git_reference_name_to_id(&head, lib->repo, lib->head_ref) == 0 &&
-        (git_oid_equal(&tip, &head) || git_graph_descendant_of(lib->repo, &head, &tip) == 1))
+        (leads_to(lib, lib->head_ref, &tip) ||
+         (lib->line_ref && strcmp(ref.ptr, lib->line_ref) != 0 &&
+          leads_to(lib, lib->line_ref, &tip))))
         rc = ref_drop(lib, ref.ptr);
     buf_release(&ref);
     return rc;

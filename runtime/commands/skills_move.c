@@ -251,6 +251,26 @@ const struct command skills_import = {
 
 /* ---- export ---- */
 
+static int say_homeless(const struct skill_set *set)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < set->n; i++) {
+        struct strlist keys = {0};
+        struct buf text = BUF_INIT;
+        rc = flat_homeless(&set->v[i], &keys);
+        for (size_t k = 0; k < keys.n; k++)
+            buf_addf(&text, "%s%s", k ? ", " : "", keys.v[k]);
+        if (rc == 0)
+            rc = buf_check(&text);
+        if (rc == 0 && keys.n)
+            log_warn("%s: a flat file has no place for %s; the export without --flat keeps all",
+                     set->v[i].name, text.ptr);
+        buf_release(&text);
+        strlist_release(&keys);
+    }
+    return rc;
+}
+
 static int run_export(const struct args *a)
 {
     struct library *lib;
@@ -271,6 +291,8 @@ static int run_export(const struct args *a)
                     "'%s' is not empty; --replace writes into it (files of other names stay)", out);
     if (rc == 0)
         rc = flat_write(out, &set, flat);
+    if (rc == 0 && flat)
+        rc = say_homeless(&set);
     if (rc == 0 && lacks & LIBRARY_LACKS_EVIDENCE)
         log_warn(
             "exported without the tasks that each edit answered (%s): they are in the evidence",

@@ -40,7 +40,7 @@ static int first_executor(const struct library_commit_info *c, void *arg)
 /* A tag of `grasp skills freeze` leads to what its manifest says; another revision has none. */
 static int check_manifest(struct library *lib, const char *at)
 {
-    int rc = manifest_check(lib, at);
+    int rc = manifest_check_frozen(lib, at);
     if (rc == GRASP_EREFUSED || rc == GRASP_ENOMEM)
         return rc;
     err_clear();

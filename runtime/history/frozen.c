@@ -221,7 +221,7 @@ int manifest_warn(const char *dir, const char *rev, const struct config *c, bool
     struct buf message = BUF_INIT;
     json_t *manifest = NULL, *here = json_object();
     int rc = rev ? library_open(&lib, dir, LIBRARY_READ) : GRASP_ENOTFOUND;
-    if (rc == 0)
+    if (rc == 0 && (rc = manifest_check_frozen(lib, rev)) != GRASP_EREFUSED)
         rc = library_tag_message(lib, rev, &message);
     if (rc == 0)
         rc = manifest_parse(message.ptr, &manifest);
@@ -447,6 +447,26 @@ static int check_against(struct library *lib, const char *name, const json_t *m)
         rc = err_set(GRASP_EREFUSED, "its content is not what its manifest says");
     skill_set_release(&set);
     return rc;
+}
+
+static int same_name(const char *name, const struct oid *commit, void *arg)
+{
+    (void)commit;
+    return strcmp(name, arg) == 0;
+}
+
+int manifest_check_frozen(struct library *lib, const char *name)
+{
+    char *key = str_dup(name);
+    int rc = key ? library_tags_altered(lib, same_name, key) : err_oom();
+    free(key);
+    if (rc > 0)
+        return err_set(
+            GRASP_EREFUSED,
+            "tag '%s': it was frozen here, and was removed or replaced since; to have it "
+            "back: git -C '%s' update-ref refs/tags/%s refs/grasp/frozen/%s",
+            name, library_dir(lib), name, name);
+    return rc < 0 ? rc : manifest_check(lib, name);
 }
 
 int manifest_check(struct library *lib, const char *name)

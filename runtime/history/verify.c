@@ -547,8 +547,8 @@ static int frozen_altered(const char *name, const struct oid *commit, void *arg)
     struct verify *v = arg;
     finding_add(v->f, commit, true,
                 "tag '%s': it was frozen here, and was removed or replaced since; to have it back: "
-                "git update-ref refs/tags/%s refs/grasp/frozen/%s",
-                name, name, name);
+                "git -C '%s' update-ref refs/tags/%s refs/grasp/frozen/%s",
+                name, library_dir(v->lib), name, name);
     return 0;
 }
 

@@ -312,7 +312,12 @@ int record_val_scores(struct learn *l);
 /* Keeps that the run is over: from here on it only says again what it did. */
 int record_end(struct learn *l);
 
-/* line.c: after run.json is known: GRASP_ECONFLICT with every way on when somebody else moved the
+/* line.c: with gate.adopt: ask, head and commits are of the branch that holds what `run` proposes, which
+ * is made when `create`; nothing otherwise. */
+int line_set(struct learn *l, const char *run, bool create);
+/* What the run `from` proposed is what `to` proposes, which goes on from there. */
+int line_rename(struct learn *l, const char *from, const char *to);
+/* After run.json is known: GRASP_ECONFLICT with every way on when somebody else moved the
  * branch. */
 int line_open(struct learn *l);
 /* At the start of an update: goes on from what somebody else committed, or refuses to. */
@@ -328,7 +333,7 @@ bool line_ends_elsewhere(const struct learn *l);
 /* Writes run.json as it stands. */
 int record_state(struct learn *l);
 /* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
- * reference; NULL: no memory. */
+ * reference; NULL with the error set. */
 json_t *record_id(const struct learn *l, const json_t *inputs);
 
 /* inputs.c: hashes of all that decides, by name. New reference in *out. */

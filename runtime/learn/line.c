@@ -179,19 +179,28 @@ static int take_turn(struct learn *l, const struct oid *tip)
 
 /* ---- the line ---- */
 
-/* gate.adopt: ask: winners go to a branch of their own. */
-static int propose(struct learn *l)
+int line_set(struct learn *l, const char *run, bool create)
 {
     char name[96];
-    snprintf(name, sizeof(name), "proposed/%s", l->run.id);
-    return l->c->gate.adopt == ADOPT_ASK ? library_line_set(l->lib, name, !l->run.resumed) : 0;
+    snprintf(name, sizeof(name), "proposed/%s", run);
+    return l->c->gate.adopt == ADOPT_ASK ? library_line_set(l->lib, name, create) : 0;
+}
+
+int line_rename(struct learn *l, const char *from, const char *to)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "proposed/%s", from);
+    int rc = line_set(l, from, false);
+    if (rc == 0)
+        rc = line_set(l, to, true);
+    return rc == 0 && l->c->gate.adopt == ADOPT_ASK ? library_branch_drop(l->lib, name) : rc;
 }
 
 int line_open(struct learn *l)
 {
     const char *branch = json_str_at(l->run.state, "branch", library_branch(l->lib));
     struct oid tip;
-    int rc = propose(l);
+    int rc = line_set(l, l->run.id, !l->run.resumed);
     if (rc == 0)
         rc = library_head(l->lib, &tip);
     if (!json_object_get(l->run.state, "rejections"))

@@ -61,15 +61,17 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 static int new_state(struct learn *l)
 {
-    json_t *inputs = NULL;
-    int rc = inputs_of(l, &inputs);
-    if (rc < 0)
+    json_t *inputs = NULL, *id = record_id(l, NULL);
+    int rc = id ? inputs_of(l, &inputs) : err_code();
+    if (rc < 0) {
+        json_decref(id);
         return rc;
+    }
     size_t wave = (size_t)l->c->cycle.batch_concurrency;
     l->run.state =
-        json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", record_id(l, NULL),
-                  "start", l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
-                  "email", library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+        json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", id, "start",
+                  l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
+                  library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
     return l->run.state ? record_state(l) : err_oom();
 }
 
@@ -79,7 +81,11 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     if (rc == 0)
         rc = inputs_check(l, config_path);
     if (rc == 0)
+        rc = line_set(l, json_str_at(l->run.state, "run", "run"), false);
+    if (rc == 0)
         rc = inputs_restore(l);
+    if (rc == 0)
+        rc = library_head(l->lib, &l->at.head);
     const char *start = json_str_at(l->run.state, "start", "");
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))

@@ -353,6 +353,20 @@ static void print_tests(const struct learn *l, FILE *out)
     }
 }
 
+/* There are winners that nobody adopted or rejected yet. */
+static bool waits(const struct learn *l)
+{
+    char ref[96];
+    struct oid tip;
+    if (l->c->gate.adopt != ADOPT_ASK || strcmp(l->line.at.hex, l->at.start.hex) == 0)
+        return false;
+    snprintf(ref, sizeof(ref), "refs/heads/proposed/%s", l->run.id);
+    bool is = library_resolve(l->lib, ref, &tip) == 0;
+    if (!is)
+        err_clear();
+    return is;
+}
+
 void summary_print(const struct learn *l, FILE *out)
 {
     struct account_counts a;
@@ -375,7 +389,7 @@ void summary_print(const struct learn *l, FILE *out)
                 fidelity_names[m->fidelity], library_dir(l->lib), (long long)l->count.accepted);
     for (size_t i = 0; i < l->at.set.n; i++)
         fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
-    if (l->c->gate.adopt == ADOPT_ASK && strcmp(l->line.at.hex, l->at.start.hex) != 0)
+    if (waits(l))
         fprintf(
             out,
             "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",

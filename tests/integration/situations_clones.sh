@@ -40,6 +40,18 @@ git clone -q lib clone
 ! leaves
 END
 
+situation 2 "the server's HEAD names a branch that nobody pushed" <<'END'
+git init -q --bare -b trunk server
+git -C lib push -q "$PWD/server" main best
+git clone -q server clone
+1$ grasp skills list clone
+> git -C 'clone' switch 'main'
+1$ grasp learn $CONFIG --library clone --run clone-run -q
+> has nothing checked out
+git -C clone switch -q main
+0$ grasp skills list clone
+END
+
 situation 2 "pushed to a bare repository" <<'END'
 git init -q --bare -b main server
 git -C lib remote add origin "$PWD/server"

@@ -29,6 +29,10 @@ grasp skills freeze lib --name v1
 eval git -C lib $how
 1$ grasp skills verify lib
 > tag 'v1': it was frozen here
+1$ grasp skills freeze lib --check v1
+> it was frozen here
+1$ grasp transfer "$CONFIG" --library lib --at v1 --to simulated:weak --split dev
+1$ grasp eval "$CONFIG" --library lib --at v1 --split dev
 git -C lib update-ref refs/tags/v1 refs/grasp/frozen/v1
 0$ grasp skills verify lib
 END

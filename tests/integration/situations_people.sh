@@ -287,6 +287,31 @@ for r in r2 r3; do grasp journal export $r/journal | grep -m 1 '"phase":"propose
 ? test "$(cat r2.chars)" -gt "$(cat r3.chars)"
 END
 
+situation 18 "two runs that begin in one second" <<'END'
+0$ SOURCE_DATE_EPOCH=1800000000 $ask r --set cycle.epochs=1
+git -C asked branch -q -D $(git -C asked branch --list 'proposed/*' --format='%(refname:short)')
+0$ SOURCE_DATE_EPOCH=1800000000 $ask r2 --set cycle.epochs=1 --set model.temperature=0.5
+0$ SOURCE_DATE_EPOCH=1800000000 $ask r3 --set cycle.epochs=1 --set model.temperature=0.5
+? test "$(jq -r .run r/run.json r2/run.json r3/run.json | sort -u | wc -l)" = 3
+END
+
+situation 18 "the configuration changes while winners wait" <<'END'
+3$ $ask r --set budget.calls=1700
+git -C asked branch --list 'proposed/*' --format='%(refname:short)' >was
+0$ $ask r --set cycle.grpo_eval_n=30 --accept-changes
+? test "$(git -C asked branch --list 'proposed/*' | wc -l)" = 1
+? test "$(git -C asked branch --list 'proposed/*' --format='%(refname:short)')" != "$(cat was)"
+? git -C asked log --format=%s --branches='proposed/*' | grep -q '^RESTORE'
+? test "$(git -C asked rev-list --count main)" = 1
+0$ $ask r --set cycle.grpo_eval_n=30
+> on the branch proposed/
+0$ grasp skills adopt asked
+0$ $ask r --set cycle.grpo_eval_n=30
+! on the branch proposed/
+0$ grasp skills verify asked
+> everything holds
+END
+
 situation 18 "what was proposed is merged with plain git" <<'END'
 0$ $ask r
 git -C asked branch --list 'proposed/*' --format='%(refname:short)' >branch

@@ -138,6 +138,8 @@ $make c tool "allowed-tools: [Read, Grep]" "disable-model-invocation: true" "lic
 ? cmp c/tool/SKILL.md new/skills/tool/SKILL.md
 0$ grasp skills export new out
 ? cmp c/tool/SKILL.md out/tool/SKILL.md
+0$ grasp skills export new flat --flat
+> tool: a flat file has no place for allowed-tools, disable-model-invocation, x-odd;
 END
 
 situation 33 "names in all scripts" <<'END'
