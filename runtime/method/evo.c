@@ -316,10 +316,8 @@ static int infer_tag(const char *token, size_t len, void *arg)
 static json_t *make_rule(const json_t *old, const char *text, const json_t *given, int64_t *id)
 {
     json_t *tags = json_array();
-    if (old)
-        add_tags(tags, json_object_get(old, "tags"));
-    else
-        add_tags(tags, given);
+    add_tags(tags, json_object_get(old, "tags"));
+    add_tags(tags, given);
     words_each(evo_unmarked(text), infer_tag, tags);
     return json_pack("{s:I, s:o, s:o, s:I, s:I, s:I}", "id",
                      (json_int_t)(old ? json_int_at(old, "id", 0) : ++*id), "text",

@@ -209,7 +209,9 @@ static void a_task_leaves_an_episode_and_rules(void **state)
     struct bench b;
     (void)state;
     bench_open(&b, &s, replies);
-    json_array_append_new(memory_list(b.m, "rules"), rule("[P1] an old rule, kept", 4, 3));
+    json_t *old = rule("[P1] an old rule, kept", 4, 3);
+    json_object_set_new(old, "tags", json_pack("[s]", "kept before"));
+    json_array_append_new(memory_list(b.m, "rules"), old);
     json_array_append_new(memory_list(b.m, "rules"), rule("[P1] an apple tastes good", 0, 0));
     one_task(&b, false);
     assert_string_equal(asked_prompt(&b, 0), "evo-reflect");
@@ -228,6 +230,9 @@ static void a_task_leaves_an_episode_and_rules(void **state)
     assert_int_equal(json_int_at(rule_at(&b, 0), "shown", -1), 5);
     assert_int_equal(json_int_at(rule_at(&b, 0), "success", -1), 3);
     assert_int_equal(json_int_at(rule_at(&b, 0), "failure", -1), 0);
+    assert_string_equal(json_str_at(rule_at(&b, 0), "tags[0]", ""), "kept before");
+    assert_string_equal(json_str_at(rule_at(&b, 0), "tags[1]", ""), "fruit"); /* given now */
+    assert_string_equal(json_str_at(rule_at(&b, 0), "tags[2]", ""), "rule");
     assert_string_equal(json_str_at(rule_at(&b, 1), "text", ""), "[P1] Peel the apple first");
     assert_string_equal(json_str_at(rule_at(&b, 1), "tags[0]", ""), "fruit");
     assert_string_equal(json_str_at(rule_at(&b, 1), "tags[1]", ""), "peel"); /* inferred */
