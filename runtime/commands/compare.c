@@ -71,6 +71,8 @@ static int split_sets(const struct args *a, const char **sets, size_t *n, struct
     *n = 0;
     for (size_t i = 0; i < arg_count(a, "set"); i++) {
         const char *set = arg_nth(a, "set", i);
+        if (str_starts(set, "cycle.seed="))
+            return err_set(GRASP_EUSAGE, "--set %s: a matrix has --seeds", set);
         if (!str_starts(set, "budget.")) {
             sets[(*n)++] = set;
             continue;
@@ -205,6 +207,18 @@ static int run_named(const struct args *a)
     return rc;
 }
 
+/* Whether an option is given that makes a plan. */
+static bool plans(const struct args *a)
+{
+    static const char *const options[] = {"out",       "methods", "seeds",  "ablations",
+                                          "vary",      "models",  "to",     "benchmarks",
+                                          "libraries", "regate",  "preset", NULL};
+    size_t n = 0;
+    for (size_t i = 0; options[i]; i++)
+        n += arg_count(a, options[i]);
+    return n > 0;
+}
+
 static int run(const struct args *a)
 {
     struct matrix m = {0};
@@ -223,10 +237,9 @@ static int run(const struct args *a)
                  ? err_set(GRASP_EUSAGE, "--out DIR: where is the matrix to be kept?")
                  : run_named(a);
     } else if (rc == 0 && matrix) {
-        rc = n || arg_str(a, "out")
-                 ? err_set(GRASP_EUSAGE, "%s has its plan: only budgets can be set here",
-                           operand(a, 0))
-                 : matrix_read(&m, operand(a, 0));
+        rc = n || plans(a) ? err_set(GRASP_EUSAGE, "%s has its plan: only budgets can be set here",
+                                     operand(a, 0))
+                           : matrix_read(&m, operand(a, 0));
         if (rc == 0)
             rc = run_matrix(a, &m, &o, false);
     } else if (rc == 0) {
