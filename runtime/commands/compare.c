@@ -38,7 +38,6 @@ static int print_transfers(const struct args *a, const struct matrix *m)
     return rc;
 }
 
-/* What the tables are to look like; GRASP_EUSAGE when more than one is asked for. */
 static int print_tables(const struct args *a, const struct gathered *g)
 {
     struct contrast_options o = {.unpaired = 0.05};
@@ -226,6 +225,10 @@ static int run(const struct args *a)
     size_t n = 0;
     const char **sets = calloc(arg_count(a, "set") + 1, sizeof(*sets));
     int rc = sets ? split_sets(a, sets, &n, &o) : err_oom();
+    if (rc == 0 &&
+        arg_flag(a, "csv") + arg_flag(a, "json") + arg_flag(a, "markdown") + arg_flag(a, "latex") >
+            1)
+        rc = err_set(GRASP_EUSAGE, "one of --csv, --json, --markdown and --latex");
     bool matrix = operand_count(a) == 1 && matrix_is(operand(a, 0));
     /* `compare transfer CONFIG`: libraries by models */
     bool transfer = operand_count(a) == 2 && strcmp(operand(a, 0), "transfer") == 0;

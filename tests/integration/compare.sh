@@ -157,6 +157,8 @@ exits "two libraries on two models, pruned for each" 0 "$GRASP" compare transfer
     --libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library@HEAD \
     --to simulated:weak,simulated --out t
 has "a row each" out "grasp+seed-2"
+is "each difference has its interval" \
+    "$(grep -cE '^grasp\+seed.*\([+-][0-9.]+, [+-][0-9.]+ to .*\([+-][0-9.]+, [+-][0-9.]+ to ' out)" 4
 is "what each cost is known" "$("$GRASP" compare t --status --json | jq '[.[].calls > 0] | all')" true
 is "the columns are the models, in order" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" \
     "library simulated:weak simulated"
@@ -197,6 +199,7 @@ usage "at the end" "'1,3,': a comma" compare $c --seeds 1,3, --out x
 usage "seeds as an arm" "seeds are no arms" compare $c --vary cycle.seed=1,2 --out x
 usage "a seed that would be dropped" "a matrix has --seeds" compare $c --set cycle.seed=3 --out x
 usage "a plan for a matrix that has one" "m has its plan" compare m --seeds 1-4
+usage "two forms" "one of --csv" compare m --csv --json
 usage "methods, too" "m has its plan" compare m --methods none
 bad "an arm on other tasks" "data.test of cell data.test=clinic-tasks-other.json+seed-1" \
     compare $c --vary data.test=clinic/tasks/other.json --out x
