@@ -120,8 +120,8 @@ static void describe(const struct memory *m, struct buf *out)
 /* ---- reflection ---- */
 
 struct reflection {
-    json_t *v; /* the reply; an empty object for none */
-    bool usable;
+    json_t *v;                 /* the reply; an empty object for none */
+    bool usable, failed;       /* failed: no reply at all */
     json_t *guidelines, *tags; /* as they are kept */
 };
 
@@ -223,6 +223,7 @@ static int reflect(struct method_run *r, const struct method_trace *t, const jso
         struct reply_fault fault;
         out->v = reply_read(reply.ptr, reply.len, &shape, &fault);
         out->usable = out->v != NULL;
+        out->failed = !reply.len;
         if (!out->v)
             out->v = json_object();
         out->guidelines =
@@ -423,7 +424,7 @@ static int after_task(struct method_run *r, const struct method_trace *t, bool *
     if (rc == 0) {
         *changed = true;
         credit(rules, t, &f);
-        if (f.usable && json_bool_at(f.v, "should_store_episode", true))
+        if (f.failed || (f.usable && json_bool_at(f.v, "should_store_episode", true)))
             rc = store(r->m, t, &f);
     }
     if (rc == 0 && json_array_size(f.guidelines) &&

@@ -250,7 +250,7 @@ static void a_task_leaves_an_episode_and_rules(void **state)
 static void credit(void **state)
 {
     static const char *const replies[] = {"{\"failure_analysis\": \"the apple was bad\"}",
-                                          "{\"tags\": [\"water\"]}", "no JSON", NULL};
+                                          "{\"tags\": [\"water\"]}", "no JSON", "", NULL};
     struct method_settings s = method_of(METHOD_EVO_MEMORY, FIDELITY_PUBLISHED);
     struct bench b;
     (void)state;
@@ -270,7 +270,11 @@ static void credit(void **state)
     assert_int_equal(json_int_at(rule_at(&b, 1), "shown", -1), 3);
     assert_int_equal(json_int_at(rule_at(&b, 2), "shown", -1), 0);
     assert_int_equal(json_array_size(memory_list(b.m, "episodes")), 2);
-    assert_int_equal(json_array_size(b.writer.asked), 3); /* without guidelines nothing to curate */
+    one_task(&b, false); /* a call that failed: an episode of the task alone */
+    const json_t *stub = json_array_get(memory_list(b.m, "episodes"), 2);
+    assert_string_equal(json_str_at(stub, "task", ""), "cut the apple");
+    assert_int_equal(json_array_size(json_object_get(stub, "guidelines")), 0);
+    assert_int_equal(json_array_size(b.writer.asked), 4); /* without guidelines nothing to curate */
     bench_close(&b);
 }
 
