@@ -38,7 +38,6 @@ static int print_transfers(const struct args *a, const struct matrix *m)
     return rc;
 }
 
-/* What the tables are to look like; GRASP_EUSAGE when more than one is asked for. */
 static int print_tables(const struct args *a, const struct gathered *g)
 {
     struct contrast_options o = {.unpaired = 0.05};
@@ -71,6 +70,8 @@ static int split_sets(const struct args *a, const char **sets, size_t *n, struct
     *n = 0;
     for (size_t i = 0; i < arg_count(a, "set"); i++) {
         const char *set = arg_nth(a, "set", i);
+        if (str_starts(set, "cycle.seed="))
+            return err_set(GRASP_EUSAGE, "--set %s: a matrix has --seeds", set);
         if (!str_starts(set, "budget.")) {
             sets[(*n)++] = set;
             continue;
@@ -205,6 +206,18 @@ static int run_named(const struct args *a)
     return rc;
 }
 
+/* Whether an option is given that makes a plan. */
+static bool plans(const struct args *a)
+{
+    static const char *const options[] = {"out",       "methods", "seeds",  "ablations",
+                                          "vary",      "models",  "to",     "benchmarks",
+                                          "libraries", "regate",  "preset", NULL};
+    size_t n = 0;
+    for (size_t i = 0; options[i]; i++)
+        n += arg_count(a, options[i]);
+    return n > 0;
+}
+
 static int run(const struct args *a)
 {
     struct matrix m = {0};
@@ -212,6 +225,10 @@ static int run(const struct args *a)
     size_t n = 0;
     const char **sets = calloc(arg_count(a, "set") + 1, sizeof(*sets));
     int rc = sets ? split_sets(a, sets, &n, &o) : err_oom();
+    if (rc == 0 &&
+        arg_flag(a, "csv") + arg_flag(a, "json") + arg_flag(a, "markdown") + arg_flag(a, "latex") >
+            1)
+        rc = err_set(GRASP_EUSAGE, "one of --csv, --json, --markdown and --latex");
     bool matrix = operand_count(a) == 1 && matrix_is(operand(a, 0));
     /* `compare transfer CONFIG`: libraries by models */
     bool transfer = operand_count(a) == 2 && strcmp(operand(a, 0), "transfer") == 0;
@@ -223,10 +240,9 @@ static int run(const struct args *a)
                  ? err_set(GRASP_EUSAGE, "--out DIR: where is the matrix to be kept?")
                  : run_named(a);
     } else if (rc == 0 && matrix) {
-        rc = n || arg_str(a, "out")
-                 ? err_set(GRASP_EUSAGE, "%s has its plan: only budgets can be set here",
-                           operand(a, 0))
-                 : matrix_read(&m, operand(a, 0));
+        rc = n || plans(a) ? err_set(GRASP_EUSAGE, "%s has its plan: only budgets can be set here",
+                                     operand(a, 0))
+                           : matrix_read(&m, operand(a, 0));
         if (rc == 0)
             rc = run_matrix(a, &m, &o, false);
     } else if (rc == 0) {

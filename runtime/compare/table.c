@@ -23,7 +23,7 @@ static void spread_text(const json_t *v, char *out, size_t size)
 }
 
 static const char *const score_columns[] = {"arm", "seeds", "val best", "id_test", "test", "calls"};
-static const size_t score_widths[] = {0, 5, 12, 12, 12, 9};
+static const size_t score_widths[] = {0, 5, 12, 14, 14, 9};
 enum { SCORE_COLUMNS = sizeof(score_columns) / sizeof(*score_columns) };
 
 static int64_t calls_of(const json_t *arm)
@@ -35,6 +35,19 @@ static int64_t calls_of(const json_t *arm)
     return sum;
 }
 
+/* One run has no spread; that of its score over tasks is shown: "60.9 (49-72)". */
+static void add_interval(const json_t *arm, const char *key, char *text, size_t size)
+{
+    const json_t *runs = json_object_get(arm, "runs"),
+                 *score = json_object_get(json_array_get(runs, 0), key),
+                 *v = json_object_get(score, "interval");
+    size_t len = strlen(text);
+    if (json_array_size(runs) == 1 && v)
+        snprintf(text + len, size - len, " (%.0f-%.0f)",
+                 100 * json_number_value(json_array_get(v, 0)),
+                 100 * json_number_value(json_array_get(v, 1)));
+}
+
 static void score_row(struct paper *p, const json_t *arm)
 {
     static const char *const keys[] = {"val_best", "id_test", "test"};
@@ -44,6 +57,7 @@ static void score_row(struct paper *p, const json_t *arm)
     paper_cell(p, text, score_widths[1]);
     for (size_t i = 0; i < 3; i++) {
         spread_text(json_object_get(arm, keys[i]), text, sizeof(text));
+        add_interval(arm, keys[i], text, sizeof(text));
         paper_cell(p, text, score_widths[2 + i]);
     }
     snprintf(text, sizeof(text), "%lld", (long long)calls_of(arm));

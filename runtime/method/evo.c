@@ -120,8 +120,8 @@ static void describe(const struct memory *m, struct buf *out)
 /* ---- reflection ---- */
 
 struct reflection {
-    json_t *v; /* the reply; an empty object for none */
-    bool usable;
+    json_t *v;                 /* the reply; an empty object for none */
+    bool usable, failed;       /* failed: no reply at all */
     json_t *guidelines, *tags; /* as they are kept */
 };
 
@@ -223,6 +223,7 @@ static int reflect(struct method_run *r, const struct method_trace *t, const jso
         struct reply_fault fault;
         out->v = reply_read(reply.ptr, reply.len, &shape, &fault);
         out->usable = out->v != NULL;
+        out->failed = !reply.len;
         if (!out->v)
             out->v = json_object();
         out->guidelines =
@@ -316,10 +317,8 @@ static int infer_tag(const char *token, size_t len, void *arg)
 static json_t *make_rule(const json_t *old, const char *text, const json_t *given, int64_t *id)
 {
     json_t *tags = json_array();
-    if (old)
-        add_tags(tags, json_object_get(old, "tags"));
-    else
-        add_tags(tags, given);
+    add_tags(tags, json_object_get(old, "tags"));
+    add_tags(tags, given);
     words_each(evo_unmarked(text), infer_tag, tags);
     return json_pack("{s:I, s:o, s:o, s:I, s:I, s:I}", "id",
                      (json_int_t)(old ? json_int_at(old, "id", 0) : ++*id), "text",
@@ -425,7 +424,7 @@ static int after_task(struct method_run *r, const struct method_trace *t, bool *
     if (rc == 0) {
         *changed = true;
         credit(rules, t, &f);
-        if (f.usable && json_bool_at(f.v, "should_store_episode", true))
+        if (f.failed || (f.usable && json_bool_at(f.v, "should_store_episode", true)))
             rc = store(r->m, t, &f);
     }
     if (rc == 0 && json_array_size(f.guidelines) &&

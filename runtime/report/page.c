@@ -190,12 +190,18 @@ static void add_curve(struct buf *b, const json_t *vals)
 
 static void score_cell(struct buf *b, const json_t *v)
 {
-    if (v)
-        buf_addf(b, "<td class=\"n\">%.1f %% <span class=\"soft\">%lld/%lld</span></td>",
-                 100 * json_num_at(v, "score", 0), (long long)json_int_at(v, "n_correct", 0),
-                 (long long)json_int_at(v, "n_total", 0));
-    else
+    const json_t *interval = json_object_get(v, "interval");
+    if (!v) {
         buf_adds(b, "<td class=\"n\">-</td>");
+        return;
+    }
+    buf_addf(b, "<td class=\"n\">%.1f %% <span class=\"soft\">%lld/%lld",
+             100 * json_num_at(v, "score", 0), (long long)json_int_at(v, "n_correct", 0),
+             (long long)json_int_at(v, "n_total", 0));
+    if (interval)
+        buf_addf(b, ", %.1f to %.1f", 100 * json_number_value(json_array_get(interval, 0)),
+                 100 * json_number_value(json_array_get(interval, 1)));
+    buf_adds(b, "</span></td>");
 }
 
 /* Beside each score, what doing nothing gets (`idle`, by split; may be NULL). */

@@ -136,6 +136,7 @@ is "an arm each" "$(jq -r '[.cells[].arm] | join(" ")' a/plan.json)" \
     "grasp no_gate_k1 no_cluster cycle.grpo_k=2 cycle.grpo_k=3"
 has "one seed says nothing about a method" out "one run says nothing about the method"
 has "then it is about libraries" out "exact sign-flip over tasks"
+is "whose scores have intervals" "$(grep -cE '^(grasp|no_cluster) .* \([0-9]+-[0-9]+\) .* \([0-9]+-[0-9]+\)' out)" 2
 
 # --- runs that were named
 exits "two runs" 0 "$GRASP" compare one=m/cells/none+seed-1/run two=m/cells/grasp+seed-1/run
@@ -156,6 +157,8 @@ exits "two libraries on two models, pruned for each" 0 "$GRASP" compare transfer
     --libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library@HEAD \
     --to simulated:weak,simulated --out t
 has "a row each" out "grasp+seed-2"
+is "each difference has its interval" \
+    "$(grep -cE '^grasp\+seed.*\([+-][0-9.]+, [+-][0-9.]+ to .*\([+-][0-9.]+, [+-][0-9.]+ to ' out)" 4
 is "what each cost is known" "$("$GRASP" compare t --status --json | jq '[.[].calls > 0] | all')" true
 is "the columns are the models, in order" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" \
     "library simulated:weak simulated"
@@ -191,6 +194,20 @@ usage "an unknown method" "'grap' is none of" compare $c --methods grap --out x
 usage "an unknown ablation" "'no_gate' is none of" compare $c --ablations no_gate --out x
 usage "seeds" "'1-x' is no seed" compare $c --seeds 1-x --out x
 usage "seeds twice" "2 is there twice" compare $c --seeds 1-3,2 --out x
+usage "a comma too many" "'1,,3': a comma with nothing beside it" compare $c --seeds 1,,3 --out x
+usage "at the end" "'1,3,': a comma" compare $c --seeds 1,3, --out x
+usage "seeds as an arm" "seeds are no arms" compare $c --vary cycle.seed=1,2 --out x
+usage "a seed that would be dropped" "a matrix has --seeds" compare $c --set cycle.seed=3 --out x
+usage "a plan for a matrix that has one" "m has its plan" compare m --seeds 1-4
+usage "two forms" "one of --csv" compare m --csv --json
+usage "methods, too" "m has its plan" compare m --methods none
+bad "an arm on other tasks" "data.test of cell data.test=clinic-tasks-other.json+seed-1" \
+    compare $c --vary data.test=clinic/tasks/other.json --out x
+bad "in another world" "fhir.load of cell" compare $c --out x \
+    --vary "fhir.load=[clinic/tasks/split_test.json]"
+cp clinic/tasks/split_test.json clinic/tasks/copy.json
+exits "the same tasks in another file" 0 "$GRASP" compare $c --out x -n \
+    --vary data.test=clinic/tasks/copy.json
 usage "nothing varied" "is not KEY=" compare $c --vary cycle.grpo_k --out x
 usage "an arm twice" "'grasp' is there twice" compare $c --methods grasp,grasp --out x
 usage "a model that was never published" "there are" compare m --published gpt-5

@@ -70,7 +70,7 @@ wait_until 20 sh -c 'sinfo -h -o %t 2>/dev/null | grep -q idle' || {
 # --- six cells
 "$GRASP" synth -q --patients 60 --out clinic >/dev/null
 matrix="clinic/grasp.yaml --methods none,grasp --seeds 1-3 --set cycle.epochs=2 --set sim.latency_ms=20"
-exits "the plan, and nothing of it made" 3 "$GRASP" compare $matrix -q --out m --set budget.calls=1
+exits "the plan, and nothing of it made" 3 "$GRASP" compare $matrix -q --out m --set budget.calls=1 --insist
 exits "the script" 0 "$GRASP" compare m --sbatch
 cp out array.sbatch
 export GRASP

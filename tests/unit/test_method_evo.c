@@ -209,7 +209,9 @@ static void a_task_leaves_an_episode_and_rules(void **state)
     struct bench b;
     (void)state;
     bench_open(&b, &s, replies);
-    json_array_append_new(memory_list(b.m, "rules"), rule("[P1] an old rule, kept", 4, 3));
+    json_t *old = rule("[P1] an old rule, kept", 4, 3);
+    json_object_set_new(old, "tags", json_pack("[s]", "kept before"));
+    json_array_append_new(memory_list(b.m, "rules"), old);
     json_array_append_new(memory_list(b.m, "rules"), rule("[P1] an apple tastes good", 0, 0));
     one_task(&b, false);
     assert_string_equal(asked_prompt(&b, 0), "evo-reflect");
@@ -228,6 +230,9 @@ static void a_task_leaves_an_episode_and_rules(void **state)
     assert_int_equal(json_int_at(rule_at(&b, 0), "shown", -1), 5);
     assert_int_equal(json_int_at(rule_at(&b, 0), "success", -1), 3);
     assert_int_equal(json_int_at(rule_at(&b, 0), "failure", -1), 0);
+    assert_string_equal(json_str_at(rule_at(&b, 0), "tags[0]", ""), "kept before");
+    assert_string_equal(json_str_at(rule_at(&b, 0), "tags[1]", ""), "fruit"); /* given now */
+    assert_string_equal(json_str_at(rule_at(&b, 0), "tags[2]", ""), "rule");
     assert_string_equal(json_str_at(rule_at(&b, 1), "text", ""), "[P1] Peel the apple first");
     assert_string_equal(json_str_at(rule_at(&b, 1), "tags[0]", ""), "fruit");
     assert_string_equal(json_str_at(rule_at(&b, 1), "tags[1]", ""), "peel"); /* inferred */
@@ -245,7 +250,7 @@ static void a_task_leaves_an_episode_and_rules(void **state)
 static void credit(void **state)
 {
     static const char *const replies[] = {"{\"failure_analysis\": \"the apple was bad\"}",
-                                          "{\"tags\": [\"water\"]}", "no JSON", NULL};
+                                          "{\"tags\": [\"water\"]}", "no JSON", "", NULL};
     struct method_settings s = method_of(METHOD_EVO_MEMORY, FIDELITY_PUBLISHED);
     struct bench b;
     (void)state;
@@ -265,7 +270,11 @@ static void credit(void **state)
     assert_int_equal(json_int_at(rule_at(&b, 1), "shown", -1), 3);
     assert_int_equal(json_int_at(rule_at(&b, 2), "shown", -1), 0);
     assert_int_equal(json_array_size(memory_list(b.m, "episodes")), 2);
-    assert_int_equal(json_array_size(b.writer.asked), 3); /* without guidelines nothing to curate */
+    one_task(&b, false); /* a call that failed: an episode of the task alone */
+    const json_t *stub = json_array_get(memory_list(b.m, "episodes"), 2);
+    assert_string_equal(json_str_at(stub, "task", ""), "cut the apple");
+    assert_int_equal(json_array_size(json_object_get(stub, "guidelines")), 0);
+    assert_int_equal(json_array_size(b.writer.asked), 4); /* without guidelines nothing to curate */
     bench_close(&b);
 }
 
