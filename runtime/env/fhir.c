@@ -600,6 +600,11 @@ static int open_store(struct env_fhir *e)
                  (unsigned long long)(report.bad + report.loaded));
     if (rc == 0 && json_array_size(c->fhir.load) && report.loaded == 0)
         rc = err_set(GRASP_EINVAL, "fhir.load: there is no FHIR resource in what it names");
+    if (rc == 0 && fhir_count(e->store, NULL) == 0)
+        rc = err_set(GRASP_EINVAL,
+                     "fhir.store: '%s' has no resources; load some first: grasp fhir load --store "
+                     "DIR FILE...",
+                     c->fhir.store);
     return rc;
 }
 
