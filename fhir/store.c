@@ -187,6 +187,27 @@ static int open_env(struct fhir_store *s, bool no_sync)
     return rc ? err_set(GRASP_EIO, "cannot open FHIR store '%s': %s", s->dir, mdb_strerror(rc)) : 0;
 }
 
+/* Reading a page that the file does not have would end the process (SIGBUS). Pages that were never
+ * written may be missing at the end of a sound file, too, so they are put there as zeros, which are
+ * named as damage where something is looked for in them. */
+static int check_length(struct fhir_store *s)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    struct stat file;
+    int fd;
+    if (mdb_env_info(s->env, &info) || mdb_env_stat(s->env, &st) || mdb_env_get_fd(s->env, &fd) ||
+        fstat(fd, &file) < 0)
+        return err_set(GRASP_EIO, "cannot open FHIR store '%s'", s->dir);
+    off_t want = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
+    if (file.st_size >= want || (!s->unwritable && ftruncate(fd, want) == 0))
+        return 0;
+    return err_set(
+        GRASP_EREFUSED,
+        "FHIR store '%s' was cut off (%lld of %lld bytes): load it anew, or put back a copy",
+        s->dir, (long long)file.st_size, (long long)want);
+}
+
 static int init_locks(struct fhir_store *s)
 {
     pthread_rwlockattr_t attr;
@@ -227,7 +248,8 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
         goto out;
     }
     if ((rc = check_dir(s->dir)) < 0 || (rc = fs_mkdirs(s->dir)) < 0 ||
-        (rc = open_env(s, o->no_sync)) < 0 || (rc = open_tables(s)) < 0)
+        (rc = open_env(s, o->no_sync)) < 0 || (rc = check_length(s)) < 0 ||
+        (rc = open_tables(s)) < 0)
         goto out;
     /* an open file needs no name: nothing is left behind, however this process ends */
     if (s->temporary)

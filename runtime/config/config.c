@@ -524,6 +524,34 @@ static int check_urls(const struct config *c)
     return rc;
 }
 
+/* A row that is misread would be a budget that does not hold. */
+static int check_prices(const struct config *c)
+{
+    static const char *const known[] = {"input", "output", "cached", "cache_write", NULL};
+    const char *name, *key;
+    json_t *row, *v;
+    json_object_foreach (c->prices, name, row) {
+        if (!json_is_object(row))
+            return err_set(GRASP_EINVAL, "prices.%s must be a table: {input: ..., output: ...}",
+                           name);
+        json_object_foreach (row, key, v) {
+            size_t i = 0;
+            while (known[i] && strcmp(known[i], key) != 0)
+                i++;
+            if (!known[i])
+                return err_set(GRASP_EINVAL,
+                               "prices.%s.%s is no price: input, output, cached, cache_write", name,
+                               key);
+            if (!json_is_number(v) || !(json_number_value(v) >= 0 && json_number_value(v) <= 1e6))
+                return err_set(GRASP_EINVAL,
+                               "prices.%s.%s must be a number from 0 to 1e+06 (USD per million "
+                               "tokens)",
+                               name, key);
+        }
+    }
+    return 0;
+}
+
 /* Keys that contradict each other, and those that are no more. */
 static int check_gate(const struct config *c)
 {
@@ -648,6 +676,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = apply(c, flat, origin);
     if (rc == 0)
         rc = check_urls(c);
+    if (rc == 0)
+        rc = check_prices(c);
     if (rc == 0)
         rc = check_gate(c);
     if (rc < 0)

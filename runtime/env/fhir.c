@@ -321,9 +321,14 @@ static void get(struct fhir_episode *ep, const char *target, env_step_fn fn, voi
     struct fhir_request rq = {
         .method = "GET", .target = whole.ptr, .overlay = ep->overlay, .agent_url = true};
     struct fhir_response rs = FHIR_RESPONSE_INIT;
-    if (buf_check(&whole) < 0 || fhir_handle(e->store, &rq, &rs) < 0) {
-        struct env_step step = {
-            .status = ROLLOUT_TASK_ERROR, .action = ep->action.ptr, .error = err_msg()};
+    int rc = buf_check(&whole);
+    if (rc == 0)
+        rc = fhir_handle(e->store, &rq, &rs);
+    if (rc < 0) {
+        /* a store that cannot be read is nobody's wrong answer */
+        struct env_step step = {.status = rc == GRASP_EIO ? ROLLOUT_UNSCORED : ROLLOUT_TASK_ERROR,
+                                .action = ep->action.ptr,
+                                .error = err_msg()};
         fn(&step, arg);
     } else {
         observe_answer(ep, rs.status, rs.body.ptr, rs.body.len, fn, arg);
@@ -600,6 +605,11 @@ static int open_store(struct env_fhir *e)
                  (unsigned long long)(report.bad + report.loaded));
     if (rc == 0 && json_array_size(c->fhir.load) && report.loaded == 0)
         rc = err_set(GRASP_EINVAL, "fhir.load: there is no FHIR resource in what it names");
+    if (rc == 0 && fhir_count(e->store, NULL) == 0)
+        rc = err_set(GRASP_EINVAL,
+                     "fhir.store: '%s' has no resources; load some first: grasp fhir load --store "
+                     "DIR FILE...",
+                     c->fhir.store);
     return rc;
 }
 

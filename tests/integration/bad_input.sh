@@ -70,4 +70,13 @@ for f in pipe zero huge; do
     bad "$f as a skill" "s$f" skills import "l$f" "s$f"
 done
 rm huge
+# --- a FHIR store with bytes flipped, and one that is not there
+"$GRASP" fhir load -q --store flipped.db clinic/fhir/*.ndjson >/dev/null
+LC_ALL=C sed -i 's/"valueQuantity"/"valueQuantitx"/g' flipped.db/data.mdb
+store() { "$GRASP" eval $C --split val --set 'fhir.load=[]' --set "fhir.store=$T/$1"; }
+exits "a store that is damaged scores nobody" 3 store flipped.db
+has "and is named as that" err "a damaged record"
+exits "a store that is not there" 1 store no-such.db
+has "is not an empty clinic" err "has no resources"
+
 done_testing

@@ -77,6 +77,10 @@ static void messages_say_where_and_what(void **state)
         {"agent_preset: nobody\n", "agent_preset 'nobody'"},
         {"- 1\n", "a mapping of keys is needed"},
         {"a: &x 1\nb: *x\n", "aliases are not supported"},
+        {"prices: {m: {input: -1, output: 1}}\n", "prices.m.input must be a number from 0"},
+        {"prices: {m: {output: dear}}\n", "prices.m.output must be a number from 0"},
+        {"prices: {m: {inputs: 1}}\n", "prices.m.inputs is no price"},
+        {"prices: {m: 3}\n", "prices.m must be a table"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct config *c;
