@@ -127,46 +127,6 @@ int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void 
     return rc;
 }
 
-static int by_version(const void *a, const void *b)
-{
-    return strverscmp(*(char *const *)a, *(char *const *)b);
-}
-
-int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, void *arg)
-{
-    git_reference_iterator *it = NULL;
-    struct strlist names = {0};
-    struct buf glob = BUF_INIT;
-    const char *name;
-    buf_addf(&glob, "%s*", prefix);
-    int rc = buf_check(&glob);
-    if (rc == 0 && (rc = git_reference_iterator_glob_new(&it, lib->repo, glob.ptr)) < 0)
-        rc = library_git_error(rc, "cannot list the refs of '%s'", lib->dir);
-    int next = 0;
-    while (rc == 0 && (next = git_reference_next_name(&name, it)) == 0)
-        rc = strlist_add(&names, name);
-    if (rc == 0 && next != GIT_ITEROVER)
-        rc = library_git_error(next, "cannot list the refs of '%s'", lib->dir);
-    if (names.n)
-        qsort(names.v, names.n, sizeof(*names.v), by_version);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        struct oid commit;
-        git_reference *ref = NULL;
-        git_object *peeled = NULL;
-        if (git_reference_lookup(&ref, lib->repo, names.v[i]) == 0 &&
-            git_reference_peel(&peeled, ref, GIT_OBJECT_COMMIT) == 0) {
-            library_oid_out(&commit, git_object_id(peeled));
-            rc = fn(names.v[i], &commit, arg);
-        }
-        git_object_free(peeled);
-        git_reference_free(ref);
-    }
-    git_reference_iterator_free(it);
-    strlist_release(&names);
-    buf_release(&glob);
-    return rc;
-}
-
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg)
 {
     return library_refs(lib, LIBRARY_CANDIDATES, fn, arg);

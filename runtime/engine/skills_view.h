@@ -18,7 +18,7 @@ struct skills_view {
     struct memory *memory; /* another method's, in place of skills; NULL: none */
     struct ranker *ranker;
     const struct prompts *prompts; /* what it is rendered by; borrowed, NULL: our template */
-    struct buf block;              /* all skills rendered, once `ready`; of a memory: what every task is
+    struct buf block; /* all skills rendered, once `ready`; of a memory: what every task is
                                       shown */
     bool ready;
     struct buf prefix;     /* the first message up to the task, once it is known */

@@ -321,9 +321,9 @@ static void add_candidate(struct buf *b, const json_t *v)
                      (long long)json_int_at(v, "score.regressions", 0));
         text(b, fate);
         if (json_object_get(v, "chars"))
-            buf_addf(b, "; %+lld characters of prompt",
-                     (long long)(json_int_at(v, "chars.after", 0) -
-                                 json_int_at(v, "chars.before", 0)));
+            buf_addf(
+                b, "; %+lld characters of prompt",
+                (long long)(json_int_at(v, "chars.after", 0) - json_int_at(v, "chars.before", 0)));
     }
     buf_adds(b, "</span></summary>\n");
     if (json_object_get(v, "probes"))
