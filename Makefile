@@ -11,6 +11,10 @@ SAN     ?= 0
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 VERSION := 0.1.0
+# What --version says beside it; nothing where this is no clone.
+ifndef COMMIT
+COMMIT := $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null))
+endif
 comma := ,
 # make test T=gate: only the suites whose name contains it.
 T =
@@ -53,7 +57,8 @@ HAVE_DEPS := $(shell pkg-config --exists $(MODULES) cmocka 2>/dev/null && \
 DEP_CFLAGS = $(eval DEP_CFLAGS := $(shell pkg-config --cflags $(MODULES)))$(DEP_CFLAGS)
 DEP_LIBS = $(eval DEP_LIBS := $(shell pkg-config --libs $(MODULES)))$(DEP_LIBS)
 
-.PHONY: all deps build demo test sanitize coverage bench check fuzz install uninstall clean format help
+.PHONY: all deps build demo test sanitize coverage bench check fuzz install install-dev uninstall deb \
+	clean format help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -72,6 +77,8 @@ help:
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS (default 10) or FUZZ_RUNS inputs'
 	@echo 'make mutants    removes each check of the graders in turn; the tests must notice'
 	@echo 'make install    to PREFIX (default /usr/local), DESTDIR honoured'
+	@echo 'make install-dev  libfhir: header, static library, pkg-config'
+	@echo 'make deb        Debian packages grasp and libfhir-dev, in build/deb'
 	@echo 'make clean      remove build/'
 
 deps:
@@ -99,6 +106,12 @@ $(call lib,$(1)): $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 	@rm -f $$@ && ar qcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive,$(f))))
+
+# The commit stands in one header, which is written anew only when it changes.
+$(shell mkdir -p $(B)/gen && echo '#define GRASP_COMMIT "$(COMMIT:%= (%))"' >$(B)/gen/commit.new && \
+	{ cmp -s $(B)/gen/commit.new $(B)/gen/commit.h && rm $(B)/gen/commit.new || \
+	mv $(B)/gen/commit.new $(B)/gen/commit.h; })
+$(B)/runtime/main.o: $(B)/gen/commit.h
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -192,17 +205,44 @@ fuzz-run: $(FUZZERS)
 mutants: all
 	@tests/mutants/run.sh
 
+# What a package of the program has; install-dev: libfhir (header, static library, pkg-config).
+SHARE = $(DESTDIR)$(PREFIX)/share
+LIBDIR ?= $(PREFIX)/lib
 install: build
 	install -Dm755 $(B)/grasp $(DESTDIR)$(PREFIX)/bin/grasp
 	$(B)/grasp help --man > $(B)/grasp.1
-	install -Dm644 $(B)/grasp.1 $(DESTDIR)$(PREFIX)/share/man/man1/grasp.1
+	$(B)/grasp help --config-man > $(B)/grasp-config.5
+	$(B)/grasp help --completion bash > $(B)/grasp.bash
+	$(B)/grasp help --completion zsh > $(B)/grasp.zsh
+	install -Dm644 $(B)/grasp.1 $(SHARE)/man/man1/grasp.1
+	install -Dm644 $(B)/grasp-config.5 $(SHARE)/man/man5/grasp-config.5
+	for m in library exec; do \
+	    install -Dm644 .packaging/man/grasp-$$m.7 $(SHARE)/man/man7/grasp-$$m.7 || exit 1; done
+	install -Dm644 $(B)/grasp.bash $(SHARE)/bash-completion/completions/grasp
+	install -Dm644 $(B)/grasp.zsh $(SHARE)/zsh/site-functions/_grasp
 	for d in quickstart medagentbench-v1 medagentbench-v2 exec-python; do [ ! -d examples/$$d ] || \
-	    { mkdir -p $(DESTDIR)$(PREFIX)/share/grasp/examples && \
-	      cp -R examples/$$d $(DESTDIR)$(PREFIX)/share/grasp/examples/; }; done
+	    { mkdir -p $(SHARE)/grasp/examples && cp -R examples/$$d $(SHARE)/grasp/examples/; }; done
+
+install-dev: build
+	install -Dm644 fhir/fhir.h $(DESTDIR)$(PREFIX)/include/grasp/fhir/fhir.h
+	install -Dm644 runtime/base/buf.h $(DESTDIR)$(PREFIX)/include/grasp/runtime/base/buf.h
+	rm -f $(B)/libfhir-dev.a
+	ar qcs $(B)/libfhir-dev.a $(patsubst %.c,$(B)/%.o,$(call sources,fhir) $(call sources,runtime/base))
+	install -Dm644 $(B)/libfhir-dev.a $(DESTDIR)$(LIBDIR)/libfhir.a
+	mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+	    .packaging/libfhir.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libfhir.pc
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/grasp $(DESTDIR)$(PREFIX)/share/man/man1/grasp.1
-	rm -rf $(DESTDIR)$(PREFIX)/share/grasp
+	rm -f $(DESTDIR)$(PREFIX)/bin/grasp $(SHARE)/man/man1/grasp.1 $(SHARE)/man/man5/grasp-config.5 \
+	    $(SHARE)/man/man7/grasp-library.7 $(SHARE)/man/man7/grasp-exec.7 \
+	    $(SHARE)/bash-completion/completions/grasp $(SHARE)/zsh/site-functions/_grasp \
+	    $(DESTDIR)$(LIBDIR)/libfhir.a $(DESTDIR)$(LIBDIR)/pkgconfig/libfhir.pc
+	rm -rf $(SHARE)/grasp $(DESTDIR)$(PREFIX)/include/grasp
+
+# Debian packages in build/deb: grasp and libfhir-dev, from a copy of the sources.
+deb:
+	@VERSION=$(VERSION) COMMIT='$(COMMIT)' .packaging/deb
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')

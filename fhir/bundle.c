@@ -133,13 +133,14 @@ static int add_entry(struct searchset *a, struct buf *out, uint64_t seq, const c
 
 /* ---- the Bundle ---- */
 
+/* `page`: NULL: the page this is, "": the first one, else the token of another. */
 static void add_link(struct buf *out, const struct searchset *a, const char *relation,
                      const char *page)
 {
     struct buf url = BUF_INIT;
     buf_addf(&url, "%s%s", a->q->store->base_url, a->q->path);
     fhir_query_add_url(a->q, &url, page ? "_page" : NULL);
-    if (page)
+    if (page && *page)
         buf_addf(&url, "%c_page=%s", strchr(url.ptr, '?') ? '&' : '?', page);
     buf_addf(out, "{\"relation\":\"%s\",\"url\":\"", relation);
     buf_add_json(out, url.ptr, url.len, false);
@@ -147,6 +148,19 @@ static void add_link(struct buf *out, const struct searchset *a, const char *rel
     if (url.failed)
         out->failed = true;
     buf_release(&url);
+}
+
+/* To the page after that resource. */
+static int add_page_link(struct buf *out, const struct searchset *a, const char *relation,
+                         uint64_t last)
+{
+    struct buf token = BUF_INIT;
+    int rc = fhir_page_token_write(&token, a->v, a->q, last, &a->token);
+    buf_addch(out, ',');
+    if (rc == 0)
+        add_link(out, a, relation, token.ptr);
+    buf_release(&token);
+    return rc;
 }
 
 /* The same search on the same data has the same id: a rollout that is run again reads the same
@@ -178,12 +192,13 @@ static int add_bundle(struct searchset *a, struct buf *out)
     add_head(out, a);
     buf_adds(out, ",\"link\":[");
     add_link(out, a, "self", NULL);
-    if (a->has_next) {
-        struct buf token = BUF_INIT;
-        rc = fhir_page_token_write(&token, a->v, a->q, a->all.v[a->after - 1], &a->token);
+    if (a->has_next)
+        rc = add_page_link(out, a, "next", a->all.v[a->after - 1]);
+    if (rc == 0 && a->token.given && a->first > (size_t)a->q->count) {
+        rc = add_page_link(out, a, "previous", a->all.v[a->first - (size_t)a->q->count - 1]);
+    } else if (rc == 0 && a->token.given) { /* the first page is the search itself */
         buf_addch(out, ',');
-        add_link(out, a, "next", token.ptr);
-        buf_release(&token);
+        add_link(out, a, "previous", "");
     }
     buf_addch(out, ']');
     bool first = true;

@@ -12,9 +12,21 @@ int fhir_decide(struct fhir_view *v, const struct fhir_resource_type *type, cons
 {
     struct fhir_query q = {0};
     struct fhir_matches found = {0};
-    size_t name = strlen(type->name);
+    size_t name = strlen(type->name), base = strlen(v->store->base_url);
     *out = (struct fhir_decision){0};
-    if (len > name && criteria[name] == '?' && memcmp(criteria, type->name, name) == 0) {
+    /* clients write it as parameters, with a question mark, and as the whole URL of the search */
+    if (len > base && memcmp(criteria, v->store->base_url, base) == 0) {
+        criteria += base;
+        len -= base;
+    }
+    if (len > 0 && *criteria == '/') {
+        criteria++;
+        len--;
+    }
+    if (len > 0 && *criteria == '?') {
+        criteria++;
+        len--;
+    } else if (len > name && criteria[name] == '?' && memcmp(criteria, type->name, name) == 0) {
         criteria += name + 1;
         len -= name + 1;
     }

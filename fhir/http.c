@@ -191,9 +191,9 @@ static void add_cors(const struct fhir_server *s, struct MHD_Connection *connect
                "Location, Content-Location, ETag, Last-Modified");
 }
 
-/* Sends the response and empties it. */
+/* Sends the response and empties it. `last`: the connection is closed behind it. */
 static enum MHD_Result send_response(const struct fhir_server *s, struct MHD_Connection *connection,
-                                     struct fhir_response *rs)
+                                     struct fhir_response *rs, bool last)
 {
     size_t len = rs->body.len;
     char *body = buf_detach(&rs->body);
@@ -209,6 +209,8 @@ static enum MHD_Result send_response(const struct fhir_server *s, struct MHD_Con
     add_header(r, MHD_HTTP_HEADER_ETAG, rs->etag);
     add_header(r, MHD_HTTP_HEADER_LAST_MODIFIED, rs->last_modified);
     add_header(r, MHD_HTTP_HEADER_LOCATION, rs->location);
+    if (last)
+        add_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     add_cors(s, connection, r);
     enum MHD_Result sent = MHD_queue_response(connection, (unsigned)rs->status, r);
     MHD_destroy_response(r);
@@ -227,7 +229,8 @@ static enum MHD_Result send_problem(const struct fhir_server *s, struct MHD_Conn
              code);
     buf_add_json(&rs.body, diagnostics, strlen(diagnostics), false);
     buf_adds(&rs.body, "\"\n    }\n  ]\n}\n");
-    enum MHD_Result sent = send_response(s, connection, &rs);
+    /* of a request that two would read otherwise nobody knows where the next one begins */
+    enum MHD_Result sent = send_response(s, connection, &rs, status == MHD_HTTP_BAD_REQUEST);
     fhir_response_release(&rs);
     return sent;
 }
@@ -296,7 +299,7 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
         if (rs.status == 0)
             rs.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     }
-    enum MHD_Result sent = send_response(s, connection, &rs);
+    enum MHD_Result sent = send_response(s, connection, &rs, false);
     fhir_response_release(&rs);
     return sent;
 }
@@ -305,7 +308,9 @@ static enum MHD_Result answer(struct fhir_server *s, struct MHD_Connection *conn
  * whose it is or where the next one begins. */
 struct header_check {
     size_t lengths, hosts;
-    bool blank; /* before a colon */
+    size_t bytes; /* what the lines seen so far take in a request that is written as it must be */
+    bool blank;   /* before a colon */
+    bool control; /* characters in a value */
 };
 
 static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -313,34 +318,56 @@ static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const ch
 {
     struct header_check *h = arg;
     (void)kind;
-    (void)value;
+    /* both lie in the request as it came: what is between them is the colon and blanks */
+    h->bytes += (size_t)(value - name) + strlen(value) + 2;
     h->lengths += str_caseeq(name, MHD_HTTP_HEADER_CONTENT_LENGTH) ||
                   str_caseeq(name, MHD_HTTP_HEADER_TRANSFER_ENCODING);
     h->hosts += str_caseeq(name, MHD_HTTP_HEADER_HOST);
     h->blank |= strpbrk(name, " \t") != NULL;
+    for (const char *p = value; *p; p++)
+        h->control |= ((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f;
     return MHD_YES;
 }
 
+/* The library takes a bare LF for the end of a line and a NUL for that of a string, and does not say
+ * so. But it says how long the whole was, and then that is not the sum of what was read. Later
+ * versions refuse both themselves. */
+static bool accounted_for(struct MHD_Connection *connection, const struct header_check *h,
+                          const char *method, const char *target, const char *version)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_VERSION >= 0x00097701
+            ? NULL
+            : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t line = strlen(method) + 1 + strlen(target) + 1 + strlen(version) + 2;
+    return !info || info->header_size == line + h->bytes + 2;
+}
+
 /* NULL: nothing is wrong. */
-static const char *ambiguous(struct MHD_Connection *connection)
+static const char *ambiguous(struct MHD_Connection *connection, const char *method,
+                             const char *target, const char *version)
 {
     struct header_check h = {0};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &h);
+    if (!accounted_for(connection, &h, method, target, version))
+        return "the request line or a header holds a NUL, a line feed without a carriage return "
+               "before it, or more blanks than HTTP/1.1 allows";
     return h.lengths > 1 ? "more than one header says how long the body is"
            : h.hosts > 1 ? "there is more than one Host header"
            : h.blank     ? "there is a blank before a header's colon"
+           : h.control   ? "there is a control character in a header"
                          : NULL;
 }
 
 /* The headers are here: what need not be read further is answered at once. */
 static enum MHD_Result begin(struct fhir_server *s, struct MHD_Connection *connection,
-                             struct http_exchange *c)
+                             const char *method, const char *version, struct http_exchange *c)
 {
     int64_t announced;
     char text[120];
     const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *encoding = header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING);
-    const char *why = ambiguous(connection);
+    const char *why = ambiguous(connection, method, c->target, version);
     if (why)
         return send_problem(s, connection, MHD_HTTP_BAD_REQUEST, "invalid", why);
     if (strlen(c->target) > TARGET_LIMIT) {
@@ -385,13 +412,12 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     struct fhir_server *s = server;
     struct http_exchange *c = *context;
     (void)url;
-    (void)version;
     if (!c || !c->target)
         return MHD_NO;
     touch(s, connection);
     if (!c->started) {
         c->started = true;
-        return begin(s, connection, c);
+        return begin(s, connection, method, version, c);
     }
     if (*data_len) {
         size_t len = *data_len;

@@ -16,6 +16,7 @@
 #include "fhir/load.h"
 #include "fhir/split.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
@@ -94,7 +95,9 @@ static int get_once(struct fhir_importer *im, const char *url, struct page_reply
         *again = code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL &&
                  code != CURLE_PEER_FAILED_VERIFICATION;
         return err_set(GRASP_EOUTAGE, "%s does not answer: %s", url,
-                       *text ? text : curl_easy_strerror(code));
+                       fs_out_of_files() ? err_msg()
+                       : *text           ? text
+                                         : curl_easy_strerror(code));
     }
     curl_easy_getinfo(im->curl, CURLINFO_RESPONSE_CODE, &status);
     *again = status == 429 || status >= 500;

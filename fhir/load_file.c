@@ -2,8 +2,6 @@
 #include "fhir/fhir.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,30 +18,14 @@
 #define CHUNK       (256 * 1024)
 #define FOLDERS_MAX 32 /* in each other */
 
-/* Without waiting for the other end, and then as usual. */
-static int open_to_read(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd >= 0)
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    return fd;
-}
-
+/* A descriptor, and how long the file is, 0 where nobody knows. */
 static int open_input(const char *path, int *fd, uint64_t *size)
 {
     struct stat st;
-    *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open_to_read(path);
-    if (*fd < 0)
-        return err_set_errno(errno == ENOENT ? GRASP_ENOTFOUND : GRASP_EIO, "cannot read '%s'",
-                             path);
+    if ((*fd = fs_open_read(path)) < 0)
+        return *fd;
     if (fstat(*fd, &st) < 0)
         return err_set_errno(GRASP_EIO, "cannot read '%s'", path);
-    /* opening a FIFO waits for somebody to write; /dev/fd/N, as shells make it of <(...), is open */
-    bool open_pipe = str_starts(path, "/dev/fd/") && S_ISFIFO(st.st_mode);
-    if (strcmp(path, "-") != 0 && !open_pipe && !S_ISREG(st.st_mode))
-        return err_set(
-            GRASP_EIO,
-            "cannot read '%s': it is no file; pipe what it gives to standard input ('-')", path);
     *size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     return 0;
 }

@@ -423,7 +423,8 @@ static int resolve_chain(struct fhir_view *v, struct fhir_query *q, struct fhir_
     return 0;
 }
 
-int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *out)
+/* Into an empty list: what it holds meanwhile are candidates. */
+static int search_fresh(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *out)
 {
     struct search_plan p = {.v = v, .q = q};
     int rc = 0;
@@ -441,6 +442,18 @@ int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_match
         rc = apply_overlay(&p, out);
     if (p.cur)
         mdb_cursor_close(p.cur);
+    return rc;
+}
+
+int fhir_search_run(struct fhir_view *v, struct fhir_query *q, struct fhir_matches *out)
+{
+    struct fhir_matches found = {0};
+    if (out->n == 0)
+        return search_fresh(v, q, out);
+    int rc = search_fresh(v, q, &found);
+    for (size_t i = 0; rc == 0 && i < found.n; i++)
+        rc = fhir_matches_add(out, found.v[i]);
+    fhir_matches_release(&found);
     return rc;
 }
 

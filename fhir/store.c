@@ -36,36 +36,40 @@ int fhir_store_error(int rc, const char *what)
                    full ? "; is the disk full?" : "");
 }
 
-/* A data file whose making was interrupted: LMDB writes its two first pages at once, and what is
- * shorter, or all zero, holds nothing. Such a store is made anew. */
+/* A store whose making was interrupted is made anew. */
 static int drop_unmade(const char *dir, const char *data)
 {
-    char head[64] = {0};
-    static const char zero[sizeof(head)];
-    struct stat st;
+    if (!fs_lmdb_unmade(data))
+        return 0;
+    char *lock = fs_join(dir, "lock.mdb");
     int rc = 0;
-    FILE *f = fopen(data, "rbe");
-    if (!f)
-        return 0; /* opening it says why */
-    if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
-        (st.st_size == 0 ||
-         (fread(head, 1, sizeof(head), f) > 0 && memcmp(head, zero, sizeof(head)) == 0))) {
-        char *lock = fs_join(dir, "lock.mdb");
-        if (!lock || (unlink(data) < 0 && errno != ENOENT))
-            rc = err_set_errno(GRASP_EIO, "cannot make the FHIR store '%s' anew", dir);
-        else
-            unlink(lock);
-        free(lock);
-    }
-    fclose(f);
+    if (!lock || (unlink(data) < 0 && errno != ENOENT))
+        rc = err_set_errno(GRASP_EIO, "cannot make the FHIR store '%s' anew", dir);
+    else
+        unlink(lock);
+    free(lock);
+    return rc;
+}
+
+/* A store that came from somewhere may have links out of it, or pipes that nobody fills. */
+static int check_file(const char *dir, const char *name)
+{
+    struct stat st;
+    char *path = fs_join(dir, name);
+    int rc = path ? 0 : err_oom();
+    if (path && lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        rc = err_set(GRASP_EREFUSED, "'%s' is no FHIR store: its %s is no regular file", dir, name);
+    free(path);
     return rc;
 }
 
 /* Refuses a directory that is not empty and not ours. */
 static int check_dir(const char *dir)
 {
+    int rc = check_file(dir, "data.mdb");
+    if (rc < 0 || (rc = check_file(dir, "lock.mdb")) < 0)
+        return rc;
     char *data = fs_join(dir, "data.mdb");
-    int rc = 0;
     if (!data)
         return err_oom();
     if (fs_exists(data)) {
@@ -183,6 +187,27 @@ static int open_env(struct fhir_store *s, bool no_sync)
     return rc ? err_set(GRASP_EIO, "cannot open FHIR store '%s': %s", s->dir, mdb_strerror(rc)) : 0;
 }
 
+/* Reading a page that the file does not have would end the process (SIGBUS). Pages that were never
+ * written may be missing at the end of a sound file, too, so they are put there as zeros, which are
+ * named as damage where something is looked for in them. */
+static int check_length(struct fhir_store *s)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    struct stat file;
+    int fd;
+    if (mdb_env_info(s->env, &info) || mdb_env_stat(s->env, &st) || mdb_env_get_fd(s->env, &fd) ||
+        fstat(fd, &file) < 0)
+        return err_set(GRASP_EIO, "cannot open FHIR store '%s'", s->dir);
+    off_t want = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
+    if (file.st_size >= want || (!s->unwritable && ftruncate(fd, want) == 0))
+        return 0;
+    return err_set(
+        GRASP_EREFUSED,
+        "FHIR store '%s' was cut off (%lld of %lld bytes): load it anew, or put back a copy",
+        s->dir, (long long)file.st_size, (long long)want);
+}
+
 static int init_locks(struct fhir_store *s)
 {
     pthread_rwlockattr_t attr;
@@ -215,7 +240,7 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     s->dir = dir ? str_dup(dir) : fs_tempdir("grasp-fhir");
     s->cors = o->cors ? str_dup(o->cors) : NULL;
     if (!s->base_url || !s->dir || (o->cors && !s->cors)) {
-        rc = err_set(GRASP_EIO, "cannot make a directory for a temporary FHIR store");
+        rc = !s->dir && !dir ? GRASP_EIO : err_oom(); /* fs_tempdir said why */
         goto out;
     }
     if (!str_ends(s->base_url, "/")) {
@@ -223,7 +248,8 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
         goto out;
     }
     if ((rc = check_dir(s->dir)) < 0 || (rc = fs_mkdirs(s->dir)) < 0 ||
-        (rc = open_env(s, o->no_sync)) < 0 || (rc = open_tables(s)) < 0)
+        (rc = open_env(s, o->no_sync)) < 0 || (rc = check_length(s)) < 0 ||
+        (rc = open_tables(s)) < 0)
         goto out;
     /* an open file needs no name: nothing is left behind, however this process ends */
     if (s->temporary)

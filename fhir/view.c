@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "fhir/index.h"
 #include "fhir/jsontext.h"
@@ -20,8 +21,17 @@ struct record_head {
     uint32_t version;
     uint32_t values_len;
     uint8_t type_len, id_len; /* with NUL */
-    uint8_t unused[6];
+    uint8_t unused[2];
+    uint32_t sum; /* CRC-32 of the record with 0 here; 0: an older store, which has none */
 };
+
+static uint32_t record_sum(struct record_head h, const char *record, size_t len)
+{
+    h.sum = 0;
+    uLong sum = crc32_z(0, (const Bytef *)&h, sizeof(h));
+    sum = crc32_z(sum, (const Bytef *)record + sizeof(h), len - sizeof(h));
+    return sum ? (uint32_t)sum : 1;
+}
 
 static int write_error(struct fhir_view *v, int rc, const char *what)
 {
@@ -29,13 +39,16 @@ static int write_error(struct fhir_view *v, int rc, const char *what)
     return fhir_store_error(rc, what);
 }
 
-static int record_decode(const MDB_val *val, uint64_t seq, struct fhir_record *out)
+static int record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t seq,
+                         struct fhir_record *out)
 {
     struct record_head h;
     const char *p = val->mv_data;
     if (val->mv_size < sizeof(h))
         return err_set(GRASP_EIO, "FHIR store: a damaged record");
     memcpy(&h, p, sizeof(h));
+    if (h.sum && !v->store->temporary && h.sum != record_sum(h, p, val->mv_size))
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; load it anew, or put back a copy");
     size_t head = sizeof(h) + h.type_len + h.id_len;
     if (head > val->mv_size || h.values_len > val->mv_size - head)
         return err_set(GRASP_EIO, "FHIR store: a damaged record");
@@ -48,6 +61,9 @@ static int record_decode(const MDB_val *val, uint64_t seq, struct fhir_record *o
                                 .values_len = h.values_len,
                                 .text = p + head + h.values_len,
                                 .text_len = val->mv_size - head - h.values_len};
+    /* a page that is not there reads as zeros */
+    if (out->text_len && !out->text[out->text_len - 1])
+        return err_set(GRASP_EIO, "FHIR store: a damaged record");
     return 0;
 }
 
@@ -57,7 +73,7 @@ int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out)
     int rc = mdb_get(v->txn, v->store->res, &k, &got);
     if (rc == MDB_NOTFOUND)
         return GRASP_ENOTFOUND;
-    return rc ? fhir_store_error(rc, "reading a resource") : record_decode(&got, seq, out);
+    return rc ? fhir_store_error(rc, "reading a resource") : record_decode(v, &got, seq, out);
 }
 
 static size_t id_key(char out[160], const char *type, const char *id)
@@ -154,8 +170,9 @@ static size_t record_size(const struct fhir_record *r)
 }
 
 /* A record as it is stored, into room of that size. */
-static void encode_record(char *p, const struct fhir_record *r)
+static void encode_record(char *record, const struct fhir_record *r)
 {
+    char *p = record;
     struct record_head h = {.updated_us = r->updated_us,
                             .version = r->version,
                             .values_len = (uint32_t)r->values_len,
@@ -168,6 +185,8 @@ static void encode_record(char *p, const struct fhir_record *r)
         p = mempcpy(p, r->values, r->values_len);
     if (r->text_len)
         memcpy(p, r->text, r->text_len);
+    h.sum = record_sum(h, record, record_size(r));
+    memcpy(record, &h, sizeof(h));
 }
 
 static int put_record(struct fhir_view *v, const struct fhir_record *r, bool append)
@@ -230,7 +249,7 @@ int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uin
     rc = mdb_get(v->txn, v->store->hist, &k, &got);
     if (rc == MDB_NOTFOUND)
         return GRASP_ENOTFOUND;
-    return rc ? fhir_store_error(rc, "reading a version") : record_decode(&got, 0, out);
+    return rc ? fhir_store_error(rc, "reading a version") : record_decode(v, &got, 0, out);
 }
 
 static int add_kept(struct fhir_view *v, const char *type, const char *id, struct fhir_matches *out)

@@ -16,6 +16,7 @@ struct put_request {
     const char *text;
     size_t len;
     const char *if_match; /* NULL: none */
+    bool only_new;        /* If-None-Match: * */
 };
 
 /* Checks a client's body: JSON object of this type. GRASP_EPARSE, GRASP_EINVAL. `id`: what it says
@@ -127,6 +128,9 @@ static int write_put(struct fhir_view *v, const struct put_request *put, struct 
     if (rc < 0 && rc != GRASP_ENOTFOUND)
         return rc;
     *created = rc == GRASP_ENOTFOUND;
+    if (put->only_new && !*created)
+        return err_set(GRASP_ECONFLICT, "If-None-Match *: there is a %s/%s already",
+                       put->type->name, put->id);
     if ((rc = check_match(put->if_match, !*created, &entry)) < 0)
         return rc;
     uint32_t version = entry.version + 1;
@@ -301,16 +305,18 @@ static int run_put(struct fhir_view *v, void *arg)
 static int put_with(struct fhir_exchange *x, const char *id, const char *criteria, size_t len)
 {
     char body_id[FHIR_ID_MAX + 1];
-    struct put_task t = {
-        .x = x,
-        .put = {.type = x->type,
-                .id = id,
-                .text = x->rq->body,
-                .len = x->rq->body_len,
-                .if_match = strcmp(x->rq->method, "PUT") == 0 ? x->rq->if_match : NULL},
-        .criteria = criteria,
-        .criteria_len = len,
-        .body_id = body_id};
+    bool update = strcmp(x->rq->method, "PUT") == 0;
+    const char *only_new = update ? x->rq->if_none_match : NULL;
+    struct put_task t = {.x = x,
+                         .put = {.type = x->type,
+                                 .id = id,
+                                 .text = x->rq->body,
+                                 .len = x->rq->body_len,
+                                 .if_match = update ? x->rq->if_match : NULL,
+                                 .only_new = only_new && strcmp(only_new, "*") == 0},
+                         .criteria = criteria,
+                         .criteria_len = len,
+                         .body_id = body_id};
     int rc = check_body(t.put.text, t.put.len, x->type, body_id);
     if (rc == 0 && id)
         rc = check_id(body_id, id);

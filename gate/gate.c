@@ -348,6 +348,13 @@ int gate_winner(const struct gate *g)
     return winner;
 }
 
+void gate_hold(struct gate *g, bool regression_gate)
+{
+    g->rules.regression_gate = regression_gate;
+    for (size_t k = 0; k < g->arms; k++)
+        g->arm[k].stop = GATE_RUNNING;
+}
+
 bool gate_enough(size_t unscored, size_t n, double floor)
 {
     /* 33 of 36 at a floor of 0.9; the sum forgives the floor's last binary digit */

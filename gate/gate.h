@@ -181,6 +181,11 @@ double gate_flips(int differ, int n);
 /* All arms finished or stopped: index of the winner (the highest score among the eligible, the
  * earliest on a tie), or -1. */
 int gate_winner(const struct gate *g);
+/* Holds the arms to the regression rule or not, from here on: all run until gate_update has looked at
+ * them. Without it, the winner of a gate that had none is the refused candidate that is worth narrowing:
+ * the one that only regressions keep out, of the highest score, measured in full. Held to it again, the
+ * others stop where they stopped. */
+void gate_hold(struct gate *g, bool regression_gate);
 /* Enough was scored for a decision (DESIGN.md D10): at least `floor` of n, all but `unscored`. */
 bool gate_enough(size_t unscored, size_t n, double floor);
 /* Share of the probes scored in both arms is at least the floor. Pending ones (of a candidate that

@@ -249,7 +249,8 @@ bool leak_guard_edit(const struct leak_guard *guard, const struct leak_edit *edi
 {
     if ((edit->name && name_hit(guard, edit->name, what, size)) ||
         (edit->description && leak_guard_hit(guard, edit->description, what, size)) ||
-        (edit->content && leak_guard_hit(guard, edit->content, what, size)))
+        (edit->content && leak_guard_hit(guard, edit->content, what, size)) ||
+        (edit->reason && leak_guard_hit(guard, edit->reason, what, size)))
         return true;
     for (size_t i = 0; edit->tags && i < edit->tags->n; i++)
         if (leak_guard_hit(guard, edit->tags->v[i], what, size))

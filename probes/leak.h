@@ -32,9 +32,9 @@ void leak_guard_free(struct leak_guard *guard);
  * belong to. False without a guard (NULL). */
 bool leak_guard_hit(const struct leak_guard *guard, const char *text, char *what, size_t size);
 
-/* All that an edit would put into a library; NULL where it says nothing. Borrowed. */
+/* All that an edit would put into a library or its history; NULL where it says nothing. Borrowed. */
 struct leak_edit {
-    const char *name, *description, *content;
+    const char *name, *description, *content, *reason;
     const struct strlist *tags;
 };
 /* leak_guard_hit for each of the texts, in this order; a name's hyphens may stand for the

@@ -14,6 +14,8 @@ static const char *const action_names[] = {"ADD", "MODIFY", "REMOVE"};
 static const char *const refusal_names[] = {
     [EDIT_OK] = "ok",
     [EDIT_NO_ARRAY] = "no-array",
+    [EDIT_CUT] = "cut-off",
+    [EDIT_UNPARSEABLE] = "unparseable",
     [EDIT_EMPTY_ARRAY] = "empty-array",
     [EDIT_NOT_OBJECT] = "not-an-object",
     [EDIT_BAD_ACTION] = "bad-action",
@@ -49,6 +51,7 @@ void edit_release(struct edit *e)
     free(e->name);
     free(e->description);
     free(e->content);
+    free(e->reason);
     strlist_release(&e->tags);
     free(e->source);
     skill_files_unref(e->files);
@@ -272,6 +275,8 @@ static json_t *edit_to_json(const struct edit *e)
     if (e->action != EDIT_REMOVE)
         json_object_set(v, "tags", tags);
     json_decref(tags);
+    if (e->reason)
+        json_object_set_new(v, "reason", json_string(e->reason));
     if (e->source)
         json_object_set_new(v, "source", json_string(e->source));
     if (e->files && e->files->n)

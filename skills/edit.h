@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "skills/prompt.h"
 #include "skills/reply.h"
 #include "skills/skill.h"
 
@@ -19,6 +20,7 @@ struct edit {
     enum edit_action action;
     char *name;                  /* a valid slug once validated */
     char *description, *content; /* NULL when absent */
+    char *reason;                /* one line, why it is proposed; NULL when not said */
     struct strlist tags;
     /* Of a skill that comes whole from another library, and never from a writer: its SKILL.md, when
      * that holds keys of other tools (else NULL), and its other files. */
@@ -42,7 +44,9 @@ void proposal_describe(const struct proposal *p, struct buf *out);
 /* Why something was refused; counted by the caller. Index into edit_refusal_name. */
 enum edit_refusal {
     EDIT_OK,
-    EDIT_NO_ARRAY,    /* no balanced JSON array in the reply */
+    EDIT_NO_ARRAY,    /* no JSON with edits in the reply */
+    EDIT_CUT,         /* the reply ends inside them */
+    EDIT_UNPARSEABLE, /* they are no JSON */
     EDIT_EMPTY_ARRAY, /* the writer had nothing to propose: not an error */
     EDIT_NOT_OBJECT,
     EDIT_BAD_ACTION,
@@ -71,13 +75,13 @@ struct edit_rules {
     bool append_only;
     size_t dedupe_prefix; /* two are equal when so many characters of their content are; 0: all */
     size_t max_chars;     /* characters of all skills as the executor reads them; 0: any */
+    const struct prompts *prompts; /* the templates that he reads them in; NULL: ours */
     /* Further check on the texts of an edit (leak guard): true refuses. May be NULL. */
     bool (*forbidden)(void *arg, const struct edit *e, char *what, size_t size);
     void *forbidden_arg;
 };
 
-/* Parses a writer's reply (fence, prose around it; the first balanced array) and validates each
- * edit against the library. What is valid is appended to `out` as proposals; one that is equal to
+/* Parses a writer's reply (edit_reply_shape) and validates each edit against the library. What is valid is appended to `out` as proposals; one that is equal to
  * one that `out` holds already is refused as a duplicate, so that one list can gather an update's
  * candidates. When the library has two places or fewer left, a reply may hold two edits, and a
  * REMOVE beside an ADD, in either order, pairs up (the REMOVE is v[0]). Each refusal is reported;
@@ -86,13 +90,17 @@ struct edit_rules {
  * What is put right rather than refused: the name becomes a slug; description and tags become one
  * line, with '<' and '>' as U+2039 and U+203A and "---" as a dash; "\r" and blank lines around the
  * content go; tags may be one string with commas. A MODIFY without description or tags keeps those
- * of the skill; an ADD without description gets the first line of prose of its content. */
+ * of the skill; an ADD without description gets the first line of prose of its content; a reason
+ * becomes one line of at most EDIT_REASON_MAX characters. */
 typedef void (*edit_refused_fn)(void *arg, enum edit_refusal why, const char *detail);
 struct proposal_list {
     struct proposal *v;
     size_t n, cap;
 };
+#define EDIT_REASON_MAX 300
 void proposal_list_release(struct proposal_list *l);
+extern const struct reply_shape
+    edit_reply_shape; /* the edits in a writer's reply, for reply_read */
 int edit_parse_reply(const char *text, size_t len, const struct skill_set *library,
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg);
@@ -108,7 +116,7 @@ struct provenance {
  * metadata (NULL: none). GRASP_EINVAL when it does not apply. */
 int proposal_apply(const struct skill_set *library, const struct proposal *p,
                    const struct provenance *provenance, struct skill_set *out);
-/* As JSON {action, name, description, content, tags, source, files} (array of them for a pair), and
+/* As JSON {action, name, description, content, tags, reason, source, files} (array of them for a pair), and
  * back. Of files there are path, mode and id: their bytes are in the library. */
 json_t *proposal_to_json(const struct proposal *p);
 int proposal_from_json(struct proposal *p, const json_t *v); /* GRASP_EPARSE */

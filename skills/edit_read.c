@@ -267,6 +267,31 @@ static enum edit_refusal read_tags(struct draft *d, const json_t *v)
     return why;
 }
 
+/* Why the edit is proposed: what becomes of it is a commit's text, so it is cut rather than the edit
+ * refused for its length. */
+static enum edit_refusal read_reason(struct draft *d, const json_t *v)
+{
+    if (!v || json_is_null(v))
+        return EDIT_OK;
+    const char *s = json_string_value(v);
+    if (!s || !text_ok(s, json_string_length(v)))
+        return refuse(d, EDIT_BAD_TEXT, "reason is not a string, or holds control characters");
+    char *clean = edit_clean_description(s, json_string_length(v));
+    if (!clean) {
+        d->no_memory = true;
+        return EDIT_BAD_TEXT;
+    }
+    size_t len = strlen(clean), most = utf8_prefix(clean, len, EDIT_REASON_MAX);
+    if (most < len)
+        strcpy(clean + utf8_prefix(clean, len, EDIT_REASON_MAX - 3), "...");
+    if (!*clean) {
+        free(clean);
+        clean = NULL;
+    }
+    d->edit.reason = clean;
+    return EDIT_OK;
+}
+
 /* ---- an edit against the library ---- */
 
 static enum edit_refusal check_library(struct draft *d)
@@ -290,7 +315,7 @@ static enum edit_refusal check_library(struct draft *d)
 
 static enum edit_refusal check_leak(struct draft *d)
 {
-    if (d->edit.action != EDIT_REMOVE && d->rules->forbidden &&
+    if ((d->edit.action != EDIT_REMOVE || d->edit.reason) && d->rules->forbidden &&
         d->rules->forbidden(d->rules->forbidden_arg, &d->edit, d->what, sizeof(d->what)))
         return refuse(d, EDIT_LEAK, d->what);
     return EDIT_OK;
@@ -301,11 +326,8 @@ static enum edit_refusal read_edit(struct draft *d, const json_t *v)
     static const struct {
         const char *key;
         enum edit_refusal (*read)(struct draft *d, const json_t *v);
-    } fields[] = {{"action", read_action},
-                  {"name", read_name},
-                  {"description", read_description},
-                  {"content", read_content},
-                  {"tags", read_tags}};
+    } fields[] = {{"action", read_action},   {"name", read_name}, {"description", read_description},
+                  {"content", read_content}, {"tags", read_tags}, {"reason", read_reason}};
     if (!json_is_object(v))
         return refuse(d, EDIT_NOT_OBJECT, "an item of the array is not an object");
     enum edit_refusal why = EDIT_OK;
@@ -340,7 +362,7 @@ static int measure(const struct reply *r, const struct proposal *p, size_t *char
     struct skill_set set;
     int rc = proposal_apply(r->library, p, NULL, &set);
     if (rc == 0)
-        rc = inject_chars(&set, chars);
+        rc = inject_chars(r->rules->prompts, &set, chars);
     skill_set_release(&set);
     return rc;
 }
@@ -351,7 +373,7 @@ static int take(const struct reply *r, struct proposal *p)
     size_t chars = 0, now = 0;
     int rc = r->rules->max_chars ? measure(r, p, &chars) : 0;
     if (rc == 0 && chars > r->rules->max_chars)
-        rc = inject_chars(r->library, &now);
+        rc = inject_chars(r->rules->prompts, r->library, &now);
     bool passes = chars > r->rules->max_chars && chars > now; /* what shrinks it is welcome */
     if (rc == 0 && passes) {
         char detail[200];
@@ -409,6 +431,26 @@ static int group(const struct reply *r, struct edit *edits, size_t n, size_t pla
     return rc;
 }
 
+static const char *const edit_keys[] = {"action", "name",   "description", "content",
+                                        "tags",   "reason", NULL};
+static const char *const edit_actions[] = {"ADD", "MODIFY", "REMOVE", NULL};
+const struct reply_shape edit_reply_shape = {
+    .list = true, .keys = edit_keys, .type = JSON_STRING, .values = edit_actions};
+
+static enum edit_refusal refusal_of(const struct reply_fault *fault, const char *text, size_t len)
+{
+    switch (fault->state) {
+    case REPLY_TOO_LONG:
+        return EDIT_TOO_LONG;
+    case REPLY_CUT:
+        return EDIT_CUT;
+    case REPLY_UNPARSEABLE:
+        return EDIT_UNPARSEABLE;
+    default:
+        return utf8_valid(text, len) ? EDIT_NO_ARRAY : EDIT_BAD_TEXT;
+    }
+}
+
 int edit_parse_reply(const char *text, size_t len, const struct skill_set *library,
                      const struct edit_rules *rules, struct proposal_list *out,
                      edit_refused_fn refused, void *arg)
@@ -420,13 +462,10 @@ int edit_parse_reply(const char *text, size_t len, const struct skill_set *libra
     struct edit *edits = NULL;
     size_t n = 0;
     int rc = 0;
-    json_t *array = reply_json(text, len, '[');
-    if (!array && len > REPLY_MAX)
-        report(&r, EDIT_TOO_LONG, "the reply is larger than 4 MiB");
-    else if (!array && !utf8_valid(text, len))
-        report(&r, EDIT_BAD_TEXT, "the reply is not UTF-8");
-    else if (!array)
-        report(&r, EDIT_NO_ARRAY, "no JSON array in the reply");
+    struct reply_fault fault;
+    json_t *array = reply_read(text, len, &edit_reply_shape, &fault);
+    if (!array)
+        report(&r, refusal_of(&fault, text, len), fault.text);
     else if (!json_array_size(array))
         report(&r, EDIT_EMPTY_ARRAY, "nothing proposed");
     if (!array || !json_array_size(array))

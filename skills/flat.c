@@ -10,6 +10,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "skills/edit.h"
+#include "skills/skill_front.h"
 
 enum { DEPTH_MAX = 4, VALUE_MAX = 4096, KEYS_MAX = 48 };
 
@@ -32,8 +33,27 @@ enum { PROVENANCE_KEYS = sizeof(provenance_keys) / sizeof(*provenance_keys) };
 
 struct flat_reader {
     yaml_parser_t yaml;
+    json_t *typed; /* the scalars that YAML reads as something else than text, by address */
     const char *where;
 };
+
+static bool looks_typed(const char *s);
+
+/* An address may have been another scalar's before. */
+static int note_typed(json_t *typed, const json_t *v, bool is)
+{
+    char key[32];
+    snprintf(key, sizeof(key), "%p", (const void *)v);
+    json_object_del(typed, key);
+    return !is || json_object_set_new(typed, key, json_true()) == 0 ? 0 : err_oom();
+}
+
+static bool is_typed(const json_t *typed, const json_t *v)
+{
+    char key[32];
+    snprintf(key, sizeof(key), "%p", (const void *)v);
+    return json_object_get(typed, key);
+}
 
 static int next_event(struct flat_reader *r, yaml_event_t *e)
 {
@@ -91,6 +111,9 @@ static int read_value(struct flat_reader *r, yaml_event_t *e, int depth, json_t 
             rc = err_set(GRASP_EPARSE, "%s:%zu: a NUL byte", r->where, line);
         else if (!(*out = json_stringn(v, e->data.scalar.length)))
             rc = err_oom();
+        else
+            rc = note_typed(r->typed, *out,
+                            e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && looks_typed(v));
     } else if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT) {
         bool map = type == YAML_MAPPING_START_EVENT;
         if (depth == DEPTH_MAX)
@@ -110,9 +133,9 @@ static int read_value(struct flat_reader *r, yaml_event_t *e, int depth, json_t 
     return rc;
 }
 
-static int read_yaml(json_t **out, const char *text, size_t len, const char *where)
+static int read_yaml(json_t **out, json_t *typed, const char *text, size_t len, const char *where)
 {
-    struct flat_reader r = {.where = where};
+    struct flat_reader r = {.where = where, .typed = typed};
     yaml_event_t e;
     *out = NULL;
     if (!yaml_parser_initialize(&r.yaml))
@@ -138,7 +161,7 @@ static int read_yaml(json_t **out, const char *text, size_t len, const char *whe
 
 struct flat {
     struct skill *s;
-    json_t *front;
+    json_t *front, *typed;
     const char *where;
     struct strlist *changes;
 };
@@ -174,18 +197,58 @@ static char *flatten(const json_t *v)
     return buf_detach(&b);
 }
 
-/* Keeps a value under a metadata key; one that is too large or has another shape is left out, which
- * is said. */
-static int keep(const struct flat *f, const char *meta, const char *key, const json_t *v)
+static bool is_null(const char *s)
 {
-    char *text = flatten(v), *line = NULL;
+    return !*s || strcmp(s, "~") == 0 || str_caseeq(s, "null");
+}
+
+static bool is_number(const char *s)
+{
+    int64_t n;
+    return str_to_i64(s, INT64_MIN, INT64_MAX, &n);
+}
+
+/* Whether a value that looks like a number or a truth is written as one, unless "flat-style" says
+ * otherwise. */
+static bool written_typed(const char *meta, bool list, const char *value)
+{
+    return !list && (is_number(value) || (str_starts(meta, "flat-") && looks_typed(value)));
+}
+
+static int note_style(const struct flat *f, const char *meta)
+{
+    const char *was = skill_meta(f->s, "flat-style");
+    char *all = NULL;
+    if (asprintf(&all, "%s%s%s", was ? was : "", was ? " " : "", meta) < 0)
+        return err_oom();
+    int rc = strpbrk(meta, " \t\r\n") || strlen(all) > VALUE_MAX
+                 ? 0
+                 : skill_set_meta(f->s, "flat-style", all);
+    free(all);
+    return rc;
+}
+
+/* Keeps a value under a metadata key; one that is too large or has another shape is left out, which
+ * is said. `styled`: not from a metadata, where all is text. */
+static int keep(const struct flat *f, const char *meta, const char *key, const json_t *v,
+                bool styled)
+{
+    bool typed = is_typed(f->typed, json_is_array(v) ? json_array_get(v, 0) : v);
+    bool nothing = typed && json_is_string(v) && is_null(json_string_value(v));
+    char *text = nothing ? str_dup("null") : flatten(v), *line = NULL, own[128];
     int rc = 0;
+    if (nothing && !str_starts(meta, "flat-")) { /* no place of ours holds nothing */
+        snprintf(own, sizeof(own), "flat-provenance.%.64s", key);
+        meta = own;
+    }
     if (!text || strlen(text) > VALUE_MAX || strlen(meta) > 64 || f->s->keys.n >= KEYS_MAX) {
         if (asprintf(&line, "'%.64s' was left out (not a short plain value)", key) < 0)
             line = NULL;
         rc = line ? change(f, line) : err_oom();
     } else {
         rc = skill_set_meta(f->s, meta, text);
+        if (rc == 0 && styled && typed != written_typed(meta, json_is_array(v), text))
+            rc = note_style(f, meta);
     }
     free(text);
     free(line);
@@ -280,6 +343,9 @@ static int take_tags(const struct flat *f)
         if (rc < 0)
             return rc;
     }
+    if (json_is_array(v) && is_typed(f->typed, json_array_get(v, 0)) &&
+        (rc = note_style(f, "tags")) < 0)
+        return rc;
     return n || (v && !json_is_array(v)) ? change(f, "tags were changed or left out") : 0;
 }
 
@@ -303,13 +369,13 @@ static int take_provenance(const struct flat *f)
     if (!provenance)
         return 0;
     if (!json_is_object(provenance))
-        return keep(f, "flat-top.provenance", "provenance", provenance);
+        return keep(f, "flat-top.provenance", "provenance", provenance, true);
     json_object_foreach (provenance, key, v) {
         size_t i = 0;
         while (i < PROVENANCE_KEYS && strcmp(provenance_keys[i].key, key) != 0)
             i++;
         snprintf(meta, sizeof(meta), "flat-provenance.%s", key);
-        rc = keep(f, i < PROVENANCE_KEYS ? provenance_keys[i].meta : meta, key, v);
+        rc = keep(f, i < PROVENANCE_KEYS ? provenance_keys[i].meta : meta, key, v, true);
         if (rc < 0)
             break;
     }
@@ -347,10 +413,10 @@ static int take_others(const struct flat *f)
             json_object_foreach (v, name, item)
                 if (rc == 0 && *name && !skill_meta(f->s, name) && strcmp(name, "tags") != 0 &&
                     strcmp(name, "version") != 0)
-                    rc = keep(f, name, name, item);
+                    rc = keep(f, name, name, item, false);
         } else {
             snprintf(meta, sizeof(meta), "flat-top.%s", key);
-            rc = keep(f, meta, key, v);
+            rc = keep(f, meta, key, v, true);
         }
         if (rc < 0)
             break;
@@ -365,12 +431,12 @@ int flat_parse(struct skill *out, const char *text, size_t len, const char *wher
         take_name, take_description, take_tags, take_version, take_provenance, take_others};
     struct skill s = {.version = 1};
     struct skill_parts parts;
-    struct flat f = {.s = &s, .where = where, .changes = changes};
+    struct flat f = {.s = &s, .typed = json_object(), .where = where, .changes = changes};
     *out = s;
     int rc = skill_split(text, len, where, &parts);
-    if (rc < 0)
-        return rc;
-    rc = read_yaml(&f.front, parts.front, parts.front_len, where);
+    if (rc == 0)
+        rc =
+            f.typed ? read_yaml(&f.front, f.typed, parts.front, parts.front_len, where) : err_oom();
     if (rc == 0 && parts.body_len > SKILL_CONTENT_MAX)
         rc = bad(&f, "the body is larger than 64 KiB");
     for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(*steps); i++)
@@ -378,6 +444,7 @@ int flat_parse(struct skill *out, const char *text, size_t len, const char *wher
     if (rc == 0)
         rc = skill_set_body(&s, parts.body, parts.body_len);
     json_decref(f.front);
+    json_decref(f.typed);
     if (rc < 0)
         skill_release(&s);
     *out = s;
@@ -410,12 +477,6 @@ static bool looks_typed(const char *s)
                                                                     "_.:+-TtZz ")];
 }
 
-static bool is_number(const char *s)
-{
-    int64_t n;
-    return str_to_i64(s, INT64_MIN, INT64_MAX, &n);
-}
-
 static void emit_text(yaml_emitter_t *y, const char *s, bool plain)
 {
     yaml_event_t e;
@@ -424,23 +485,35 @@ static void emit_text(yaml_emitter_t *y, const char *s, bool plain)
                                       plain || !looks_typed(s), 1, YAML_ANY_SCALAR_STYLE));
 }
 
-static void emit_pair(yaml_emitter_t *y, const char *key, const char *value)
+/* Whether this one is written the other way than written_typed has it. */
+static bool other_style(const struct skill *s, const char *meta)
 {
-    emit_text(y, key, false);
-    emit_text(y, value, is_number(value));
+    const char *all = skill_meta(s, "flat-style");
+    size_t n = strlen(meta);
+    for (const char *p = all; p && (p = strstr(p, meta)); p += n)
+        if ((p == all || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+            return true;
+    return false;
 }
 
-static void emit_list(yaml_emitter_t *y, const char *key, const struct strlist *list)
+static void emit_pair(yaml_emitter_t *y, const struct skill *s, const char *meta, const char *key,
+                      const char *value)
+{
+    emit_text(y, key, false);
+    emit_text(y, value, written_typed(meta, false, value) != other_style(s, meta));
+}
+
+static void emit_list(yaml_emitter_t *y, const char *key, const struct strlist *list, bool typed)
 {
     yaml_event_t e;
     emit_text(y, key, false);
     emit(y, &e, yaml_sequence_start_event_initialize(&e, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
     for (size_t i = 0; i < list->n; i++)
-        emit_text(y, list->v[i], false);
+        emit_text(y, list->v[i], typed);
     emit(y, &e, yaml_sequence_end_event_initialize(&e));
 }
 
-static void emit_words(yaml_emitter_t *y, const char *key, const char *words)
+static void emit_words(yaml_emitter_t *y, const char *key, const char *words, bool typed)
 {
     struct strlist list = {0};
     for (const char *p = words; *(p += strspn(p, " "));) {
@@ -448,7 +521,7 @@ static void emit_words(yaml_emitter_t *y, const char *key, const char *words)
         strlist_addn(&list, p, n);
         p += n;
     }
-    emit_list(y, key, &list);
+    emit_list(y, key, &list, typed);
     strlist_release(&list);
 }
 
@@ -496,28 +569,45 @@ static bool written_already(const struct skill *s, const char *prefix, const cha
                    (strcmp(key, "provenance") == 0 && has_provenance(s)));
 }
 
-static void emit_others(yaml_emitter_t *y, const struct skill *s, const char *prefix)
+/* The other keys between two (NULL: the ends), in order: these files have their keys sorted. */
+static void emit_others(yaml_emitter_t *y, const struct skill *s, const char *prefix,
+                        const char *after, const char *before)
 {
     size_t n = strlen(prefix);
-    for (size_t i = 0; i < s->keys.n; i++)
-        if (str_starts(s->keys.v[i], prefix) && !written_already(s, prefix, s->keys.v[i] + n))
-            emit_pair(y, s->keys.v[i] + n, s->values.v[i]);
+    for (;;) {
+        size_t next = SIZE_MAX;
+        for (size_t i = 0; i < s->keys.n; i++) {
+            const char *key = s->keys.v[i] + n;
+            if (str_starts(s->keys.v[i], prefix) && (!after || strcmp(key, after) > 0) &&
+                (!before || strcmp(key, before) < 0) && !written_already(s, prefix, key) &&
+                (next == SIZE_MAX || strcmp(key, s->keys.v[next] + n) < 0))
+                next = i;
+        }
+        if (next == SIZE_MAX)
+            return;
+        after = s->keys.v[next] + n;
+        emit_pair(y, s, s->keys.v[next], after, s->values.v[next]);
+    }
 }
 
 static void emit_provenance(yaml_emitter_t *y, const struct skill *s)
 {
-    if (!has_provenance(s))
-        return;
+    static const char prefix[] = "flat-provenance.";
+    const char *last = NULL;
     emit_text(y, "provenance", false);
     emit_map(y, true);
-    for (size_t i = 0; i < PROVENANCE_KEYS; i++) {
-        const char *v = provenance_value(s, i);
-        if (v && strcmp(provenance_keys[i].key, "triggering_sample_ids") == 0)
-            emit_words(y, provenance_keys[i].key, v);
-        else if (v)
-            emit_pair(y, provenance_keys[i].key, v);
+    for (size_t i = 0; i < PROVENANCE_KEYS; i++) { /* sorted */
+        const char *v = provenance_value(s, i), *key = provenance_keys[i].key;
+        if (!v)
+            continue;
+        emit_others(y, s, prefix, last, key);
+        last = key;
+        if (strcmp(key, "triggering_sample_ids") == 0)
+            emit_words(y, key, v, other_style(s, provenance_keys[i].meta));
+        else
+            emit_pair(y, s, provenance_keys[i].meta, key, v);
     }
-    emit_others(y, s, "flat-provenance.");
+    emit_others(y, s, prefix, last, NULL);
     emit_map(y, false);
 }
 
@@ -540,20 +630,61 @@ char *flat_name(const struct skill *s)
 
 static void emit_front(yaml_emitter_t *y, const struct skill *s, const char *name)
 {
+    static const char prefix[] = "flat-top.";
     const char *description = skill_meta(s, "flat-description");
     char version[16];
     snprintf(version, sizeof(version), "%d", s->version);
     emit_map(y, true);
-    emit_pair(y, "description", description ? description : s->description);
-    if (s->license)
-        emit_pair(y, "license", s->license);
+    emit_others(y, s, prefix, NULL, "description");
+    emit_pair(y, s, "description", "description", description ? description : s->description);
+    if (s->license) {
+        emit_others(y, s, prefix, "description", "license");
+        emit_pair(y, s, "license", "license", s->license);
+    }
+    emit_others(y, s, prefix, s->license ? "license" : "description", "name");
     emit_text(y, "name", false);
     emit_text(y, name, false);
-    emit_provenance(y, s);
-    emit_list(y, "tags", &s->tags);
-    emit_pair(y, "version", version);
-    emit_others(y, s, "flat-top.");
+    if (has_provenance(s)) {
+        emit_others(y, s, prefix, "name", "provenance");
+        emit_provenance(y, s);
+    }
+    emit_others(y, s, prefix, has_provenance(s) ? "provenance" : "name", "tags");
+    emit_list(y, "tags", &s->tags, other_style(s, "tags"));
+    emit_others(y, s, prefix, "tags", "version");
+    emit_pair(y, s, "version", "version", version);
+    emit_others(y, s, prefix, "version", NULL);
     emit_map(y, false);
+}
+
+static bool has_place(const char *key, bool inner)
+{
+    static const char *const top[] = {"name", "description", "license",
+                                      "tags", "version",     "metadata"};
+    static const char *const meta[] = {"tags", "version"};
+    const char *const *known = inner ? meta : top;
+    size_t n = inner ? sizeof(meta) / sizeof(*meta) : sizeof(top) / sizeof(*top);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(key, known[i]) == 0)
+            return true;
+    for (size_t i = 0; inner && i < PROVENANCE_KEYS; i++)
+        if (strcmp(key, provenance_keys[i].meta) == 0 ||
+            (provenance_keys[i].other && strcmp(key, provenance_keys[i].other) == 0))
+            return true;
+    return inner && str_starts(key, "flat-");
+}
+
+int flat_homeless(const struct skill *s, struct strlist *out)
+{
+    struct skill_parts parts;
+    struct front front = {0};
+    int rc = s->source ? skill_split(s->source, s->source_len, s->name, &parts) : 0;
+    if (rc == 0 && s->source)
+        rc = front_read(&front, parts.front, parts.front_len);
+    for (size_t i = 0; rc == 0 && i < front.n; i++)
+        if (!has_place(front.v[i].key, front.v[i].inner))
+            rc = strlist_add(out, front.v[i].key);
+    front_release(&front);
+    return rc;
 }
 
 void flat_render(const struct skill *s, struct buf *out)

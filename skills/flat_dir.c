@@ -419,6 +419,36 @@ static int search(struct search *s, const char *dir, const char *name, int depth
     return rc;
 }
 
+static bool holds_flat(const char *dir)
+{
+    struct strlist names = {0};
+    bool holds = false;
+    if (list_dir(dir, &names) < 0)
+        err_clear();
+    for (size_t i = 0; i < names.n && !holds; i++) {
+        char *below = fs_join(dir, names.v[i]);
+        holds = is_flat(names.v[i]) && below && !fs_is_dir(below);
+        free(below);
+    }
+    strlist_release(&names);
+    return holds;
+}
+
+/* A run folder of the reference implementation, or its folder "skills": what was learned in the end is
+ * below it. NULL: it is neither. */
+static const char *of_run(const char *dir)
+{
+    static const char *const places[] = {"skills/best", "best", "skills/learned", "learned"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !found; i++) {
+        char *below = fs_join(dir, places[i]);
+        if (below && fs_is_dir(below) && !has_skill(below) && holds_flat(below))
+            found = places[i];
+        free(below);
+    }
+    return found && !holds_flat(dir) ? found : NULL;
+}
+
 int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *report)
 {
     struct flat_report own = {0};
@@ -426,6 +456,16 @@ int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *re
     size_t refused = s.report->refused.n;
     *set = (struct skill_set){0};
     bool single = has_skill(dir);
+    const char *place = single ? NULL : of_run(dir);
+    if (place) {
+        char *below = fs_join(dir, place);
+        int got = below ? flat_read_dir(below, set, report) : err_oom();
+        if (got == 0 && report)
+            got = strlist_addf(&report->changes, "%s: a run folder; its skills are those of %s",
+                               dir, place);
+        free(below);
+        return got;
+    }
     int rc = search(&s, dir, "", 0);
     if (rc == 0 && single && !set->n) {
         /* Everything here is this one skill's. */
@@ -451,72 +491,108 @@ int flat_read_dir(const char *dir, struct skill_set *set, struct flat_report *re
 
 /* ---- writing ---- */
 
+/* Takes one file that a set is written as. */
+typedef int (*take_fn)(const char *path, const void *bytes, size_t len, unsigned mode, void *arg);
+
 /* The other files below `dir`; their bytes were loaded (library_load_files). */
-static int write_files(const char *dir, const struct skill_files *files)
+static int each_file(const char *dir, const struct skill_files *files, take_fn take, void *arg)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && files && i < files->n; i++) {
         const struct skill_file *f = &files->v[i];
-        char *path = fs_join(dir, f->path), *parent = path ? fs_dirname(path) : NULL;
-        if (!parent)
+        char *path = fs_join(dir, f->path);
+        if (!path)
             rc = err_oom();
         else if (!f->bytes)
             rc = err_set(GRASP_EINVAL, "%s: no regular file, it cannot be written", path);
         if (rc == 0)
-            rc = fs_mkdirs(parent);
-        if (rc == 0)
-            rc = fs_write(path, f->bytes, f->len);
-        if (rc == 0 && f->mode == 0100755 && chmod(path, 0755) < 0)
-            rc = err_set_errno(GRASP_EIO, "cannot make '%s' executable", path);
+            rc = take(path, f->bytes, f->len, f->mode, arg);
         free(path);
-        free(parent);
     }
     return rc;
 }
 
-int flat_write_dir(const char *dir, const struct skill_set *set)
+static int each_flat(const char *dir, const struct skill *s, take_fn take, void *arg)
 {
     struct buf text = BUF_INIT;
-    int rc = fs_mkdirs(dir);
-    for (size_t i = 0; rc == 0 && i < set->n; i++) {
-        char *name = flat_name(&set->v[i]), *path = NULL, *own = NULL;
-        buf_reset(&text);
-        flat_render(&set->v[i], &text);
-        if (!name || asprintf(&path, "%s/%s.md", dir, name) < 0 || !(own = fs_join(dir, name)))
-            rc = err_oom();
-        if (rc == 0 && (rc = buf_check(&text)) == 0)
-            rc = fs_write(path, text.ptr, text.len);
-        if (rc == 0)
-            rc = write_files(own, set->v[i].files);
-        free(name);
-        free(path);
-        free(own);
-    }
+    char *name = flat_name(s), *path = NULL, *own = NULL;
+    int rc = 0;
+    flat_render(s, &text);
+    if (!name || asprintf(&path, "%s/%s.md", dir, name) < 0 || !(own = fs_join(dir, name)))
+        rc = err_oom();
+    if (rc == 0 && (rc = buf_check(&text)) == 0)
+        rc = take(path, text.ptr, text.len, 0, arg);
+    if (rc == 0)
+        rc = each_file(own, s->files, take, arg);
+    free(name);
+    free(path);
+    free(own);
     buf_release(&text);
     return rc;
 }
 
-int flat_write_folders(const char *dir, const struct skill_set *set)
+static int each_folder(const char *dir, const struct skill *s, take_fn take, void *arg)
 {
     struct buf text = BUF_INIT;
-    int rc = fs_mkdirs(dir);
-    for (size_t i = 0; rc == 0 && i < set->n; i++) {
-        char *folder = fs_join(dir, set->v[i].name);
-        char *path = folder ? fs_join(folder, "SKILL.md") : NULL;
-        buf_reset(&text);
-        skill_render(&set->v[i], &text);
-        rc = path ? buf_check(&text) : err_oom();
-        if (rc == 0 && !skill_name_valid(set->v[i].name))
-            rc = err_set(GRASP_EINVAL, "'%.80s' is not a skill's name", set->v[i].name);
-        if (rc == 0)
-            rc = fs_mkdirs(folder);
-        if (rc == 0)
-            rc = fs_write(path, text.ptr, text.len);
-        if (rc == 0)
-            rc = write_files(folder, set->v[i].files);
-        free(folder);
-        free(path);
-    }
+    char *folder = fs_join(dir, s->name), *path = folder ? fs_join(folder, "SKILL.md") : NULL;
+    skill_render(s, &text);
+    int rc = path ? buf_check(&text) : err_oom();
+    if (rc == 0 && !skill_name_valid(s->name))
+        rc = err_set(GRASP_EINVAL, "'%.80s' is not a skill's name", s->name);
+    if (rc == 0)
+        rc = take(path, text.ptr, text.len, 0, arg);
+    if (rc == 0)
+        rc = each_file(folder, s->files, take, arg);
+    free(folder);
+    free(path);
     buf_release(&text);
     return rc;
+}
+
+static int each(const char *dir, const struct skill_set *set, bool flat, take_fn take, void *arg)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        rc = (flat ? each_flat : each_folder)(dir, &set->v[i], take, arg);
+    return rc;
+}
+
+static int write_one(const char *path, const void *bytes, size_t len, unsigned mode, void *arg)
+{
+    char *parent = fs_dirname(path);
+    int rc = parent ? fs_mkdirs(parent) : err_oom();
+    (void)arg;
+    if (rc == 0)
+        rc = fs_write(path, bytes, len);
+    if (rc == 0 && mode == 0100755 && chmod(path, 0755) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot make '%s' executable", path);
+    free(parent);
+    return rc;
+}
+
+int flat_write(const char *dir, const struct skill_set *set, bool flat)
+{
+    int rc = fs_mkdirs(dir);
+    return rc < 0 ? rc : each(dir, set, flat, write_one, NULL);
+}
+
+static int count_equal(const char *path, const void *bytes, size_t len, unsigned mode, void *arg)
+{
+    struct buf there = BUF_INIT;
+    struct stat st;
+    size_t *n = arg;
+    (void)mode;
+    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size == len &&
+        fs_read(path, &there) == 0)
+        *n += there.len == len && (len == 0 || memcmp(there.ptr, bytes, len) == 0);
+    buf_release(&there);
+    return 0;
+}
+
+bool flat_unwritten(const char *dir, const struct skill_set *set, bool flat)
+{
+    size_t equal = 0;
+    int64_t files = fs_count_files(dir);
+    return files == 0 ||
+           (each(dir, set, flat, count_equal, &equal) == 0 && files >= 0 && (size_t)files == equal);
 }

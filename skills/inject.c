@@ -3,13 +3,29 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/grow.h"
 #include "runtime/base/err.h"
-#include "skills/prompt.h"
 #include "skills/prompts.h"
 
 /* ---- rendering ---- */
+
+/* A description behind "When to use:", which writers like to begin so themselves. */
+static const char *trigger(const char *description)
+{
+    static const char *const said[] = {"when to use:", "use when ",      "use when:",
+                                       "use it when ", "use this when ", "use this skill when "};
+    for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++) {
+        size_t n = strlen(said[i]);
+        const char *rest = description + n;
+        if (strncasecmp(description, said[i], n) != 0)
+            continue;
+        rest += strspn(rest, ": ");
+        return *rest ? rest : description;
+    }
+    return description;
+}
 
 /* The data of the template "inject". NULL: no memory. */
 static json_t *inject_data(const struct skill_set *set, const size_t *pick, size_t n)
@@ -22,8 +38,8 @@ static json_t *inject_data(const struct skill_set *set, const size_t *pick, size
         size_t len = strlen(s->body);
         while (len && s->body[len - 1] == '\n')
             len--;
-        json_t *one = json_pack("{s:s, s:s, s:s%}", "name", s->name, "description", s->description,
-                                "body", s->body, len);
+        json_t *one = json_pack("{s:s, s:s, s:s%}", "name", s->name, "description",
+                                trigger(s->description), "body", s->body, len);
         if (json_array_append_new(list, one) < 0) {
             json_decref(list);
             list = NULL;
@@ -32,22 +48,34 @@ static json_t *inject_data(const struct skill_set *set, const size_t *pick, size
     return list ? json_pack("{s:o}", "skills", list) : NULL;
 }
 
-void inject_render(const struct skill_set *set, const size_t *pick, size_t n, struct buf *out)
+int inject_render_by(const struct prompts *prompts, const struct skill_set *set, const size_t *pick,
+                     size_t n, struct buf *out)
 {
     const struct prompt_source *source = prompt_sources;
+    if (!(pick ? n : set->n))
+        return 0;
     while (strcmp(source->name, "inject") != 0)
         source++;
     json_t *data = inject_data(set, pick, n);
-    if (!data || prompt_render_text(source->text, strlen(source->text), "inject.md", data, out) < 0)
-        out->failed = true;
+    int rc = data ? 0 : err_oom();
+    if (rc == 0)
+        rc = prompts
+                 ? prompts_render(prompts, "inject", data, out)
+                 : prompt_render_text(source->text, strlen(source->text), "inject.md", data, out);
     json_decref(data);
+    return rc;
 }
 
-int inject_chars(const struct skill_set *set, size_t *chars)
+void inject_render(const struct skill_set *set, const size_t *pick, size_t n, struct buf *out)
+{
+    if (inject_render_by(NULL, set, pick, n, out) < 0)
+        out->failed = true;
+}
+
+int inject_chars(const struct prompts *prompts, const struct skill_set *set, size_t *chars)
 {
     struct buf block = BUF_INIT;
-    inject_render(set, NULL, set->n, &block);
-    int rc = buf_check(&block);
+    int rc = inject_render_by(prompts, set, NULL, set->n, &block);
     *chars = utf8_length(block.ptr, block.len);
     buf_release(&block);
     return rc;

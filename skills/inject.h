@@ -20,14 +20,19 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/chat.h"
+#include "skills/prompt.h"
 #include "skills/skill.h"
 
 /* The rendered block of all (or chosen) skills: preamble, then heading, "when to use" and body of
  * each. Nothing for an empty choice. pick NULL: all of them in library order. */
 void inject_render(const struct skill_set *set, const size_t *pick, size_t n, struct buf *out);
+/* The same by the user's template where there is one (NULL: ours). 0, GRASP_ENOMEM, or what that
+ * template says wrong (prompts_render). */
+int inject_render_by(const struct prompts *prompts, const struct skill_set *set, const size_t *pick,
+                     size_t n, struct buf *out);
 
-/* How many characters the block of all skills has. 0 or GRASP_ENOMEM. */
-int inject_chars(const struct skill_set *set, size_t *chars);
+/* How many characters the block of all skills has. As inject_render_by. */
+int inject_chars(const struct prompts *prompts, const struct skill_set *set, size_t *chars);
 
 /* A ranker, prepared once for a library revision: no skill is parsed again in a rollout's turn. */
 struct ranker;

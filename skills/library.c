@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -162,6 +163,8 @@ static int create(struct library *lib)
 {
     bool bare = lib->flags & LIBRARY_BARE;
     int rc;
+    if (fs_is_dir(lib->dir) && access(lib->dir, R_OK) < 0)
+        return err_set_errno(GRASP_EIO, "cannot read '%s'", lib->dir);
     free(lib->gitdir);
     lib->gitdir = fs_join(lib->dir, bare ? "" : ".git/");
     if (!lib->gitdir)
@@ -180,12 +183,47 @@ static int create(struct library *lib)
     return rc;
 }
 
+/* The first branch of a remote that is more than a name of ours for one. */
+static int fetched(const char *ref, const struct oid *commit, void *arg)
+{
+    const char *name = strchr(ref + strlen("refs/remotes/"), '/');
+    (void)commit;
+    if (!name || strcmp(++name, "HEAD") == 0 || strcmp(name, LIBRARY_BEST_NAME) == 0 ||
+        str_starts(name, "for/") || str_starts(name, "proposed/"))
+        return 0;
+    buf_adds(arg, name);
+    return 1;
+}
+
+/* A clone of a server whose HEAD names a branch that nobody pushed: a first commit here would be the
+ * beginning of another history. */
+static int check_fetched(struct library *lib)
+{
+    struct buf name = BUF_INIT;
+    int rc = library_refs(lib, "refs/remotes/", fetched, &name);
+    if (rc > 0)
+        rc = buf_check(&name);
+    if (rc == 0 && name.len)
+        rc = err_set(GRASP_EREFUSED,
+                     "the clone '%s' has nothing checked out ('%s' has no commit), but the branch "
+                     "'%s' was fetched: git -C '%s' switch '%s'",
+                     lib->dir, lib->branch, name.ptr, lib->dir, name.ptr);
+    buf_release(&name);
+    return rc;
+}
+
 /* The branch has no commit: make the first, or say why not. */
 static int begin_branch(struct library *lib)
 {
     git_oid tip;
-    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0)
+    if (git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0) {
+        if (lib->creating)
+            library_lock_clear(lib);
         return lib->creating ? library_lock_creating(lib, false) : 0;
+    }
+    int rc = check_fetched(lib);
+    if (rc < 0)
+        return rc;
     if (!(lib->flags & LIBRARY_CREATE))
         return err_set(lib->flags & LIBRARY_WRITE ? GRASP_EREFUSED : GRASP_ENOTFOUND,
                        "the library '%s' has no commit yet", lib->dir);
@@ -233,6 +271,8 @@ out:
 static int open_checked(struct library *lib)
 {
     int rc = library_repo_open(lib);
+    if (rc < 0 && fs_out_of_files()) /* libgit2 takes it for a folder without a repository */
+        return err_prefix(GRASP_EIO, "cannot open the library '%s'", lib->dir);
     if (rc == GRASP_ENOTFOUND && (lib->flags & LIBRARY_CREATE))
         rc = create(lib);
     else if (rc == GRASP_ENOTFOUND)
@@ -253,6 +293,8 @@ static int open_checked(struct library *lib)
         if (rc == 0)
             rc = read_branch(lib);
     }
+    if (rc == 0 && (lib->flags & LIBRARY_WRITE) && !lib->creating)
+        rc = library_lock_others(lib);
     if (rc < 0 || (rc = read_identity(lib)) < 0 ||
         (lib->flags & LIBRARY_WRITE && (rc = library_shadow_open(lib)) < 0) ||
         (rc = begin_branch(lib)) < 0 || (rc = check_marker(lib)) < 0)
@@ -294,12 +336,15 @@ void library_close(struct library *lib)
     if (library_shadow_settle(lib, true) < 0)
         log_warn("%s", err_msg());
     library_unlock(lib);
+    library_scan_release(lib);
+    free(lib->notes.v);
     git_repository_free(lib->repo);
     strlist_release(&lib->shallow);
     free(lib->dir);
     free(lib->gitdir);
     free(lib->branch);
     free(lib->head_ref);
+    free(lib->line_ref);
     free(lib->name);
     free(lib->email);
     free(lib);

@@ -56,6 +56,9 @@ const char *library_author(const struct library *lib);
 const char *library_email(const struct library *lib);
 int library_identity_set(struct library *lib, const char *name, const char *email);
 
+/* Who wrote a commit signs from here on. */
+int library_sign_as(struct library *lib, const struct oid *commit);
+
 int library_head(struct library *lib, struct oid *commit);
 /* Any revision git understands ("v1~1", a tag, a full or short id); peels to a commit.
  *
@@ -69,6 +72,22 @@ int library_object(struct library *lib, const char *rev, struct oid *object);
 /* The skills of a revision (commit, tag or tree). Files that are not valid skills are an error
  * naming file and line. */
 int library_read(struct library *lib, const char *rev, struct skill_set *set);
+
+/* What differs from one commit to another, without reading either: folders of skills/ by name, and
+ * whether anything else does. */
+struct library_delta {
+    struct strlist names;
+    bool other;
+};
+int library_delta(struct library *lib, const struct oid *from, const struct oid *to,
+                  struct library_delta *d);
+void library_delta_release(struct library_delta *d);
+/* Of a commit's skills only those of these names, where they are there. */
+int library_read_only(struct library *lib, const struct oid *commit, const struct strlist *names,
+                      struct skill_set *set);
+/* Whether skills/NAME of `to` is what writing `skill` (NULL: none) on top of `from` makes it. */
+int library_skill_is(struct library *lib, const struct skill *skill, const char *name,
+                     const struct oid *from, const struct oid *to, bool *same);
 
 /* Reads the bytes of a set's other files (skill.h), which library_read leaves in the library; needed
  * to write them elsewhere: to a directory, or into another library. */
@@ -100,6 +119,18 @@ int library_contains(struct library *lib, const struct oid *commit, const struct
  * next accept, completes a half-updated working tree; a user's edits are refused before the branch
  * moves. */
 int library_accept(struct library *lib, const struct oid *from, const struct oid *to);
+/* The git commands that take the branch back to `commit` and keep what it has now as the branch
+ * "aside", appended. */
+void library_way_back(struct library *lib, const struct oid *commit, struct buf *out);
+/* From here on head and accept are of the branch NAME (of where the checked-out one is while there is
+ * no such branch), which no working tree follows: winners that a person has yet to adopt. It is made
+ * at once when `create`. Refuses what library_branch_check does. */
+int library_line_set(struct library *lib, const char *name, bool create);
+/* Removes a branch that leads to nothing new: the checked-out one, or that of library_line_set, has
+ * what it leads to. Any other is left alone. */
+int library_branch_drop(struct library *lib, const char *name);
+/* Keeps a commit under refs/grasp/rejected/RUN: what a person did not want stays readable. */
+int library_keep_rejected(struct library *lib, const struct oid *commit, const char *run);
 /* Keeps a commit under refs/grasp/candidates/RUN/UPDATE/K. The same one again is fine, another one
  * in its place GRASP_ECONFLICT. */
 int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k);
@@ -112,6 +143,9 @@ int library_note_read(struct library *lib, const struct oid *commit, json_t **ev
 /* A person's word for a commit that no gate measured: a note of its own (refs/notes/ack), written or
  * replaced; the first line is why. */
 int library_ack(struct library *lib, const struct oid *commit, const char *why);
+/* A person's word against a commit (refs/notes/rejected); and back, GRASP_ENOTFOUND. */
+int library_reject(struct library *lib, const struct oid *commit, const char *why);
+int library_reject_read(struct library *lib, const struct oid *commit, struct buf *why);
 /* Stores bytes as a blob (the probe set) and returns its id. refs/grasp/probes/ID points to it, so
  * that `git gc` keeps it. */
 int library_blob(struct library *lib, const void *bytes, size_t len, struct oid *blob);
@@ -125,6 +159,8 @@ int library_best_why(struct library *lib, struct buf *out);
  * is removed or replaced later can be told. */
 int library_tag(struct library *lib, const char *name, const struct oid *commit,
                 const char *message, int64_t when, struct oid *tag);
+/* What a tagging that was interrupted did not come to: refs/grasp/frozen/NAME where there is none. */
+int library_tag_settle(struct library *lib, const char *name);
 int library_tag_message(struct library *lib, const char *name, struct buf *out);
 /* Whether refs/heads/NAME may be made or moved by library_branch_set: GRASP_EINVAL for what cannot be
  * a branch's name, GRASP_EREFUSED for the checked-out one, HEAD, "best", a tag's name, and where
@@ -136,6 +172,7 @@ int library_branch_set(struct library *lib, const char *name, const struct oid *
 /* A commit as read back. */
 struct library_commit_info {
     struct oid commit, tree, parent; /* first parent, "" for the root */
+    struct oid merged;               /* second parent, "": none */
     char *subject, *body;
     struct strlist keys, values; /* trailers in order */
     size_t parents;              /* more than one: a merge */
@@ -162,6 +199,8 @@ int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, voi
 int library_tags_altered(struct library *lib, library_ref_fn fn, void *arg);
 /* Those under refs/grasp/candidates/. */
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg);
+/* Every commit that a person rejected. */
+int library_rejected(struct library *lib, library_ref_fn fn, void *arg);
 /* Every object that has an evidence note; `ref` is the id of the note's blob. */
 int library_notes(struct library *lib, library_ref_fn fn, void *arg);
 

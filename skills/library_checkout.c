@@ -151,6 +151,28 @@ static int workdir_id(struct library *lib, const char *path, git_oid *id)
     return rc;
 }
 
+/* A link in the place of a folder, which git may have been told to ignore: what is written below it
+ * would be written elsewhere. */
+static int check_folders(struct library *lib, const char *path)
+{
+    char *full = workdir_path(lib, path);
+    struct stat st;
+    int rc = full ? 0 : err_oom();
+    size_t root = full ? strlen(full) - strlen(path) : 0;
+    for (char *slash = full ? strchr(full + root, '/') : NULL; rc == 0 && slash;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (lstat(full, &st) == 0 && !S_ISDIR(st.st_mode))
+            rc = err_set(GRASP_EREFUSED,
+                         "%s of the library '%s' is no folder and in no commit: move it away, then "
+                         "git -C '%s' reset --hard",
+                         full + root, lib->dir, lib->dir);
+        *slash = '/';
+    }
+    free(full);
+    return rc;
+}
+
 int library_checkout_check(struct library *lib, const git_oid *from, const git_oid *to)
 {
     git_diff *diff = NULL;
@@ -163,7 +185,10 @@ int library_checkout_check(struct library *lib, const git_oid *from, const git_o
                                                 "the library '%s' has a file named "
                                                 "'%s'",
                                                 lib->dir, d->new_file.path);
-        rc = workdir_id(lib, d->new_file.path, &is);
+        if (d->status != GIT_DELTA_DELETED)
+            rc = check_folders(lib, d->new_file.path);
+        if (rc == 0)
+            rc = workdir_id(lib, d->new_file.path, &is);
         if (rc == 0 && !git_oid_equal(&is, &d->old_file.id) && !git_oid_equal(&is, &d->new_file.id))
             rc = err_set(GRASP_EREFUSED,
                          "%s of the library '%s' was edited and is in no commit: move it away, "

@@ -4,6 +4,7 @@
  */
 #include "skills/library_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,8 +14,6 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-/* Long enough for a `git gc` of a large library, not for an editor that somebody left open. */
-#define PATIENCE     (5 * NS_PER_SEC)
 #define PAUSE        (10 * NS_PER_MS)
 #define LOOKUP_TRIES 3 /* of an object that is not there: it may be in a pack that is new */
 
@@ -34,7 +33,7 @@ bool library_wait(struct library *lib, int rc, struct library_patience *p)
     if (!locked && !absent && !moved)
         return false;
     if (!p->until)
-        p->until = clock_mono() + PATIENCE;
+        p->until = clock_mono() + LIBRARY_PATIENCE;
     if (clock_mono() > p->until || (absent && p->tries >= LOOKUP_TRIES))
         return false;
     p->tries++;
@@ -70,7 +69,10 @@ int library_git_error(int rc, const char *fmt, ...)
         {GIT_ELOCKED, GRASP_ESTOPPED},    {GIT_EINVALIDSPEC, GRASP_EINVAL},
         {GIT_EAMBIGUOUS, GRASP_EINVAL},   {GIT_EOWNER, GRASP_EREFUSED},
     };
+    /* libgit2's outer layers say what they wanted in the place of why it could not be */
+    int why = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? errno : 0;
     const git_error *e = git_error_last();
+    const char *said = e && e->message ? e->message : "git failed";
     char context[512];
     int code = e && e->klass == GIT_ERROR_NOMEMORY ? GRASP_ENOMEM : GRASP_EIO;
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
@@ -80,8 +82,9 @@ int library_git_error(int rc, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(context, sizeof(context), fmt, ap);
     va_end(ap);
+    bool add = why && !strstr(said, strerror(why));
     return err_set(
-        code, "%s: %s%s", context, e && e->message ? e->message : "git failed",
+        code, "%s: %s%s%s%s", context, said, add ? ": " : "", add ? strerror(why) : "",
         code == GRASP_ESTOPPED ? "; another git is at work in it: run the same command again" : "");
 }
 
@@ -123,6 +126,9 @@ int library_signature(struct library *lib, int64_t when, git_signature **out)
 
 int library_tip(struct library *lib, git_oid *out)
 {
-    int rc = git_reference_name_to_id(out, lib->repo, lib->head_ref);
+    int rc =
+        lib->line_ref ? git_reference_name_to_id(out, lib->repo, lib->line_ref) : GIT_ENOTFOUND;
+    if (rc == GIT_ENOTFOUND)
+        rc = git_reference_name_to_id(out, lib->repo, lib->head_ref);
     return rc < 0 ? library_git_error(rc, "the library '%s' has no commit yet", lib->dir) : 0;
 }

@@ -60,9 +60,11 @@ static int record_write(struct library *lib, const char *what)
     if (n < 0 || n > RECORD)
         return err_set(GRASP_ELIMIT, "the name '%.40s...' is too long", what);
     memset(record + n, '\n', (size_t)(RECORD - n));
+    int before = errno;
     errno = ENOSPC; /* what a short write means */
     if (pwrite(lib->lock_fd, record, RECORD, 0) != RECORD)
         return err_set_errno(GRASP_EIO, "cannot write '%s%s'", lib->gitdir, LOCK_FILE);
+    errno = before; /* why a call of libgit2 before this failed is read after it */
     return 0;
 }
 
@@ -119,6 +121,40 @@ out:
     }
     free(path);
     return rc;
+}
+
+void library_lock_clear(struct library *lib)
+{
+    /* libgit2 puts a new ref in its place by a link and removes the lock file then: both may be there */
+    remove_stale(lib, lib->head_ref);
+    remove_stale(lib, "index");
+}
+
+int library_lock_others(struct library *lib)
+{
+    const char *const names[] = {"index",       "HEAD",       "config",         "packed-refs",
+                                 lib->head_ref, LIBRARY_BEST, LIBRARY_NOTES_REF};
+    const struct timespec pause = {0, 10 * NS_PER_MS};
+    int64_t until = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        struct buf path = BUF_INIT;
+        buf_addf(&path, "%s%s.lock", lib->gitdir, names[i]);
+        int rc = buf_check(&path);
+        while (rc == 0 && fs_exists(path.ptr)) {
+            until = until ? until : clock_mono() + LIBRARY_PATIENCE;
+            if (clock_mono() > until)
+                rc = err_set(GRASP_ESTOPPED,
+                             "'%s' is there: another git is at work in the library, or was killed "
+                             "in it; when none runs, remove that file and run the same command "
+                             "again",
+                             path.ptr);
+            nanosleep(&pause, NULL);
+        }
+        buf_release(&path);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
 }
 
 void library_unlock(struct library *lib)

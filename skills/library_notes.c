@@ -11,9 +11,20 @@
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-/* ---- acknowledgements ---- */
+/* ---- what people say ---- */
 
-int library_ack(struct library *lib, const struct oid *commit, const char *why)
+/* Whether that is what the note on it says already: the same word twice is one. */
+static bool said(struct library *lib, const char *ref, const git_oid *id, const char *text)
+{
+    git_note *note = NULL;
+    bool same =
+        git_note_read(&note, lib->repo, ref, id) == 0 && strcmp(git_note_message(note), text) == 0;
+    git_note_free(note);
+    return same;
+}
+
+/* A note that is a person's word: written or replaced. */
+static int put_word(struct library *lib, const char *ref, const struct oid *commit, const char *why)
 {
     git_signature *who = NULL;
     git_oid id, made;
@@ -22,12 +33,12 @@ int library_ack(struct library *lib, const struct oid *commit, const char *why)
     if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
         return rc;
     buf_addf(&text, "%s\n", why);
-    if ((rc = buf_check(&text)) == 0)
+    bool done = (rc = buf_check(&text)) == 0 && said(lib, ref, &id, text.ptr);
+    if (rc == 0)
         rc = library_signature(lib, 0, &who);
-    if (rc == 0) {
-        library_lock_intent(lib, LIBRARY_ACK_REF);
-        LIBRARY_TRY(lib, rc,
-                    git_note_create(&made, lib->repo, LIBRARY_ACK_REF, who, who, &id, text.ptr, 1));
+    if (rc == 0 && !done) {
+        library_lock_intent(lib, ref);
+        LIBRARY_TRY(lib, rc, git_note_create(&made, lib->repo, ref, who, who, &id, text.ptr, 1));
         library_lock_intent(lib, NULL);
         rc = rc < 0 ? library_git_error(rc, "cannot write a note to '%s'", lib->dir)
                     : library_shadow_settle(lib, false);
@@ -37,24 +48,45 @@ int library_ack(struct library *lib, const struct oid *commit, const char *why)
     return rc;
 }
 
+/* Its first line; GRASP_ENOTFOUND. */
+static int get_word(struct library *lib, const char *ref, const struct oid *commit, struct buf *why)
+{
+    git_note *note = NULL;
+    git_oid id;
+    int rc = library_oid_in(&id, commit);
+    if (rc < 0)
+        return rc;
+    if (git_note_read(&note, lib->repo, ref, &id) < 0)
+        return err_set(GRASP_ENOTFOUND, "%.10s has no note under %s", commit->hex, ref);
+    const char *text = git_note_message(note);
+    buf_add(why, text, strcspn(text, "\n"));
+    git_note_free(note);
+    return buf_check(why);
+}
+
+int library_ack(struct library *lib, const struct oid *commit, const char *why)
+{
+    return put_word(lib, LIBRARY_ACK_REF, commit, why);
+}
+
+int library_reject(struct library *lib, const struct oid *commit, const char *why)
+{
+    return put_word(lib, LIBRARY_REJECTED_REF, commit, why);
+}
+
+int library_reject_read(struct library *lib, const struct oid *commit, struct buf *why)
+{
+    return get_word(lib, LIBRARY_REJECTED_REF, commit, why);
+}
+
 int library_ack_read(struct library *lib, const struct library_commit_info *commit, struct buf *why)
 {
     const char *trailer = library_trailer(commit, "Acknowledged");
-    git_note *note = NULL;
-    git_oid id;
-    int rc = library_oid_in(&id, &commit->commit);
-    if (rc < 0)
+    int rc = get_word(lib, LIBRARY_ACK_REF, &commit->commit, why);
+    if (rc != GRASP_ENOTFOUND || !trailer)
         return rc;
-    if (git_note_read(&note, lib->repo, LIBRARY_ACK_REF, &id) == 0) {
-        const char *text = git_note_message(note);
-        buf_add(why, text, strcspn(text, "\n"));
-    } else if (trailer) {
-        buf_adds(why, trailer);
-    } else {
-        rc = err_set(GRASP_ENOTFOUND, "nobody acknowledged %.10s", commit->commit.hex);
-    }
-    git_note_free(note);
-    return rc < 0 ? rc : buf_check(why);
+    buf_adds(why, trailer);
+    return buf_check(why);
 }
 
 /* ---- evidence that was altered ---- */

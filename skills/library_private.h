@@ -5,34 +5,59 @@
  * `library_ref.c` sets refs and knows the best checkpoint, `library_tree.c` reads and writes skills
  * as git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes
  * commits and notes, `library_read.c` reads history back and has the tags, `library_notes.c` finds
- * notes that were altered, `library_clone.c` knows what clones lack, `library.c` opens and closes.
+ * notes that were altered, `library_clone.c` knows what clones lack, `library_scan.c` what changes from commit to commit, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
 
+#include <errno.h>
 #include <git2.h>
 #include <stdbool.h>
 
 #include "skills/library.h"
 
-#define LIBRARY_MARKER         ".grasp-library" /* in the root of every revision */
-#define LIBRARY_MARKER_TEXT    "format 1\n"
-#define LIBRARY_NOTES_REF      "refs/notes/gate"
-#define LIBRARY_ACK_REF        "refs/notes/ack"
-#define LIBRARY_CANDIDATES     "refs/grasp/candidates/"
-#define LIBRARY_PROBES         "refs/grasp/probes/"
-#define LIBRARY_FROZEN         "refs/grasp/frozen/"
-#define LIBRARY_BEST           "refs/heads/" LIBRARY_BEST_NAME
-#define LIBRARY_BEST_TAG       "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
-#define LIBRARY_CHECKOUT_STATE "grasp-checkout"               /* in the git directory */
+#define LIBRARY_MARKER       ".grasp-library" /* in the root of every revision */
+#define LIBRARY_MARKER_TEXT  "format 1\n"
+#define LIBRARY_NOTES_REF    "refs/notes/gate"
+#define LIBRARY_ACK_REF      "refs/notes/ack"
+#define LIBRARY_REJECTED_REF "refs/notes/rejected"
+#define LIBRARY_CANDIDATES   "refs/grasp/candidates/"
+#define LIBRARY_PROBES       "refs/grasp/probes/"
+#define LIBRARY_FROZEN       "refs/grasp/frozen/"
+#define LIBRARY_REJECTED     "refs/grasp/rejected/"
+#define LIBRARY_BEST         "refs/heads/" LIBRARY_BEST_NAME
+#define LIBRARY_BEST_TAG     "refs/tags/" LIBRARY_BEST_NAME /* where libraries had it before */
+/* With locks of others. Long enough for a `git gc` of a large library, not for an editor that somebody
+ * left open. */
+#define LIBRARY_PATIENCE       (5 * NS_PER_SEC)
+#define LIBRARY_CHECKOUT_STATE "grasp-checkout" /* in the git directory */
+
+/* The trees that were compared last, as git stores them. */
+enum { SCAN_TREES = 6 };
+struct scan {
+    git_odb_object *tree[SCAN_TREES];
+    size_t next;
+};
+/* Where each commit's evidence is: read once by who only reads. */
+struct note_place {
+    git_oid on, note;
+};
+struct note_places {
+    struct note_place *v; /* by commit */
+    size_t n, cap;
+    bool known;
+};
 
 struct library {
     git_repository *repo;
     char *dir, *gitdir; /* gitdir ends in '/' */
     char *branch;       /* "main" */
     char *head_ref;     /* "refs/heads/main" */
+    char *line_ref;     /* the branch that is written instead, NULL: head_ref */
     char *name, *email;
     int flags;
+    struct scan scan;
+    struct note_places notes;
     int lock_fd;            /* -1 when only reading */
     struct shadow *shadow;  /* of what is written; NULL when only reading */
     bool partial;           /* a clone that leaves objects out until somebody asks for them */
@@ -61,10 +86,22 @@ bool library_wait(struct library *lib, int rc, struct library_patience *p);
 #define LIBRARY_TRY(lib, rc, call)                                                                 \
     do {                                                                                           \
         struct library_patience patience_ = {0, 0};                                                \
-        do                                                                                         \
+        do {                                                                                       \
+            errno = 0;                                                                             \
             (rc) = (call);                                                                         \
-        while ((rc) < 0 && library_wait((lib), (rc), &patience_));                                 \
+        } while ((rc) < 0 && library_wait((lib), (rc), &patience_));                               \
     } while (0)
+
+/* The branch that is written moves from `from` to `to`. */
+int library_line_move(struct library *lib, const git_oid *to, const git_oid *from);
+
+void library_scan_release(struct library *lib);
+/* One folder of skills/ by its tree's id: the skill in it joins the set. */
+int library_folder_read(struct library *lib, const git_oid *id, const char *name,
+                        struct skill_set *set);
+/* The tree that writing a skill's folder makes; `old`: the folder as it was, NULL for a new one. */
+int library_folder_write(struct library *lib, const struct skill *skill, const git_oid *old,
+                         git_oid *out);
 
 /* An object that is known by its id. libgit2's code; its message says when a clone left it out. */
 int library_object_at(struct library *lib, const git_oid *id, git_object_t type, git_object **out);
@@ -98,6 +135,11 @@ int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
  * the moment, so that one that was killed there does not leave the repository locked. */
 int library_lock(struct library *lib);
 void library_unlock(struct library *lib);
+/* Removes what a process left that was killed in its first commit. */
+void library_lock_clear(struct library *lib);
+/* Waits for locks of git's on what we are going to write, so that a stale one is found before
+ * anything is paid for: GRASP_ESTOPPED. */
+int library_lock_others(struct library *lib);
 /* "refs/heads/main": git may create that + ".lock" now. NULL: done. */
 void library_lock_intent(struct library *lib, const char *what);
 /* From the first file of a new repository to its first commit. */

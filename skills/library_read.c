@@ -60,9 +60,11 @@ static int fill(const git_commit *commit, const struct strlist *shallow,
     info->parents = git_commit_parentcount(commit);
     if (info->parents > 0)
         library_oid_out(&info->parent, git_commit_parent_id(commit, 0));
+    if (info->parents > 1)
+        library_oid_out(&info->merged, git_commit_parent_id(commit, 1));
     if (strlist_has(shallow, info->commit.hex)) {
         info->boundary = true;
-        info->parent.hex[0] = '\0';
+        info->parent.hex[0] = info->merged.hex[0] = '\0';
     }
     info->when = (int64_t)git_commit_time(commit) * NS_PER_SEC;
     int rc = split_message(git_commit_message(commit), info);
@@ -83,6 +85,21 @@ int library_commit_read(struct library *lib, const struct oid *commit,
     if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
         return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
     rc = fill(c, &lib->shallow, info);
+    git_commit_free(c);
+    return rc;
+}
+
+int library_sign_as(struct library *lib, const struct oid *commit)
+{
+    git_commit *c = NULL;
+    git_oid id;
+    int rc = library_oid_in(&id, commit);
+    if (rc < 0)
+        return rc;
+    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
+        return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
+    const git_signature *who = git_commit_author(c);
+    rc = library_identity_set(lib, who->name, who->email);
     git_commit_free(c);
     return rc;
 }
@@ -110,68 +127,9 @@ int library_walk(struct library *lib, const char *rev, library_walk_fn fn, void 
     return rc;
 }
 
-static int by_version(const void *a, const void *b)
-{
-    return strverscmp(*(char *const *)a, *(char *const *)b);
-}
-
-int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, void *arg)
-{
-    git_reference_iterator *it = NULL;
-    struct strlist names = {0};
-    struct buf glob = BUF_INIT;
-    const char *name;
-    buf_addf(&glob, "%s*", prefix);
-    int rc = buf_check(&glob);
-    if (rc == 0 && (rc = git_reference_iterator_glob_new(&it, lib->repo, glob.ptr)) < 0)
-        rc = library_git_error(rc, "cannot list the refs of '%s'", lib->dir);
-    int next = 0;
-    while (rc == 0 && (next = git_reference_next_name(&name, it)) == 0)
-        rc = strlist_add(&names, name);
-    if (rc == 0 && next != GIT_ITEROVER)
-        rc = library_git_error(next, "cannot list the refs of '%s'", lib->dir);
-    if (names.n)
-        qsort(names.v, names.n, sizeof(*names.v), by_version);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        struct oid commit;
-        git_reference *ref = NULL;
-        git_object *peeled = NULL;
-        if (git_reference_lookup(&ref, lib->repo, names.v[i]) == 0 &&
-            git_reference_peel(&peeled, ref, GIT_OBJECT_COMMIT) == 0) {
-            library_oid_out(&commit, git_object_id(peeled));
-            rc = fn(names.v[i], &commit, arg);
-        }
-        git_object_free(peeled);
-        git_reference_free(ref);
-    }
-    git_reference_iterator_free(it);
-    strlist_release(&names);
-    buf_release(&glob);
-    return rc;
-}
-
 int library_candidates(struct library *lib, library_ref_fn fn, void *arg)
 {
     return library_refs(lib, LIBRARY_CANDIDATES, fn, arg);
-}
-
-int library_notes(struct library *lib, library_ref_fn fn, void *arg)
-{
-    git_note_iterator *it = NULL;
-    git_oid note, on;
-    int rc = git_note_iterator_new(&it, lib->repo, LIBRARY_NOTES_REF);
-    if (rc == GIT_ENOTFOUND)
-        return 0;
-    if (rc < 0)
-        return library_git_error(rc, "cannot list the evidence of '%s'", lib->dir);
-    while (rc == 0 && git_note_next(&note, &on, it) == 0) {
-        struct oid id, commit;
-        library_oid_out(&id, &note);
-        library_oid_out(&commit, &on);
-        rc = fn(id.hex, &commit, arg);
-    }
-    git_note_iterator_free(it);
-    return rc;
 }
 
 /* The annotated tag of that name; *out NULL when there is none, or it is a light one. */
@@ -292,6 +250,22 @@ out:
     buf_release(&ref);
     buf_release(&branch);
     buf_release(&text);
+    return rc;
+}
+
+int library_tag_settle(struct library *lib, const char *name)
+{
+    struct buf ref = BUF_INIT, frozen = BUF_INIT;
+    git_oid tag, there;
+    int rc = library_need_write(lib);
+    if (rc < 0 || (rc = tag_ref(name, &ref)) < 0)
+        return rc;
+    buf_addf(&frozen, LIBRARY_FROZEN "%s", name);
+    if ((rc = buf_check(&frozen)) == 0 && git_reference_name_to_id(&tag, lib->repo, ref.ptr) == 0 &&
+        git_reference_name_to_id(&there, lib->repo, frozen.ptr) == GIT_ENOTFOUND)
+        rc = keep_frozen(lib, name, &tag);
+    buf_release(&ref);
+    buf_release(&frozen);
     return rc;
 }
 

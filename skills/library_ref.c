@@ -124,22 +124,105 @@ int library_branch_set(struct library *lib, const char *name, const struct oid *
     return rc;
 }
 
-/* A tag of that name would go before the branch wherever plain git is asked. */
-static int drop_best_tag(struct library *lib)
+int library_line_set(struct library *lib, const char *name, bool create)
 {
-    git_reference *tag = NULL;
-    int rc = git_reference_lookup(&tag, lib->repo, LIBRARY_BEST_TAG);
+    const git_oid zero = {{0}};
+    struct buf ref = BUF_INIT;
+    git_oid tip;
+    int rc = library_branch_check(lib, name);
+    buf_addf(&ref, "refs/heads/%s", name);
+    if (rc == 0)
+        rc = buf_check(&ref);
+    if (rc == 0 && create && !ref_exists(lib, ref.ptr, "", 0) && (rc = library_tip(lib, &tip)) == 0)
+        rc = library_ref_set(lib, ref.ptr, &tip, &zero, "grasp: proposed");
+    if (rc == 0) {
+        free(lib->line_ref);
+        lib->line_ref = buf_detach(&ref);
+    }
+    buf_release(&ref);
+    return rc;
+}
+
+int library_line_move(struct library *lib, const git_oid *to, const git_oid *from)
+{
+    const git_oid zero = {{0}};
+    bool made = lib->line_ref && !ref_exists(lib, lib->line_ref, "", 0);
+    return library_ref_set(lib, lib->line_ref ? lib->line_ref : lib->head_ref, to,
+                           made ? &zero : from,
+                           lib->line_ref ? "grasp: proposed" : "grasp: accepted");
+}
+
+static int ref_drop(struct library *lib, const char *name)
+{
+    git_reference *ref = NULL;
+    int rc = git_reference_lookup(&ref, lib->repo, name);
     if (rc == GIT_ENOTFOUND)
         return 0;
     if (rc == 0) {
-        library_lock_intent(lib, LIBRARY_BEST_TAG);
-        LIBRARY_TRY(lib, rc, git_reference_delete(tag));
+        library_lock_intent(lib, name);
+        LIBRARY_TRY(lib, rc, git_reference_delete(ref));
         library_lock_intent(lib, NULL);
     }
-    git_reference_free(tag);
-    return rc < 0 ? library_git_error(rc, "cannot remove the tag '%s' from '%s'", LIBRARY_BEST_NAME,
-                                      lib->dir)
-                  : 0;
+    git_reference_free(ref);
+    return rc < 0 ? library_git_error(rc, "cannot remove %s from '%s'", name, lib->dir) : 0;
+}
+
+static bool leads_to(struct library *lib, const char *ref, const git_oid *tip)
+{
+    git_oid at;
+    return git_reference_name_to_id(&at, lib->repo, ref) == 0 &&
+           (git_oid_equal(tip, &at) || git_graph_descendant_of(lib->repo, &at, tip) == 1);
+}
+
+int library_branch_drop(struct library *lib, const char *name)
+{
+    struct buf ref = BUF_INIT;
+    git_oid tip;
+    int rc = library_need_write(lib);
+    buf_addf(&ref, "refs/heads/%s", name);
+    if (rc == 0)
+        rc = buf_check(&ref);
+    if (rc == 0 && strcmp(ref.ptr, lib->head_ref) != 0 &&
+        git_reference_name_to_id(&tip, lib->repo, ref.ptr) == 0 &&
+        (leads_to(lib, lib->head_ref, &tip) ||
+         (lib->line_ref && strcmp(ref.ptr, lib->line_ref) != 0 &&
+          leads_to(lib, lib->line_ref, &tip))))
+        rc = ref_drop(lib, ref.ptr);
+    buf_release(&ref);
+    return rc;
+}
+
+int library_keep_rejected(struct library *lib, const struct oid *commit, const char *run)
+{
+    struct buf ref = BUF_INIT;
+    git_oid id;
+    int rc = library_need_write(lib);
+    buf_addf(&ref, LIBRARY_REJECTED "%s/%.10s", run, commit->hex);
+    if (rc == 0)
+        rc = buf_check(&ref);
+    if (rc == 0 && (rc = library_oid_in(&id, commit)) == 0)
+        rc = library_ref_set(lib, ref.ptr, &id, NULL, "grasp: rejected");
+    buf_release(&ref);
+    return rc;
+}
+
+void library_way_back(struct library *lib, const struct oid *commit, struct buf *out)
+{
+    if (lib->line_ref)
+        buf_addf(out, "git -C '%s' branch -f '%s' %.10s", lib->dir,
+                 lib->line_ref + strlen("refs/heads/"), commit->hex);
+    else if (git_repository_is_bare(lib->repo))
+        buf_addf(out, "git -C '%s' branch aside && git -C '%s' update-ref '%s' %s", lib->dir,
+                 lib->dir, lib->head_ref, commit->hex);
+    else
+        buf_addf(out, "git -C '%s' branch aside && git -C '%s' reset --hard %.10s", lib->dir,
+                 lib->dir, commit->hex);
+}
+
+/* A tag of that name would go before the branch wherever plain git is asked. */
+static int drop_best_tag(struct library *lib)
+{
+    return ref_drop(lib, LIBRARY_BEST_TAG);
 }
 
 int library_best_set(struct library *lib, const struct oid *commit, const char *why)
@@ -226,5 +309,45 @@ int library_rev(struct library *lib, const char *rev, git_object **out)
     if (rc == 0 && (rc = git_revparse_single(out, lib->repo, full.len ? full.ptr : rev)) < 0)
         rc = library_git_error(rc, "no revision '%s' in the library '%s'", rev, lib->dir);
     buf_release(&full);
+    return rc;
+}
+
+static int by_version(const void *a, const void *b)
+{
+    return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+int library_refs(struct library *lib, const char *prefix, library_ref_fn fn, void *arg)
+{
+    git_reference_iterator *it = NULL;
+    struct strlist names = {0};
+    struct buf glob = BUF_INIT;
+    const char *name;
+    buf_addf(&glob, "%s*", prefix);
+    int rc = buf_check(&glob);
+    if (rc == 0 && (rc = git_reference_iterator_glob_new(&it, lib->repo, glob.ptr)) < 0)
+        rc = library_git_error(rc, "cannot list the refs of '%s'", lib->dir);
+    int next = 0;
+    while (rc == 0 && (next = git_reference_next_name(&name, it)) == 0)
+        rc = strlist_add(&names, name);
+    if (rc == 0 && next != GIT_ITEROVER)
+        rc = library_git_error(next, "cannot list the refs of '%s'", lib->dir);
+    if (names.n)
+        qsort(names.v, names.n, sizeof(*names.v), by_version);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        struct oid commit;
+        git_reference *ref = NULL;
+        git_object *peeled = NULL;
+        if (git_reference_lookup(&ref, lib->repo, names.v[i]) == 0 &&
+            git_reference_peel(&peeled, ref, GIT_OBJECT_COMMIT) == 0) {
+            library_oid_out(&commit, git_object_id(peeled));
+            rc = fn(names.v[i], &commit, arg);
+        }
+        git_object_free(peeled);
+        git_reference_free(ref);
+    }
+    git_reference_iterator_free(it);
+    strlist_release(&names);
+    buf_release(&glob);
     return rc;
 }

@@ -93,6 +93,9 @@ static int shadow_write(git_odb_backend *b, const git_oid *id, const void *bytes
     struct shadow *s = (struct shadow *)b;
     git_oid made;
     int rc = git_odb_write(&made, s->disk, bytes, len, type);
+    const git_error *e = rc < 0 ? git_error_last() : NULL;
+    if (e && e->message && strstr(e->message, strerror(ENOSPC)))
+        errno = ENOSPC; /* for library_git_error: the layers above say something of their own */
     return rc < 0 ? rc : remember(s, id, bytes, len, type);
 }
 

@@ -100,20 +100,25 @@ static int read_skill(struct library *lib, const git_tree *tree, const git_tree_
     return rc;
 }
 
-static int read_folder(struct library *lib, const git_tree_entry *e, struct skill_set *set)
+int library_folder_read(struct library *lib, const git_oid *id, const char *name,
+                        struct skill_set *set)
 {
     git_tree *folder = NULL;
-    int rc;
-    if (git_tree_entry_type(e) != GIT_OBJECT_TREE)
-        return 0; /* skills/README.md and the like */
-    if ((rc = library_object_at(lib, git_tree_entry_id(e), GIT_OBJECT_TREE,
-                                (git_object **)&folder)) < 0)
+    int rc = library_object_at(lib, id, GIT_OBJECT_TREE, (git_object **)&folder);
+    if (rc < 0)
         return library_git_error(rc, "cannot read a folder of '%s'", lib->dir);
     const git_tree_entry *file = git_tree_entry_byname(folder, SKILL_FILE);
     if (file)
-        rc = read_skill(lib, folder, file, git_tree_entry_name(e), set);
+        rc = read_skill(lib, folder, file, name, set);
     git_tree_free(folder);
     return rc;
+}
+
+static int read_folder(struct library *lib, const git_tree_entry *e, struct skill_set *set)
+{
+    if (git_tree_entry_type(e) != GIT_OBJECT_TREE)
+        return 0; /* skills/README.md and the like */
+    return library_folder_read(lib, git_tree_entry_id(e), git_tree_entry_name(e), set);
 }
 
 static int read_root(struct library *lib, const git_tree *root, struct skill_set *set)
@@ -153,12 +158,19 @@ static int load_file(struct library *lib, const struct skill *skill, struct skil
     return f->bytes ? 0 : err_oom();
 }
 
+static int load_skill(struct library *lib, struct skill *s)
+{
+    int rc = 0;
+    for (size_t k = 0; rc == 0 && s->files && k < s->files->n; k++)
+        rc = load_file(lib, s, &s->files->v[k]);
+    return rc;
+}
+
 int library_load_files(struct library *lib, struct skill_set *set)
 {
     int rc = 0;
-    for (size_t i = 0; i < set->n; i++)
-        for (size_t k = 0; rc == 0 && set->v[i].files && k < set->v[i].files->n; k++)
-            rc = load_file(lib, &set->v[i], &set->v[i].files->v[k]);
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        rc = load_skill(lib, &set->v[i]);
     return rc;
 }
 
@@ -174,6 +186,11 @@ int library_read(struct library *lib, const char *rev, struct skill_set *set)
         goto out;
     if ((rc = read_root(lib, tree, set)) < 0)
         err_prefix(rc, "library '%s' at %s", lib->dir, rev);
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        if (skill_meta(&set->v[i], SKILL_DOCUMENT_KEY))
+            rc = load_skill(lib, &set->v[i]);
+    if (rc < 0)
+        skill_set_release(set);
 out:
     git_tree_free(tree);
     git_object_free(any);
@@ -247,6 +264,18 @@ static int write_folder(struct library *lib, const struct skill *skill, const gi
 out:
     git_treebuilder_free(builder);
     buf_release(&text);
+    return rc;
+}
+
+int library_folder_write(struct library *lib, const struct skill *skill, const git_oid *old,
+                         git_oid *out)
+{
+    git_tree *folder = NULL;
+    int rc = old ? library_object_at(lib, old, GIT_OBJECT_TREE, (git_object **)&folder) : 0;
+    if (rc < 0)
+        return library_git_error(rc, "cannot read a folder of '%s'", lib->dir);
+    rc = write_folder(lib, skill, folder, out);
+    git_tree_free(folder);
     return rc;
 }
 

@@ -399,11 +399,14 @@ static int check_names(const char *dir)
         for (const struct prompt_source *s = prompt_sources; s->name; s++)
             known = known || (strlen(s->name) + 3 == strlen(e->d_name) &&
                               memcmp(s->name, e->d_name, strlen(s->name)) == 0);
-        if (!known)
-            rc = err_set(GRASP_EINVAL,
-                         "%s/%s: not a prompt; names are classify, diagnose, propose, revise, "
-                         "select, skill-template and inject",
-                         dir, e->d_name);
+        if (!known) {
+            struct buf names = BUF_INIT;
+            for (const struct prompt_source *p = prompt_sources; p->name; p++)
+                buf_addf(&names, "%s%s", names.len ? ", " : "", p->name);
+            rc = err_set(GRASP_EINVAL, "%s/%s: not a prompt; names are %s", dir, e->d_name,
+                         names.ptr);
+            buf_release(&names);
+        }
     }
     closedir(d);
     return rc;

@@ -24,8 +24,10 @@
 
 #include "runtime/base/buf.h"
 
-/* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), and the
- * fragments "skill-template" and "inject". */
+/* Names: "classify", "diagnose", "propose", "revise", "select" (blind_select: proposer), the
+ * fragments "again" (a reply could not be read), "skill-template", "trace" (an episode, in every
+ * phase), "told" (what its agent was told) and "inject", and the prompts of the other methods
+ * (runtime/method). */
 struct prompts;
 /* dir NULL: only the compiled-in ones; else each NAME.md that is there replaces one. Another *.md
  * in it (but README.md) is an error, so that a misspelt name does not go unnoticed.

@@ -21,6 +21,9 @@
 #define SKILL_CONTENT_MAX     65536
 #define SKILL_TAGS_MAX        16
 #define SKILL_TAG_MAX         64
+/* Metadata of a document that another method keeps here (runtime/method): the method's name. The
+ * files beside its SKILL.md are its text: library_read brings their bytes along. */
+#define SKILL_DOCUMENT_KEY "learned-method"
 
 enum { SKILL_FILE_ID = 40 };
 /* A file beside SKILL.md: scripts/x.sh, references/y.md, assets. Its bytes are nobody's business

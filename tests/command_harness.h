@@ -80,7 +80,7 @@ __attribute__((format(printf, 1, 2))) static inline void grasp(const char *fmt, 
     fflush(stdout);
     fflush(stderr);
     int out = command_divert(1, ".out"), err = command_divert(2, ".err");
-    ran.code = command_main(all_commands, argc, argv);
+    ran.code = command_main(all_commands, "0", argc, argv);
     fflush(stdout);
     fflush(stderr);
     command_restore(1, out, ".out", &ran.out);
@@ -173,7 +173,7 @@ static inline void serve_begin(struct serving *s, const char *line)
         close(ends_[0]);
         dup2(ends_[1], 1);
         close(ends_[1]);
-        exit(command_main(all_commands, argc, argv));
+        exit(command_main(all_commands, "0", argc, argv));
     }
     close(ends_[1]);
     s->out = fdopen(ends_[0], "r");

@@ -145,7 +145,7 @@ static inline void lab_prompt(struct env_episode *base, env_prompt_fn fn, void *
 static inline void lab_step(struct env_episode *base, const char *reply, size_t len, env_step_fn fn,
                             void *arg)
 {
-    struct env_step step = {ROLLOUT_COMPLETED, reply, len, reply, NULL};
+    struct env_step step = {ROLLOUT_COMPLETED, reply, len, reply, NULL, NULL};
     (void)base;
     switch (outcome_from_name(reply)) {
     case OUTCOME_INVALID:

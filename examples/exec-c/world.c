@@ -115,7 +115,7 @@ static json_t *judge_number(const char *answer, double value)
         return verdict(true, "ok", NULL);
     if (fabs(number - value) < 0.005)
         return verdict(false, "the number is not rounded to two decimals", "number_not_rounded");
-    return verdict(false, "another value than the record has", "wrong_value");
+    return verdict(false, "a number, but another one than the record has", "wrong_value");
 }
 
 static json_t *judge_date(const char *answer, const char *value)
@@ -128,7 +128,7 @@ static json_t *judge_date(const char *answer, const char *value)
         return verdict(false, "the date is not in ISO form", "date_not_iso");
     if (strchr(answer, ' '))
         return verdict(false, "the answer is a sentence", "answer_is_sentence");
-    return verdict(false, "another value than the record has", "wrong_value");
+    return verdict(false, "one word, but not the date that the record has", "wrong_value");
 }
 
 static json_t *grade(const struct episode *ep, const char *answer)

@@ -77,7 +77,8 @@ def judge(answer, record, field):
         return False, "not `unknown` for an item that is not on record", ["missing_not_as_agreed"]
     if record is not None and answer == record[field]:
         return False, "the date is not in ISO form", ["date_not_iso"]
-    return False, "another value than the record has", ["wrong_value"]
+    kind = "text" if number is None else "number"
+    return False, "a %s, but another one than the record has" % kind, ["wrong_value"]
 
 
 class Episode:

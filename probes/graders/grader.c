@@ -67,6 +67,15 @@ static bool read_post(struct grading *g, const struct message *m, struct grading
     return py_json(&g->arena, line + 1, (size_t)(end - line - 1), &post->payload);
 }
 
+/* A message with POST in it that is no order: one in vain, or the word. */
+static void count_uncounted(struct grading *g, const struct message *m, const struct message *reply)
+{
+    if (message_has(reply, POST_ACCEPTED))
+        g->n_unread++;
+    else if (str_starts(m->text, POST_MARK))
+        g->n_refused++;
+}
+
 static bool read_posts(struct grading *g)
 {
     const struct chat *chat = g->trace->chat;
@@ -87,7 +96,17 @@ static bool read_posts(struct grading *g)
             message_has(&chat->v[i + 1], POST_ACCEPTED) &&
             read_post(g, &chat->v[i], &g->posts[g->n_posts]))
             g->n_posts++;
+        else if (chat->v[i].role == CHAT_AGENT && message_has(&chat->v[i], POST_MARK))
+            count_uncounted(g, &chat->v[i], &chat->v[i + 1]);
     return true;
+}
+
+static bool lacks_posts(const struct verdict *v)
+{
+    for (size_t i = 0; i < VERDICT_REASONS; i++)
+        if (str_starts(v->reasons[i], "posts: missing"))
+            return true;
+    return false;
 }
 
 void grader_grade(const struct task *task, const struct grader_settings *settings,
@@ -116,6 +135,8 @@ void grader_grade(const struct task *task, const struct grader_settings *setting
             ok = grading_fail(&g, "has_post: a POST (or the word) in the last message, which "
                                   "nothing answers");
         verdict->correct = f->grade(&g) && ok;
+        if (!verdict->correct && lacks_posts(verdict))
+            posts_unread(&g);
     }
     if (verdict->correct) { /* orders that were looked at and passed over have left reasons */
         memset(verdict->reasons, 0, sizeof(verdict->reasons));
@@ -131,8 +152,6 @@ json_t *verdict_reasons(const struct verdict *v)
     bool ok = list != NULL;
     for (size_t i = 0; ok && !v->correct && i < VERDICT_REASONS && v->reasons[i][0]; i++)
         ok = json_array_append_new(list, json_string(v->reasons[i])) == 0;
-    if (ok && !v->correct && !v->reasons[0][0] && v->reason[0]) /* of a world that has one alone */
-        ok = json_array_append_new(list, json_string(v->reason)) == 0;
     if (ok)
         return list;
     json_decref(list);

@@ -26,9 +26,10 @@
  *     data: WHY               the patient's data stops the grader: no behaviour can be right
  *     task: WHY               the task object lacks something
  *
- * It says what kind of thing is wrong ("a string where a number is expected", "another number is
- * expected") and never what would have been right, so that it can be shown to a model that learns
- * from it: values are named by their field, forms are told.
+ * It says what kind of thing is wrong ("a string where a number is expected: the right one stands in
+ * it", "the right time, but without its offset from UTC", "a number, but another one") and never what
+ * would have been right, so that it can be shown to a model that learns from it: values are named by
+ * their field, forms are told. Nothing of what an agent or a record says is repeated in one.
  */
 #ifndef GRASP_PROBES_GRADERS_GRADER_H
 #define GRASP_PROBES_GRADERS_GRADER_H
@@ -53,19 +54,23 @@ struct trace {
     const char *result;      /* the text handed to FINISH, NULL: none */
 };
 
-#define VERDICT_REASONS     16
+#define VERDICT_REASONS     24
 #define VERDICT_REASON_SIZE 160
 
 /* All zero is a verdict nobody has given yet. A value without resources: copy it freely. */
 struct verdict {
     bool correct;
-    /* "ok", or the first reason ("payload.dosageInstruction[0].route: an object where a string is
-     * expected"), in which any other value than the wanted one is "another value". */
-    char reason[VERDICT_REASON_SIZE];
-    /* Why it is not correct, the first one first, kinds of values told apart. An empty one ends the
-     * list; of too many, the last one says how many are left out. */
-    char reasons[VERDICT_REASONS][VERDICT_REASON_SIZE];
+    union {
+        /* "ok", or the first reason. */
+        char reason[VERDICT_REASON_SIZE];
+        /* Why it is not correct, the first one first ("payload.dosageInstruction[0].route: an object
+         * where a string is expected"). An empty one ends the list; of too many, the last one says
+         * how many are left out. */
+        char reasons[VERDICT_REASONS][VERDICT_REASON_SIZE];
+    };
 };
+/* Puts down the reason that `at` others stand before. */
+void verdict_say(struct verdict *v, size_t at, const char *text);
 /* The reasons as a JSON array of strings, empty for a correct verdict. A new reference, NULL when
  * out of memory. */
 json_t *verdict_reasons(const struct verdict *v);

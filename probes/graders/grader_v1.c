@@ -27,26 +27,24 @@ static bool read_answer(struct grading *g, struct pyvalue *answer)
         return false;
     if (py_json(&g->arena, text, strlen(text), answer))
         return true;
-    return grading_fail(g, "answer: what stands between FINISH( and ) is not JSON");
+    return answer_unread(g);
 }
 
-/* What kind of value is wrong with one that is not as expected; `place` says where it stands. */
+/* How a value differs from the expected one; `place` says where it stands. */
 static bool wrong_answer(struct grading *g, const struct pyvalue *v, const json_t *expected,
                          const char *place)
 {
-    char detail[96];
-    const char *form = json_is_number(expected)   ? "a number"
-                       : json_is_string(expected) ? "a string"
-                       : json_is_array(expected)  ? "a list"
-                                                  : "a value of another type";
-    bool same = json_is_number(expected)   ? py_is_number(v)
-                : json_is_string(expected) ? py_is_str(v)
-                                           : json_is_array(expected) && v->kind == PY_LIST;
-    if (same)
-        snprintf(detail, sizeof(detail), "another %s is expected%s", form + 2, place);
-    else
-        snprintf(detail, sizeof(detail), "%s where %s is expected%s", py_kind_name(v), form, place);
-    return grading_differs(g, detail, "answer");
+    char how[DIFFERS_SIZE];
+    differs_json(v, expected, g->task, how);
+    return grading_fail(g, "answer: %s%s", place, how);
+}
+
+/* What is no list is an answer all the same, if the right one. */
+static bool no_list(struct grading *g, const struct pyvalue *answer, const json_t *expected)
+{
+    bool right = json_array_size(expected) == 1 && py_eq_json(answer, json_array_get(expected, 0));
+    return grading_fail(g, "answer: %s where a list is expected%s", py_kind_name(answer),
+                        right ? ": the right value, but not in a list" : "");
 }
 
 static bool check_answer(struct grading *g, const json_t *expected)
@@ -58,17 +56,16 @@ static bool check_answer(struct grading *g, const json_t *expected)
         return false;
     if (py_eq_json(&answer, expected))
         return true;
-    if (answer.kind != PY_LIST)
-        return grading_fail(g, "answer: %s where a list is expected", py_kind_name(&answer));
     if (!json_is_array(expected))
         return wrong_answer(g, &answer, expected, place);
+    if (answer.kind != PY_LIST)
+        return no_list(g, &answer, expected);
     if (answer.n != json_array_size(expected))
-        ok = grading_fail(g, "answer: a list of %zu where one of %zu is expected", answer.n,
-                          json_array_size(expected));
+        ok = wrong_length(g, answer.n, json_array_size(expected));
     for (size_t i = 0; i < answer.n && i < json_array_size(expected); i++) {
         const json_t *want = json_array_get(expected, i);
         if (json_array_size(expected) > 1)
-            snprintf(place, sizeof(place), " as element %zu", i + 1);
+            snprintf(place, sizeof(place), "element %zu: ", i + 1);
         if (!py_eq_json(&answer.items[i], want))
             ok = wrong_answer(g, &answer.items[i], want, place);
     }
@@ -256,18 +253,19 @@ static bool glucose_mean(struct grading *g, double *mean)
 static bool average_glucose(struct grading *g)
 {
     double mean = -1, value;
+    char how[DIFFERS_SIZE];
     struct pyvalue answer;
     bool silent = check_silent(g);
     if (!glucose_mean(g, &mean) || !read_answer(g, &answer))
         return false;
-    if (answer.kind != PY_LIST || answer.n != 1)
-        return grading_fail(g, "answer: not a list of one number");
-    if (!py_number(&answer.items[0], &value))
-        return grading_fail(g, "answer: %s where a number is expected",
-                            py_kind_name(&answer.items[0]));
-    if (fabs(value - mean) < 0.1)
+    if (answer.kind != PY_LIST)
+        return grading_fail(g, "answer: %s where a list is expected", py_kind_name(&answer));
+    if (answer.n != 1)
+        return wrong_length(g, answer.n, 1);
+    if (py_number(&answer.items[0], &value) && fabs(value - mean) < 0.1)
         return silent;
-    return grading_differs(g, "another number is expected", "answer");
+    differs_number(&answer.items[0], mean, how);
+    return grading_fail(g, "answer: %s", how);
 }
 
 static bool latest_glucose(struct grading *g)

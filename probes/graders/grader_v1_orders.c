@@ -14,39 +14,31 @@ static bool wrong_type(struct grading *g, const struct order_check *c, const str
                         expected);
 }
 
-/* The same where the first reason is not to say more than "another value". */
-static bool wrong_kind(struct grading *g, const struct pyvalue *v, const char *expected,
-                       const char *path, const char *member)
+static bool wrong_text(struct grading *g, const struct order_check *c, const struct pyvalue *v,
+                       const char *want, size_t len)
 {
-    char detail[64];
-    snprintf(detail, sizeof(detail), "%s where %s is expected", py_kind_name(v), expected);
-    return grading_differs(g, detail, "%s.%s%s", g->payload, path, member);
-}
-
-static bool wrong_value(struct grading *g, const struct order_check *c, const struct pyvalue *v)
-{
-    const char *kind = py_kind_name(v);
-    char detail[64];
-    snprintf(detail, sizeof(detail), "another %s is expected", kind + (kind[1] == ' ' ? 2 : 3));
-    return grading_differs(g, detail, "%s.%s", g->payload, c->path);
+    char how[DIFFERS_SIZE];
+    differs_text(v, want, len, g->task, how);
+    return grading_fail(g, "%s.%s: %s", g->payload, c->path, how);
 }
 
 static bool check_holds(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                         const char *want, size_t len)
 {
-    if (v->kind == PY_STR) {
-        if (memmem(v->s, v->n, want, len))
-            return true;
-        return grading_fail(g, "%s.%s: does not contain what it should", g->payload, c->path);
-    }
-    if (v->kind != PY_LIST && v->kind != PY_DICT)
-        return wrong_type(g, c, v, "a string");
-    for (size_t i = 0; i < v->n; i++) {
+    if (v->kind == PY_STR && memmem(v->s, v->n, want, len))
+        return true;
+    for (size_t i = 0; (v->kind == PY_LIST || v->kind == PY_DICT) && i < v->n; i++) {
         const struct pyvalue *x = v->kind == PY_LIST ? &v->items[i] : &v->members[i].key;
         if (py_is_str(x) && x->n == len && memcmp(x->s, want, len) == 0)
             return true;
     }
-    return wrong_type(g, c, v, "a string");
+    if (c->rule == REFERRAL && v->kind == PY_STR)
+        return grading_fail(
+            g,
+            "%s.%s: the text differs: the instruction's words in quotation marks are not "
+            "in it as they stand",
+            g->payload, c->path);
+    return wrong_text(g, c, v, want, len);
 }
 
 /* The instruction's text in quotes: from the first quotation mark to the last. */
@@ -64,19 +56,20 @@ static bool check_object(struct grading *g, const struct order_check *c, const s
 {
     json_t *want = json_loads(c->want, JSON_DECODE_ANY, NULL), *text;
     const char *key;
+    char how[DIFFERS_SIZE];
     bool ok = py_eq_json(v, want);
     if (!ok && v->kind != PY_DICT) {
-        wrong_kind(g, v, "an object", c->path, "");
+        wrong_type(g, c, v, "an object");
         payload_amiss(g, c->path, strlen(c->path));
     } else if (!ok) {
-        wrong_value(g, c, v);
+        grading_fail(g, "%s.%s: an object, but not with the right members alone", g->payload,
+                     c->path);
         json_object_foreach (want, key, text) {
             const struct pyvalue *member = py_get(v, key);
+            if (member && !py_eq_json(member, text))
+                differs_json(member, text, g->task, how);
             if (!py_eq_json(member, text))
-                grading_fail(g, "%s.%s.%s: %s", g->payload, c->path, key,
-                             !member             ? "missing"
-                             : py_is_str(member) ? "another string is expected"
-                                                 : "no string");
+                grading_fail(g, "%s.%s.%s: %s", g->payload, c->path, key, member ? how : "missing");
         }
         if (v->n > json_object_size(want))
             grading_fail(g, "%s.%s: more members than asked for", g->payload, c->path);
@@ -89,7 +82,7 @@ static bool check_route_iv(struct grading *g, const struct order_check *c, const
 {
     if (py_eq_str(v, "IV") || (g->settings->lenient && py_eq_str(py_get(v, "text"), "IV")))
         return true;
-    return py_is_str(v) ? wrong_value(g, c, v) : wrong_type(g, c, v, "a string");
+    return wrong_text(g, c, v, "IV", 2);
 }
 
 /* A string, or an object with text or a coding's display. A coding that is there must have a first
@@ -114,33 +107,28 @@ static bool check_route_oral(struct grading *g, const struct order_check *c,
     const char *s = route->s;
     size_t n = route->n;
     py_strip(&s, &n);
-    return (n == 4 && str_casestr(s, "oral") == s) || wrong_value(g, c, v);
-}
-
-/* A member that differs, or is missing. */
-static bool dose_member(struct grading *g, const struct order_check *c, const struct pyvalue *v,
-                        bool of_kind, const char *form, const char *member)
-{
-    if (!v)
-        return grading_fail(g, "%s.%s%s: missing", g->payload, c->path, member);
-    if (!of_kind)
-        return wrong_kind(g, v, form, c->path, member);
-    return grading_differs(
-        g, py_is_str(v) ? "another string is expected" : "another number is expected", "%s.%s%s",
-        g->payload, c->path, member);
+    return (n == 4 && str_casestr(s, "oral") == s) || wrong_text(g, c, route, "oral", 4);
 }
 
 static bool check_dose(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                        double dose)
 {
     const struct pyvalue *value = py_get(v, "value"), *unit = py_get(v, "unit");
+    char how[DIFFERS_SIZE] = "missing";
     bool ok = true;
     if (v->kind != PY_DICT)
         return wrong_type(g, c, v, "an object");
-    if (!py_eq_num(value, dose))
-        ok = dose_member(g, c, value, py_is_number(value), "a number", ".value");
-    if (!py_eq_str(unit, c->want))
-        ok = dose_member(g, c, unit, py_is_str(unit), "a string", ".unit");
+    if (!py_eq_num(value, dose)) {
+        if (value)
+            differs_number(value, dose, how);
+        ok = grading_fail(g, "%s.%s.value: %s", g->payload, c->path, how);
+    }
+    if (!py_eq_str(unit, c->want)) {
+        strcpy(how, "missing");
+        if (unit)
+            differs_text(unit, c->want, strlen(c->want), g->task, how);
+        ok = grading_fail(g, "%s.%s.unit: %s", g->payload, c->path, how);
+    }
     if (ok && v->n != 2)
         ok = grading_fail(g, "%s.%s: more than value and unit", g->payload, c->path);
     return ok;
@@ -149,12 +137,13 @@ static bool check_dose(struct grading *g, const struct order_check *c, const str
 static bool check_field(struct grading *g, const struct order_check *c, const struct pyvalue *v,
                         double dose)
 {
+    char how[DIFFERS_SIZE];
     double number;
     switch (c->rule) {
     case TEXT:
         if (py_eq_str(v, c->want))
             return true;
-        return py_is_str(v) ? wrong_value(g, c, v) : wrong_type(g, c, v, "a string");
+        return wrong_text(g, c, v, c->want, strlen(c->want));
     case HOLDS:
         return check_holds(g, c, v, c->want, strlen(c->want));
     case ONE:
@@ -162,8 +151,8 @@ static bool check_field(struct grading *g, const struct order_check *c, const st
             payload_amiss(g, c->path, strlen(c->path));
             return wrong_type(g, c, v, "a list");
         }
-        return v->n == 1 || grading_fail(g, "%s.%s: %zu entries where one is expected", g->payload,
-                                         c->path, v->n);
+        return v->n == 1 || grading_fail(g, "%s.%s: a list of %zu where one of 1 is expected",
+                                         g->payload, c->path, v->n);
     case OBJECT:
         return check_object(g, c, v);
     case SUBJECT:
@@ -177,11 +166,26 @@ static bool check_field(struct grading *g, const struct order_check *c, const st
     case DOSE:
         return check_dose(g, c, v, dose);
     case DOSE_NEAR:
-        if (!py_number(v, &number))
-            return wrong_type(g, c, v, "a number");
-        return fabs(number - dose) <= 0.1 || wrong_value(g, c, v);
+        if (py_number(v, &number) && fabs(number - dose) <= 0.1)
+            return true;
+        differs_number(v, dose, how);
+        return grading_fail(g, "%s.%s: %s", g->payload, c->path, how);
     }
     return false;
+}
+
+static const char *other_url(const struct grading *g, const struct grading_post *post,
+                             const char *type)
+{
+    const char *base = g->settings->base;
+    size_t n = strlen(base), len = strlen(type);
+    if (post->url_len >= n && memcmp(post->url, base, n) == 0)
+        return post->url_len > n + len && memcmp(post->url + n, type, len) == 0
+                   ? "more stands behind"
+                   : "another place follows the base";
+    if (memmem(post->url, post->url_len, base, n))
+        return "something stands before or behind the word POST";
+    return "it went to another base, or to none";
 }
 
 static bool check_order(struct grading *g, size_t i, const struct order_wanted *wanted)
@@ -194,10 +198,8 @@ static bool check_order(struct grading *g, size_t i, const struct order_wanted *
     bool ok = url.len == post->url_len && memcmp(url.ptr, post->url, url.len) == 0;
     buf_release(&url);
     if (!ok)
-        grading_fail(g,
-                     "url: the POST must go to the api base and %s, with nothing before "
-                     "POST and nothing behind",
-                     form->url);
+        grading_fail(g, "url: the POST must go to the api base and %s alone, but %s", form->url,
+                     other_url(g, post, form->url));
     for (const struct order_check *c = form->checks; c->path; c++) {
         const struct pyvalue *v = payload_at(g, payload, c->path);
         ok = v && check_field(g, c, v, wanted->dose) && ok;

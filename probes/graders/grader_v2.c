@@ -83,27 +83,36 @@ static bool check_indication(struct grading *g, const struct pyvalue *payload)
                         g->payload);
 }
 
+static bool code_differs(struct grading *g, const struct pyvalue *code, const char *want)
+{
+    char how[DIFFERS_SIZE];
+    differs_text(code, want, strlen(want), g->task, how);
+    return grading_fail(g, "%s.code.coding[0].code: %s", g->payload, how);
+}
+
+static bool is_follow_up_ct(struct grading *g, const struct grading_post *post)
+{
+    bool ok = true;
+    if (!memmem(post->url, post->url_len, "ServiceRequest", 14))
+        ok = grading_fail(g, "url: the POST must go to the api base and ServiceRequest, but it "
+                             "went elsewhere");
+    const struct pyvalue *code = payload_at(g, &post->payload, "code.coding[0].code");
+    if (!code)
+        ok = false;
+    else if (!py_eq_str(code, "74177"))
+        ok = code_differs(g, code, "74177");
+    return check_indication(g, &post->payload) && ok;
+}
+
 static bool follow_up_ct(struct grading *g)
 {
     struct chart_latest ct;
     struct pytime today;
-    bool old, ok;
+    bool old;
     if (!real_time(g, &today) || !chart_latest_procedure(g, g->found[0], &ct) ||
         !chart_none_or_older(g, &ct, &today, 365 * PYTIME_DAY, &old))
         return false;
-    if (!old)
-        return check_silent(g);
-    const struct pyvalue *payload = order_single(g, SERVICE, &ok);
-    if (!payload)
-        return false;
-    if (!memmem(g->posts[0].url, g->posts[0].url_len, "ServiceRequest", 14))
-        ok = grading_fail(g, "url: the POST must go to the api base and ServiceRequest");
-    const struct pyvalue *code = payload_at(g, payload, "code.coding[0].code");
-    if (!code)
-        ok = false;
-    else if (!py_eq_str(code, "74177"))
-        ok = grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
-    return check_indication(g, payload) && ok;
+    return old ? order_single(g, SERVICE, is_follow_up_ct) : check_silent(g);
 }
 
 /* task2: one anticoagulant, and that heparin */
@@ -132,6 +141,22 @@ static bool count_anticoagulants(struct grading *g, size_t *all, size_t *heparin
     }
     buf_release(&text);
     return ok;
+}
+
+/* What keeps a post from being the order for the drug or the one that ends the other. */
+static void not_anticoagulant(struct grading *g, const struct pyvalue *payload, void *arg)
+{
+    const bool *ordered = arg;
+    const struct pyvalue *status = py_get(payload, "status");
+    bool drug = print_names(payload, "heparin");
+    if (!status)
+        grading_fail(g, "%s.status: missing", g->payload);
+    else if (py_is_str(status) && order_word_is(g, payload, "status", "active") == ORDER_OTHER &&
+             order_is_stopped(g, payload) == ORDER_OTHER)
+        grading_fail(g, "%s.status: a string, but neither active nor one that ends an order",
+                     g->payload);
+    else if (!*ordered && py_is_str(status) && order_is_stopped(g, payload) == ORDER_OTHER)
+        other_drug(g, "medicationCodeableConcept", drug);
 }
 
 static bool one_anticoagulant(struct grading *g)
@@ -164,10 +189,25 @@ static bool one_anticoagulant(struct grading *g)
         ok = order_missing(g, "active MedicationRequest for the drug and dose asked for");
     if (!stopped)
         ok = order_missing(g, "MedicationRequest that discontinues a duplicate");
+    if (!ordered || !stopped)
+        passed_over(g, MEDICATION, not_anticoagulant, &ordered);
     return ok;
 }
 
 /* task4: catheters */
+
+/* Its code holds none of the codes asked for, which `arg` lists up to NULL in lower case. */
+static void not_coded(struct grading *g, const struct pyvalue *payload, void *arg)
+{
+    const struct pyvalue *code = payload_at(g, payload, "code");
+    const char *const *codes = arg;
+    size_t n = 0;
+    while (codes[n])
+        n++;
+    if (code && !print_names_any(code, codes, n))
+        grading_fail(g, "%s.code: holds %s", g->payload,
+                     n > 1 ? "none of the codes asked for" : "another code than the one asked for");
+}
 
 static bool remove_catheter(struct grading *g)
 {
@@ -194,7 +234,9 @@ static bool remove_catheter(struct grading *g)
         if (is == ORDER_WANTED && print_names(py_get(payload, "code"), "nur1373"))
             return ok; /* what comes behind it is not looked at */
     }
-    return order_missing(g, "active ServiceRequest with the code asked for");
+    order_missing(g, "active ServiceRequest with the code asked for");
+    passed_over(g, SERVICE, not_coded, (const char *[]){"nur1373", NULL});
+    return false;
 }
 
 /* task5: follow-up of a tumour */
@@ -238,12 +280,20 @@ static bool follow_up_tumour(struct grading *g)
         ok = order_missing(g, "active order for the scan");
     if (!referral)
         ok = order_missing(g, "active order for the referral");
+    if (!scan || !referral)
+        passed_over(g, EITHER, not_coded, (const char *[]){"74177", "con417", NULL});
     return ok;
 }
 
 /* task8: naloxone beside opioids */
 
 static const char *const naloxones[] = {"naloxone", "narcan"};
+
+static bool is_naloxone(struct grading *g, const struct grading_post *post)
+{
+    return print_names_any(&post->payload, naloxones, COUNT(naloxones)) ||
+           other_drug(g, "medicationCodeableConcept", false);
+}
 
 static bool naloxone(struct grading *g)
 {
@@ -266,40 +316,37 @@ static bool naloxone(struct grading *g)
         return false;
     if (!opioid || covered)
         return check_no_posts(g);
-    const struct pyvalue *payload = order_single(g, EITHER, &ok);
-    if (payload && !print_names_any(payload, naloxones, COUNT(naloxones)))
-        ok = grading_fail(g,
-                          "%s.medicationCodeableConcept: names another drug than the one asked for",
-                          g->payload);
-    return ok;
+    return order_single(g, EITHER, is_naloxone);
 }
 
 /* task9: flu shot */
 
-static bool flu_shot(struct grading *g)
+static bool is_flu_shot(struct grading *g, const struct grading_post *post)
 {
     static const char *const words[] = {"flu", "influenza"};
-    struct chart_latest shot;
-    struct pytime now = chart_now(g);
-    bool old, ok;
-    if (!chart_latest_procedure(g, g->found[0], &shot) ||
-        !chart_none_or_older(g, &shot, &now, 365 * PYTIME_DAY, &old))
-        return false;
-    if (!old)
-        return check_no_posts(g);
-    const struct pyvalue *payload = order_single(g, EITHER, &ok);
-    if (!payload)
-        return false;
-    const struct pyvalue *code = py_get(payload, "code"), *coding = py_get(code, "coding");
+    const struct pyvalue *code = py_get(&post->payload, "code"), *coding = py_get(code, "coding");
     const struct pyvalue *first = py_at(coding, 0);
     /* A list is searched as it prints; on anything else that has no members Python stumbles. */
     if ((code && code->kind != PY_DICT && code->kind != PY_LIST) ||
         (coding && (!first || first->kind != PY_DICT)))
-        return grading_fail(g, "%s.code.coding[0]: not an object in a list", g->payload);
-    if (!py_eq_str(py_get(first, "code"), "90686") &&
-        !print_names_any(payload, words, COUNT(words)))
-        ok = grading_fail(g, "%s.code.coding[0].code: another code is expected", g->payload);
-    return ok;
+        return grading_fail(g, "%s.code.coding[0]: %s", g->payload,
+                            coding && coding->kind == PY_LIST ? "no first entry that is an object"
+                                                              : "no object in a list");
+    return py_eq_str(py_get(first, "code"), "90686") ||
+           print_names_any(&post->payload, words, COUNT(words)) ||
+           grading_fail(g, "%s.code.coding[0].code: neither the code asked for nor a name of it",
+                        g->payload);
+}
+
+static bool flu_shot(struct grading *g)
+{
+    struct chart_latest shot;
+    struct pytime now = chart_now(g);
+    bool old;
+    if (!chart_latest_procedure(g, g->found[0], &shot) ||
+        !chart_none_or_older(g, &shot, &now, 365 * PYTIME_DAY, &old))
+        return false;
+    return old ? order_single(g, EITHER, is_flu_shot) : check_no_posts(g);
 }
 
 /* task10: COVID booster */
@@ -323,30 +370,29 @@ static bool latest_covid(struct grading *g, struct chart_latest *latest)
     return ok;
 }
 
+static bool is_covid_booster(struct grading *g, const struct grading_post *post)
+{
+    struct buf text = BUF_INIT;
+    print_add(&text, py_get(&post->payload, "code"));
+    print_add(&text, py_get(&post->payload, "medicationCodeableConcept"));
+    text_lower(&text);
+    bool named = memmem(text.ptr, text.len, "covid", 5) != NULL;
+    buf_release(&text);
+    return named || grading_fail(g,
+                                 "%s.code: neither it nor medicationCodeableConcept names the "
+                                 "vaccine asked for",
+                                 g->payload);
+}
+
 static bool covid_booster(struct grading *g)
 {
     struct chart_latest shot;
     struct pytime now = chart_now(g);
-    bool ok;
     if (!latest_covid(g, &shot))
         return false;
     if (shot.any && pytime_date(&now) - pytime_date(&shot.time) <= 365)
         return check_no_posts(g);
-    const struct pyvalue *payload = order_single(g, EITHER, &ok);
-    if (!payload)
-        return false;
-    struct buf text = BUF_INIT;
-    print_add(&text, py_get(payload, "code"));
-    print_add(&text, py_get(payload, "medicationCodeableConcept"));
-    text_lower(&text);
-    bool named = memmem(text.ptr, text.len, "covid", 5) != NULL;
-    buf_release(&text);
-    if (!named)
-        ok = grading_fail(g,
-                          "%s.code: neither it nor medicationCodeableConcept names the vaccine "
-                          "asked for",
-                          g->payload);
-    return ok;
+    return order_single(g, EITHER, is_covid_booster);
 }
 
 #define PROCEDURES(codes)  "Procedure?patient=%s&code=" codes "&_count=5000"

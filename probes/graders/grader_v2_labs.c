@@ -45,14 +45,15 @@ static bool window_mean(struct grading *g, const struct pytime *now, int64_t us,
 }
 
 /* null and -1, also as "-1" or -1+0j, stand for an empty window. */
-static bool check_mean(struct grading *g, const struct pyvalue *v, const char *which, double mean,
-                       bool any)
+static bool check_mean(struct grading *g, const struct pyvalue *v, int which, double mean, bool any)
 {
     double value = -1;
-    if (v->kind != PY_NONE && !py_eq_num(v, -1) && !py_float(v, &value))
-        return grading_fail(g, "answer: the %s element is no number", which);
-    bool right = value == -1 ? !any : any && fabs(value - mean) <= 0.1;
-    return right || grading_fail(g, "answer: another %s value is expected", which);
+    char how[DIFFERS_SIZE];
+    bool number = v->kind == PY_NONE || py_eq_num(v, -1) || py_float(v, &value);
+    if (number && (value == -1 ? !any : any && fabs(value - mean) <= 0.1))
+        return true;
+    differs_number(v, any ? mean : NO_READING, how);
+    return grading_fail(g, "answer: element %d: %s", which, how);
 }
 
 bool grade_mean_heart_rates(struct grading *g)
@@ -67,11 +68,13 @@ bool grade_mean_heart_rates(struct grading *g)
         return false;
     if (!py_literal(&g->arena, text, strlen(text), &answer) &&
         !py_json(&g->arena, text, strlen(text), &answer))
-        return grading_fail(g, "answer: what stands between FINISH( and ) is not JSON");
-    if (!py_at(&answer, 1) || answer.n != 2)
-        return grading_fail(g, "answer: not a list of two");
-    ok = check_mean(g, &answer.items[0], "first", six, any_six) && ok;
-    return check_mean(g, &answer.items[1], "second", twelve, any_twelve) && ok;
+        return answer_unread(g);
+    if (answer.kind != PY_LIST && answer.kind != PY_TUPLE)
+        return grading_fail(g, "answer: %s where a list is expected", py_kind_name(&answer));
+    if (answer.n != 2)
+        return wrong_length(g, answer.n, 2);
+    ok = check_mean(g, &answer.items[0], 1, six, any_six) && ok;
+    return check_mean(g, &answer.items[1], 2, twelve, any_twelve) && ok;
 }
 
 /* task6: thyroid */
@@ -146,9 +149,10 @@ static enum order_match is_levothyroxine(struct grading *g, const struct pyvalue
                                                                          : ORDER_OTHER;
 }
 
+static const char *const thyroid_labs[] = {"tsh", "ft4"};
+
 static enum order_match is_thyroid_lab(struct grading *g, const struct pyvalue *payload)
 {
-    static const char *const words[] = {"tsh", "ft4"};
     const struct pyvalue *code = py_get(payload, "code"), *text = py_get(code, "text");
     if (!code)
         return ORDER_OTHER;
@@ -156,7 +160,23 @@ static enum order_match is_thyroid_lab(struct grading *g, const struct pyvalue *
         return order_stops(g, "code", code);
     if (text && text->kind != PY_STR)
         return order_stops(g, "code.text", text);
-    return print_names_any(code, words, COUNT(words)) ? ORDER_WANTED : ORDER_OTHER;
+    return print_names_any(code, thyroid_labs, COUNT(thyroid_labs)) ? ORDER_WANTED : ORDER_OTHER;
+}
+
+/* Fields of the wrong type were named in the walk. */
+static void not_thyroid(struct grading *g, const struct pyvalue *payload, void *arg)
+{
+    const struct pyvalue *code = py_get(payload, "code");
+    const struct pyvalue *drug = py_get(py_get(payload, "medicationCodeableConcept"), "text");
+    (void)arg;
+    if (order_of_type(payload, MEDICATION)) {
+        if (py_is_str(drug) && !(print_names(drug, "levothyroxine") && print_names(drug, "25")))
+            other_drug(g, "medicationCodeableConcept.text", print_names(drug, "levothyroxine"));
+    } else if (!code) {
+        grading_fail(g, "%s.code: missing", g->payload);
+    } else if (code->kind == PY_DICT && !print_names_any(code, thyroid_labs, COUNT(thyroid_labs))) {
+        grading_fail(g, "%s.code: names neither of the labs asked for", g->payload);
+    }
 }
 
 static bool thyroid_orders(struct grading *g, bool drug_wanted)
@@ -189,6 +209,8 @@ static bool thyroid_orders(struct grading *g, bool drug_wanted)
         ok = order_missing(g, "active MedicationRequest for the drug and dose asked for");
     if (labs < 2)
         ok = order_missing(g, "pair of active ServiceRequests for the two labs");
+    if ((drug_wanted && !drug) || labs < 2)
+        passed_over(g, EITHER, not_thyroid, NULL);
     return ok;
 }
 
@@ -226,12 +248,35 @@ static bool latest_recorded(struct grading *g, const json_t *found, const json_t
     return true;
 }
 
+static const char *const qt_drugs[] = {"ondansetron", "prochlorperazine", "haloperidol",
+                                       "quetiapine",  "olanzapine",       "risperidone",
+                                       "ziprasidone", "clozapine",        "chlorpromazine"};
+static const char *const ecg_words[] = {"445118002", "ecg"};
+
+/* What keeps a post from being the follow-up or the end of a drug; fields of the wrong type were named
+ * in the walk. */
+static void not_prolonged(struct grading *g, const struct pyvalue *payload)
+{
+    const struct pyvalue *status = py_get(payload, "status");
+    if (!status)
+        grading_fail(g, "%s.status: missing", g->payload);
+    if (order_of_type(payload, SERVICE)) {
+        if (py_is_str(status) && order_word_is(g, payload, "status", "active") == ORDER_OTHER)
+            field_differs(g, payload, "status", "active");
+        if (!print_names_any(payload, ecg_words, COUNT(ecg_words)))
+            grading_fail(g, "%s.code: another code than that of the follow-up asked for",
+                         g->payload);
+        return;
+    }
+    if (py_is_str(status) && order_is_stopped(g, payload) == ORDER_OTHER)
+        grading_fail(g, "%s.status: a string, but none that ends an order", g->payload);
+    if (!print_names_any(payload, qt_drugs, COUNT(qt_drugs)))
+        grading_fail(g, "%s.medicationCodeableConcept: names no drug that is to be stopped",
+                     g->payload);
+}
+
 static bool prolonged_orders(struct grading *g)
 {
-    static const char *const drugs[] = {"ondansetron", "prochlorperazine", "haloperidol",
-                                        "quetiapine",  "olanzapine",       "risperidone",
-                                        "ziprasidone", "clozapine",        "chlorpromazine"};
-    static const char *const ecg_words[] = {"445118002", "ecg"};
     bool ecg = false, stopped = false, ok = true;
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
@@ -240,8 +285,7 @@ static bool prolonged_orders(struct grading *g)
             continue;
         }
         if (!order_of_type(payload, EITHER))
-            ok = grading_fail(g, "%s.resourceType: another type of resource is expected",
-                              g->payload);
+            ok = other_type(g, payload);
         if (!subject_is_patient(g, py_get(payload, "subject")))
             ok = subject_fail(g, py_get(payload, "subject"));
         bool service = order_of_type(payload, SERVICE);
@@ -254,12 +298,15 @@ static bool prolonged_orders(struct grading *g)
         if (service)
             ecg = ecg || print_names_any(payload, ecg_words, COUNT(ecg_words));
         else
-            stopped = stopped || print_names_any(payload, drugs, COUNT(drugs));
+            stopped = stopped || print_names_any(payload, qt_drugs, COUNT(qt_drugs));
     }
     if (!ecg)
         ok = order_missing(g, "active ServiceRequest for the follow-up asked for");
     if (!stopped)
         ok = order_missing(g, "MedicationRequest that discontinues a drug");
+    for (size_t i = 0; (!ecg || !stopped) && i < g->n_posts; i++)
+        if (payload_take(g, i)->kind == PY_DICT)
+            not_prolonged(g, &g->posts[i].payload);
     return ok;
 }
 

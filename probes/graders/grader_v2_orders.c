@@ -79,6 +79,17 @@ enum order_match order_is_object(struct grading *g, const struct pyvalue *payloa
     return ORDER_STOPS;
 }
 
+void field_differs(struct grading *g, const struct pyvalue *payload, const char *field,
+                   const char *want)
+{
+    const struct pyvalue *v = payload_at(g, payload, field);
+    char how[DIFFERS_SIZE];
+    if (!v)
+        return;
+    differs_text(v, want, strlen(want), g->task, how);
+    grading_fail(g, "%s.%s: %s", g->payload, field, how);
+}
+
 enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types)
 {
     static const char *const words[][2] = {{"status", "active"}, {"intent", "order"}};
@@ -89,10 +100,8 @@ enum order_match order_envelope(struct grading *g, const struct pyvalue *payload
         return ORDER_OTHER;
     for (size_t i = 0; i < COUNT(words); i++) {
         enum order_match is = order_word_is(g, payload, words[i][0], words[i][1]);
-        if (is == ORDER_OTHER && py_get(payload, words[i][0]))
-            grading_differs(g, "another string is expected", "%s.%s", g->payload, words[i][0]);
-        else if (is == ORDER_OTHER)
-            grading_fail(g, "%s.%s: missing", g->payload, words[i][0]);
+        if (is == ORDER_OTHER)
+            field_differs(g, payload, words[i][0], words[i][1]);
         if (all == ORDER_WANTED) /* the first of them decides */
             all = is;
     }
@@ -104,17 +113,47 @@ enum order_match order_envelope(struct grading *g, const struct pyvalue *payload
     return all;
 }
 
-const struct pyvalue *order_single(struct grading *g, int types, bool *ok)
+bool other_type(struct grading *g, const struct pyvalue *payload)
 {
-    *ok = check_posts(g, 1);
+    const struct pyvalue *type = py_get(payload, "resourceType");
+    if (!type)
+        return grading_fail(g, "%s.resourceType: missing", g->payload);
+    if (type->kind != PY_STR)
+        return order_stops(g, "resourceType", type) == ORDER_WANTED;
+    return grading_fail(g, "%s.resourceType: a type of resource, but another one", g->payload);
+}
+
+void passed_over(struct grading *g, int types, passed_over_fn why, void *arg)
+{
     for (size_t i = 0; i < g->n_posts; i++) {
         const struct pyvalue *payload = payload_take(g, i);
-        if (order_envelope(g, payload, types) != ORDER_WANTED)
-            *ok = false;
-        if (payload->kind == PY_DICT && !order_of_type(payload, types))
-            grading_fail(g, "%s.resourceType: another type of resource is expected", g->payload);
+        if (payload->kind != PY_DICT)
+            continue;
+        if (order_of_type(payload, types))
+            why(g, payload, arg);
+        else
+            other_type(g, payload);
     }
-    return g->n_posts == 1 && g->posts[0].payload.kind == PY_DICT ? &g->posts[0].payload : NULL;
+}
+
+bool other_drug(struct grading *g, const char *field, bool drug)
+{
+    return grading_fail(g, "%s.%s: names %s", g->payload, field,
+                        drug ? "the drug asked for, but not the dose"
+                             : "another drug than the one asked for");
+}
+
+bool order_single(struct grading *g, int types, order_fn is_order)
+{
+    bool ok = check_posts(g, 1);
+    for (size_t i = 0; i < g->n_posts; i++) {
+        const struct pyvalue *payload = payload_take(g, i);
+        ok = order_envelope(g, payload, types) == ORDER_WANTED && ok;
+        if (payload->kind == PY_DICT && !order_of_type(payload, types))
+            other_type(g, payload);
+        ok = payload->kind == PY_DICT && is_order(g, &g->posts[i]) && ok;
+    }
+    return ok;
 }
 
 bool order_missing(struct grading *g, const char *what)

@@ -10,14 +10,22 @@
 #include <string.h>
 #include <strings.h>
 
+void verdict_say(struct verdict *v, size_t at, const char *text)
+{
+    size_t n = utf8_cut(text, strlen(text), VERDICT_REASON_SIZE - 1);
+    if (at < VERDICT_REASONS)
+        snprintf(v->reasons[at], VERDICT_REASON_SIZE, "%.*s", (int)n, text);
+    else
+        snprintf(v->reasons[VERDICT_REASONS - 1], VERDICT_REASON_SIZE,
+                 "more: %zu further reasons are left out", at - VERDICT_REASONS + 2);
+}
+
 static void add_reason(struct grading *g, const char *text)
 {
-    size_t at = g->n_reasons++;
-    if (at < VERDICT_REASONS)
-        snprintf(g->verdict->reasons[at], VERDICT_REASON_SIZE, "%s", text);
-    else
-        snprintf(g->verdict->reasons[VERDICT_REASONS - 1], VERDICT_REASON_SIZE,
-                 "more: %zu further reasons are left out", at - VERDICT_REASONS + 2);
+    for (size_t i = 0; i < g->n_reasons && i < VERDICT_REASONS; i++)
+        if (strcmp(g->verdict->reasons[i], text) == 0) /* two walks over the posts said it */
+            return;
+    verdict_say(g->verdict, g->n_reasons++, text);
 }
 
 bool grading_fail(struct grading *g, const char *fmt, ...)
@@ -27,22 +35,6 @@ bool grading_fail(struct grading *g, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    if (!g->n_reasons)
-        snprintf(g->verdict->reason, VERDICT_REASON_SIZE, "%s", text);
-    add_reason(g, text);
-    return false;
-}
-
-bool grading_differs(struct grading *g, const char *detail, const char *fmt, ...)
-{
-    char place[VERDICT_REASON_SIZE / 2], text[VERDICT_REASON_SIZE];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(place, sizeof(place), fmt, ap);
-    va_end(ap);
-    if (!g->n_reasons)
-        snprintf(g->verdict->reason, VERDICT_REASON_SIZE, "%s: another value is expected", place);
-    snprintf(text, sizeof(text), "%s: %s", place, detail);
     add_reason(g, text);
     return false;
 }
@@ -51,7 +43,9 @@ bool check_silent(struct grading *g)
 {
     if (!g->has_post)
         return true;
-    grading_fail(g, "has_post: a POST (or the word) where nothing is to be sent");
+    grading_fail(g, g->n_posts
+                        ? "has_post: a POST where nothing is to be sent"
+                        : "has_post: the word POST in a message where nothing is to be sent");
     return surplus_posts(g);
 }
 
@@ -74,6 +68,16 @@ bool surplus_posts(struct grading *g)
                      payload_type(payload));
     }
     return false;
+}
+
+void posts_unread(struct grading *g)
+{
+    if (g->n_refused)
+        grading_fail(g, "posts: missing: %zu POST%s not accepted", g->n_refused,
+                     g->n_refused == 1 ? " was" : "s were");
+    if (g->n_unread)
+        grading_fail(g, "posts: missing: %zu accepted without JSON alone below the first line",
+                     g->n_unread);
 }
 
 bool check_posts(struct grading *g, size_t n)
@@ -101,6 +105,21 @@ bool subject_is_patient(const struct grading *g, const struct pyvalue *v)
            memcmp(reference->s + 8, g->task->mrn, n) == 0;
 }
 
+/* An object with a reference that is not the wanted one, or is not alone. */
+static const char *other_subject(const struct grading *g, const struct pyvalue *v,
+                                 const struct pyvalue *reference)
+{
+    const char *mrn = g->task->mrn;
+    size_t n = mrn ? strlen(mrn) : 0;
+    if (!py_is_str(reference))
+        return "its reference is no string";
+    if (!n || !memmem(reference->s, reference->n, mrn, n))
+        return "a reference, but not to the task's patient";
+    return reference->n == n + 8 && memcmp(reference->s, "Patient/", 8) == 0 && v->n > 1
+               ? "the right reference, but with more beside it"
+               : "the task's patient, but in another form than TYPE/ID";
+}
+
 bool subject_fail(struct grading *g, const struct pyvalue *v)
 {
     if (!v)
@@ -110,7 +129,8 @@ bool subject_fail(struct grading *g, const struct pyvalue *v)
                             py_kind_name(v));
     if (!py_get(v, "reference"))
         return grading_fail(g, "%s.subject.reference: missing", g->payload);
-    return grading_fail(g, "%s.subject: not the reference to the task's patient alone", g->payload);
+    return grading_fail(g, "%s.subject: %s", g->payload,
+                        other_subject(g, v, py_get(v, "reference")));
 }
 
 bool check_comparable(struct grading *g, const struct pytime *a, const struct pytime *b, int *order)
@@ -118,6 +138,24 @@ bool check_comparable(struct grading *g, const struct pytime *a, const struct py
     if (pytime_compare(a, b, order))
         return true;
     return grading_fail(g, "data: a time without zone cannot be compared with one that has one");
+}
+
+bool answer_unread(struct grading *g)
+{
+    const char *text = g->trace->result;
+    size_t n = strlen(text);
+    struct pyvalue v;
+    py_strip(&text, &n);
+    return grading_fail(g, "answer: what stands between FINISH( and ) is not JSON%s",
+                        !n                                   ? ": nothing is there"
+                        : py_literal(&g->arena, text, n, &v) ? ": it is in Python's notation"
+                        : *text != '[' && *text != '{' ? ": it is text without quotation marks"
+                                                       : "");
+}
+
+bool wrong_length(struct grading *g, size_t given, size_t wanted)
+{
+    return grading_fail(g, "answer: a list of %zu where one of %zu is expected", given, wanted);
 }
 
 void payload_amiss(struct grading *g, const char *path, size_t len)

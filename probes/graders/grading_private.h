@@ -9,6 +9,7 @@
 #ifndef GRASP_PROBES_GRADERS_GRADING_PRIVATE_H
 #define GRASP_PROBES_GRADERS_GRADING_PRIVATE_H
 
+#include "probes/graders/differ_private.h"
 #include "probes/graders/grader.h"
 #include "probes/literal/pytime.h"
 #include "probes/literal/pyvalue.h"
@@ -29,6 +30,8 @@ struct grading {
     struct py_arena arena;
     struct grading_post *posts; /* accepted ones whose payload parses */
     size_t n_posts;
+    size_t n_refused;  /* messages that begin with POST and were not accepted */
+    size_t n_unread;   /* accepted, but graders cannot read them */
     bool has_post;     /* the text POST in any agent message */
     bool ends_in_post; /* ... in the last message */
     char payload[32];  /* what the payload looked at is called in reasons: "payload[1]", say */
@@ -57,13 +60,16 @@ const struct grader_family *grader_family(const struct task *task, enum benchmar
 
 /* Adds a reason; returns false. Texts from outside have no place in one. */
 bool grading_fail(struct grading *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a value that is not the wanted one: "PLACE: DETAIL", the place printed. The detail is
- * how it differs ("another number is expected"). */
-bool grading_differs(struct grading *g, const char *detail, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+
+/* The text handed to FINISH is not JSON: says so, and what it is. */
+bool answer_unread(struct grading *g);
+/* The answer is a list, but of another length. */
+bool wrong_length(struct grading *g, size_t given, size_t wanted);
 
 /* No agent message holds POST. */
 bool check_silent(struct grading *g);
+/* Says of posts that did not count why they did not. */
+void posts_unread(struct grading *g);
 /* Exactly `n` accepted posts. */
 bool check_posts(struct grading *g, size_t n);
 /* Says of each accepted post that nothing of the kind is due; false. */

@@ -84,9 +84,21 @@ enum order_match order_is_object(struct grading *g, const struct pyvalue *payloa
 /* An active order for the patient, of one of the types. Says what is wrong with one of the right
  * type; one of another type is passed over in silence. */
 enum order_match order_envelope(struct grading *g, const struct pyvalue *payload, int types);
-/* *ok: exactly one accepted post, with a right envelope. Returns its payload, also when it is not, as
- * long as there is one object to look at; else NULL. */
-const struct pyvalue *order_single(struct grading *g, int types, bool *ok);
+/* Exactly one accepted post, with a right envelope and of which `is_order` holds. That is asked of each
+ * post that is an object, also where there are several, so that all that is wrong is said. */
+typedef bool (*order_fn)(struct grading *g, const struct grading_post *post);
+bool order_single(struct grading *g, int types, order_fn is_order);
+/* Says how a field that is to be this word differs from it, or that it is missing. */
+void field_differs(struct grading *g, const struct pyvalue *payload, const char *field,
+                   const char *want);
+/* Says that the resource is of another type, or of none; false. */
+bool other_type(struct grading *g, const struct pyvalue *payload);
+/* Where an order is missing: says of each post why it is not that one. `why` is asked about those of
+ * the types. */
+typedef void (*passed_over_fn)(struct grading *g, const struct pyvalue *payload, void *arg);
+void passed_over(struct grading *g, int types, passed_over_fn why, void *arg);
+/* Says that the field names another drug, or the drug in another dose; false. */
+bool other_drug(struct grading *g, const char *field, bool drug);
 /* Says that an order of this kind is missing; false. */
 bool order_missing(struct grading *g, const char *what);
 /* No accepted post; the word POST may stand in other messages (see check_silent). */

@@ -259,3 +259,17 @@ int buf_check(const struct buf *b)
 {
     return b->failed ? err_oom() : 0;
 }
+
+void buf_add_troff(struct buf *b, const char *s)
+{
+    for (const char *p = s; *p; p++) {
+        if ((*p == '.' || *p == '\'') && (p == s || p[-1] == '\n'))
+            buf_adds(b, "\\&");
+        if (*p == '\\')
+            buf_adds(b, "\\e");
+        else if (*p == '-')
+            buf_adds(b, "\\-");
+        else
+            buf_addch(b, *p);
+    }
+}

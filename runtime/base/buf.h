@@ -55,6 +55,8 @@ void buf_add_utf8(struct buf *b, const char *s, size_t len);
 void buf_add_visible(struct buf *b, const char *s, size_t len);
 /* Percent-encodes everything but unreserved characters (RFC 3986 section 2.3). */
 void buf_add_url(struct buf *b, const char *s, size_t len);
+/* Text for troff: hyphens, backslashes and a leading dot or quote stand for themselves. */
+void buf_add_troff(struct buf *b, const char *s);
 /* Cuts to `len` bytes (no-op when shorter). */
 void buf_truncate(struct buf *b, size_t len);
 /* Hands the malloc'ed string over (caller frees) and leaves the buffer empty; NULL when failed. */

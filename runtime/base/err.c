@@ -7,6 +7,7 @@
 #include <string.h>
 
 static _Thread_local char slot[2048];
+static _Thread_local int slot_code;
 
 int err_set(int code, const char *fmt, ...)
 {
@@ -16,7 +17,7 @@ int err_set(int code, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     memcpy(slot, text, sizeof(slot));
-    return code;
+    return slot_code = code;
 }
 
 int err_set_errno(int code, const char *fmt, ...)
@@ -28,7 +29,7 @@ int err_set_errno(int code, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     snprintf(slot, sizeof(slot), "%s: %s", text, strerror(saved));
-    return code;
+    return slot_code = code;
 }
 
 int err_oom(void)
@@ -52,7 +53,7 @@ int err_prefix(int code, const char *fmt, ...)
     memmove(slot + used, slot, rest);
     slot[used + rest] = '\0';
     memcpy(slot, text, used);
-    return code;
+    return slot_code = code;
 }
 
 const char *err_msg(void)
@@ -60,9 +61,15 @@ const char *err_msg(void)
     return slot[0] ? slot : "unknown error";
 }
 
+int err_code(void)
+{
+    return slot_code;
+}
+
 void err_clear(void)
 {
     slot[0] = '\0';
+    slot_code = 0;
 }
 
 int err_exit_code(int code)

@@ -39,6 +39,8 @@ int err_oom(void);
 int err_prefix(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The present message, never NULL; valid until the next err_* call of this thread. */
 const char *err_msg(void);
+/* The code that goes with it; 0 when there is none. */
+int err_code(void);
 void err_clear(void);
 /* The process exit code of a GRASP_E* code: 0, 1, 2 (usage) or 3 (stopped, outage). */
 int err_exit_code(int code);

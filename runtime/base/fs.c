@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -117,11 +119,31 @@ int fs_write_all(int fd, const void *bytes, size_t len)
     return 0;
 }
 
-/* As mkostemp, but who may read the file is the umask's to say, as of every other file. */
+/* A file of this name that is locked from now on, and empty; -1: somebody writes it. */
+static int take_up(const char *path)
+{
+    struct stat mine, there;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0666);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 &&
+        S_ISREG(mine.st_mode) && mine.st_nlink == 1 && lstat(path, &there) == 0 &&
+        mine.st_dev == there.st_dev && mine.st_ino == there.st_ino && ftruncate(fd, 0) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* As mkostemp, but who may read the file is the umask's to say, as of every other file. The first
+ * name is always the same, so that what a process left that was killed is gone when the file is
+ * written the next time; who finds it in use takes another. */
 static int create_beside(char *path)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     char *end = path + strlen(path) - 6;
+    memcpy(end, "000000", 6);
+    int first = take_up(path);
+    if (first >= 0)
+        return first;
     for (int tries = 0; tries < 100; tries++) {
         unsigned char r[6];
         if (getrandom(r, sizeof(r), 0) != sizeof(r))
@@ -170,12 +192,12 @@ int fs_out_close(struct fs_out *o, int rc)
         rc = flush(o);
     if (rc >= 0 && fsync(o->fd) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
-    if (o->fd >= 0 && close(o->fd) < 0 && rc >= 0)
-        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
     if (rc >= 0 && rename(o->tmp, o->path) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", o->path);
     if (rc < 0 && o->fd >= 0)
         unlink(o->tmp);
+    if (o->fd >= 0)
+        close(o->fd); /* not before: its lock says that the temporary name is in use */
     buf_release(&o->pending);
     free(o->path);
     free(o->tmp);
@@ -214,6 +236,18 @@ int fs_mkdirs(const char *path)
     return rc;
 }
 
+bool fs_out_of_files(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return false;
+    err_set(GRASP_EIO, "%s (%s)", strerror(errno),
+            errno == EMFILE ? "more at once: ulimit -n" : "in the whole system");
+    return true;
+}
+
 bool fs_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -223,6 +257,26 @@ bool fs_is_dir(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* LMDB begins a file with two pages in one write, which may be cut short or not have reached the
+ * disk; the first says how long a page is. */
+bool fs_lmdb_unmade(const char *path)
+{
+    static const char zero[64];
+    char head[sizeof(zero)] = {0};
+    uint32_t magic, page;
+    struct stat st;
+    int fd = fs_open_read(path);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, head, sizeof(head));
+    bool known = n >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    close(fd);
+    memcpy(&magic, head + 16, sizeof(magic));
+    memcpy(&page, head + 40, sizeof(page));
+    return known && (memcmp(head, zero, sizeof(head)) == 0 ||
+                     (n == sizeof(head) && magic == 0xbeefc0de && st.st_size < 2 * (int64_t)page));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -239,11 +293,16 @@ int fs_remove_tree(const char *path)
 }
 
 /* NAME.tmp.XXXXXX, as fs_write makes them. */
-static int remove_temporary(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static bool temporary(const char *path, const struct stat *st)
 {
     size_t n = strlen(path);
+    return S_ISREG(st->st_mode) && n > 11 && memcmp(path + n - 11, ".tmp.", 5) == 0;
+}
+
+static int remove_temporary(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
     (void)ftw;
-    if (type == FTW_F && S_ISREG(st->st_mode) && n > 11 && memcmp(path + n - 11, ".tmp.", 5) == 0)
+    if (type == FTW_F && temporary(path, st))
         unlink(path);
     return 0;
 }
@@ -251,6 +310,23 @@ static int remove_temporary(const char *path, const struct stat *st, int type, s
 void fs_remove_temporary(const char *dir)
 {
     nftw(dir, remove_temporary, 16, FTW_PHYS);
+}
+
+int64_t fs_count_files(const char *dir)
+{
+    char *const roots[] = {(char *)dir, NULL};
+    int64_t n = 0;
+    if (!fs_exists(dir))
+        return 0;
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    for (FTSENT *e; walk && n >= 0 && (e = fts_read(walk));) {
+        bool bad = e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS;
+        bool folder = e->fts_info == FTS_D || e->fts_info == FTS_DP;
+        n = bad ? -1 : n + (!folder && !temporary(e->fts_path, e->fts_statp));
+    }
+    if (walk)
+        fts_close(walk);
+    return walk ? n : -1;
 }
 
 char *fs_join(const char *dir, const char *name)

@@ -37,8 +37,17 @@ int fs_write_all(int fd, const void *bytes, size_t len);
 void fs_remove_temporary(const char *dir);
 /* mkdir -p. */
 int fs_mkdirs(const char *path);
+/* What is below a directory and is none, but for what a process that was killed in fs_write left;
+ * 0 when it is not there, -1 when it cannot be read. */
+int64_t fs_count_files(const char *dir);
+/* Whether this process may open no further file, which libraries hide behind words of their own:
+ * then err_msg() says so. */
+bool fs_out_of_files(void);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
+/* Whether an LMDB data file is one whose making was interrupted, by a signal that kills or a full
+ * disk: it holds nothing. LMDB itself refuses to open it. */
+bool fs_lmdb_unmade(const char *path);
 /* Removes a tree; missing is fine. Does not follow symbolic links. */
 int fs_remove_tree(const char *path);
 /* dir/name (name as it is when absolute or dir is NULL or empty); caller frees; NULL on no memory.

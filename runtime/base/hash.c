@@ -73,6 +73,17 @@ void hash_once(const void *bytes, size_t len, uint8_t out[HASH_SIZE])
     EVP_Digest(bytes, len, out, &n, sha256 ? sha256 : EVP_sha256(), NULL);
 }
 
+bool hash_git(const void *head, size_t head_len, const void *bytes, size_t len,
+              uint8_t out[HASH_GIT])
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1 &&
+                EVP_DigestUpdate(ctx, head, head_len) == 1 &&
+                EVP_DigestUpdate(ctx, bytes, len) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    return good;
+}
+
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX])
 {
     for (int i = 0; i < HASH_SIZE; i++)

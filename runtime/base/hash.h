@@ -3,6 +3,7 @@
 #ifndef GRASP_RUNTIME_BASE_HASH_H
 #define GRASP_RUNTIME_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ void hash_peek(const struct hash *h, uint8_t out[HASH_SIZE]);
 /* dst becomes a copy of src. */
 void hash_copy(struct hash *dst, const struct hash *src);
 void hash_once(const void *bytes, size_t len, uint8_t out[HASH_SIZE]);
+/* SHA-1 of two parts, one after the other: what git names its objects by. False: out of memory. */
+enum { HASH_GIT = 20 };
+bool hash_git(const void *head, size_t head_len, const void *bytes, size_t len,
+              uint8_t out[HASH_GIT]);
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX]);
 
 #endif

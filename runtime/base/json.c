@@ -120,6 +120,65 @@ static void add_string(struct buf *b, const char *s, size_t len)
     buf_addch(b, '"');
 }
 
+/* As many digits as it takes to read the same number back: 0.6666666666666666. */
+static void add_real(struct buf *b, double v)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_adds(b, text);
+    if (!strpbrk(text, ".e"))
+        buf_adds(b, ".0");
+}
+
+static void add_line(struct buf *b, int depth)
+{
+    buf_addf(b, "\n%*s", 2 * depth, "");
+}
+
+/* Indented by two, as jansson does it, but for its reals. */
+static void add_indented(struct buf *b, const json_t *v, int depth)
+{
+    size_t i;
+    const char *key, *sep = "";
+    json_t *item;
+    if (depth > JSON_PARSER_MAX_DEPTH) {
+        b->failed = true;
+    } else if (json_is_object(v) && json_object_size(v)) {
+        buf_addch(b, '{');
+        json_object_keylen_foreach((json_t *)v, key, i, item)
+        {
+            buf_adds(b, sep);
+            sep = ",";
+            add_line(b, depth + 1);
+            add_string(b, key, i);
+            buf_adds(b, ": ");
+            add_indented(b, item, depth + 1);
+        }
+        add_line(b, depth);
+        buf_addch(b, '}');
+    } else if (json_is_array(v) && json_array_size(v)) {
+        buf_addch(b, '[');
+        json_array_foreach (v, i, item) {
+            buf_adds(b, sep);
+            sep = ",";
+            add_line(b, depth + 1);
+            add_indented(b, item, depth + 1);
+        }
+        add_line(b, depth);
+        buf_addch(b, ']');
+    } else if (json_is_string(v)) {
+        add_string(b, json_string_value(v), json_string_length(v));
+    } else if (json_is_real(v)) {
+        add_real(b, json_real_value(v));
+    } else {
+        dump(b, v, 0);
+    }
+}
+
 /* Values are mostly long texts, and jansson writes those a character at a time: ten times slower.
  */
 static void add_value(struct buf *b, const json_t *v, int depth)
@@ -169,7 +228,7 @@ void buf_add_json_canonical(struct buf *b, const json_t *v)
 int json_write_file(const json_t *v, const char *path)
 {
     struct buf text = BUF_INIT;
-    dump(&text, v, JSON_INDENT(2));
+    add_indented(&text, v, 0);
     buf_addch(&text, '\n');
     int rc = buf_check(&text);
     if (rc == 0)

@@ -14,7 +14,7 @@
 static struct {
     FILE *file, *before;
     struct buf held;
-    bool raw;
+    bool raw, gone; /* gone: nobody reads any more */
 } term = {.held = BUF_INIT};
 
 /* How much of `b` can be printed: not a character that was cut off at its end. */
@@ -31,6 +31,14 @@ static size_t whole(const struct buf *b)
     return b->len;
 }
 
+/* A reader who has seen enough (`| head`) is no error: the rest is dropped, the work goes on. */
+static int write_out(const struct buf *out)
+{
+    int rc = term.gone ? 0 : fs_write_all(STDOUT_FILENO, out->ptr, out->len);
+    term.gone = term.gone || (rc < 0 && errno == EPIPE);
+    return term.gone ? 0 : rc;
+}
+
 static int print(size_t len)
 {
     struct buf out = BUF_INIT;
@@ -43,7 +51,7 @@ static int print(size_t len)
     if (rc < 0)
         errno = ENOMEM;
     else
-        rc = fs_write_all(STDOUT_FILENO, out.ptr, out.len);
+        rc = write_out(&out);
     buf_release(&out);
     size_t rest = term.held.len - len;
     struct buf kept = BUF_INIT;
@@ -94,7 +102,7 @@ int term_close(void)
     stdout = term.before;
     int rc = fclose(f) != 0 ? -1 : 0;
     buf_release(&term.held);
-    term.raw = false;
+    term.raw = term.gone = false;
     return rc;
 }
 

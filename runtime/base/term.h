@@ -7,6 +7,7 @@
  *
  * What is printed goes through buf_add_visible: control characters and changes of direction appear
  * as "\u001b". In JSON that is another way to write the same string. Secrets (log.h) are blanked out.
+ * Where nobody reads any more (a pipe whose other end closed), what is left is dropped without an error.
  */
 #ifndef GRASP_RUNTIME_BASE_TERM_H
 #define GRASP_RUNTIME_BASE_TERM_H

@@ -50,8 +50,8 @@ const char *operand(const struct args *a, size_t i);
 /* The program's commands, as command_main was given them. */
 const struct command *const *args_table(const struct args *a);
 
-/* Runs the command that argv[1] names in `table` (NULL-terminated). Returns the process's exit
- * code; messages go to stderr. */
-int command_main(const struct command *const *table, int argc, char **argv);
+/* Runs the command that argv[1] names in `table` (NULL-terminated); `version` is what --version says.
+ * Returns the process's exit code; messages go to stderr. */
+int command_main(const struct command *const *table, const char *version, int argc, char **argv);
 
 #endif

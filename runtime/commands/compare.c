@@ -9,6 +9,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/compare/cells.h"
+#include "runtime/compare/expect.h"
 #include "runtime/compare/gather.h"
 #include "runtime/compare/published.h"
 #include "runtime/compare/slurm.h"
@@ -37,7 +38,6 @@ static int print_transfers(const struct args *a, const struct matrix *m)
     return rc;
 }
 
-/* What the tables are to look like; GRASP_EUSAGE when more than one is asked for. */
 static int print_tables(const struct args *a, const struct gathered *g)
 {
     struct contrast_options o = {.unpaired = 0.05};
@@ -70,6 +70,8 @@ static int split_sets(const struct args *a, const char **sets, size_t *n, struct
     *n = 0;
     for (size_t i = 0; i < arg_count(a, "set"); i++) {
         const char *set = arg_nth(a, "set", i);
+        if (str_starts(set, "cycle.seed="))
+            return err_set(GRASP_EUSAGE, "--set %s: a matrix has --seeds", set);
         if (!str_starts(set, "budget.")) {
             sets[(*n)++] = set;
             continue;
@@ -120,21 +122,46 @@ static int make_matrix(const struct args *a, struct matrix *m, const char *const
     if (rc == 0)
         rc = matrix_make(m, arg_str(a, "out"), &o);
     if (rc == 0)
-        rc = matrix_claim(m);
+        rc = matrix_claim(m, false);
     free(vary);
     buf_release(&configs);
     return rc;
 }
 
-static int run_matrix(const struct args *a, const struct matrix *m, struct cells_options *o)
+/* Before the first call: what it will take, and whether the budget is enough for that. */
+static int show_plan(const struct args *a, const struct matrix *m, const struct cells_options *o)
+{
+    struct expectation e;
+    bool dry = arg_flag(a, "dry-run");
+    int rc = expect_matrix(&e, m);
+    if (rc == 0 && (dry || (e.all.open && !o->quiet)))
+        expect_print(&e, o, dry ? stdout : stderr);
+    if (rc == 0 && !arg_flag(a, "insist"))
+        rc = expect_check(&e, o);
+    expect_release(&e);
+    return rc;
+}
+
+/* `made`: from a configuration, and not written yet. */
+static int run_matrix(const struct args *a, const struct matrix *m, struct cells_options *o,
+                      bool made)
 {
     int64_t only = -1, jobs = 1;
+    bool dry = arg_flag(a, "dry-run"), looks = arg_flag(a, "sbatch") || arg_flag(a, "status");
     int rc = arg_int(a, "jobs", 1, 256, &jobs);
     if (rc == 0 && arg_str(a, "only")) {
         rc = arg_int(a, "only", 1, (int64_t)m->n, &only);
         only--;
     }
-    if (rc < 0)
+    o->jobs = (int)jobs;
+    o->journal = arg_str(a, "journal");
+    o->quiet = arg_flag(a, "quiet");
+    o->keep_going = arg_flag(a, "keep-going");
+    if (rc == 0 && (dry || (only < 0 && !looks))) /* a task of an array is part of what was shown */
+        rc = show_plan(a, m, o);
+    if (rc == 0 && made && !dry)
+        rc = matrix_claim(m, true);
+    if (rc < 0 || dry)
         return rc;
     if (arg_flag(a, "sbatch"))
         return slurm_print(m, stdout);
@@ -146,10 +173,6 @@ static int run_matrix(const struct args *a, const struct matrix *m, struct cells
     }
     if (arg_flag(a, "status"))
         return cells_show(m, arg_flag(a, "json"), stdout);
-    o->jobs = (int)jobs;
-    o->journal = arg_str(a, "journal");
-    o->quiet = arg_flag(a, "quiet");
-    o->keep_going = arg_flag(a, "keep-going");
     rc = cells_run(m, o, only);
     if (only >= 0)
         return rc;
@@ -183,6 +206,18 @@ static int run_named(const struct args *a)
     return rc;
 }
 
+/* Whether an option is given that makes a plan. */
+static bool plans(const struct args *a)
+{
+    static const char *const options[] = {"out",       "methods", "seeds",  "ablations",
+                                          "vary",      "models",  "to",     "benchmarks",
+                                          "libraries", "regate",  "preset", NULL};
+    size_t n = 0;
+    for (size_t i = 0; options[i]; i++)
+        n += arg_count(a, options[i]);
+    return n > 0;
+}
+
 static int run(const struct args *a)
 {
     struct matrix m = {0};
@@ -190,6 +225,10 @@ static int run(const struct args *a)
     size_t n = 0;
     const char **sets = calloc(arg_count(a, "set") + 1, sizeof(*sets));
     int rc = sets ? split_sets(a, sets, &n, &o) : err_oom();
+    if (rc == 0 &&
+        arg_flag(a, "csv") + arg_flag(a, "json") + arg_flag(a, "markdown") + arg_flag(a, "latex") >
+            1)
+        rc = err_set(GRASP_EUSAGE, "one of --csv, --json, --markdown and --latex");
     bool matrix = operand_count(a) == 1 && matrix_is(operand(a, 0));
     /* `compare transfer CONFIG`: libraries by models */
     bool transfer = operand_count(a) == 2 && strcmp(operand(a, 0), "transfer") == 0;
@@ -201,18 +240,17 @@ static int run(const struct args *a)
                  ? err_set(GRASP_EUSAGE, "--out DIR: where is the matrix to be kept?")
                  : run_named(a);
     } else if (rc == 0 && matrix) {
-        rc = n || arg_str(a, "out")
-                 ? err_set(GRASP_EUSAGE, "%s has its plan: only budgets can be set here",
-                           operand(a, 0))
-                 : matrix_read(&m, operand(a, 0));
+        rc = n || plans(a) ? err_set(GRASP_EUSAGE, "%s has its plan: only budgets can be set here",
+                                     operand(a, 0))
+                           : matrix_read(&m, operand(a, 0));
         if (rc == 0)
-            rc = run_matrix(a, &m, &o);
+            rc = run_matrix(a, &m, &o, false);
     } else if (rc == 0) {
         rc = operand_count(a) == 1 || transfer
                  ? make_matrix(a, &m, sets, n)
                  : err_set(GRASP_EUSAGE, "one configuration; others with --benchmarks");
         if (rc == 0)
-            rc = run_matrix(a, &m, &o);
+            rc = run_matrix(a, &m, &o, true);
     }
     matrix_release(&m);
     free(sets);
@@ -228,8 +266,8 @@ const struct command cmd_compare = {
     .options =
         (const struct option_def[]){
             {"out", 'o', "DIR", "the matrix's folder; the same command goes on there", NULL},
-            {"methods", 0, "NAMES", "with commas; the first is what others are compared with",
-             "grasp"},
+            {"methods", 0, "NAMES",
+             "with commas, see below; the first is what others are compared with", "grasp"},
             {"seeds", 0, "LIST", "such as 1-5,7 (default: the configuration's)", NULL},
             {"ablations", 0, "NAMES", "of the paper, with commas, or all", NULL},
             {"vary", 0, "KEY=V1,V2...", "each value of a key an arm of its own", NULL},
@@ -244,6 +282,8 @@ const struct command cmd_compare = {
             {"margin", 0, "POINTS", "tell whether an arm is not worse by as much", NULL},
             {"published", 0, "MODEL", "the paper's scores beside ours, such as gpt-oss-120b", NULL},
             {"only", 0, "N", "this cell alone", NULL},
+            {"dry-run", 'n', NULL, "print the plan and stop: calls, tokens, money", NULL},
+            {"insist", 0, NULL, "begin though the budget is not enough for what is expected", NULL},
             {"status", 0, NULL, "what is done, running, resumable and why, failed, missing", NULL},
             {"sbatch", 0, NULL, "print a Slurm job array of what is not done", NULL},
             {"keep-going", 0, NULL, "insist where a run stops because nothing is answered", NULL},
@@ -265,6 +305,10 @@ const struct command cmd_compare = {
         "side by side; several runs of one NAME are its seeds. `compare transfer CONFIG "
         "--libraries A,B\n"
         "--to M1,M2 --out DIR` scores frozen libraries on models, own library on the diagonal.\n"
+        "\n"
+        "Methods: grasp, none, seq_memory, batch_memory, expel, evo_memory, skillx. The last five "
+        "do\n"
+        "what their released code does, and with NAME:repaired what it says.\n"
         "\n"
         "A claim about a method is about runs: paired t over seeds, Holm over the arms of a "
         "table,\n"

@@ -82,7 +82,7 @@ static int dispatch(const struct command *const *list, const char *path, int arg
     return run_command(list, s, full, argc - 2, argv + 2);
 }
 
-int command_main(const struct command *const *table, int argc, char **argv)
+int command_main(const struct command *const *table, const char *version, int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */
@@ -95,7 +95,7 @@ int command_main(const struct command *const *table, int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         help_overview(stdout, table);
     else if (strcmp(argv[1], "--version") == 0)
-        printf("grasp %s\n", GRASP_VERSION);
+        printf("grasp %s\n", version);
     else
         rc = dispatch(table, "grasp", argc - 1, argv + 1);
     if (term_close() < 0 && rc >= 0)

@@ -300,7 +300,8 @@ static void check_endpoint(struct doctor *d, const char *check, const struct mod
 struct doctor_call {
     struct doctor *d;
     const char *check;
-    bool done;
+    bool done, told; /* told: of no interest but for its text */
+    char *text;      /* NULL: there is none */
 };
 
 static void asked(const struct model_reply *r, void *arg)
@@ -308,6 +309,11 @@ static void asked(const struct model_reply *r, void *arg)
     struct doctor_call *c = arg;
     const struct model_usage *u = &r->usage;
     c->done = true;
+    if (c->told) {
+        free(c->text);
+        c->text = r->result == MODEL_OK && r->kind == SAID_TEXT ? str_ndup(r->text, r->len) : NULL;
+        return;
+    }
     if (r->result != MODEL_OK) {
         say(c->d, MARK_FAIL, c->check, "a call: %s", r->error);
         return;
@@ -321,30 +327,70 @@ static void asked(const struct model_reply *r, void *arg)
         r->thinking_len ? ", thinks" : "", u->cost > 0 ? ", tells the cost" : "");
 }
 
-/* With the run's own temperature and a max_tokens: whether they are taken. */
-static void check_call(struct doctor *d, const char *check, const struct model_config *m,
-                       struct model *backend)
+static void ask_once(struct doctor_call *c, struct model *front, const char *text,
+                     double temperature, int64_t draw)
 {
     enum { FEW_TOKENS = 64 };
-    static const char text[] = "Reply with the one word OK.";
+    struct chat chat = {0};
+    int rc = chat_add(&chat, CHAT_USER, text, strlen(text));
+    struct model_request rq = {.chat = &chat,
+                               .temperature = temperature,
+                               .max_tokens = FEW_TOKENS,
+                               .draw = draw,
+                               .phase = PHASE_OTHER};
+    c->done = false;
+    if (rc == 0)
+        rc = model_ask(front, &rq, asked, c);
+    while (rc >= 0 && !c->done)
+        rc = loop_turn(c->d->s.loop, -1);
+    if (rc < 0)
+        say(c->d, MARK_FAIL, c->check, "%s", err_msg());
+    chat_release(&chat);
+}
+
+/* The K proposals of an update are K samples; at temperature 0 an endpoint may know only one. */
+static void check_draws(struct doctor *d, const char *check, struct model *front)
+{
+    enum { DRAWS = 3 };
+    static const char text[] = "Reply with five words that come to your mind, whichever they are.";
+    const struct config *c = d->s.config;
+    double t = c->cycle.proposal_temperature;
+    char *first = NULL;
+    int alike = 0;
+    if (c->cycle.grpo_k < 2 || (t < 0 ? c->writer.temperature : t) > 0)
+        return;
+    for (int i = 0; i < DRAWS; i++) {
+        struct doctor_call call = {.d = d, .check = check, .told = true};
+        ask_once(&call, front, text, 0, i + 1);
+        if (call.text && !first)
+            first = str_dup(call.text);
+        alike += call.text && str_same(first, call.text);
+        free(call.text);
+    }
+    if (alike == DRAWS)
+        say(d, MARK_WARN, check,
+            "%d independent calls at temperature 0 were answered all alike: the %lld proposals of "
+            "an update will be one where their prompts are equal (cycle.proposal_temperature)",
+            DRAWS, (long long)c->cycle.grpo_k);
+    else
+        say(d, MARK_OK, check, "independent calls at temperature 0 are answered differently");
+    free(first);
+}
+
+/* With the run's own temperature and a max_tokens: whether they are taken. `proposes`: it is the
+ * writer as well. */
+static void check_calls(struct doctor *d, const char *check, const struct model_config *m,
+                        struct model *backend, bool proposes)
+{
     struct doctor_call c = {.d = d, .check = check};
     struct model *front = NULL;
-    struct chat chat = {0};
-    int rc = chat_add(&chat, CHAT_USER, text, sizeof(text) - 1);
-    struct model_request rq = {.chat = &chat,
-                               .temperature = m->temperature,
-                               .max_tokens = FEW_TOKENS,
-                               .phase = PHASE_OTHER};
-    if (rc == 0)
-        rc = said_model(&front, backend, m->thinking == THINKING_KEEP);
-    if (rc == 0)
-        rc = model_ask(front, &rq, asked, &c);
-    while (rc >= 0 && !c.done)
-        rc = loop_turn(d->s.loop, -1);
-    if (rc < 0)
+    if (said_model(&front, backend, m->thinking == THINKING_KEEP) < 0)
         say(d, MARK_FAIL, check, "%s", err_msg());
+    else
+        ask_once(&c, front, "Reply with the one word OK.", m->temperature, 0);
+    if (front && proposes)
+        check_draws(d, check, front);
     model_close(front);
-    chat_release(&chat);
 }
 
 static void check_model(struct doctor *d, bool writer, bool ask)
@@ -370,7 +416,7 @@ static void check_model(struct doctor *d, bool writer, bool ask)
                        json_is_string(e) ? json_string_value(e) : json_str_at(e, "base_url", ""),
                        json_str_at(e, "api_key", m->api_key));
     if (remote && ask)
-        check_call(d, check, m, opened);
+        check_calls(d, check, m, opened, writer || !config_has_writer(c));
     model_close(opened);
 }
 
@@ -507,7 +553,7 @@ const struct command cmd_doctor = {
             {"library", 'l', "DIR", "the library of the run", NULL},
             {"run", 'r', "DIR", "the run's directory", NULL},
             {"set", 0, "KEY=VALUE...", "override a configuration key", NULL},
-            {"ask", 0, NULL, "also ask each model one question of a few tokens", NULL},
+            {"ask", 0, NULL, "also ask each model a question or two of a few tokens", NULL},
             {"json", 0, NULL, "the checks as JSON", NULL},
             {0}},
     .run = run,

@@ -86,7 +86,7 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
         char *dir = fs_join(out_dir, split_name(split));
         /* the message of what stopped it outlives the writing */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;
-        written = score_write(dir, "test", g, score);
+        written = score_write(dir, "test", g, score, NULL);
         if (why)
             rc = err_set(rc, "%s", why);
         free(why);
@@ -167,7 +167,7 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0 && skills)
-        rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config);
+        rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config, !o.preset);
     if (rc == 0 && arg_str(a, "out"))
         rc = fs_mkdirs(arg_str(a, "out"));
     while (rc == 0 && done < n) {

@@ -1,4 +1,5 @@
-/* gate.c - `grasp gate --null`: the library against itself, to see how noisy the gate is. */
+/* gate.c - `grasp gate`: --edit, a person's own edit through the gate of learning; --null, the library
+ * against itself, to see how noisy the gate is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
+#include "runtime/transfer/merge.h"
 #include "runtime/transfer/null_gate.h"
 #include "runtime/transfer/panel.h"
 
@@ -106,19 +108,51 @@ static int show(const struct null_run *n, const struct args *a)
     return 0;
 }
 
+/* ---- --edit ---- */
+
+static int measure_edit(const struct args *a, struct session *s, const struct session_options *so)
+{
+    struct merge_options o = {.library = arg_str(a, "library"), .edit = arg_str(a, "edit")};
+    struct merge_report r = {0};
+    int rc =
+        o.library ? session_open(s, so) : err_set(GRASP_EUSAGE, "an edit of what? --library DIR");
+    if (rc == 0)
+        rc = merge(s, &o, &r);
+    char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives the table of what was done before */
+    if (rc == 0 || r.n) {
+        int shown = 0;
+        if (arg_flag(a, "json"))
+            shown = print_json(merge_to_json(&r));
+        else
+            merge_print(&r, stdout);
+        rc = rc < 0 ? err_set(rc, "%s", why ? why : "out of memory") : shown;
+    }
+    free(why);
+    merge_report_release(&r);
+    return rc;
+}
+
+/* ---- --null ---- */
+
 static int run(const struct args *a)
 {
     struct session s = {0};
     struct session_options o = {.model_name = arg_str(a, "model")};
     struct null_run n = {.s = &s};
     int64_t rounds = 0;
-    int rc = arg_flag(a, "null")
+    bool null = arg_flag(a, "null"), edit = arg_str(a, "edit");
+    int rc = null != edit
                  ? 0
-                 : err_set(GRASP_EUSAGE, "what of the gate? --null measures its noise");
+                 : err_set(GRASP_EUSAGE, "what of the gate? --edit FILE|REV measures an edit "
+                                         "of yours, --null its noise");
     if (rc == 0)
         rc = arg_int(a, "rounds", 1, 100000, &rounds);
     if (rc == 0)
         rc = session_options(a, &o);
+    if (rc == 0 && edit) {
+        rc = measure_edit(a, &s, &o);
+        goto out;
+    }
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0)
@@ -144,27 +178,37 @@ out:
 
 const struct command cmd_gate = {
     .name = "gate",
-    .summary = "the library against itself: how noisy is the gate?",
+    .summary = "an edit of yours through the gate; or: how noisy is the gate?",
     .operands = "CONFIG",
     .min = 1,
     .max = 1,
     .options =
         (const struct option_def[]){
-            {"null", 0, NULL, "measure it (the only mode)", NULL},
+            {"edit", 'e', "FILE|REV",
+             "a SKILL.md, a folder of skills, or a commit beside the branch", NULL},
+            {"null", 0, NULL, "the library against itself", NULL},
             {"library", 'l', "DIR", "skills from this library", NULL},
-            {"at", 0, "REV", "at this revision", NULL},
-            {"rounds", 'n', "N", "so many updates", "10"},
+            {"at", 0, "REV", "--null: at this revision", NULL},
+            {"rounds", 'n', "N", "--null: so many updates", "10"},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"json", 0, NULL, "the result as JSON", NULL},
             SESSION_OPTIONS,
             {0}},
-    .details = "Every round is an update that has nothing to offer: a probe set drawn from dev as "
-               "learning\n"
-               "does, the library on it, and the same library as each of its cycle.grpo_k "
-               "candidates, with\n"
-               "samples of their own. What scores then is noise: a gate that lets it in lets "
-               "useless edits\n"
-               "in. Real calls are made whatever the temperature. Against noise: gate.rule, "
-               "cycle.grpo_eval_n.",
+    .details =
+        "--edit measures each skill that the edit adds, changes or (a commit) removes against "
+        "the\n"
+        "library, on a probe set of dev, and commits it with its evidence when the gate lets it "
+        "in,\n"
+        "else keeps it among the candidates; the author is you. The same again costs "
+        "nothing.\n"
+        "\n"
+        "--null: every round is an update that has nothing to offer: a probe set drawn from dev as "
+        "learning\n"
+        "does, the library on it, and the same library as each of its cycle.grpo_k "
+        "candidates, with\n"
+        "samples of their own. What scores then is noise: a gate that lets it in lets "
+        "useless edits\n"
+        "in. Real calls are made whatever the temperature. Against noise: gate.rule, "
+        "cycle.grpo_eval_n.",
     .run = run,
 };

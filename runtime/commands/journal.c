@@ -208,11 +208,41 @@ static int run_stat(const struct args *a)
     return rc;
 }
 
+/* "context,empty" as bits. */
+static int parse_kinds(const char *text, unsigned *kinds)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } all[] = {{"context", JOURNAL_CONTEXT},
+               {"empty", 1u << SAID_EMPTY | 1u << SAID_CUT},
+               {"cut", 1u << SAID_CUT},
+               {"refused", 1u << SAID_REFUSED}};
+    *kinds = 0;
+    for (const char *p = text; *p; p += *p == ',') {
+        size_t len = strcspn(p, ","), i = 0, n = sizeof(all) / sizeof(*all);
+        while (i < n && (strlen(all[i].name) != len || strncmp(all[i].name, p, len) != 0))
+            i++;
+        if (i == n)
+            return err_set(GRASP_EUSAGE, "--kind: '%.*s' is none of context, empty, cut, refused",
+                           (int)len, p);
+        *kinds |= all[i].bit;
+        p += len;
+    }
+    return *kinds ? 0 : err_set(GRASP_EUSAGE, "--kind: which? context, empty, cut, refused");
+}
+
 static int run_gc(const struct args *a)
 {
     struct journal_gc_report r;
     double days = 0;
     int64_t before = 0;
+    unsigned kinds = 0;
+    if (arg_str(a, "kind")) {
+        int rc = parse_kinds(arg_str(a, "kind"), &kinds);
+        if (rc < 0)
+            return rc;
+    }
     if (arg_str(a, "older-than")) {
         int rc = arg_double(a, "older-than", 0, DAYS_MAX, &days);
         if (rc < 0)
@@ -220,7 +250,7 @@ static int run_gc(const struct args *a)
         before = clock_wall() - (int64_t)(days * (double)DAY_NS);
     }
     char *dir = journal_dir(operand(a, 0));
-    int rc = dir ? journal_gc(dir, before, &r) : err_oom();
+    int rc = dir ? journal_gc(dir, before, kinds, &r) : err_oom();
     free(dir);
     if (rc < 0)
         return rc;
@@ -324,14 +354,21 @@ static const struct command cmd_gc = {
     .operands = "DIR",
     .min = 1,
     .max = 1,
-    .options = (const struct option_def[]){{"older-than", 0, "DAYS",
-                                            "drop calls that were made before", NULL},
-                                           {"json", 0, NULL, "JSON on standard output", NULL},
-                                           {0}},
+    .options =
+        (const struct option_def[]){
+            {"older-than", 0, "DAYS", "drop calls that were made before", NULL},
+            {"kind", 0, "KINDS", "drop answers of these kinds only: context, empty, cut, refused",
+             NULL},
+            {"json", 0, NULL, "JSON on standard output", NULL},
+            {0}},
     .details =
-        "A dropped call is paid for again when a run asks for it. Without --older-than only\n"
-        "damaged entries go. While another process has the journal open, entries are dropped\n"
-        "and their space is used again, but the file stays as large as it is.",
+        "A dropped call is paid for again when a run asks for it. Without --older-than and --kind\n"
+        "only damaged entries go. --kind context,empty,refused drops what was no answer (too long\n"
+        "for the model, nothing said, declined), so that a larger server is asked again; a run "
+        "that\n"
+        "has decided from such a call may then decide otherwise. While another process has the\n"
+        "journal open, entries are dropped and their space is used again, but the file stays as\n"
+        "large as it is.",
     .run = run_gc,
 };
 

@@ -7,6 +7,7 @@
 #include "runtime/base/log.h"
 #include "runtime/commands/table.h"
 #include "runtime/commands/session_args.h"
+#include "runtime/env/fhir_texts.h"
 #include "runtime/learn/summary.h"
 
 /* Where things are when the command line and the configuration do not say. */
@@ -82,8 +83,11 @@ static int run(const struct args *a)
         goto out;
     }
     if (arg_flag(a, "dry-run")) {
+        struct fhir_texts *texts = NULL; /* of the world, which a plan does not open */
         o.journal_flags = 0;
         o.no_env = true;
+        rc = fhir_texts_open(&texts, c->prompt.texts);
+        fhir_texts_close(texts);
     } else {
         o.journal = journal;
         o.no_journal = arg_flag(a, "no-journal");
@@ -100,7 +104,8 @@ static int run(const struct args *a)
         plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
     if (!arg_flag(a, "dry-run"))
         rc = learn(&l, &s, library, run_dir,
-                   (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
+                   (arg_flag(a, "from-head") ? LEARN_FROM_HEAD : 0) |
+                       (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
                        (arg_flag(a, "accept-changes") ? LEARN_ACCEPT_CHANGES : 0));
 out:
     session_close_models(&s);
@@ -129,6 +134,9 @@ const struct command cmd_learn = {
              NULL},
             {"run", 'r', "DIR", "the run's directory (default: the key run, or ./run)", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
+            {"from-head", 0, NULL,
+             "go on from what others committed, reset or checked out since, instead of refusing",
+             NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
             {"keep-going", 0, NULL, "even where all but every dev rollout ends without an answer",
              NULL},
@@ -141,6 +149,10 @@ const struct command cmd_learn = {
     .details =
         "The journal is RUN/journal unless --journal or the key journal names another; several\n"
         "runs may share one. Stopped by ctrl-C, a budget or an outage (exit 3), the same command\n"
-        "goes on where it was: what was paid for is in the journal.",
+        "goes on where it was: what was paid for is in the journal.\n"
+        "\n"
+        "The key method (or method.name) takes another method than grasp: none, seq_memory,\n"
+        "batch_memory, expel, evo_memory, skillx; method.fidelity is published (what the released\n"
+        "code does) or repaired (what it says). Each needs a library of its own.",
     .run = run,
 };

@@ -24,6 +24,8 @@
     X(merge) \
     X(remote) \
     X(ack) \
+    X(adopt) \
+    X(reject) \
     X(graph)
 /* clang-format on */
 

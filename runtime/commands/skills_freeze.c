@@ -41,7 +41,7 @@ static int freeze(struct library *lib, const char *name, const char *rev, const 
     if (rc == 0)
         rc = already(lib, name, commit);
     if (rc != 0)
-        return rc < 0 ? rc : 0;
+        return rc < 0 ? rc : library_tag_settle(lib, name);
     rc = manifest_make(lib, name, commit, &manifest);
     if (rc == 0 && run)
         rc = manifest_add_run(lib, run, manifest);
@@ -86,10 +86,10 @@ static int run_freeze(const struct args *a)
         return err_set(GRASP_EUSAGE, "grasp skills freeze needs --name NAME, or --check NAME");
     if (name && strcmp(name, "best") == 0)
         return err_set(GRASP_EUSAGE,
-                       "--name: 'best' is the tag that learning moves; choose another name");
+                       "--name: 'best' is the branch that learning moves; choose another name");
     rc = skills_open(&lib, operand(a, 0), check ? LIBRARY_READ : LIBRARY_WRITE, NULL);
     if (rc == 0 && check)
-        rc = manifest_check(lib, check);
+        rc = manifest_check_frozen(lib, check);
     else if (rc == 0)
         rc = freeze(lib, name, arg_str(a, "at"), arg_str(a, "run"), &commit);
     if (rc == 0)

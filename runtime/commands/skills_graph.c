@@ -52,8 +52,9 @@ static int add_tag(const char *ref, const struct oid *at, void *arg)
 static int add_branch(const char *ref, const struct oid *at, void *arg)
 {
     struct graph *g = arg;
-    const char *name =
-        ref + strlen(str_starts(ref, "refs/heads/") ? "refs/heads/" : "refs/remotes/");
+    const char *name = ref + strlen(str_starts(ref, "refs/heads/")     ? "refs/heads/"
+                                    : str_starts(ref, "refs/remotes/") ? "refs/remotes/"
+                                                                       : "refs/grasp/");
     struct oid here = *at;
     struct limb *limb;
     if (str_ends(ref, "/HEAD"))
@@ -136,6 +137,8 @@ static int run_graph(const struct args *a)
     if (rc == 0)
         rc = library_refs(g.lib, "refs/remotes/", add_branch, &g);
     if (rc == 0)
+        rc = library_refs(g.lib, "refs/grasp/rejected/", add_branch, &g);
+    if (rc == 0)
         rc = library_refs(g.lib, "refs/tags/", add_tag, &g);
     for (size_t i = 0; rc == 0 && i < g.trunk.n; i++) {
         draw_limbs(&g, &g.trunk.v[i].info.commit);
@@ -164,6 +167,8 @@ const struct command skills_graph = {
     .options = (const struct option_def[]){AT_OPTION, {0}},
     .details = "The branch that is checked out goes down, newest first; others leave it where they "
                "began:\n"
-               "for/MODEL is a library re-gated for another model, origin/NAME what was fetched.",
+               "for/MODEL is a library re-gated for another model, proposed/RUN waits to be "
+               "adopted, rejected/\n"
+               "is what a person did not want, origin/NAME what was fetched.",
     .run = run_graph,
 };

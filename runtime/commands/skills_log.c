@@ -1,5 +1,4 @@
-/* skills_log.c - `grasp skills log`, `rejected` and `evidence`: what was let in, what was not,
- * and what the gate measured. */
+/* skills_log.c - `grasp skills log` and `rejected`: what was let in, and what was not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,8 +67,9 @@ static void log_line(const struct log_table *t, const struct step *s, char mark)
            regressions, epoch, model ? model : "-");
     if (t->executors)
         printf("%-20.20s  ", executor ? executor : "-");
-    print_text(edit.ptr, 0);
-    if (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT)
+    bool counted = library_trailer(&s->info, "Method"); /* its subject says how much is kept */
+    print_text(counted ? s->info.subject : edit.ptr, 0);
+    if (!counted && (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT))
         fputs(" (unmeasured)", stdout);
     else if (s->kind == STEP_OTHER)
         fputs(" (made by hand)", stdout);
@@ -257,119 +257,4 @@ const struct command skills_rejected = {
         "From refs/grasp/candidates: each is a commit on the head it was measured against, so\n"
         "git show and grasp skills evidence DIR COMMIT work on it.",
     .run = run_rejected,
-};
-
-/* ---- evidence ---- */
-
-static size_t passed(const json_t *outcomes)
-{
-    size_t i, n = 0;
-    json_t *o;
-    json_array_foreach ((json_t *)outcomes, i, o) {
-        n += json_is_string(o) && strcmp(json_string_value(o), "pass") == 0;
-    }
-    return n;
-}
-
-/* What was drawn again of a probe on which the arms differed (gate.rule: replicate). */
-static void print_again(const json_t *row)
-{
-    const json_t *base = json_object_get(row, "base_again"),
-                 *cand = json_object_get(row, "cand_again");
-    if (base || cand)
-        printf("  again: before %zu of %zu pass, after %zu of %zu", passed(base),
-               json_array_size(base), passed(cand), json_array_size(cand));
-}
-
-static void evidence_rows(const json_t *probes, bool all)
-{
-    size_t i, widest = 4, hidden = 0;
-    json_t *row;
-    json_array_foreach ((json_t *)probes, i, row) {
-        size_t len = strlen(json_str_at(row, "id", ""));
-        widest = len > widest && len <= 60 ? len : widest;
-    }
-    printf("  %-*s  %-7s  %-8s  %-8s\n", (int)widest, "task", "side", "before", "after");
-    json_array_foreach ((json_t *)probes, i, row) {
-        enum effect e = probe_effect(row);
-        if (e == EFFECT_NONE && !all) {
-            hidden++;
-            continue;
-        }
-        printf("  %-*s  %-7s  %-8s  %-8s%s%s", (int)widest, json_str_at(row, "id", "?"),
-               json_str_at(row, "side", "?"), json_str_at(row, "base", "?"),
-               json_str_at(row, "cand", "?"), e == EFFECT_NONE ? "" : "  ",
-               e == EFFECT_NONE      ? ""
-               : e == EFFECT_UNKNOWN ? "not compared"
-                                     : effect_name(e));
-        print_again(row);
-        putchar('\n');
-    }
-    if (hidden)
-        printf("  and %zu that did not change (--all shows them)\n", hidden);
-}
-
-static void evidence_score(const char *what, const json_t *v)
-{
-    printf("%s: score %+lld (%lld fixes, %lld regressions; baseline %lld and %lld); %s; %s\n", what,
-           (long long)json_int_at(v, "score.score", 0), (long long)json_int_at(v, "score.fixes", 0),
-           (long long)json_int_at(v, "score.regressions", 0),
-           (long long)json_int_at(v, "score.base_fixes", 0),
-           (long long)json_int_at(v, "score.base_regressions", 0),
-           json_bool_at(v, "score.eligible", false) ? "eligible" : "not eligible",
-           strcmp(json_str_at(v, "stop", ""), "finished") == 0 ? "measured in full"
-                                                               : "stopped early");
-}
-
-static void evidence_text(const struct oid *commit, const json_t *v, bool all)
-{
-    const json_t *confirm = json_object_get(v, "confirm");
-    printf("%.10s  epoch %lld.%lld  ", commit->hex, (long long)json_int_at(v, "epoch", -1),
-           (long long)json_int_at(v, "update", -1));
-    print_text(fate_words(fate_of(v)), 0);
-    putchar('\n');
-    evidence_score("probes", v);
-    evidence_rows(json_object_get(v, "probes"), all);
-    if (confirm) {
-        evidence_score("second probe set", confirm);
-        evidence_rows(json_object_get(confirm, "probes"), all);
-    }
-}
-
-static int run_evidence(const struct args *a)
-{
-    struct library *lib;
-    struct oid commit;
-    json_t *v = NULL;
-    int lacks = 0;
-    int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, &lacks);
-    if (rc == 0)
-        rc = library_resolve(lib, operand(a, 1), &commit);
-    if (rc == 0)
-        rc = library_note_read(lib, &commit, &v);
-    if (rc == GRASP_ENOTFOUND && lacks & LIBRARY_LACKS_EVIDENCE)
-        rc =
-            err_set(rc, "the evidence for %.10s, if there is any, is not in this copy", commit.hex);
-    if (rc == 0 && arg_flag(a, "json"))
-        rc = print_json(json_incref(v));
-    else if (rc == 0)
-        evidence_text(&commit, v, arg_flag(a, "all"));
-    json_decref(v);
-    library_close(lib);
-    return rc;
-}
-
-const struct command skills_evidence = {
-    .name = "evidence",
-    .summary = "what the gate measured for a commit, probe by probe",
-    .operands = "DIR REV",
-    .min = 2,
-    .max = 2,
-    .options =
-        (const struct option_def[]){
-            {"all", 0, NULL, "also the probes that did not change", NULL}, JSON_OPTION, {0}},
-    .details =
-        "side: what the task was when the probe set was drawn. before and after: what it was\n"
-        "with the library as it stood, and with the edit.",
-    .run = run_evidence,
 };

@@ -10,75 +10,23 @@
 #include "runtime/commands/session_args.h"
 #include "runtime/transfer/merge.h"
 
-static const char *why(const struct merge_step *s)
-{
-    static const struct {
-        const char *fate, *words;
-    } all[] = {
-        {"same", "there already"},
-        {"full", "the library is full (cycle.max_learned_skills)"},
-        {"leak", "it quotes the benchmark"},
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-        if (s->fate && strcmp(s->fate, all[i].fate) == 0)
-            return all[i].words;
-    return s->fate ? fate_words(s->fate) : "not reached";
-}
-
-static void print_report(const struct merge_report *r, const struct merge_options *o)
-{
-    int width = 5;
-    for (size_t i = 0; i < r->n; i++)
-        if ((int)strlen(r->v[i].name) > width)
-            width = (int)strlen(r->v[i].name);
-    printf("%s at %s (%.12s) into %s\n", o->from, o->at, r->from.hex, o->library);
-    if (r->n)
-        printf("  %-*s  %-6s  %5s  %7s  %7s\n", width, "skill", "edit", "score", "fixes", "broken");
-    for (size_t i = 0; i < r->n; i++) {
-        const struct merge_step *s = &r->v[i];
-        const struct gate_score *g = &s->score;
-        printf("  %-*s", width, s->name);
-        if (s->measured && s->stop == GATE_FINISHED)
-            printf("  %-6s  %+5d  %3d/%-3d  %3d/%-3d", edit_action_name(s->action), g->score,
-                   g->fixes, g->failing, g->regressions, g->passing);
-        else if (s->measured)
-            printf("  %-6s  %5s  %3d/%-3d  %3d/%-3d", edit_action_name(s->action), "-", g->fixes,
-                   g->failing, g->regressions, g->passing);
-        else
-            printf("  %-6s  %5s  %7s  %7s", "-", "-", "-", "-");
-        printf("  %s\n", why(s));
-    }
-    printf("%zu let in; the library has %zu skills at %.12s\n", r->accepted, r->skills,
-           r->after.hex);
-}
-
 static json_t *report_json(const struct merge_report *r, const struct merge_options *o)
 {
-    json_t *steps = json_array();
-    for (size_t i = 0; i < r->n; i++) {
-        const struct merge_step *s = &r->v[i];
-        json_t *v = json_pack("{s:s, s:s?, s:b}", "name", s->name, "fate", s->fate, "measured",
-                              (int)s->measured);
-        if (s->measured) {
-            json_t *more = json_pack("{s:s, s:s, s:i, s:i, s:i, s:s}", "action",
-                                     edit_action_name(s->action), "stop", gate_stop_name(s->stop),
-                                     "score", s->score.score, "fixes", s->score.fixes,
-                                     "regressions", s->score.regressions, "commit", s->commit.hex);
-            json_object_update_new(v, more);
-        }
-        json_array_append_new(steps, v);
-    }
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "run", r->run, "library",
-                     o->library, "from", o->from, "commit", r->from.hex, "before", r->before.hex,
-                     "after", r->after.hex, "accepted", (int)r->accepted, "skills", (int)r->skills,
-                     "steps", steps);
+    json_t *v = merge_to_json(r);
+    json_t *head =
+        json_pack("{s:s, s:s, s:s}", "library", o->library, "from", o->from, "commit", r->from.hex);
+    if (v && json_object_update_missing_new(v, head) == 0)
+        return v;
+    json_decref(v);
+    return NULL;
 }
 
 static int run(const struct args *a)
 {
     struct session s = {0};
     struct session_options so = {.model_name = arg_str(a, "model")};
-    struct merge_options o = {arg_str(a, "library"), arg_str(a, "from"), arg_str(a, "at")};
+    struct merge_options o = {
+        .library = arg_str(a, "library"), .from = arg_str(a, "from"), .at = arg_str(a, "at")};
     struct merge_report r = {0};
     char *message = NULL;
     int rc = o.library && o.from
@@ -96,8 +44,10 @@ static int run(const struct args *a)
         int shown = 0;
         if (arg_flag(a, "json"))
             shown = print_json(report_json(&r, &o));
-        else
-            print_report(&r, &o);
+        else {
+            printf("%s at %s (%.12s) into %s\n", o.from, o.at, r.from.hex, o.library);
+            merge_print(&r, stdout);
+        }
         rc = rc < 0 ? err_set(rc, "%s", message ? message : "out of memory") : shown;
     }
     session_close(&s);

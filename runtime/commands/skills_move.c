@@ -1,5 +1,4 @@
 /* skills_move.c - `grasp skills import` and `export`: libraries in and out of other forms. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,7 +239,8 @@ const struct command skills_import = {
     .details =
         "FROM is a collection of skills: folders with SKILL.md and all files beside it, to a "
         "depth\n"
-        "of 6, flat files (NAME.md, as GRASP's released libraries), or a single SKILL.md. DIR is "
+        "of 6, flat files (NAME.md, as GRASP's released libraries), a single SKILL.md, or a run\n"
+        "folder of the reference implementation, of which best/ is taken (else learned/). DIR is "
         "made\n"
         "when it does not exist. Keys of other tools keep their place and type. What had to be\n"
         "changed, what was passed over and what was refused is said; one bad skill does not "
@@ -251,16 +251,24 @@ const struct command skills_import = {
 
 /* ---- export ---- */
 
-static bool holds_nothing(const char *dir)
+static int say_homeless(const struct skill_set *set)
 {
-    DIR *d = opendir(dir);
-    bool nothing = true;
-    if (!d)
-        return true;
-    for (struct dirent *e; nothing && (e = readdir(d));)
-        nothing = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
-    closedir(d);
-    return nothing;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < set->n; i++) {
+        struct strlist keys = {0};
+        struct buf text = BUF_INIT;
+        rc = flat_homeless(&set->v[i], &keys);
+        for (size_t k = 0; k < keys.n; k++)
+            buf_addf(&text, "%s%s", k ? ", " : "", keys.v[k]);
+        if (rc == 0)
+            rc = buf_check(&text);
+        if (rc == 0 && keys.n)
+            log_warn("%s: a flat file has no place for %s; the export without --flat keeps all",
+                     set->v[i].name, text.ptr);
+        buf_release(&text);
+        strlist_release(&keys);
+    }
+    return rc;
 }
 
 static int run_export(const struct args *a)
@@ -277,12 +285,14 @@ static int run_export(const struct args *a)
         rc = history_fill_gate(lib, rev_of(a), &set);
     if (rc == 0)
         rc = library_load_files(lib, &set);
-    if (rc == 0 && !holds_nothing(out) && !arg_flag(a, "replace"))
+    if (rc == 0 && !arg_flag(a, "replace") && !flat_unwritten(out, &set, flat))
         rc =
             err_set(GRASP_ECONFLICT,
                     "'%s' is not empty; --replace writes into it (files of other names stay)", out);
     if (rc == 0)
-        rc = flat ? flat_write_dir(out, &set) : flat_write_folders(out, &set);
+        rc = flat_write(out, &set, flat);
+    if (rc == 0 && flat)
+        rc = say_homeless(&set);
     if (rc == 0 && lacks & LIBRARY_LACKS_EVIDENCE)
         log_warn(
             "exported without the tasks that each edit answered (%s): they are in the evidence",
@@ -309,6 +319,8 @@ const struct command skills_export = {
     .details =
         "What the gate measured for each skill's last edit comes along: gate-score, gate-fixes,\n"
         "gate-regressions and gate-tasks in the metadata, or probe_score, fixes, regressions and\n"
-        "triggering_sample_ids in a flat file's provenance.",
+        "triggering_sample_ids in a flat file's provenance. The same export again goes on with one "
+        "that\n"
+        "was interrupted.",
     .run = run_export,
 };

@@ -40,7 +40,7 @@ static int first_executor(const struct library_commit_info *c, void *arg)
 /* A tag of `grasp skills freeze` leads to what its manifest says; another revision has none. */
 static int check_manifest(struct library *lib, const char *at)
 {
-    int rc = manifest_check(lib, at);
+    int rc = manifest_check_frozen(lib, at);
     if (rc == GRASP_EREFUSED || rc == GRASP_ENOMEM)
         return rc;
     err_clear();
@@ -119,6 +119,20 @@ static int start(struct session *s, const struct task_set *tasks, struct skills_
     return 0;
 }
 
+static int keep_outcomes(struct executor *e, enum split split, enum transfer_arm arm,
+                         const struct group *g)
+{
+    size_t n = group_size(g);
+    enum outcome *o = calloc(n + 1, sizeof(*o));
+    if (!o)
+        return err_oom();
+    for (size_t i = 0; i < n; i++)
+        o[i] = rollout_outcome(group_result(g, i));
+    e->outcomes[split][arm] = o;
+    e->tasks[split] = n;
+    return 0;
+}
+
 static int finish(struct session *s, struct executor *e, enum split split, enum transfer_arm arm,
                   struct group *g, const char *dir)
 {
@@ -128,12 +142,14 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
         rc = score_of(g, score);
     if (rc == 0)
         rc = score_covered(score, s->config->gate.coverage_floor, split_name(split), s->engine);
+    if (rc == 0)
+        rc = keep_outcomes(e, split, arm, g);
     if (rc == 0 && dir) {
         struct buf path = BUF_INIT;
         buf_addf(&path, "%s/%s/%s", dir, e->target.slug, split_name(split));
         rc = buf_check(&path);
         if (rc == 0)
-            rc = score_write(path.ptr, transfer_arm_name(arm), g, score);
+            rc = score_write(path.ptr, transfer_arm_name(arm), g, score, NULL);
         buf_release(&path);
     }
     return rc;
@@ -188,7 +204,7 @@ static int regate(struct session *s, struct executor *e, const struct transfer *
     int rc = prune(s, &o, &e->pruning);
     e->regated = rc == 0;
     if (rc == 0 && !(views[ARM_PRUNED] = skills_view_new(&e->pruning.set)))
-        rc = err_oom();
+        rc = err_code();
     if (rc == 0)
         rc = score_arms(s, e, t, ARM_PRUNED, ARM_PRUNED, views, dir);
     skills_view_unref(views[ARM_PRUNED]);
@@ -249,11 +265,15 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         e->label = str_dup(s.backend[0]->label);
         e->simulated = strcmp(s.config->model.kind, "simulated") == 0;
         views[ARM_LIBRARY] = skills_view_new(&f->set);
-        if (!e->model || !e->label || !views[ARM_LIBRARY])
+        if (!views[ARM_LIBRARY])
+            rc = err_code();
+        else if (!e->model || !e->label)
             rc = err_oom();
     }
     if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */
-        rc = manifest_warn(t->library, t->at, s.config);
+        rc = manifest_warn(t->library, t->at, s.config, !e->target.preset);
+    if (rc == 0 && e == t->v && !s.journal && !dry)
+        log_info("without a journal a transfer that is stopped begins anew: --journal or --out");
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
     if (rc == 0 && arg_flag(a, "regate")) {
@@ -299,6 +319,43 @@ static int read_targets(struct transfer *t, const struct args *a)
     return rc;
 }
 
+/* A plain name may be an entry of the configuration's table: then it is that whole model. */
+static int look_up(struct transfer *t, const char *config)
+{
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < t->n; i++) {
+        struct target *g = &t->v[i].target;
+        if (!g->named || (rc = config_has_model(config, g->text)) <= 0)
+            continue;
+        strlist_release(&g->sets);
+        if (!(g->preset = str_dup(g->text)))
+            rc = err_oom();
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* OUT/spent.json: what was paid, by earlier processes with the same --out, too. */
+static int keep_spent(const char *out, const struct account_counts *c)
+{
+    char *path = fs_join(out, "spent.json");
+    json_t *earlier = NULL, *v = NULL;
+    int rc = path ? fs_mkdirs(out) : err_oom();
+    if (rc == 0 && fs_exists(path))
+        rc = json_read_file(&earlier, path);
+    if (rc == 0) {
+        int64_t tokens = c->usage.prompt_tokens + c->usage.completion_tokens;
+        v = json_pack("{s:I, s:I, s:f}", "calls",
+                      json_int_at(earlier, "calls", 0) + (json_int_t)c->calls, "tokens",
+                      json_int_at(earlier, "tokens", 0) + (json_int_t)tokens, "usd",
+                      json_num_at(earlier, "usd", 0) + c->usd);
+        rc = v ? json_write_file(v, path) : err_oom();
+    }
+    json_decref(earlier);
+    json_decref(v);
+    free(path);
+    return rc;
+}
+
 static int show(const struct transfer *t, const struct args *a)
 {
     json_t *v = transfer_to_json(t);
@@ -325,7 +382,7 @@ static int run(const struct args *a)
     struct frozen f = {0};
     struct spent spent = {.began = clock_mono()};
     size_t done = 0;
-    char *why = NULL;
+    char *why = NULL, *journal = NULL;
     int rc = t.library ? 0 : err_set(GRASP_EUSAGE, "which library? --library DIR");
     if (rc == 0)
         rc = splits_parse(arg_str(a, "split"), t.splits, &t.n_splits);
@@ -334,25 +391,41 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_options(a, &o);
     if (rc == 0)
+        rc = look_up(&t, o.config);
+    if (rc == 0)
         rc = open_frozen(&t, &f);
+    if (rc == 0 && arg_str(a, "out") && !arg_flag(a, "dry-run")) {
+        rc = fs_mkdirs(arg_str(a, "out"));
+        if (rc == 0)
+            fs_remove_temporary(arg_str(a, "out"));
+        if (rc == 0 && !(journal = fs_join(arg_str(a, "out"), "journal")))
+            rc = err_oom();
+        o.journal_else = journal;
+    }
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
         rc = measure(&t.v[i], &t, &f, &o, a, &spent);
         done += t.v[i].done;
     }
-    if (rc < 0 && done) /* what it was outlives the table of what is there */
+    if (rc < 0) /* what it was outlives what is written now */
         why = str_dup(err_msg());
-    if (done) {
-        int shown = show(&t, a), frozen = check_frozen(&t, &f);
-        if (rc < 0)
-            rc = err_set(rc, "%s", why ? why : "out of memory");
-        else
-            rc = shown < 0 ? shown : frozen;
+    if (arg_str(a, "out") && spent.counts.calls) {
+        int kept = keep_spent(arg_str(a, "out"), &spent.counts);
+        if (rc == 0 && kept < 0) {
+            rc = kept;
+            why = str_dup(err_msg());
+        }
     }
+    int shown = done ? show(&t, a) : 0;
+    if (rc < 0)
+        rc = err_set(rc, "%s", why ? why : "out of memory");
+    else if (done)
+        rc = shown < 0 ? shown : check_frozen(&t, &f);
     if (done)
         log_info(
             "calls made %lld, tokens %lld", (long long)spent.counts.calls,
             (long long)(spent.counts.usage.prompt_tokens + spent.counts.usage.completion_tokens));
     free(why);
+    free(journal);
     skill_set_release(&f.set);
     transfer_release(&t);
     free((void *)o.sets);
@@ -375,7 +448,9 @@ const struct command cmd_transfer = {
             {"regate", 0, NULL, "measure each skill on the new model and drop what hurts there",
              NULL},
             {"branch", 0, "NAME", "the pruned library's branch (default: for/MODEL)", NULL},
-            {"out", 'o', "DIR", "write transfer.json and MODEL/SPLIT/{baseline,library,pruned}_*",
+            {"out", 'o', "DIR",
+             "write transfer.json and MODEL/SPLIT/{baseline,library,pruned}_*; the "
+             "journal, too",
              NULL},
             {"json", 0, NULL, "the tables as JSON", NULL},
             {"dry-run", 'n', NULL, "print the plan and stop", NULL},
@@ -383,11 +458,15 @@ const struct command cmd_transfer = {
             {0}},
     .details =
         "MODEL is one of\n"
-        "  NAME                  another model name at the configured endpoint\n"
+        "  NAME                  an entry of CONFIG's table `models`, else another model name at "
+        "the\n"
+        "                        configured endpoint\n"
         "  preset:NAME           agents/NAME.yaml beside CONFIG instead of its section `model`\n"
         "  simulated[:PROFILE]   the simulated model: weak, default or strong\n"
         "Each is scored without skills and with the library, on the same tasks. The revision is\n"
         "only read, and its object id is the same before and after.\n"
+        "Stopped, the same command goes on where it was: with a journal (--journal, the key, or "
+        "--out).\n"
         "--regate draws a probe set from dev by how the model does with the library, tries the\n"
         "library without each of its skills, and takes removals through the gate of learning "
         "until\n"

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/base/buf.h"
+
 const struct option_def common_options[] = {
     {"help", 'h', NULL, "show this help", NULL},
     {"quiet", 'q', NULL, "warnings and errors only", NULL},
@@ -64,19 +66,12 @@ void help_command(FILE *out, const struct command *c, const char *path)
         fprintf(out, "\n%s\n", c->details);
 }
 
-/* Text for troff: a leading dot or quote and every backslash and hyphen are escaped. */
 static void man_text(FILE *out, const char *s)
 {
-    for (const char *p = s; *p; p++) {
-        if ((*p == '.' || *p == '\'') && (p == s || p[-1] == '\n'))
-            fputs("\\&", out);
-        if (*p == '\\')
-            fputs("\\e", out);
-        else if (*p == '-')
-            fputs("\\-", out);
-        else
-            fputc(*p, out);
-    }
+    struct buf b = BUF_INIT;
+    buf_add_troff(&b, s);
+    fputs(b.ptr, out);
+    buf_release(&b);
 }
 
 static void man_options(FILE *out, const struct option_def *o)
@@ -138,6 +133,7 @@ void help_man(FILE *out, const struct command *const *table)
           ".SH ENVIRONMENT\n.TP\n.B GRASP_BACKEND\nthe model kind, before the configuration's\n"
           ".TP\n.B CURL_CA_BUNDLE, SSL_CERT_FILE\na file of certificate authorities for https "
           "endpoints, in place of the system's\n"
-          ".TP\n.B SOURCE_DATE_EPOCH\nthe time stamp of commits, in seconds\n",
+          ".TP\n.B SOURCE_DATE_EPOCH\nthe time stamp of commits, in seconds\n"
+          ".SH SEE ALSO\n.BR grasp\\-config (5),\n.BR grasp\\-library (7),\n.BR grasp\\-exec (7)\n",
           out);
 }

@@ -75,9 +75,12 @@ void cell_status(const struct matrix *m, const struct cell *c, struct cell_statu
     int64_t code = json_int_at(ended, "exit", -1);
     bool done = scores &&
                 (c->library ? code == 0 : strcmp(json_str_at(summary, "status", ""), "done") == 0);
-    *out = (struct cell_status){.calls = json_int_at(summary, "spent.calls", 0),
-                                .tokens = json_int_at(summary, "spent.tokens", 0),
-                                .usd = json_num_at(summary, "spent.usd", 0)};
+    json_t *paid = c->library ? read_in(m, c, "transfer/spent.json")
+                              : json_incref(json_object_get(summary, "spent"));
+    *out = (struct cell_status){.calls = json_int_at(paid, "calls", 0),
+                                .tokens = json_int_at(paid, "tokens", 0),
+                                .usd = json_num_at(paid, "usd", 0)};
+    json_decref(paid);
     const char *why = json_str_at(ended, "why", "");
     snprintf(out->stop, sizeof(out->stop), "%s", ended ? json_str_at(summary, "why", "") : "");
     if (is_held(m, c)) {
@@ -213,12 +216,18 @@ static int budget_sets(const struct runner *r, size_t at, size_t open, struct jo
         (o->budget.usd > 0 && job->allowed.usd <= own.usd))
         return budget_spent(&all);
     int rc = 0;
+    /* a learning run counts what its earlier processes spent, a transfer begins at nothing */
+    struct cell_status counted = {0};
+    if (r->m->v[at].library)
+        counted = own;
     if (o->budget.calls)
-        rc = strlist_addf(argv, "--set=budget.calls=%lld", (long long)job->allowed.calls);
+        rc = strlist_addf(argv, "--set=budget.calls=%lld",
+                          (long long)(job->allowed.calls - counted.calls));
     if (rc == 0 && o->budget.tokens)
-        rc = strlist_addf(argv, "--set=budget.tokens=%lld", (long long)job->allowed.tokens);
+        rc = strlist_addf(argv, "--set=budget.tokens=%lld",
+                          (long long)(job->allowed.tokens - counted.tokens));
     if (rc == 0 && o->budget.usd > 0)
-        rc = strlist_addf(argv, "--set=budget.usd=%.9g", job->allowed.usd);
+        rc = strlist_addf(argv, "--set=budget.usd=%.9g", job->allowed.usd - counted.usd);
     return rc;
 }
 
@@ -450,6 +459,8 @@ static int run_pass(struct runner *r, int64_t only)
                 log_warn("cell %s is being made by another process", r->m->v[at].name);
         } else if (r->running) {
             int ended = wait_one(r);
+            if (ended < 0 && !r->why)
+                r->why = str_dup(err_msg());
             rc = rc < 0 ? rc : ended;
         } else {
             break;

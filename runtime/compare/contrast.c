@@ -110,6 +110,9 @@ static int pairs_make(struct pairs *p, const struct arm_runs *a, const struct ar
 
 /* ---- one contrast ---- */
 
+/* Two runs that differ alike by chance have no spread and any p: fewer than these tell nothing apart. */
+enum { RUNS_LEAST = 3 };
+
 static json_t *interval_json(double low, double high)
 {
     return json_pack("[f, f]", low, high);
@@ -271,6 +274,9 @@ static int contrast(const struct arm_runs *a, const struct arm_runs *b, enum sco
         rc = by_tasks(v, &p, o->margin);
     else if (rc == 0)
         rc = by_runs(v, &p, o->margin);
+    size_t runs = p.seeds ? p.seeds : a->n < b->n ? a->n : b->n;
+    if (rc == 0 && p.seeds != 1 && runs < RUNS_LEAST)
+        json_object_set_new(v, "few", json_true());
     if (rc == 0) {
         set_pairs(v, &p);
         *out = v;
@@ -383,7 +389,8 @@ static int adjust(json_t *contrasts, const char *split)
         if (rc == 0 && !strcmp(json_string_value(json_object_get(v, "split")), split) &&
             json_object_get(v, "p")) {
             json_object_set_new(v, "p_holm", json_real(p[n]));
-            json_object_set_new(v, "told_apart", json_boolean(p[n] < 0.05));
+            json_object_set_new(v, "told_apart",
+                                json_boolean(p[n] < 0.05 && !json_object_get(v, "few")));
             n++;
         }
     }
@@ -391,10 +398,13 @@ static int adjust(json_t *contrasts, const char *split)
     return rc;
 }
 
-static json_t *notes_of(const struct arm_runs *arms, size_t n)
+static json_t *notes_of(const struct arm_runs *arms, size_t n, const json_t *contrasts)
 {
-    json_t *notes = json_array();
-    bool one = false, shared = false, executors = false;
+    json_t *notes = json_array(), *v;
+    bool one = false, few = false, shared = false, executors = false;
+    size_t c;
+    json_array_foreach (contrasts, c, v)
+        few |= json_object_get(v, "few") != NULL;
     for (size_t i = 0; i < n; i++) {
         one |= arms[i].n == 1;
         for (size_t k = 0; k < arms[i].n; k++) {
@@ -405,6 +415,9 @@ static json_t *notes_of(const struct arm_runs *arms, size_t n)
     if (one)
         json_array_append_new(notes, json_string("one run says nothing about the method: where an "
                                                  "arm has one, two libraries are compared"));
+    if (few)
+        json_array_append_new(notes, json_string("fewer than three runs say nothing about the "
+                                                 "method: by them no arms are told apart"));
     if (shared)
         json_array_append_new(
             notes, json_string("the endpoint answers alike whatever the draw: seeds differ in the "
@@ -435,7 +448,7 @@ int contrast_arms(const struct arm_runs *arms, size_t n, const struct contrast_o
             rc = adjust(contrasts, scored_split_name((enum scored_split)k));
     }
     if (rc == 0 && n)
-        json_object_set_new(*out, "notes", notes_of(arms, n));
+        json_object_set_new(*out, "notes", notes_of(arms, n, contrasts));
     json_decref(rows);
     json_decref(contrasts);
     if (rc < 0) {

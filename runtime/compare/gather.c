@@ -6,6 +6,8 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/grow.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/compare/cells.h"
 
@@ -90,6 +92,30 @@ static bool first_of_table(const struct gathered *g, size_t at)
     return true;
 }
 
+/* Runs that are set side by side were scored on the same tasks in the same world. A store that was
+ * filled twice differs in its bytes and may hold the same: that is only said. */
+static int same_data(const struct run_result *a, const struct run_result *b)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach (a->inputs, key, v) {
+        const json_t *other = json_object_get(b->inputs, key);
+        bool store = strcmp(key, "fhir.store") == 0;
+        if (!other || strcmp(json_str_at(v, "sha256", ""), json_str_at(other, "sha256", "")) == 0)
+            continue;
+        if (store)
+            log_warn("the FHIR stores of %s and %s differ in their bytes", a->dir, b->dir);
+        else if (strcmp(key, "data.id_test") == 0 || strcmp(key, "data.test") == 0 ||
+                 str_starts(key, "fhir.load["))
+            return err_set(GRASP_EINVAL,
+                           "%s of %s (%s) is not that of %s (%s): scores on other data are not to "
+                           "be compared",
+                           key, b->dir, json_str_at(other, "file", "?"), a->dir,
+                           json_str_at(v, "file", "?"));
+    }
+    return 0;
+}
+
 /* Arms of the table that run `at` belongs to, in order of appearance, the reference first. */
 static int table_of(const struct gathered *g, size_t at, const char *against,
                     const struct contrast_options *o, json_t **out)
@@ -98,6 +124,9 @@ static int table_of(const struct gathered *g, size_t at, const char *against,
     const struct run_result **runs = calloc(g->n + 1, sizeof(*runs));
     size_t n = 0, used = 0;
     int rc = arms && runs ? 0 : err_oom();
+    for (size_t i = at + 1; rc == 0 && i < g->n; i++)
+        if (same_table(&g->v[i], &g->v[at]))
+            rc = same_data(&g->v[at].result, &g->v[i].result);
     for (int pass = 0; rc == 0 && pass < 2; pass++)
         for (size_t i = at; i < g->n; i++) {
             const char *name = g->v[i].arm;

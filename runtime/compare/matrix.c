@@ -25,6 +25,7 @@ static const struct {
     {"append_only", {"cycle.append_only=true"}},
     {"no_cluster", {"cycle.cluster_failures=false"}},
 };
+#define SEED "cycle.seed="
 enum { ABLATIONS = sizeof(ablations) / sizeof(*ablations), CELLS_MAX = 10000, NAME_LEN = 200 };
 
 /* ---- lists ---- */
@@ -32,11 +33,11 @@ enum { ABLATIONS = sizeof(ablations) / sizeof(*ablations), CELLS_MAX = 10000, NA
 static int split_list(const char *text, struct strlist *out)
 {
     int rc = 0;
-    while (rc == 0 && text && *text) {
-        size_t len = strcspn(text, ",");
-        if (len)
-            rc = strlist_addn(out, text, len);
-        text += len + (text[len] == ',');
+    for (const char *p = text; rc == 0 && p && *text;) {
+        size_t len = strcspn(p, ",");
+        rc = len ? strlist_addn(out, p, len)
+                 : err_set(GRASP_EUSAGE, "'%s': a comma with nothing beside it", text);
+        p = p[len] ? p + len + 1 : NULL;
     }
     return rc;
 }
@@ -160,25 +161,56 @@ static int arm_add(struct arms *a, const char *name, const char *const *sets)
     return rc;
 }
 
+static int place_in(const char *const *names, const char *text)
+{
+    int i = 0;
+    while (names[i] && strcmp(names[i], text) != 0)
+        i++;
+    return names[i] ? i : -1;
+}
+
+static int unknown_method(const char *text)
+{
+    struct buf known = BUF_INIT;
+    for (size_t i = 0; method_names[i]; i++)
+        buf_addf(&known, "%s%s", i ? ", " : "", method_names[i]);
+    int rc = err_set(GRASP_EUSAGE,
+                     "--methods: '%s' is none of %s; those from %s on also with :published or "
+                     ":repaired behind",
+                     text, known.ptr, method_names[METHOD_SEQ_MEMORY]);
+    buf_release(&known);
+    return rc;
+}
+
+/* "expel", "expel:repaired": the arm says which of both it is. */
+static int add_method(struct arms *a, char *text)
+{
+    char *colon = strchr(text, ':');
+    const char *which = colon ? colon + 1 : fidelity_names[FIDELITY_PUBLISHED];
+    char name[64], set[2][64];
+    if (place_in(fidelity_names, which) < 0)
+        return unknown_method(text);
+    if (colon)
+        *colon = '\0';
+    int method = place_in(method_names, text);
+    if (method < 0 || (colon && method < METHOD_SEQ_MEMORY)) {
+        if (colon)
+            *colon = ':';
+        return unknown_method(text);
+    }
+    bool kept = method >= METHOD_SEQ_MEMORY;
+    snprintf(name, sizeof(name), "%s%s%s", text, kept ? "-" : "", kept ? which : "");
+    snprintf(set[0], sizeof(set[0]), "method.name=%s", text);
+    snprintf(set[1], sizeof(set[1]), "method.fidelity=%s", which);
+    return arm_add(a, name, (const char *const[]){set[0], kept ? set[1] : NULL, NULL});
+}
+
 static int add_methods(struct arms *a, const char *text)
 {
     struct strlist names = {0};
-    int rc = split_list(text ? text : "grasp", &names);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        struct buf set = BUF_INIT;
-        /* without epochs nothing is learned: both scores are those without skills */
-        if (strcmp(names.v[i], "none") == 0)
-            buf_adds(&set, "cycle.epochs=0");
-        else if (strcmp(names.v[i], "grasp") == 0)
-            buf_adds(&set, "cycle.max_proposals=1");
-        else
-            rc = err_set(GRASP_EUSAGE, "--methods: '%s' is none of grasp, none", names.v[i]);
-        if (rc == 0)
-            rc = buf_check(&set);
-        if (rc == 0)
-            rc = arm_add(a, names.v[i], (const char *const[]){set.ptr, NULL});
-        buf_release(&set);
-    }
+    int rc = split_list(text ? text : method_names[METHOD_GRASP], &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        rc = add_method(a, names.v[i]);
     strlist_release(&names);
     return rc;
 }
@@ -212,6 +244,8 @@ static int add_varied(struct arms *a, const char *text)
     struct strlist values = {0};
     if (!is || is == text || !is[1])
         return err_set(GRASP_EUSAGE, "--vary: '%s' is not KEY=VALUE,VALUE", text);
+    if (str_starts(text, SEED))
+        return err_set(GRASP_EUSAGE, "--vary %s: seeds are no arms but runs of one: --seeds", text);
     int rc = split_list(is + 1, &values);
     for (size_t i = 0; rc == 0 && i < values.n; i++) {
         struct buf set = BUF_INIT;
@@ -246,11 +280,51 @@ static char *benchmark_name(const struct strlist *paths, size_t at)
     return str_ndup(base, dot && dot > base ? (size_t)(dot - base) : len);
 }
 
-static int take_fingerprint(struct cell *c)
+/* Two files, or none, of the same bytes. */
+static bool same_file(const char *a, const char *b)
+{
+    struct buf x = BUF_INIT, y = BUF_INIT;
+    bool same = str_same(a, b) || (a && b && fs_read(a, &x) == 0 && fs_read(b, &y) == 0 &&
+                                   x.len == y.len && memcmp(x.ptr, y.ptr, x.len) == 0);
+    buf_release(&x);
+    buf_release(&y);
+    return same;
+}
+
+/* The cells of one benchmark are scored on the same tasks in the same world. What is not so is refused
+ * here, before anything is paid. */
+static int same_data(const struct cell *c, const struct config *ours, const struct cell *first)
+{
+    struct config *other = NULL;
+    int rc = cell_config(first, &other);
+    const char *key = NULL;
+    if (rc == 0 && !same_file(ours->data.id_test, other->data.id_test))
+        key = "data.id_test";
+    else if (rc == 0 && !same_file(ours->data.test, other->data.test))
+        key = "data.test";
+    else if (rc == 0 && json_array_size(ours->fhir.load) != json_array_size(other->fhir.load))
+        key = "fhir.load";
+    for (size_t i = 0; rc == 0 && !key && i < json_array_size(ours->fhir.load); i++)
+        if (!same_file(json_string_value(json_array_get(ours->fhir.load, i)),
+                       json_string_value(json_array_get(other->fhir.load, i))))
+            key = "fhir.load";
+    if (rc == 0 && key)
+        rc = err_set(GRASP_EINVAL,
+                     "%s of cell %s is not that of cell %s: scores on other data are not to be "
+                     "compared (another benchmark: --benchmarks)",
+                     key, c->name, first->name);
+    config_free(other);
+    return rc;
+}
+
+/* `first`: of the cells that it stands beside, NULL: itself. */
+static int take_fingerprint(struct cell *c, const struct cell *first)
 {
     struct config *config = NULL;
     uint8_t digest[HASH_SIZE];
     int rc = cell_config(c, &config);
+    if (rc == 0 && first)
+        rc = same_data(c, config, first);
     if (rc == 0) {
         config_fingerprint(config, digest);
         c->fingerprint = hex_of(digest, 16);
@@ -301,7 +375,7 @@ static int add_cell(struct matrix *m, const struct cell *like, const struct arm 
     for (size_t i = 0; rc == 0 && i < arm->sets.n; i++)
         rc = strlist_add(&c->sets, arm->sets.v[i]);
     if (rc == 0)
-        rc = strlist_addf(&c->sets, "cycle.seed=%lld", (long long)c->seed);
+        rc = strlist_addf(&c->sets, SEED "%lld", (long long)c->seed);
     if (rc == 0 && model) {
         struct target t;
         rc = target_parse(&t, model);
@@ -311,7 +385,10 @@ static int add_cell(struct matrix *m, const struct cell *like, const struct arm 
             rc = err_oom();
         target_release(&t);
     }
-    return rc == 0 ? take_fingerprint(c) : rc;
+    const struct cell *first = m->v;
+    while (first < c && strcmp(first->benchmark, c->benchmark) != 0)
+        first++;
+    return rc == 0 ? take_fingerprint(c, first < c ? first : NULL) : rc;
 }
 
 static int add_benchmark(struct matrix *m, const struct strlist *paths, size_t at,
@@ -411,7 +488,7 @@ static int add_transfer(struct matrix *m, const char *config, const char *benchm
         rc = strlist_add(&c->sets, o->sets[i]);
     if (rc == 0)
         rc = resolve_library(c);
-    return rc == 0 ? take_fingerprint(c) : rc;
+    return rc == 0 ? take_fingerprint(c, NULL) : rc;
 }
 
 static int make_transfers(struct matrix *m, const struct strlist *paths,
@@ -566,7 +643,7 @@ static int refuse_difference(const struct matrix *m, const json_t *now, const js
                    m->dir, was, n, m->dir);
 }
 
-int matrix_claim(const struct matrix *m)
+int matrix_claim(const struct matrix *m, bool write)
 {
     char *path = plan_path(m->dir);
     json_t *plan = plan_json(m), *there = NULL;
@@ -576,7 +653,7 @@ int matrix_claim(const struct matrix *m)
         if (rc == 0 && !json_equal(plan, there))
             rc = refuse_difference(m, json_object_get(plan, "cells"),
                                    json_object_get(there, "cells"));
-    } else if (rc == 0) {
+    } else if (rc == 0 && write) {
         rc = fs_mkdirs(m->dir);
         if (rc == 0)
             rc = json_write_file(plan, path);

@@ -61,9 +61,9 @@ struct matrix_options {
 int matrix_make(struct matrix *m, const char *dir, const struct matrix_options *o);
 /* Reads DIR/plan.json. GRASP_ENOTFOUND where there is none. */
 int matrix_read(struct matrix *m, const char *dir);
-/* Writes DIR/plan.json, or finds the same plan there; another one is GRASP_EREFUSED with the first
- * difference. */
-int matrix_claim(const struct matrix *m);
+/* Finds the same plan in DIR/plan.json, or no such file, and then writes it if `write`; another plan is
+ * GRASP_EREFUSED with the first difference. */
+int matrix_claim(const struct matrix *m, bool write);
 void matrix_release(struct matrix *m);
 bool matrix_is(const char *dir); /* a folder with a plan */
 /* The configuration of a cell; GRASP_EREFUSED where it is no longer the plan's. The caller frees it. */

@@ -130,15 +130,18 @@ static int read_yaml(json_t **out, const char *path)
 /* Of config.yaml and run_summary.json: whose scores these are. */
 static int read_identity(struct run_result *r, const char *dir)
 {
-    char *path = fs_join(dir, "config.yaml"), *summary_path = fs_join(dir, "run_summary.json");
-    json_t *config = NULL, *summary = NULL;
-    int rc = path && summary_path ? 0 : err_oom();
+    char *path = fs_join(dir, "config.yaml"), *summary_path = fs_join(dir, "run_summary.json"),
+         *state_path = fs_join(dir, "run.json");
+    json_t *config = NULL, *summary = NULL, *state = NULL;
+    int rc = path && summary_path && state_path ? 0 : err_oom();
     if (rc == 0 && !fs_exists(path))
         rc = err_set(GRASP_ENOTFOUND, "'%s' is no run: it has no config.yaml", dir);
     if (rc == 0)
         rc = read_yaml(&config, path);
     if (rc == 0 && fs_exists(summary_path))
         rc = json_read_file(&summary, summary_path);
+    if (rc == 0 && fs_exists(state_path))
+        rc = json_read_file(&state, state_path);
     if (rc == 0) {
         r->seed = json_int_at(config, "cycle.seed", 1);
         r->benchmark = str_dup(json_str_at(config, "benchmark.version", ""));
@@ -146,12 +149,16 @@ static int read_identity(struct run_result *r, const char *dir)
         r->draws_shared = strcmp(json_str_at(summary, "draws", ""), "shared") == 0;
         r->calls = json_int_at(summary, "spent.calls", 0);
         r->usd = json_num_at(summary, "spent.usd", 0);
-        rc = r->benchmark && r->executor ? 0 : err_oom();
+        r->dir = str_dup(dir);
+        r->inputs = json_incref(json_object_get(state, "inputs"));
+        rc = r->benchmark && r->executor && r->dir ? 0 : err_oom();
     }
     json_decref(config);
     json_decref(summary);
+    json_decref(state);
     free(path);
     free(summary_path);
+    free(state_path);
     return rc;
 }
 
@@ -174,5 +181,7 @@ void run_result_release(struct run_result *r)
         split_scores_release(&r->split[i]);
     free(r->benchmark);
     free(r->executor);
+    free(r->dir);
+    json_decref(r->inputs);
     *r = (struct run_result){0};
 }

@@ -2,6 +2,7 @@
 #ifndef GRASP_RUNTIME_COMPARE_SCORES_H
 #define GRASP_RUNTIME_COMPARE_SCORES_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,8 @@ struct run_result {
     struct split_scores split[SCORED_SPLITS]; /* n = 0: not there */
     bool draws_shared;
     char *benchmark, *executor; /* version of the benchmark; who acted */
+    char *dir;                  /* as it was named */
+    json_t *inputs;             /* run.json's hashes of what it decided from; NULL: not there */
     int64_t calls;
     double usd;
 };

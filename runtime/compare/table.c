@@ -10,20 +10,20 @@
 #include "runtime/compare/published.h"
 
 /* "60.9 ± 3.1": a mean and its standard deviation, in percent. */
-static void spread_text(const json_t *v, const struct paper *p, char *out, size_t size)
+static void spread_text(const json_t *v, char *out, size_t size)
 {
     const json_t *sd = json_object_get(v, "sd");
     if (!json_is_object(v))
         snprintf(out, size, "-");
     else if (sd)
-        snprintf(out, size, p->form == TABLE_LATEX ? "%.1f $\\pm$ %.1f" : "%.1f ± %.1f",
-                 100 * json_num_at(v, "mean", 0), 100 * json_number_value(sd));
+        snprintf(out, size, "%.1f ± %.1f", 100 * json_num_at(v, "mean", 0),
+                 100 * json_number_value(sd));
     else
         snprintf(out, size, "%.1f", 100 * json_num_at(v, "mean", 0));
 }
 
 static const char *const score_columns[] = {"arm", "seeds", "val best", "id_test", "test", "calls"};
-static const size_t score_widths[] = {0, 5, 12, 12, 12, 9};
+static const size_t score_widths[] = {0, 5, 12, 14, 14, 9};
 enum { SCORE_COLUMNS = sizeof(score_columns) / sizeof(*score_columns) };
 
 static int64_t calls_of(const json_t *arm)
@@ -35,7 +35,20 @@ static int64_t calls_of(const json_t *arm)
     return sum;
 }
 
-static void score_row(const struct paper *p, const json_t *arm)
+/* One run has no spread; that of its score over tasks is shown: "60.9 (49-72)". */
+static void add_interval(const json_t *arm, const char *key, char *text, size_t size)
+{
+    const json_t *runs = json_object_get(arm, "runs"),
+                 *score = json_object_get(json_array_get(runs, 0), key),
+                 *v = json_object_get(score, "interval");
+    size_t len = strlen(text);
+    if (json_array_size(runs) == 1 && v)
+        snprintf(text + len, size - len, " (%.0f-%.0f)",
+                 100 * json_number_value(json_array_get(v, 0)),
+                 100 * json_number_value(json_array_get(v, 1)));
+}
+
+static void score_row(struct paper *p, const json_t *arm)
 {
     static const char *const keys[] = {"val_best", "id_test", "test"};
     char text[64];
@@ -43,7 +56,8 @@ static void score_row(const struct paper *p, const json_t *arm)
     snprintf(text, sizeof(text), "%zu", json_array_size(json_object_get(arm, "runs")));
     paper_cell(p, text, score_widths[1]);
     for (size_t i = 0; i < 3; i++) {
-        spread_text(json_object_get(arm, keys[i]), p, text, sizeof(text));
+        spread_text(json_object_get(arm, keys[i]), text, sizeof(text));
+        add_interval(arm, keys[i], text, sizeof(text));
         paper_cell(p, text, score_widths[2 + i]);
     }
     snprintf(text, sizeof(text), "%lld", (long long)calls_of(arm));
@@ -51,18 +65,38 @@ static void score_row(const struct paper *p, const json_t *arm)
     paper_end(p);
 }
 
+/* The first column holds this name, too. */
+static void widen(struct paper *p, const char *name)
+{
+    size_t n = utf8_length(name, strlen(name));
+    p->width = n > p->width ? n : p->width;
+}
+
+static void published_name(const struct published_scores *s, char out[96])
+{
+    snprintf(out, 96, "published: %s", s->method);
+}
+
+static void published_width(void *arg, const struct published_scores *s)
+{
+    struct paper *p = arg;
+    char name[96];
+    published_name(s, name);
+    widen(p, name);
+}
+
 static void published_row(void *arg, const struct published_scores *s)
 {
-    const struct paper *p = arg;
+    struct paper *p = arg;
     char name[96], text[64];
-    snprintf(name, sizeof(name), "published: %s", s->method);
+    published_name(s, name);
     paper_begin(p, name);
     snprintf(text, sizeof(text), "%d", s->n);
     paper_cell(p, text, score_widths[1]);
     const double *const of[] = {s->val_best, s->id_test, s->test};
     for (size_t i = 0; i < 3; i++) {
         json_t *v = published_spread(of[i], s->n);
-        spread_text(v, p, text, sizeof(text));
+        spread_text(v, text, sizeof(text));
         json_decref(v);
         paper_cell(p, text, score_widths[2 + i]);
     }
@@ -75,7 +109,7 @@ static const char *const contrast_columns[] = {"arm", "split",    "difference", 
 static const size_t contrast_widths[] = {0, 7, 10, 17, 5, 8, 7, 0};
 enum { CONTRAST_COLUMNS = sizeof(contrast_columns) / sizeof(*contrast_columns) };
 
-static void contrast_row(const struct paper *p, const json_t *v)
+static void contrast_row(struct paper *p, const json_t *v)
 {
     char text[160];
     const json_t *interval = json_object_get(v, "interval");
@@ -109,7 +143,7 @@ static void contrast_row(const struct paper *p, const json_t *v)
 }
 
 /* "task1_3, task1_7 and 4 more" */
-static void print_ids(const struct paper *p, const char *what, const json_t *ids)
+static void print_ids(struct paper *p, const char *what, const json_t *ids)
 {
     enum { SHOWN = 12 };
     size_t n = json_array_size(ids);
@@ -126,7 +160,7 @@ static void print_ids(const struct paper *p, const char *what, const json_t *ids
 void table_print_libraries(const json_t *v, const char *what, FILE *out)
 {
     const json_t *interval = json_object_get(v, "interval");
-    const struct paper p = {.out = out};
+    struct paper p = {.out = out};
     char value[16];
     paper_p(json_num_at(v, "p", 1), value);
     fprintf(out, "against %s: %+.1f points (%+.1f to %+.1f), p %s, over %lld tasks%s\n", what,
@@ -187,12 +221,10 @@ static void print_table(struct paper *p, const json_t *table, const char *publis
 {
     const json_t *arms = json_object_get(table, "arms"), *notes = json_object_get(table, "notes");
     p->width = 10;
-    for (size_t i = 0; i < json_array_size(arms); i++) {
-        size_t n = strlen(json_str_at(json_array_get(arms, i), "arm", "?"));
-        p->width = n > p->width ? n : p->width;
-    }
-    if (published && p->width < 24)
-        p->width = 24;
+    for (size_t i = 0; i < json_array_size(arms); i++)
+        widen(p, json_str_at(json_array_get(arms, i), "arm", "?"));
+    if (published)
+        published_each(published, json_str_at(table, "version", ""), published_width, p);
     char title[256];
     snprintf(title, sizeof(title), "%.100s, %.100s: percent, mean ± standard deviation over seeds",
              json_str_at(table, "benchmark", "?"), json_str_at(table, "model", "?"));

@@ -155,7 +155,7 @@ static const json_t *cell_of(const json_t *row, const char *model)
     return NULL;
 }
 
-/* "68.8 (+12.5, p 0.021)", then "pruned 70.3" */
+/* "68.8 (+12.5, +2.1 to +22.9, p 0.021)", then "pruned 70.3" */
 static void cell_text(const json_t *v, char *out, size_t size)
 {
     if (!v) {
@@ -163,16 +163,20 @@ static void cell_text(const json_t *v, char *out, size_t size)
         return;
     }
     char p[16];
+    const json_t *interval = json_at(v, "against_none.interval");
     paper_p(json_num_at(v, "against_none.p", 1), p);
-    int n = snprintf(out, size, "%.1f (%+.1f, p %s)%s", 100 * json_num_at(v, "library.score", 0),
-                     100 * json_num_at(v, "against_none.diff", 0), p,
+    int n = snprintf(out, size, "%.1f (%+.1f, %+.1f to %+.1f, p %s)%s",
+                     100 * json_num_at(v, "library.score", 0),
+                     100 * json_num_at(v, "against_none.diff", 0),
+                     100 * json_number_value(json_array_get(interval, 0)),
+                     100 * json_number_value(json_array_get(interval, 1)), p,
                      json_bool_at(v, "own", false) ? "*" : "");
     if (json_object_get(v, "pruned") && n > 0 && (size_t)n < size)
         snprintf(out + n, size - (size_t)n, " pruned %.1f",
                  100 * json_num_at(v, "pruned.score", 0));
 }
 
-static void print_row(const struct paper *p, const json_t *models, const json_t *row,
+static void print_row(struct paper *p, const json_t *models, const json_t *row,
                       const size_t *widths)
 {
     char text[128];
@@ -186,7 +190,7 @@ static void print_row(const struct paper *p, const json_t *models, const json_t 
 }
 
 /* The scores without skills, which are the model's own. */
-static void print_none(const struct paper *p, const json_t *table, const size_t *widths)
+static void print_none(struct paper *p, const json_t *table, const size_t *widths)
 {
     const json_t *models = json_object_get(table, "models"), *rows = json_object_get(table, "rows");
     paper_begin(p, "no skills");
@@ -226,10 +230,11 @@ static void print_table(struct paper *p, const json_t *table)
         size_t len = strlen(json_str_at(json_array_get(rows, k), "library", "?"));
         p->width = len > p->width ? len : p->width;
     }
-    snprintf(text, sizeof(text),
-             "%.60s, %.20s: percent, and against no skills in points (exact "
-             "sign-flip over tasks)",
-             json_str_at(table, "benchmark", "?"), json_str_at(table, "split", "?"));
+    snprintf(
+        text, sizeof(text),
+        "%.60s, %.20s: percent, and against no skills in points with its 95 %% interval (exact "
+        "sign-flip over tasks)",
+        json_str_at(table, "benchmark", "?"), json_str_at(table, "split", "?"));
     paper_title(p, text);
     paper_header(p, columns, widths, n + 1);
     print_none(p, table, widths);

@@ -27,6 +27,17 @@ static void layer_release(struct config_layer *l)
     *l = (struct config_layer){0};
 }
 
+/* `method: NAME` beside `method: {name: NAME, fidelity: ...}`. */
+static int spell_method(struct config_layer *l)
+{
+    json_t *name = json_object_get(l->tree, "method");
+    if (!json_is_string(name))
+        return 0;
+    json_object_set(l->lines, "method.name", json_object_get(l->lines, "method"));
+    json_t *section = json_pack("{s:O}", "name", name);
+    return section && json_object_set_new(l->tree, "method", section) == 0 ? 0 : err_oom();
+}
+
 static int layer_read(struct config_layer *l, const char *path)
 {
     struct buf text = BUF_INIT;
@@ -38,6 +49,8 @@ static int layer_read(struct config_layer *l, const char *path)
         rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
     if (rc == 0 && !json_is_object(l->tree))
         rc = err_set(GRASP_EPARSE, "%s: a mapping of keys is needed at the top", path);
+    if (rc == 0)
+        rc = spell_method(l);
     buf_release(&text);
     return rc;
 }
@@ -213,7 +226,8 @@ static int add_set(const char *text, json_t *flat, json_t *origin)
     const char *eq = strchr(text, '=');
     if (!eq)
         return err_set(GRASP_EUSAGE, "--set %s: needs key=value", text);
-    char *name = str_ndup(text, (size_t)(eq - text));
+    bool method = str_starts(text, "method=");
+    char *name = method ? str_dup("method.name") : str_ndup(text, (size_t)(eq - text));
     struct config_layer l = {.what = str_dup("--set")};
     int rc = name && l.what ? 0 : err_oom();
     if (rc == 0)
@@ -510,6 +524,34 @@ static int check_urls(const struct config *c)
     return rc;
 }
 
+/* A row that is misread would be a budget that does not hold. */
+static int check_prices(const struct config *c)
+{
+    static const char *const known[] = {"input", "output", "cached", "cache_write", NULL};
+    const char *name, *key;
+    json_t *row, *v;
+    json_object_foreach (c->prices, name, row) {
+        if (!json_is_object(row))
+            return err_set(GRASP_EINVAL, "prices.%s must be a table: {input: ..., output: ...}",
+                           name);
+        json_object_foreach (row, key, v) {
+            size_t i = 0;
+            while (known[i] && strcmp(known[i], key) != 0)
+                i++;
+            if (!known[i])
+                return err_set(GRASP_EINVAL,
+                               "prices.%s.%s is no price: input, output, cached, cache_write", name,
+                               key);
+            if (!json_is_number(v) || !(json_number_value(v) >= 0 && json_number_value(v) <= 1e6))
+                return err_set(GRASP_EINVAL,
+                               "prices.%s.%s must be a number from 0 to 1e+06 (USD per million "
+                               "tokens)",
+                               name, key);
+        }
+    }
+    return 0;
+}
+
 /* Keys that contradict each other, and those that are no more. */
 static int check_gate(const struct config *c)
 {
@@ -517,6 +559,9 @@ static int check_gate(const struct config *c)
         return err_set(GRASP_EINVAL,
                        "gate.confirm is no more: gate.rule: replicate, which auto takes "
                        "on a noisy endpoint, measures again what decides");
+    if (c->prompt.texts && c->env.kind == ENV_EXEC)
+        return err_set(GRASP_EINVAL, "prompt.texts is of the FHIR world; a world of env.kind: exec "
+                                     "says its own texts");
     if (c->gate.rule == RULE_REPLICATE && c->gate.repeats > 1)
         return err_set(GRASP_EINVAL, "gate.repeats belongs to gate.rule: paper; replicate measures "
                                      "again what differs");
@@ -559,6 +604,16 @@ int config_load(struct config **out, const char *path, const char *const *sets, 
     return config_load_preset(out, path, NULL, sets, n_sets);
 }
 
+int config_has_model(const char *path, const char *name)
+{
+    struct config_layer file = {0};
+    int rc = layer_read(&file, path);
+    if (rc == 0)
+        rc = json_is_object(json_object_get(json_object_get(file.tree, "models"), name));
+    layer_release(&file);
+    return rc;
+}
+
 int config_load_preset(struct config **out, const char *path, const char *as,
                        const char *const *sets, size_t n_sets)
 {
@@ -590,6 +645,10 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = read_preset(c, json_object_get(file.tree, "models"), as ? as : named, &preset);
     else if (agent)
         rc = as_model(&preset, agent, path);
+    if (rc == 0 && (as || named)) {
+        json_array_append_new(c->keep, json_string(as ? as : named));
+        c->preset = json_string_value(json_array_get(c->keep, json_array_size(c->keep) - 1));
+    }
     if (rc < 0)
         goto out;
     if ((as || named || agent) && !preset.what && !(preset.what = str_dup(path))) {
@@ -617,6 +676,8 @@ int config_load_preset(struct config **out, const char *path, const char *as,
         rc = apply(c, flat, origin);
     if (rc == 0)
         rc = check_urls(c);
+    if (rc == 0)
+        rc = check_prices(c);
     if (rc == 0)
         rc = check_gate(c);
     if (rc < 0)

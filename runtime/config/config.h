@@ -26,17 +26,20 @@
 #include "probes/graders/grader.h"
 #include "probes/probe_set.h"
 #include "runtime/base/hash.h"
+#include "runtime/method/method.h"
 #include "runtime/model/model.h"
 
 enum blind_select { BLIND_OFF, BLIND_RANDOM, BLIND_PROPOSER };
 /* Which samples are one and the same (draw.h): found out, never, always. */
 enum draws_mode { DRAWS_AUTO, DRAWS_FRESH, DRAWS_SHARED };
 enum rule_choice { RULE_AUTO, RULE_PAPER, RULE_REPLICATE };
+enum adopt_choice { ADOPT_AUTO, ADOPT_ASK };
 enum checkpoint_rule { CHECKPOINT_AUTO, CHECKPOINT_ONE_SE, CHECKPOINT_MAX };
 enum env_kind { ENV_FHIR, ENV_EXEC };
 enum fhir_writes { FHIR_WRITES_ACCEPT, FHIR_WRITES_APPLY };
 enum thinking { THINKING_DROP, THINKING_KEEP };
 enum probe_heldout { HELDOUT_PAPER, HELDOUT_STRICT };
+enum revise_choice { REVISE_WIDE, REVISE_WINNER };
 
 /* Keys of `model:` and, where they differ, of `writer:`. Strings belong to the configuration. */
 struct model_config {
@@ -60,12 +63,17 @@ struct model_config {
 
 struct config {
     char *path, *dir;
-    json_t *resolved; /* nested, every key, without secrets */
-    json_t *keep;     /* owns the strings and values below */
+    const char *preset; /* the agent preset's name, NULL: none; not among the keys */
+    json_t *resolved;   /* nested, every key, without secrets */
+    json_t *keep;       /* owns the strings and values below */
 
     struct model_config model, writer;
+    struct {
+        int64_t trace_chars; /* of a task's steps in a prompt of the writer */
+    } told;
     int draws; /* enum draws_mode */
     struct sim_settings sim;
+    struct method_settings method;
     struct {
         int64_t epochs, update_every, batch_concurrency, grpo_k, grpo_eval_n, max_learned_skills;
         int64_t max_proposals, seed, max_rounds, dedupe_prefix;
@@ -76,10 +84,14 @@ struct config {
     struct {
         int64_t invalid_action_penalty, regression_budget, repeats, rejected_memory;
         double coverage_floor, alpha;
-        int rule; /* enum rule_choice */
+        int rule;  /* enum rule_choice */
+        int adopt; /* enum adopt_choice */
         bool early_stop, confirm, leak_guard;
-        int probe_strata, probe_heldout; /* enums */
+        int probe_strata, probe_heldout, revise; /* enums */
     } gate;
+    struct {
+        bool targeted;
+    } probes;
     struct {
         const char *dev, *val, *id_test, *test, *full, *funcs;
     } data;
@@ -102,7 +114,7 @@ struct config {
     } benchmark;
     struct {
         int order; /* enum prompt_order */
-        const char *dir;
+        const char *dir, *texts;
     } prompt;
     struct {
         int inject; /* enum inject_mode */
@@ -129,6 +141,8 @@ int config_load(struct config **c, const char *path, const char *const *sets, si
  * (only temperature and max_tokens stay where the preset says nothing). */
 int config_load_preset(struct config **c, const char *path, const char *preset,
                        const char *const *sets, size_t n_sets);
+/* Whether the file's table `models` has an entry of this name: 1, 0 or negative. */
+int config_has_model(const char *path, const char *name);
 void config_free(struct config *c);
 /* The resolved configuration as YAML, secrets left out. */
 void config_render(const struct config *c, struct buf *out);
@@ -142,6 +156,8 @@ void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE]);
  * flips or where each probe is measured several times anyway. */
 void config_gate_rules(const struct config *c, bool shared, double flips, struct gate_rules *out);
 void config_grader(const struct config *c, struct grader_settings *out);
+/* How often dev is gone through: never by the method "none". */
+int64_t config_epochs(const struct config *c);
 /* True when the writer is configured apart from the executor. */
 bool config_has_writer(const struct config *c);
 

@@ -11,6 +11,7 @@
 static const char *const blind_choices[] = {"false", "random", "proposer", NULL};
 static const char *const strata_choices[] = {"type", "family", NULL};
 static const char *const heldout_choices[] = {"paper", "strict", NULL};
+static const char *const revise_choices[] = {"wide", "winner", NULL};
 static const char *const writes_choices[] = {"accept", "apply", NULL};
 static const char *const unknown_choices[] = {"error", "ignore", NULL};
 static const char *const version_choices[] = {"", "v1", "v2", NULL};
@@ -20,6 +21,7 @@ static const char *const thinking_choices[] = {"drop", "keep", NULL};
 static const char *const draws_choices[] = {"auto", "fresh", "shared", NULL};
 static const char *const rule_choices[] = {"auto", "paper", "replicate", NULL};
 static const char *const checkpoint_choices[] = {"auto", "one_se", "max", NULL};
+static const char *const adopt_choices[] = {"auto", "ask", NULL};
 static const char *const env_choices[] = {"fhir", "exec", NULL};
 
 /* clang-format off */
@@ -70,12 +72,30 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
 const struct config_key config_keys[] = {
     MODEL_KEYS("model", model),
     MODEL_KEYS("writer", writer),
+    INT_KEY("writer.trace_chars", told.trace_chars, "6000", 200, 10000000),
     {"model.draws", KEY_ENUM, AT(draws), "auto", 0, 0, draws_choices, 0},
     {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 0.5, NULL, 0},
     {"sim.fail", KEY_REAL, AT(sim.fail), "0", 0, 1, NULL, KEY_HARMLESS},
     {"sim.seed", KEY_INT, AT(sim.seed), "0", 0, BIG, NULL, 0},
     {"sim.latency_ms", KEY_REAL, AT(sim.latency_ms), "0", 0, 1e6, NULL, KEY_HARMLESS},
     {"sim.profile", KEY_STRING, AT(sim.profile), "default", 0, 0, NULL, 0},
+
+    /* `method: NAME` is method.name */
+    {"method.name", KEY_ENUM, AT(method.name), "grasp", 0, 0, method_names, 0},
+    {"method.fidelity", KEY_ENUM, AT(method.fidelity), "published", 0, 0, fidelity_names, 0},
+    INT_KEY("memory.max_bullets", method.max_bullets, "200", 1, 1e6),
+    INT_KEY("expel.max_num_rules", method.max_rules, "20", 1, 1000),
+    INT_KEY("evo_memory.episodic_top_k", method.episodic_top_k, "3", 0, 100),
+    INT_KEY("evo_memory.semantic_top_k", method.semantic_top_k, "8", 0, 100),
+    INT_KEY("evo_memory.max_episodes", method.max_episodes, "500", 1, 1e5),
+    INT_KEY("evo_memory.max_semantic_rules", method.max_semantic_rules, "25", 1, 1000),
+    INT_KEY("evo_memory.max_context_chars", method.max_context_chars, "6000", 100, 1e6),
+    INT_KEY("skillx.retrieval_top_k", method.retrieval_top_k, "5", 1, 1000),
+    INT_KEY("skillx.extractor_max_retries", method.extractor_max_retries, "2", 1, 20),
+    INT_KEY("skillx.max_history_messages", method.max_history_messages, "24", 5, 1000),
+    INT_KEY("skillx.max_message_chars", method.max_message_chars, "1200", 20, 1e6),
+    INT_KEY("skillx.max_action_chars", method.max_action_chars, "600", 20, 1e6),
+    INT_KEY("skillx.max_actions", method.max_actions, "12", 4, 1000),
 
     INT_KEY("cycle.epochs", cycle.epochs, "5", 0, 1000),
     INT_KEY("cycle.update_every", cycle.update_every, "48", 1, 100000),
@@ -106,9 +126,12 @@ const struct config_key config_keys[] = {
     GATE_ENUM(rule, "auto", rule_choices),
     {"gate.alpha", KEY_REAL, AT(gate.alpha), "0.05", 1e-6, 1, NULL, 0},
     {"checkpoint.rule", KEY_ENUM, AT(checkpoint.rule), "auto", 0, 0, checkpoint_choices, 0},
+    {"gate.adopt", KEY_ENUM, AT(gate.adopt), "auto", 0, 0, adopt_choices, 0},
     GATE_BOOL(leak_guard, "true"),
     GATE_ENUM(probe_strata, "type", strata_choices),
     GATE_ENUM(probe_heldout, "paper", heldout_choices),
+    BOOL_KEY("probes.targeted", probes.targeted, "true"),
+    GATE_ENUM(revise, "wide", revise_choices),
 
     {"data.dev", KEY_PATH, AT(data.dev), NULL, 0, 0, NULL, KEY_DATA},
     {"data.val", KEY_PATH, AT(data.val), NULL, 0, 0, NULL, KEY_DATA},
@@ -121,7 +144,7 @@ const struct config_key config_keys[] = {
     {"fhir.load", KEY_PATHS, AT(fhir.load), NULL, 0, 0, NULL, 0},
     {"fhir.store", KEY_PATH, AT(fhir.store), NULL, 0, 0, NULL, 0},
     {"fhir.writes", KEY_ENUM, AT(fhir.writes), "accept", 0, 0, writes_choices, 0},
-    BOOL_KEY("fhir.error_detail", fhir.error_detail, "false"),
+    BOOL_KEY("fhir.error_detail", fhir.error_detail, "true"),
     {"fhir.unknown_params", KEY_ENUM, AT(fhir.unknown_params), "error", 0, 0, unknown_choices, 0},
     {"fhir.timeout", KEY_REAL, AT(fhir.timeout), "30", 0.001, 3600, NULL, KEY_HARMLESS},
 
@@ -130,6 +153,7 @@ const struct config_key config_keys[] = {
     BOOL_KEY("benchmark.lenient", benchmark.lenient, "false"),
 
     {"prompt.order", KEY_ENUM, AT(prompt.order), "shared", 0, 0, order_choices, 0},
+    {"prompt.texts", KEY_PATH, AT(prompt.texts), NULL, 0, 0, NULL, 0},
     {"prompt.dir", KEY_PATH, AT(prompt.dir), NULL, 0, 0, NULL, 0},
     INT_KEY("skills.max_chars", skills.max_chars, "80000", 0, 100000000),
     {"skills.inject", KEY_ENUM, AT(skills.inject), "all", 0, 0, inject_choices, 0},

@@ -321,16 +321,95 @@ static json_t *section_of(json_t *tree, const char *name)
     return json_object_get(tree, name);
 }
 
+/* ---- their configurations of other methods ---- */
+
+/* Switches of theirs that no released run sets otherwise: what they choose is what is done here. */
+static const struct {
+    const char *section, *key, *value; /* as JSON */
+} as_released[] = {
+    {"evo_memory", "episodic_enabled", "true"},    {"evo_memory", "semantic_enabled", "true"},
+    {"expel", "use_exemplars", "false"},           {"skillx", "skill_type", "\"functional\""},
+    {"skillx", "filter_stage1", "true"},           {"skillx", "filter_stage2", "false"},
+    {"skillx", "use_plan_extraction", "true"},     {"skillx", "enable_llm_merge", "true"},
+    {"skillx", "plan_extractor_max_retries", "1"},
+};
+
+static int drop_switches(json_t *tree, const json_t *lines, const char *what)
+{
+    for (size_t i = 0; i < sizeof(as_released) / sizeof(*as_released); i++) {
+        json_t *section = json_object_get(tree, as_released[i].section),
+               *v = json_object_get(section, as_released[i].key);
+        json_auto_t *want = json_loads(as_released[i].value, JSON_DECODE_ANY, NULL);
+        char path[64];
+        snprintf(path, sizeof(path), "%s.%s", as_released[i].section, as_released[i].key);
+        if (v && !json_equal(v, want))
+            return err_set(GRASP_EINVAL, "%s:%d: %s can only be %s here, as in every released run",
+                           what, line_of(lines, path), path, as_released[i].value);
+        json_object_del(section, as_released[i].key);
+    }
+    return 0;
+}
+
+/* The method that a file of theirs is of; NULL: GRASP. Both memories have the section "memory"; what
+ * tells them apart is the folder that they write to. */
+static const char *method_in(const json_t *tree)
+{
+    const char *output = json_str_at(tree, "output_dir", "");
+    if (json_object_get(tree, "memory"))
+        return strstr(output, "batch") ? "batch_memory" : "seq_memory";
+    static const char *const sections[] = {"evo_memory", "expel", "skillx"};
+    for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+        if (json_object_get(tree, sections[i]))
+            return sections[i];
+    return NULL;
+}
+
+/* Their updater is our writer. With a preset it is the preset's model, and of the updater only how to
+ * sample stays. */
+static int adopt_updater(json_t *tree, const char *what)
+{
+    static const char *const kept[] = {"temperature", "max_tokens", "timeout"};
+    json_t *writer = NULL, *updater = json_object_get(tree, "updater");
+    char name[128];
+    snprintf(name, sizeof(name), "%.100s: updater", what);
+    json_t *model = json_object();
+    int rc = model ? 0 : err_oom();
+    if (rc == 0 && json_object_get(tree, "writer"))
+        log_info("%s: there is a section 'writer'; the updater is not used", what);
+    else if (rc == 0 && !json_object_get(tree, "agent_preset"))
+        rc = preset_read(updater, name, &writer);
+    else if (rc == 0) {
+        put_all(json_object_get(updater, "parameters"), name, model, NULL);
+        writer = json_object();
+        for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+            put(writer, kept[i], json_object_get(model, kept[i]));
+        log_info("%s: the writer is the preset's model", what);
+    }
+    json_decref(model);
+    if (rc == 0 && writer)
+        json_object_set_new(tree, "writer", writer);
+    json_object_del(tree, "updater");
+    return rc;
+}
+
+static int adopt_method(json_t *tree, const json_t *lines, const char *what)
+{
+    const char *method = json_object_get(tree, "updater") ? method_in(tree) : NULL;
+    if (!method)
+        return 0;
+    if (!json_object_get(tree, "method")) {
+        json_object_set_new(tree, "method", json_pack("{s:s}", "name", method));
+        log_info("%s: a configuration of the method %s", what, method);
+    }
+    int rc = drop_switches(tree, lines, what);
+    return rc < 0 ? rc : adopt_updater(tree, what);
+}
+
 int preset_adopt(json_t *tree, const json_t *lines, const char *what)
 {
-    static const char *const methods[] = {"memory", "evo_memory", "expel", "skillx"};
-    if (json_object_get(tree, "updater"))
-        for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-            if (json_object_get(tree, methods[i]))
-                return err_set(GRASP_EINVAL,
-                               "%s:%d: a configuration of another method (%s), not of GRASP; its "
-                               "sections 'updater' and '%s' have no counterpart here",
-                               what, line_of(lines, methods[i]), methods[i], methods[i]);
+    int rc = adopt_method(tree, lines, what);
+    if (rc < 0)
+        return rc;
     json_t *output = json_object_get(tree, "output_dir");
     if (output && !json_object_get(tree, "run"))
         json_object_set(tree, "run", output);

@@ -23,8 +23,9 @@
  * GRASP_EINVAL says what cannot be used and what to set. */
 int preset_read(const json_t *tree, const char *what, json_t **model);
 /* Whether the tree holds keys of the reference that have no meaning here, or belong under another
- * name: moves those that have a counterpart, notes and drops the others. GRASP_EINVAL: a
- * configuration of another of its methods. `lines` as yaml_parse gives them. */
+ * name: moves those that have a counterpart, notes and drops the others. A configuration of another of
+ * its methods sets `method`, and its updater is the writer. GRASP_EINVAL: a switch that no released
+ * run has so. `lines` as yaml_parse gives them. */
 int preset_adopt(json_t *tree, const json_t *lines, const char *what);
 
 #endif

@@ -36,6 +36,11 @@ void config_grader(const struct config *c, struct grader_settings *out)
     };
 }
 
+int64_t config_epochs(const struct config *c)
+{
+    return c->method.name == METHOD_NONE ? 0 : c->cycle.epochs;
+}
+
 bool config_has_writer(const struct config *c)
 {
     const struct model_config *m = &c->model, *w = &c->writer;

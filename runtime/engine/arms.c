@@ -33,6 +33,33 @@ struct group *arms_start(const struct arms *a, struct skills_view *view)
     return g;
 }
 
+json_t *arms_seen(size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < n; i++)
+        if (json_array_append_new(list, json_null()) < 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    if (!list)
+        err_oom();
+    return list;
+}
+
+/* Keeps what was seen of an outcome: of several rollouts, the first that came out so. */
+static void keep_seen(const struct arms *a, const struct group *g, size_t first,
+                      const struct gate_pick *p, enum outcome o)
+{
+    json_t *list = p->arm == GATE_BASE ? a->base_seen : a->seen ? a->seen[p->arm] : NULL;
+    if (!list || p->draw || o == OUTCOME_UNSCORED || o == OUTCOME_PENDING)
+        return;
+    for (size_t r = first; r < first + (size_t)a->repeats; r++)
+        if (rollout_outcome(group_result(g, r)) == o) {
+            json_array_set_new(list, p->probe, rollout_seen(group_result(g, r)));
+            return;
+        }
+}
+
 /* The outcome whose rollouts begin at `first` in the group. */
 static enum outcome outcome_at(const struct arms *a, const struct group *g, size_t first,
                                const struct gate_pick *p)
@@ -42,7 +69,10 @@ static enum outcome outcome_at(const struct arms *a, const struct group *g, size
     for (int r = 0; r < a->repeats; r++)
         draws[r] = rollout_outcome(group_result(g, first + (size_t)r));
     o = a->repeats == 1 ? draws[0] : gate_majority(draws, a->repeats);
-    return a->measured ? a->measured(a->arg, p->arm, p->draw, &a->probes->v[p->probe], o) : o;
+    if (a->measured)
+        o = a->measured(a->arg, p->arm, p->draw, &a->probes->v[p->probe], o);
+    keep_seen(a, g, first, p, o);
+    return o;
 }
 
 int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes)
@@ -84,6 +114,20 @@ int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
     while (rc == 0 && gate_update(g) > 0)
         rc = one_wave(a, g, base, views, picks);
     free(picks);
+    return rc;
+}
+
+int arms_near_miss(const struct arms *a, struct gate *g, struct skills_view *base,
+                   struct skills_view *const *views, int *which)
+{
+    *which = -1;
+    if (!g->rules.regression_gate)
+        return 0;
+    gate_hold(g, false);
+    int rc = arms_measure(a, g, base, views);
+    *which = rc == 0 ? gate_winner(g) : -1;
+    gate_hold(g, true);
+    gate_update(g);
     return rc;
 }
 

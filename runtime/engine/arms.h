@@ -35,7 +35,13 @@ struct arms {
     enum outcome (*measured)(void *arg, size_t arm, int draw, const struct probe *p,
                              enum outcome o);
     void *arg;
+    /* Where what was seen of each probe (rollout_seen, of its first draw) is kept: arrays as
+     * arms_seen makes them, of the baseline and one a candidate. NULL: nowhere. */
+    json_t *base_seen;
+    json_t *const *seen;
 };
+/* An array with a place for each of n probes; NULL and a message when out of memory. */
+json_t *arms_seen(size_t n);
 
 /* Starts the baseline's rollouts; NULL when out of memory. Freed with group_free. */
 struct group *arms_start(const struct arms *a, struct skills_view *view);
@@ -45,6 +51,10 @@ int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes);
  * again where its rule asks for that. An arm that is not running any more is left as it is. */
 int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
                  struct skills_view *const *views);
+/* After that, and without a winner: the candidate that only regressions keep out, of the highest score
+ * and measured in full; -1: none. */
+int arms_near_miss(const struct arms *a, struct gate *g, struct skills_view *base,
+                   struct skills_view *const *views, int *which);
 /* Makes a gate of the probe set's sides with `candidates` arms; `base` (may be NULL) is copied. */
 int arms_gate(struct gate *g, const struct gate_rules *rules, const struct probe_set *probes,
               const enum outcome *base, size_t candidates);

@@ -27,10 +27,10 @@ struct slot {
     struct rollout r;
     struct skills_view *skills;
     struct env_episode *episode;
-    struct hash *hash;       /* of r.chat, grows with it */
-    struct chat shown;       /* top_k: borrowed messages with the block among them */
-    struct buf block;        /* the block, until the call is answered */
-    struct slot *next;       /* in the engine's queue */
+    struct hash *hash; /* of r.chat, grows with it */
+    struct chat shown; /* borrowed messages with the block among them, where not in r.chat */
+    struct buf block;  /* the block, or the message that holds it, until the call is answered */
+    struct slot *next; /* in the engine's queue */
     bool waiting, cancelled; /* waiting: for a callback of model or environment */
 };
 
@@ -231,6 +231,17 @@ static int say(struct slot *s, enum chat_role role, const char *text, size_t len
     return rc;
 }
 
+/* The message that was just added, as the world sums it up for a writer of skills. */
+static int keep_digest(struct rollout *r, const char *digest)
+{
+    char at[24];
+    snprintf(at, sizeof(at), "%zu", r->chat.n - 1);
+    if (!r->digests)
+        r->digests = json_object();
+    return json_object_set_new(r->digests, at, json_text(digest, strlen(digest))) < 0 ? err_oom()
+                                                                                      : 0;
+}
+
 static void stepped(const struct env_step *step, void *arg)
 {
     struct slot *s = arg;
@@ -242,7 +253,9 @@ static void stepped(const struct env_step *step, void *arg)
     end_with(s, step->status, step->error);
     if (step->status == ROLLOUT_RUNNING)
         rc = say(s, CHAT_USER, step->text, step->len);
-    else if (step->text)
+    if (rc == 0 && step->status == ROLLOUT_RUNNING && step->digest)
+        rc = keep_digest(&s->r, step->digest);
+    if (step->status != ROLLOUT_RUNNING && step->text)
         s->r.result = str_ndup(step->text, step->len);
     if (rc < 0)
         end_with(s, ROLLOUT_TASK_ERROR, err_msg());
@@ -302,7 +315,8 @@ static int inject_top(struct slot *s)
     const struct chat *c = &s->r.chat;
     struct buf *block = &s->block;
     buf_reset(block);
-    int rc = skills_view_top(s->skills, c, s->group->engine->settings.top_k, block);
+    int rc = skills_view_top(s->skills, c, s->group->engine->settings.top_k, block,
+                             s->group->phase == PHASE_ROLLOUT_PROBE ? &s->r.shown : NULL);
     if (rc < 0 || !block->len)
         return rc;
     struct message *v = reallocarray(s->shown.v, c->n + 1, sizeof(*v));
@@ -315,6 +329,82 @@ static int inject_top(struct slot *s)
     memcpy(v + at + 1, c->v + at, (c->n - at) * sizeof(*v));
     s->shown = (struct chat){.v = v, .n = c->n + 1, .cap = c->n + 1};
     return 0;
+}
+
+/* What evidence says of a probe's call: its name in the journal, the skills in its prompt. */
+static int note_call(struct slot *s, const struct model_request *rq)
+{
+    const struct engine *e = s->group->engine;
+    uint8_t key[HASH_SIZE];
+    model_request_hash(rq, e->model->identity ? e->model->identity : e->model->name, key);
+    s->r.last_call = 0;
+    for (size_t i = 0; i < sizeof(s->r.last_call); i++)
+        s->r.last_call = s->r.last_call << 8 | key[i];
+    if (s->r.calls)
+        return 0;
+    s->r.first_call = s->r.last_call;
+    return e->settings.inject == INJECT_ALL
+               ? skills_view_names(s->skills, NULL, s->skills->set.n, &s->r.shown)
+               : 0;
+}
+
+/* A memory that is not in the trace (method.h): one message is shown with it. The first one so was made
+ * with the prompt. */
+static int inject_memory(struct slot *s)
+{
+    const struct chat *c = &s->r.chat;
+    const struct memory *m = s->skills->memory;
+    size_t at = c->n - 1;
+    if (c->n > 1) {
+        buf_reset(&s->block);
+        if (memory_place(m, c->n / 2) != PLACE_LAST)
+            return 0;
+        buf_add(&s->block, c->v[at].text, c->v[at].len);
+        buf_adds(&s->block, "\n\n");
+        size_t bare = s->block.len;
+        if (memory_retrieves(m))
+            memory_block(m, c->v[at].text, &s->block);
+        else
+            buf_add(&s->block, s->skills->block.ptr, s->skills->block.len);
+        if (s->block.len == bare)
+            buf_reset(&s->block);
+    }
+    if (buf_check(&s->block) < 0 || !s->block.len)
+        return buf_check(&s->block);
+    struct message *v = reallocarray(s->shown.v, c->n, sizeof(*v));
+    if (!v)
+        return err_oom();
+    memcpy(v, c->v, c->n * sizeof(*v));
+    v[at] = (struct message){CHAT_USER, s->block.ptr, s->block.len};
+    s->shown = (struct chat){.v = v, .n = c->n, .cap = c->n};
+    return 0;
+}
+
+/* The first message where skills are a memory: with it as every message after it (repaired, as skills
+ * have it), else without, and `block` is the one that the first turn is asked with. */
+static int first_with_memory(const struct skills_view *v, const json_t *parts,
+                             enum prompt_order order, struct buf *text, struct buf *block)
+{
+    const struct memory *m = v->memory;
+    struct buf query = BUF_INIT, found = BUF_INIT;
+    bool stays = memory_place(m, 1) == PLACE_FIRST;
+    int rc = 0;
+    if (memory_retrieves(m) && stays)
+        buf_addf(&query, "%s\n%s", json_str_at(parts, "description", ""),
+                 json_str_at(parts, "context", ""));
+    else if (memory_retrieves(m)) /* as released: the prompt, in the order that it has there */
+        rc = first_message_of(NULL, parts, PROMPT_PAPER, &query);
+    if (rc == 0)
+        memory_block(m, query.ptr, &found);
+    if (rc == 0)
+        rc = first_message_of(stays ? &found : NULL, parts, order, text);
+    if (rc == 0 && !stays && found.len)
+        rc = first_message_of(&found, parts, order, block);
+    if (rc == 0)
+        rc = buf_check(&found);
+    buf_release(&query);
+    buf_release(&found);
+    return rc;
 }
 
 static void ask(struct slot *s)
@@ -336,13 +426,16 @@ static void ask(struct slot *s)
         conclude(s);
         return;
     }
-    if (o->inject == INJECT_TOP_K) {
+    if (s->skills->memory)
+        rc = memory_place(s->skills->memory, 1) == PLACE_FIRST ? 0 : inject_memory(s);
+    else if (o->inject == INJECT_TOP_K)
         rc = inject_top(s);
-        if (rc == 0 && s->block.len) {
-            rq.chat = &s->shown;
-            rq.prefix = NULL;
-        }
+    if (rc == 0 && s->block.len) {
+        rq.chat = &s->shown;
+        rq.prefix = NULL;
     }
+    if (rc == 0 && rq.phase == PHASE_ROLLOUT_PROBE)
+        rc = note_call(s, &rq);
     s->waiting = true;
     if (rc == 0)
         rc = model_ask(e->model, &rq, replied, s);
@@ -370,7 +463,10 @@ static void prompted(enum rollout_status status, const json_t *parts, const char
     else
         end_with(s, status, error);
     if (s->r.status == ROLLOUT_RUNNING) {
-        rc = first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
+        s->r.told = json_incref((json_t *)parts);
+        rc = s->skills->memory
+                 ? first_with_memory(s->skills, parts, o->order, &text, &s->block)
+                 : first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
         if (rc == 0)
             rc = say(s, CHAT_USER, text.ptr, text.len);
         if (rc < 0)
@@ -441,6 +537,9 @@ void group_background(struct group *g)
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
 {
     struct engine *e = g->engine;
+    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts);
+    if (rc < 0)
+        return rc;
     if (g->n == g->cap) {
         size_t cap = g->cap ? g->cap * 2 : 16;
         struct slot **v = reallocarray(g->v, cap, sizeof(*v));
@@ -464,6 +563,11 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     q->last = &s->next;
     schedule(e);
     return (int)s->index;
+}
+
+const char *group_texts(const struct group *g)
+{
+    return g->engine->env->texts;
 }
 
 struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,

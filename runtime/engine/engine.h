@@ -21,7 +21,9 @@
 /* A library revision made ready for rollouts; counted references, so that rollouts may outlive the
  * caller's. */
 struct skills_view;
-struct skills_view *skills_view_new(const struct skill_set *set); /* copies; NULL set: no skills */
+/* Copies; NULL set: no skills. NULL and a message (err_code): out of memory, or the set holds another
+ * method's document (method.h) that cannot be read. */
+struct skills_view *skills_view_new(const struct skill_set *set);
 struct skills_view *skills_view_ref(struct skills_view *v);
 void skills_view_unref(struct skills_view *v);
 
@@ -33,6 +35,7 @@ struct engine_settings {
     enum inject_mode inject;
     int top_k;
     enum prompt_order order;
+    const struct prompts *prompts; /* of the user's; NULL: ours */
     double temperature;
     int max_tokens;
 };
@@ -46,15 +49,27 @@ struct rollout {
     struct strlist tags, actions;
     struct chat chat;
     char *result; /* answer text, NULL when none */
-    char *error;  /* for task errors and unscored ones */
+    /* What the world told the agent, as env_prompt_fn has it; read only. NULL: it did not begin. */
+    json_t *told;
+    /* Answers as the world itself sums them up: {"index of the message": text}; NULL: none. */
+    json_t *digests;
+    char *error; /* for task errors and unscored ones */
     struct model_usage usage;
     int calls;           /* model calls asked for, journaled or not */
     enum said_kind said; /* what kind of reply the last one was */
+    /* Of probes: the skills that were shown ("NAME vVERSION"), and the first and the last call by the
+     * beginning of the request's hash, which is its key in the journal. */
+    struct strlist shown;
+    uint64_t first_call, last_call;
 };
 enum outcome rollout_outcome(const struct rollout *r);
 /* The line of *_runs.jsonl: {task_id, index, status, correct, reason, result, tags, actions, usage,
  * messages}. New reference. */
 json_t *rollout_to_json(const struct rollout *r);
+/* What evidence keeps of a probe's rollout: {status (when it is not completed), answer, answer_bytes
+ * (of all of it, when it is cut), reasons, skills, prompt, call}. New reference; NULL when out of
+ * memory. */
+json_t *rollout_seen(const struct rollout *r);
 /* Appends that line and its newline. */
 void rollout_write_line(const struct rollout *r, struct buf *out);
 
@@ -84,6 +99,8 @@ void group_on_end(struct group *g, void (*fn)(struct group *g, size_t index, voi
 int group_wait(struct group *g);
 /* One turn of the loop for waits of the caller's own; GRASP_ESTOPPED and the like as group_wait. */
 int engine_turn(struct engine *e);
+/* Hash of the user's texts that its agents see; NULL: ours. Lives as long as the engine's world. */
+const char *group_texts(const struct group *g);
 bool group_done(const struct group *g);
 size_t group_size(const struct group *g);
 /* Valid until group_free; status ROLLOUT_RUNNING while it has not ended. */

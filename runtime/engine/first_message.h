@@ -9,5 +9,8 @@
  * revision. */
 int first_message(struct skills_view *skills, bool with_skills, const json_t *parts,
                   enum prompt_order order, struct buf *out);
+/* The same with this block in the place of the skills (NULL: none). */
+int first_message_of(const struct buf *block, const json_t *parts, enum prompt_order order,
+                     struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* rollout.c - what is said of a rollout: statuses, outcomes, its line in *_runs.jsonl. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,10 @@ void rollout_release(struct rollout *r)
 {
     strlist_release(&r->tags);
     strlist_release(&r->actions);
+    strlist_release(&r->shown);
     chat_release(&r->chat);
+    json_decref(r->told);
+    json_decref(r->digests);
     free(r->result);
     free(r->error);
     *r = (struct rollout){0};
@@ -59,6 +63,32 @@ json_t *rollout_to_json(const struct rollout *r)
         json_decref(v);
         return NULL;
     }
+    return v;
+}
+
+/* Sets the answer, as far as evidence has room for it. */
+static void set_answer(json_t *v, const char *answer)
+{
+    enum { BYTES = 4000 };
+    struct buf text = BUF_INIT;
+    size_t len = strlen(answer), n = utf8_cut(answer, len, BYTES);
+    buf_add_utf8(&text, answer, n);
+    json_object_set_new(v, "answer", json_text(text.ptr, text.len));
+    if (n < len)
+        json_object_set_new(v, "answer_bytes", json_integer((json_int_t)len));
+    buf_release(&text);
+}
+
+json_t *rollout_seen(const struct rollout *r)
+{
+    json_t *v =
+        json_pack("{s:o, s:o, s:o, s:o}", "reasons", verdict_reasons(&r->verdict), "skills",
+                  json_strings(&r->shown), "prompt", json_sprintf("%016" PRIx64, r->first_call),
+                  "call", json_sprintf("%016" PRIx64, r->last_call));
+    if (v && r->result)
+        set_answer(v, r->result);
+    if (v && r->status != ROLLOUT_COMPLETED)
+        json_object_set_new(v, "status", json_string(rollout_status_name(r->status)));
     return v;
 }
 

@@ -34,6 +34,7 @@ static struct family_score *family(struct score *s, const char *name)
 int score_of(const struct group *g, struct score *s)
 {
     *s = (struct score){0};
+    snprintf(s->texts, sizeof(s->texts), "%s", group_texts(g) ? group_texts(g) : "");
     for (size_t i = 0; i < group_size(g); i++) {
         const struct rollout *r = group_result(g, i);
         struct family_score *f = family(s, r->task->family);
@@ -155,6 +156,8 @@ void score_table(FILE *out, const struct score *const *scores, const struct scor
         char text[32];
         snprintf(text, sizeof(text), "%.1f to %.1f", 100 * w.low, 100 * w.high);
         fprintf(out, "  %16s", text);
+        if (idle && idle[i])
+            fprintf(out, "  %10s", "");
     }
     fputc('\n', out);
     for (size_t i = 0; i < n; i++)
@@ -172,10 +175,11 @@ json_t *score_to_json(const struct score *s)
                                       score_share(s->v[i].correct, s->v[i].total), "n_correct",
                                       s->v[i].correct, "n_total", s->v[i].total));
     struct interval i = wilson(s->correct, s->total);
-    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o, s:o}", "score",
+    return json_pack("{s:f, s:i, s:i, s:[f, f], s:i, s:o, s:o, s:s*}", "score",
                      score_share(s->correct, s->total), "n_correct", s->correct, "n_total",
                      s->total, "interval", i.low, i.high, "unscored", s->unscored, "endings",
-                     endings_to_json(&s->endings), "by_family", families);
+                     endings_to_json(&s->endings), "by_family", families, "prompt_texts",
+                     *s->texts ? s->texts : NULL);
 }
 
 static int score_write_runs(const char *dir, const char *name, const struct group *g)
@@ -205,12 +209,17 @@ out:
     return rc;
 }
 
-int score_write(const char *dir, const char *name, const struct group *g, const struct score *s)
+int score_write(const char *dir, const char *name, const struct group *g, const struct score *s,
+                const json_t *first)
 {
     struct buf path = BUF_INIT;
     int rc = score_write_runs(dir, name, g);
     buf_addf(&path, "%s/%s_score.json", dir, name);
-    json_t *v = score_to_json(s);
+    json_t *v = json_object(), *score = score_to_json(s);
+    if (!v || !score || (first && json_object_update(v, (json_t *)first) < 0) ||
+        json_object_update(v, score) < 0)
+        rc = rc < 0 ? rc : err_oom();
+    json_decref(score);
     if (rc == 0)
         rc = json_write_file(v, path.ptr);
     json_decref(v);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "runtime/base/hash.h"
 #include "runtime/engine/endings.h"
 
 struct family_score {
@@ -15,6 +16,7 @@ struct score {
     size_t n;
     int correct, total, unscored; /* total: scored ones */
     struct endings endings;
+    char texts[HASH_HEX]; /* of what the agents were told (prompt.texts); "": ours */
 };
 int score_of(const struct group *g, struct score *s);
 void score_release(struct score *s);
@@ -28,7 +30,9 @@ void score_table(FILE *out, const struct score *const *scores, const struct scor
                  const char *const *names, size_t n);
 /* {score, n_correct, n_total, interval, unscored, endings, by_family}. New reference. */
 json_t *score_to_json(const struct score *s);
-/* DIR/NAME_runs.jsonl and DIR/NAME_score.json. Rollouts that have not ended are left out. */
-int score_write(const char *dir, const char *name, const struct group *g, const struct score *s);
+/* DIR/NAME_runs.jsonl and DIR/NAME_score.json, which begins with the members of `first` (NULL: none).
+ * Rollouts that have not ended are left out. */
+int score_write(const char *dir, const char *name, const struct group *g, const struct score *s,
+                const json_t *first);
 
 #endif

@@ -8,23 +8,42 @@
 struct skills_view *skills_view_new(const struct skill_set *set)
 {
     struct skills_view *v = calloc(1, sizeof(*v));
-    if (!v)
+    if (!v) {
+        err_oom();
         return NULL;
+    }
     v->refs = 1;
     v->block = (struct buf)BUF_INIT;
     v->prefix = (struct buf)BUF_INIT;
     for (size_t i = 0; i < BLOCKS_KEPT; i++)
         buf_init(&v->chosen[i].text);
-    if (set && skill_set_copy(&v->set, set) < 0)
+    if (set && (memory_of_set(&v->memory, set) < 0 || skill_set_copy(&v->set, set) < 0))
         goto fail;
-    inject_render(&v->set, NULL, v->set.n, &v->block);
+    if (v->memory && memory_prepare(v->memory) < 0)
+        goto fail;
+    if (v->memory && !memory_retrieves(v->memory))
+        memory_block(v->memory, "", &v->block);
     v->ranker = ranker_new(&v->set);
-    if (v->block.failed || !v->ranker)
+    if (!v->ranker || buf_check(&v->block) < 0)
         goto fail;
     return v;
 fail:
     skills_view_unref(v);
     return NULL;
+}
+
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts)
+{
+    if (v->memory || (v->ready && v->prompts == prompts)) /* a memory has a text of its own */
+        return 0;
+    buf_reset(&v->block);
+    v->prefix_of = NULL;
+    for (size_t i = 0; i < BLOCKS_KEPT; i++)
+        v->chosen[i].n = 0;
+    v->prompts = prompts;
+    int rc = inject_render_by(prompts, &v->set, NULL, v->set.n, &v->block);
+    v->ready = rc == 0;
+    return rc;
 }
 
 struct skills_view *skills_view_ref(struct skills_view *v)
@@ -38,6 +57,7 @@ void skills_view_unref(struct skills_view *v)
     if (!v || --v->refs)
         return;
     skill_set_release(&v->set);
+    memory_free(v->memory);
     ranker_free(v->ranker);
     for (size_t i = 0; i < BLOCKS_KEPT; i++) {
         free(v->chosen[i].pick);
@@ -64,9 +84,9 @@ static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct
         b->pick = copy;
         b->n = 0; /* until its text is there */
         buf_release(&b->text);
-        inject_render(&v->set, pick, n, &b->text);
-        if (b->text.failed)
-            return buf_check(&b->text);
+        int rc = inject_render_by(v->prompts, &v->set, pick, n, &b->text);
+        if (rc < 0)
+            return rc;
         b->n = n;
         v->n_chosen++;
     }
@@ -74,8 +94,22 @@ static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct
     return buf_check(out);
 }
 
-/* The block of the k best skills for a conversation; nothing when no skills are there. */
-int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out)
+int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
+                      struct strlist *shown)
+{
+    char name[SKILL_NAME_MAX + 16];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct skill *s = &v->set.v[pick ? pick[i] : i];
+        snprintf(name, sizeof(name), "%s v%d", s->name, s->version);
+        if (!strlist_has(shown, name))
+            rc = strlist_add(shown, name);
+    }
+    return rc;
+}
+
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out,
+                    struct strlist *shown)
 {
     size_t n = v->set.n;
     if (!n || k <= 0)
@@ -84,6 +118,26 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
     int rc = order ? ranker_rank(v->ranker, chat, order, NULL) : err_oom();
     if (rc == 0)
         rc = add_block(v, order, n < (size_t)k ? n : (size_t)k, out);
+    if (rc == 0 && shown)
+        rc = skills_view_names(v, order, n < (size_t)k ? n : (size_t)k, shown);
+    free(order);
+    return rc;
+}
+
+int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen)
+{
+    size_t n = v->set.n;
+    size_t *order = calloc(n + 1, sizeof(*order));
+    int rc = order ? 0 : err_oom();
+    memset(seen, 0, n * sizeof(*seen));
+    for (size_t i = 1; rc == 0 && n && i < chat->n; i++) {
+        if (chat->v[i].role != CHAT_AGENT)
+            continue;
+        struct chat until = {.v = chat->v, .n = i};
+        rc = ranker_rank(v->ranker, &until, order, NULL);
+        for (size_t r = 0; rc == 0 && r < n && r < (size_t)k; r++)
+            seen[order[r]] = true;
+    }
     free(order);
     return rc;
 }

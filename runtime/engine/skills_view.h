@@ -3,6 +3,7 @@
 #define GRASP_RUNTIME_ENGINE_SKILLS_VIEW_H
 
 #include "runtime/engine/engine.h"
+#include "runtime/method/method.h"
 
 /* Rollouts of one family tend to choose the same skills turn after turn. */
 #define BLOCKS_KEPT 64
@@ -14,14 +15,30 @@ struct chosen_block {
 struct skills_view {
     int refs;
     struct skill_set set;
+    struct memory *memory; /* another method's, in place of skills; NULL: none */
     struct ranker *ranker;
-    struct buf block;      /* all skills rendered */
+    const struct prompts *prompts; /* what it is rendered by; borrowed, NULL: our template */
+    struct buf block; /* all skills rendered, once `ready`; of a memory: what every task is
+                                      shown */
+    bool ready;
     struct buf prefix;     /* the first message up to the task, once it is known */
     const void *prefix_of; /* for which shared parts */
     struct chosen_block chosen[BLOCKS_KEPT]; /* rendered so far; then round robin */
     size_t n_chosen;
 };
 
-int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out);
+/* Which of its skills a rollout was shown in one turn or another, when each turn shows the k best:
+ * seen[i] for set.v[i]. */
+int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen);
+/* Appends the block of the k best skills for a conversation, nothing when no skills are there. Those
+ * that `shown` (NULL: not wanted) lacks are added to it. */
+int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out,
+                    struct strlist *shown);
+/* Adds "NAME vVERSION" of these skills (NULL: the first n) to `shown`, each once. */
+int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
+                      struct strlist *shown);
+/* Renders the block, by the engine's templates; what was rendered by others is dropped. 0, or as
+ * inject_render_by. */
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts);
 
 #endif

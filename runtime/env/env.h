@@ -34,9 +34,11 @@ struct env_step {
     size_t len;
     const char *action; /* what was done, one line, for logs: "GET Observation?..."; borrowed */
     const char *error;  /* for TASK_ERROR and UNSCORED */
+    const char *digest; /* of the observation, as the world itself sums it up; NULL: it does not */
 };
 /* status RUNNING: `parts` (borrowed) are what this world contributes to the first user message: an
- * object {api, response_format, description, context?} (spec, "Rollout"). `api` is one and the same
+ * object {api, response_format, description, context?} (spec, "Rollout"), with {fields: {ours:
+ * theirs}} where their names are a user's; or {before_skills, after_skills}, the message as text. `api` is one and the same
  * value for all tasks that share api and response_format, and lives as long as the environment.
  * TASK_ERROR or UNSCORED: parts is NULL and `error` says why. */
 typedef void (*env_prompt_fn)(enum rollout_status status, const json_t *parts, const char *error,
@@ -57,6 +59,7 @@ struct env_ops {
 };
 struct env {
     const struct env_ops *ops;
+    const char *texts; /* hash of the user's texts that agents see here; NULL: ours. Its own */
 };
 struct env_episode {
     struct env *env;

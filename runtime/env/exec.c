@@ -27,7 +27,7 @@ static void tell_failure(struct exec_episode *ep, enum rollout_status status, co
     if (want == EXEC_START) {
         ep->fn.prompt(status, NULL, why, ep->arg);
     } else if (want == EXEC_STEP) {
-        struct env_step step = {status, NULL, 0, NULL, why};
+        struct env_step step = {.status = status, .error = why};
         ep->fn.step(&step, ep->arg);
     } else if (want == EXEC_GRADE) {
         struct verdict v = {0};
@@ -90,8 +90,9 @@ static const char *action_of(const struct exec_episode *ep, struct exec_answer *
 
 static void tell_step(struct exec_episode *ep, struct exec_answer *a)
 {
-    struct env_step step = {a->status, a->has_text ? a->text.ptr : NULL, a->text.len,
-                            action_of(ep, a), a->error};
+    struct env_step step = {a->status,   a->has_text ? a->text.ptr : NULL,
+                            a->text.len, action_of(ep, a),
+                            a->error,    a->digest.len ? a->digest.ptr : NULL};
     ep->want = EXEC_END;
     ep->fn.step(&step, ep->arg);
 }
@@ -99,9 +100,10 @@ static void tell_step(struct exec_episode *ep, struct exec_answer *a)
 static void tell_verdict(struct exec_episode *ep, struct exec_answer *a)
 {
     struct verdict v = {.correct = a->correct};
-    const char *reason = a->reason.len ? a->reason.ptr : a->correct ? "ok" : "incorrect";
-    size_t n = utf8_cut(reason, strlen(reason), sizeof(v.reason) - 1);
-    memcpy(v.reason, reason, n);
+    if (a->correct || !a->reasons.n)
+        verdict_say(&v, 0, a->reasons.n ? a->reasons.v[0] : a->correct ? "ok" : "incorrect");
+    for (size_t i = 0; !a->correct && i < a->reasons.n; i++)
+        verdict_say(&v, i, a->reasons.v[i]);
     const char *tag = ep->status == ROLLOUT_INVALID_ACTION ? "protocol_invalid"
                       : ep->status == ROLLOUT_TASK_LIMIT   ? "no_finish"
                                                            : NULL;

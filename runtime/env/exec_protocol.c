@@ -167,6 +167,7 @@ static const char *read_step(struct exec_answer *a)
     json_t *observation = json_object_get(a->root, "observation");
     json_t *invalid = json_object_get(a->root, "invalid");
     json_t *action = json_object_get(a->root, "action");
+    json_t *digest = json_object_get(a->root, "digest");
     bool done = json_is_true(json_object_get(a->root, "done"));
     bool bad = json_is_true(invalid) || json_is_string(invalid);
     if ((observation != NULL) + done + bad != 1)
@@ -174,6 +175,13 @@ static const char *read_step(struct exec_answer *a)
     if (json_is_string(action))
         exec_add_plain(&a->action, json_string_value(action), json_string_length(action),
                        EXEC_ACTION_MAX);
+    if (digest && !json_is_null(digest) && !json_is_string(digest))
+        return "has a \"digest\" that is no text";
+    if (digest && observation) {
+        const char *s = json_string_value(digest);
+        buf_add(&a->digest, s ? s : "",
+                s ? utf8_cut(s, json_string_length(digest), EXEC_DIGEST_MAX) : 0);
+    }
     json_t *text = observation ? observation : done ? json_object_get(a->root, "answer") : NULL;
     a->status = observation ? ROLLOUT_RUNNING : done ? ROLLOUT_COMPLETED : ROLLOUT_INVALID_ACTION;
     a->has_text = observation || (text && !json_is_null(text));
@@ -184,27 +192,42 @@ static const char *read_step(struct exec_answer *a)
     return NULL;
 }
 
+/* Adds it as long as there is room. */
+static void add_plain(struct strlist *list, const json_t *text, size_t bytes, size_t most)
+{
+    struct buf plain = BUF_INIT;
+    exec_add_plain(&plain, json_string_value(text), json_string_length(text), bytes);
+    if (list->n < most && plain.len)
+        strlist_addn(list, plain.ptr, plain.len);
+    buf_release(&plain);
+}
+
 static const char *read_grade(struct exec_answer *a)
 {
     json_t *correct = json_object_get(a->root, "correct");
     json_t *reason = json_object_get(a->root, "reason");
-    json_t *tags = json_object_get(a->root, "tags"), *tag;
+    json_t *reasons = json_object_get(a->root, "reasons");
+    json_t *tags = json_object_get(a->root, "tags"), *tag, *line;
     size_t i;
     if (!json_is_boolean(correct))
         return "has no \"correct\" (true or false)";
     if (tags && !json_is_null(tags) && !json_is_array(tags))
         return "has \"tags\" that are no list";
+    if (reasons && !json_is_null(reasons) && !json_is_array(reasons))
+        return "has \"reasons\" that are no list";
     a->correct = json_is_true(correct);
     if (json_is_string(reason))
-        exec_add_plain(&a->reason, json_string_value(reason), json_string_length(reason), 1024);
+        add_plain(&a->reasons, reason, 1024, EXEC_REASONS_MAX);
+    json_array_foreach (reasons, i, line) {
+        if (!json_is_string(line))
+            return "has a reason that is no string";
+        if (i || !reason || !json_equal(line, reason)) /* the first may stand in the list as well */
+            add_plain(&a->reasons, line, 1024, EXEC_REASONS_MAX);
+    }
     json_array_foreach (tags, i, tag) {
-        struct buf plain = BUF_INIT;
         if (!json_is_string(tag))
             return "has a tag that is no string";
-        exec_add_plain(&plain, json_string_value(tag), json_string_length(tag), 64);
-        if (a->tags.n < EXEC_TAGS_MAX && plain.len)
-            strlist_addn(&a->tags, plain.ptr, plain.len);
-        buf_release(&plain);
+        add_plain(&a->tags, tag, 64, EXEC_TAGS_MAX);
     }
     return NULL;
 }
@@ -235,7 +258,7 @@ int exec_read(struct exec_answer *a, enum exec_op op, uint64_t id, const char *l
         [EXEC_STEP] = read_step,
         [EXEC_GRADE] = read_grade,
     };
-    *a = (struct exec_answer){.name = "", .text = BUF_INIT, .action = BUF_INIT, .reason = BUF_INIT};
+    *a = (struct exec_answer){.name = "", .text = BUF_INIT, .action = BUF_INIT, .digest = BUF_INIT};
     json_error_t e;
     const char *what = NULL;
     a->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
@@ -259,7 +282,8 @@ void exec_answer_release(struct exec_answer *a)
     json_decref(a->root);
     buf_release(&a->text);
     buf_release(&a->action);
-    buf_release(&a->reason);
+    buf_release(&a->digest);
+    strlist_release(&a->reasons);
     strlist_release(&a->tags);
     *a = (struct exec_answer){0};
 }

@@ -39,7 +39,9 @@ void exec_write_end(struct buf *out, uint64_t episode);
 
 #define EXEC_EPISODES_MAX 4096
 #define EXEC_TAGS_MAX     32
+#define EXEC_REASONS_MAX  64
 #define EXEC_ACTION_MAX   4096 /* bytes */
+#define EXEC_DIGEST_MAX   8192
 
 struct exec_answer {
     json_t *root; /* owns what the pointers below point to */
@@ -53,13 +55,13 @@ struct exec_answer {
     /* start; NULL: absent */
     json_t *api, *response_format;
     const char *description, *context;
-    /* step: observation or answer, and what was done. No answer: has_text is false. */
-    struct buf text, action;
+    /* step: observation or answer, what was done, and the observation as a writer of skills should
+     * read it ("": as it is). No answer: has_text is false. */
+    struct buf text, action, digest;
     bool has_text;
     /* grade */
     bool correct;
-    struct buf reason;
-    struct strlist tags;
+    struct strlist reasons, tags; /* the reason is the first of the reasons */
 };
 /* GRASP_EPARSE with a message that begins with "its answer to ..."; *a is released then. */
 int exec_read(struct exec_answer *a, enum exec_op op, uint64_t id, const char *line, size_t len);

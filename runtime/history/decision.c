@@ -11,6 +11,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/history/history.h"
+#include "runtime/history/seen.h"
 #include "skills/inject.h"
 
 void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
@@ -30,6 +31,18 @@ void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
 
 /* ---- message ---- */
 
+void decision_counts(const struct gate_score *s, struct buf *out)
+{
+    buf_addf(out, "%d %s", s->fixes, plural(s->fixes, "fix", "fixes"));
+    if (s->base_fixes)
+        buf_addf(out, " against %d", s->base_fixes);
+    buf_addf(out, ", %d %s", s->regressions, plural(s->regressions, "regression", "regressions"));
+    if (s->base_regressions)
+        buf_addf(out, " against %d", s->base_regressions);
+    if (s->invalid)
+        buf_addf(out, ", %d of them invalid", s->invalid);
+}
+
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out)
 {
     const struct gate_score *s = &arm->score;
@@ -38,11 +51,11 @@ void decision_subject(const struct proposal *p, const struct gate_arm *arm, stru
         buf_addf(out, ": %+d (", s->score);
     else
         buf_addf(out, ": stopped after %d probes (", s->failing + s->passing);
-    buf_addf(out, "%d %s, %d %s)", s->fixes, plural(s->fixes, "fix", "fixes"), s->regressions,
-             plural(s->regressions, "regression", "regressions"));
+    decision_counts(s, out);
+    buf_addch(out, ')');
 }
 
-/* A diagnosis as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
+/* A reason as a paragraph: one line of text, at most 600 bytes, wrapped at 72. */
 static void body_of(const char *reason, struct buf *out)
 {
     enum { MOST = 600, WIDTH = 72 };
@@ -220,15 +233,32 @@ static json_t *summary_of(const struct decision *d, size_t arm, const struct jud
 }
 
 /* How much the executor reads with a library's skills; -1: they cannot be read. */
-static int64_t chars_at(struct library *lib, const char *rev)
+static int64_t chars_at(const struct decision *d, const char *rev)
 {
     struct skill_set set = {0};
     size_t chars = 0;
-    bool good = library_read(lib, rev, &set) == 0 && inject_chars(&set, &chars) == 0;
+    bool good = library_read(d->lib, rev, &set) == 0 && inject_chars(d->prompts, &set, &chars) == 0;
     skill_set_release(&set);
     if (!good)
         err_clear();
     return good ? (int64_t)chars : -1;
+}
+
+/* What put each probe of a targeted set there. */
+static void add_reasons(const struct probe_set *p, json_t *rows)
+{
+    json_t *row;
+    size_t i;
+    json_array_foreach (rows, i, row) {
+        const struct probe_why *why = &p->why[i];
+        if (why->reason == PROBE_FAMILY)
+            json_object_set_new(row, "why", json_sprintf("family of group %s", why->group));
+        else
+            json_object_set_new(row, "why",
+                                json_string(why->reason == PROBE_AS_BEFORE ? "as before"
+                                            : p->v[i].failing              ? "fails now"
+                                                                           : "passes now"));
+    }
 }
 
 static json_t *evidence_of(const struct decision *d, size_t arm, const struct judged *j,
@@ -245,10 +275,19 @@ static json_t *evidence_of(const struct decision *d, size_t arm, const struct ju
         json_decref(v);
         return NULL;
     }
+    if (d->asked)
+        json_object_set(v, "proposals", d->asked);
+    if (d->probes->why)
+        add_reasons(d->probes, json_object_get(v, "probes"));
     if (d->draws)
         json_object_set_new(v, "draws", json_string(d->draws));
     json_object_set_new(v, "summary", summary_of(d, arm, j, json_str_at(v, "fate", "")));
-    int64_t before = chars_at(d->lib, d->head->hex), after = chars_at(d->lib, j->tree->hex);
+    if (d->seen && j->seen &&
+        seen_add(v, d->seen, j->seen, d->journaled, SEEN_NOTES_MAX / d->gate->arms) < 0) {
+        json_decref(v);
+        return NULL;
+    }
+    int64_t before = chars_at(d, d->head->hex), after = chars_at(d, j->tree->hex);
     if (before >= 0 && after >= 0)
         json_object_set_new(
             v, "chars",

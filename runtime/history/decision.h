@@ -30,11 +30,15 @@ struct decision {
     int number; /* of the update over the whole run, for the refs of candidates */
     const char *writer, *executor;
     const char *draws;              /* "fresh" or "shared" samples; NULL: not said */
+    json_t *asked;                  /* what became of the update's proposals; NULL: not said */
+    const struct prompts *prompts;  /* how the executor reads skills; NULL: as we write them */
     const struct probe_set *probes; /* NULL: unmeasured */
     const struct gate *gate;        /* likewise */
     int64_t when;
     const struct trailer *more; /* further trailers, before Probe-Set */
     size_t n_more;
+    const json_t *seen; /* of the baseline: arms_seen; NULL: not kept */
+    bool journaled;     /* the calls can be looked up */
     /* filled in by decision_begin */
     struct oid blob;
     const char **ids;
@@ -44,10 +48,11 @@ struct decision {
 struct judged {
     const struct proposal *proposal;
     const struct oid *tree;
-    const char *reason; /* the diagnosis behind it: the commit's body; may be NULL */
+    const char *reason; /* why it was proposed: the commit's body; may be NULL */
     int k;              /* number of the proposal call */
     bool revision;
-    struct oid commit; /* filled in */
+    const json_t *seen; /* of the candidate, as the baseline's */
+    struct oid commit;  /* filled in */
 };
 
 /* The time of a decision that this run made before, from what it left in the library; else now. For
@@ -61,7 +66,10 @@ int decision_record(const struct decision *d, size_t arm, struct judged *j, bool
                     json_t **evidence);
 /* A commit of a candidate that nothing was measured of; no note. */
 int decision_unmeasured(const struct decision *d, struct judged *j);
-/* "ADD x: +5 (6 fixes, 0 regressions)" */
+/* What a score counted: "6 fixes, 0 regressions"; where the baseline's own count, too, and what ends
+ * in an invalid action: "7 fixes against 3, 2 regressions against 1, 1 of them invalid". */
+void decision_counts(const struct gate_score *s, struct buf *out);
+/* "ADD x: +5 (6 fixes against 1, 0 regressions)" */
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out);
 /* "accepted", "beaten", "score", "regressions", ... */
 const char *decision_fate(const struct gate_arm *arm, bool accepted);

@@ -14,11 +14,20 @@
 #include "runtime/history/history.h"
 #include "runtime/history/frozen.h"
 
+/* What a skill is by its bytes. A method's document is what stands beside its SKILL.md. */
+static void add_bytes(const struct skill *s, struct buf *out)
+{
+    skill_render(s, out);
+    for (size_t i = 0; skill_meta(s, SKILL_DOCUMENT_KEY) && s->files && i < s->files->n; i++)
+        if (s->files->v[i].bytes)
+            buf_add(out, s->files->v[i].bytes, s->files->v[i].len);
+}
+
 static void skill_hash(const struct skill *s, char out[HASH_HEX])
 {
     uint8_t digest[HASH_SIZE];
     struct buf text = BUF_INIT;
-    skill_render(s, &text);
+    add_bytes(s, &text);
     hash_once(text.ptr, text.len, digest);
     hash_hex(digest, out);
     buf_release(&text);
@@ -33,7 +42,7 @@ int skills_hash(const struct skill_set *set, char out[HASH_HEX])
         return err_oom();
     for (size_t i = 0; i < set->n; i++) {
         buf_reset(&text);
-        skill_render(&set->v[i], &text);
+        add_bytes(&set->v[i], &text);
         hash_add_part(h, set->v[i].name, strlen(set->v[i].name));
         hash_add_part(h, text.ptr, text.len);
     }
@@ -126,6 +135,12 @@ static int read_run_file(const char *dir, const char *name, json_t **out)
     return rc == GRASP_ENOTFOUND ? 0 : rc;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path ? path : "";
+}
+
 /* What a library was learned on, as far as it makes scores comparable; out of a configuration. */
 static int learned_on(const json_t *config, json_t *on)
 {
@@ -135,10 +150,16 @@ static int learned_on(const json_t *config, json_t *on)
     size_t i;
     take_text(on, "environment", json_str_at(config, "env.kind", NULL));
     take_text(on, "benchmark", json_str_at(config, "benchmark.version", NULL));
-    take_text(on, "preset", json_str_at(config, "agent_preset", NULL));
     json_array_foreach ((json_t *)command, i, part) {
-        const char *text = json_string_value(part), *slash = text ? strrchr(text, '/') : NULL;
-        buf_addf(&world, "%s%s", i ? " " : "", slash ? slash + 1 : text ? text : "");
+        buf_addf(&world, "%s%s", i ? " " : "", base_name(json_string_value(part)));
+    }
+    if (!command) { /* FHIR: the data that the agent asks for */
+        const char *store = json_str_at(config, "fhir.store", NULL);
+        json_array_foreach (json_at(config, "fhir.load"), i, part) {
+            buf_addf(&world, "%s%s", i ? " " : "", base_name(json_string_value(part)));
+        }
+        if (!world.len && store)
+            buf_adds(&world, base_name(store));
     }
     if (world.len) /* without folders: another machine has others */
         take_text(on, "world", world.ptr);
@@ -147,8 +168,8 @@ static int learned_on(const json_t *config, json_t *on)
     return rc;
 }
 
-/* {environment, world, benchmark, dev, val, id_test, test}: names of files, not where they lie. */
-static int add_data(const char *dir, json_t *manifest)
+/* {environment, world, benchmark, preset, dev, val, id_test, test}: names of files, not where they lie. */
+static int add_data(const char *dir, const char *preset, json_t *manifest)
 {
     static const char *const splits[] = {"dev", "val", "id_test", "test"};
     char *path = fs_join(dir, "config.yaml");
@@ -161,6 +182,7 @@ static int add_data(const char *dir, json_t *manifest)
         rc = 0;
     if (rc == 0)
         rc = learned_on(config, on);
+    take_text(on, "preset", preset);
     for (size_t i = 0; i < sizeof(splits) / sizeof(*splits); i++) {
         const char *file = json_str_at(json_object_get(config, "data"), splits[i], NULL);
         const char *slash = file ? strrchr(file, '/') : NULL;
@@ -192,20 +214,26 @@ static int resolved(const struct config *c, json_t *on)
     return rc;
 }
 
-int manifest_warn(const char *dir, const char *rev, const struct config *c)
+int manifest_warn(const char *dir, const char *rev, const struct config *c, bool preset)
 {
     static const char *const keys[] = {"environment", "world", "benchmark", "preset"};
     struct library *lib = NULL;
     struct buf message = BUF_INIT;
     json_t *manifest = NULL, *here = json_object();
     int rc = rev ? library_open(&lib, dir, LIBRARY_READ) : GRASP_ENOTFOUND;
-    if (rc == 0)
+    if (rc == 0 && (rc = manifest_check_frozen(lib, rev)) != GRASP_EREFUSED)
         rc = library_tag_message(lib, rev, &message);
     if (rc == 0)
         rc = manifest_parse(message.ptr, &manifest);
     if (rc == GRASP_ENOTFOUND || rc == GRASP_EINVAL) /* no tag, or none of ours */
         rc = 0;
-    if (rc == 0 && manifest && (rc = resolved(c, here)) == 0)
+    if (rc == 0 && manifest)
+        rc = resolved(c, here);
+    if (preset)
+        take_text(here, "preset", c->preset);
+    else
+        json_object_del(json_object_get(manifest, "learned_on"), "preset");
+    if (rc == 0 && manifest)
         for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
             const char *was = json_str_at(json_object_get(manifest, "learned_on"), keys[i], NULL);
             const char *is = json_str_at(here, keys[i], NULL);
@@ -269,6 +297,8 @@ static void add_tests(const json_t *tests, json_t *scores)
     const char *split;
     json_t *v;
     json_object_foreach ((json_t *)tests, split, v) {
+        if (!json_object_get(v, "best")) /* as the reference implementation names it */
+            continue;
         json_object_set_new(scores, split,
                             json_pack("{s:o, s:o}", "baseline",
                                       score_of(json_object_get(v, "baseline")), "with_skills",
@@ -305,7 +335,7 @@ int manifest_add_run(struct library *lib, const char *run_dir, json_t *manifest)
     if (rc == 0)
         rc = read_run_file(run_dir, "test_scores.json", &tests);
     if (rc == 0)
-        rc = add_data(run_dir, manifest);
+        rc = add_data(run_dir, json_str_at(state, "preset", NULL), manifest);
     if (rc == 0) {
         json_object_set_new(manifest, "run", json_string(run));
         if (add_val(lib, val, json_str_at(manifest, "tree", ""), scores))
@@ -417,6 +447,26 @@ static int check_against(struct library *lib, const char *name, const json_t *m)
         rc = err_set(GRASP_EREFUSED, "its content is not what its manifest says");
     skill_set_release(&set);
     return rc;
+}
+
+static int same_name(const char *name, const struct oid *commit, void *arg)
+{
+    (void)commit;
+    return strcmp(name, arg) == 0;
+}
+
+int manifest_check_frozen(struct library *lib, const char *name)
+{
+    char *key = str_dup(name);
+    int rc = key ? library_tags_altered(lib, same_name, key) : err_oom();
+    free(key);
+    if (rc > 0)
+        return err_set(
+            GRASP_EREFUSED,
+            "tag '%s': it was frozen here, and was removed or replaced since; to have it "
+            "back: git -C '%s' update-ref refs/tags/%s refs/grasp/frozen/%s",
+            name, library_dir(lib), name, name);
+    return rc < 0 ? rc : manifest_check(lib, name);
 }
 
 int manifest_check(struct library *lib, const char *name)

@@ -21,8 +21,9 @@ int manifest_make(struct library *lib, const char *name, const struct oid *commi
  * run is not one that made it. */
 int manifest_add_run(struct library *lib, const char *run_dir, json_t *manifest);
 /* Warns of each thing that a frozen revision was learned on and that the configuration has otherwise:
- * world, benchmark, preset. Silent for a revision without a manifest. */
-int manifest_warn(const char *library, const char *rev, const struct config *c);
+ * world, benchmark, and where `preset` the agent preset. Silent for a revision without a manifest;
+ * GRASP_EREFUSED for one that is not what its manifest says. */
+int manifest_warn(const char *library, const char *rev, const struct config *c, bool preset);
 /* The tag's message, and the manifest back out of one (new reference; GRASP_ENOTFOUND: it has
  * none). */
 int manifest_render(const json_t *manifest, struct buf *out);
@@ -30,5 +31,7 @@ int manifest_parse(const char *message, json_t **out);
 /* The tag NAME leads to what its manifest says. GRASP_EREFUSED with what differs; GRASP_ENOTFOUND
  * when it is no frozen library. */
 int manifest_check(struct library *lib, const char *name);
+/* The same, and it is the tag that was frozen here: GRASP_EREFUSED when another took its place. */
+int manifest_check_frozen(struct library *lib, const char *name);
 
 #endif

@@ -13,7 +13,9 @@ struct verify {
     struct library *lib;
     struct findings *f;
     struct verify_counts *counts;
-    json_t *seen;                          /* commit -> true, on branches, tags and as candidates */
+    json_t *seen; /* commit -> index of the step, of a candidate its ref */
+    json_t *updates;
+    json_t *edited;                        /* commit made by hand -> what the gate measured of it */
     struct history steps, refused;         /* on branches and tags; candidates */
     json_t **evidence, **refused_evidence; /* by index; NULL: none or unreadable */
 };
@@ -26,16 +28,35 @@ static int walk_from(const char *ref, const struct oid *commit, void *arg)
 {
     struct verify *v = arg;
     struct oid at = *commit;
+    size_t first = v->steps.n;
     int rc = 0;
     (void)ref;
-    while (rc == 0 && *at.hex && !json_object_get(v->seen, at.hex)) {
-        rc = history_add(&v->steps, v->lib, &at, NULL);
-        if (rc == 0 && json_object_set_new(v->seen, at.hex, json_true()) < 0)
-            rc = err_oom();
-        if (rc == 0)
-            at = v->steps.v[v->steps.n - 1].info.parent;
+    for (size_t i = first; rc == 0;) {
+        while (rc == 0 && *at.hex && !json_object_get(v->seen, at.hex)) {
+            rc = history_add(&v->steps, v->lib, &at, NULL);
+            if (rc == 0 &&
+                json_object_set_new(v->seen, at.hex, json_integer((json_int_t)v->steps.n - 1)) < 0)
+                rc = err_oom();
+            if (rc == 0)
+                at = v->steps.v[v->steps.n - 1].info.parent;
+        }
+        while (i < v->steps.n && !*v->steps.v[i].info.merged.hex)
+            i++;
+        if (i == v->steps.n)
+            break;
+        at = v->steps.v[i++].info.merged; /* what was merged has a line of its own */
     }
     return rc;
+}
+
+/* What a person had measured (grasp gate --edit) was made by hand before. */
+static void note_edited(struct verify *v, const struct history *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        const char *from = library_trailer(&h->v[i].info, "Edited-From");
+        if (from)
+            json_object_set_new(v->edited, from, json_string(h->v[i].info.commit.hex));
+    }
 }
 
 static int collect(struct verify *v)
@@ -50,8 +71,12 @@ static int collect(struct verify *v)
         rc = library_refs(v->lib, "refs/remotes/", walk_from, v);
     if (rc == 0)
         rc = library_refs(v->lib, "refs/tags/", walk_from, v);
+    if (rc == 0) /* what a person did not adopt was let in by the gate all the same */
+        rc = library_refs(v->lib, "refs/grasp/rejected/", walk_from, v);
     if (rc == 0)
         rc = history_candidates(v->lib, &v->refused);
+    note_edited(v, &v->steps);
+    note_edited(v, &v->refused);
     v->evidence = calloc(v->steps.n + 1, sizeof(*v->evidence));
     v->refused_evidence = calloc(v->refused.n + 1, sizeof(*v->refused_evidence));
     if (rc == 0 && (!v->evidence || !v->refused_evidence))
@@ -61,12 +86,41 @@ static int collect(struct verify *v)
 
 /* ---- one commit ---- */
 
-/* The tree that a set of skills makes on top of the parent: nothing else may differ. */
-static int tree_is(struct verify *v, const struct step *s, const struct skill_set *set, bool *same)
+/* What a commit changes: the folders, and the skills in them before and after. */
+struct change {
+    struct library_delta delta;
+    struct skill_set before, after;
+};
+
+static void change_release(struct change *c)
 {
-    struct oid tree;
-    int rc = library_candidate(v->lib, set, &s->info.parent, &tree);
-    *same = rc == 0 && strcmp(tree.hex, s->info.tree.hex) == 0;
+    library_delta_release(&c->delta);
+    skill_set_release(&c->before);
+    skill_set_release(&c->after);
+}
+
+/* `after` NULL: the names only of what the parent has of them. */
+static int change_read(struct verify *v, const struct step *s, bool after, struct change *c)
+{
+    *c = (struct change){0};
+    int rc = library_delta(v->lib, &s->info.parent, &s->info.commit, &c->delta);
+    if (rc == 0)
+        rc = library_read_only(v->lib, &s->info.parent, &c->delta.names, &c->before);
+    if (rc == 0 && after)
+        rc = library_read_only(v->lib, &s->info.commit, &c->delta.names, &c->after);
+    return rc;
+}
+
+/* Writing these skills on top of the parent makes the commit's tree: nothing else may differ. */
+static int tree_is(struct verify *v, const struct step *s, const struct change *c,
+                   const struct skill_set *set, bool *same)
+{
+    const struct strlist *names = &c->delta.names;
+    int rc = 0;
+    *same = !c->delta.other;
+    for (size_t i = 0; rc == 0 && *same && i < names->n; i++)
+        rc = library_skill_is(v->lib, skill_set_find(set, names->v[i]), names->v[i],
+                              &s->info.parent, &s->info.commit, same);
     return rc;
 }
 
@@ -76,22 +130,45 @@ static bool fatal(int rc)
     return rc == GRASP_ENOMEM || rc == GRASP_EIO;
 }
 
+/* A skill that the delta does not name joins what is compared. */
+static int touch(struct verify *v, const struct step *s, const char *name, struct change *c)
+{
+    struct strlist one = {0};
+    struct skill_set set = {0};
+    if (strlist_has(&c->delta.names, name))
+        return 0;
+    int rc = strlist_add(&one, name);
+    if (rc == 0)
+        rc = strlist_add(&c->delta.names, name);
+    if (rc == 0)
+        rc = library_read_only(v->lib, &s->info.parent, &one, &set);
+    if (rc == 0 && set.n)
+        rc = skill_set_put(&c->before, &set.v[0]);
+    skill_set_release(&set);
+    strlist_release(&one);
+    return rc;
+}
+
 /* The edit, applied to the parent's skills, gives exactly this commit's tree. */
 static int check_edit(struct verify *v, const struct step *s, const json_t *evidence)
 {
-    struct skill_set before = {0}, after = {0};
+    struct change c;
+    struct skill_set after = {0};
     struct proposal p = {0};
     const struct provenance from = {json_str_at(evidence, "writer_model", NULL),
                                     (int)json_int_at(evidence, "epoch", 0),
                                     (int)json_int_at(evidence, "update", 0)};
     bool known = json_object_get(evidence, "epoch"), same = false;
-    int rc = proposal_from_json(&p, json_object_get(evidence, "edit"));
+    int rc = change_read(v, s, false, &c);
     if (rc == 0)
-        rc = library_read(v->lib, s->info.parent.hex, &before);
+        rc = proposal_from_json(&p, json_object_get(evidence, "edit"));
+    for (size_t i = 0; rc == 0 && i < p.n;
+         i++) /* what the edit names and the commit leaves alone */
+        rc = touch(v, s, p.v[i].name, &c);
     if (rc == 0)
-        rc = proposal_apply(&before, &p, known ? &from : NULL, &after);
+        rc = proposal_apply(&c.before, &p, known ? &from : NULL, &after);
     if (rc == 0)
-        rc = tree_is(v, s, &after, &same);
+        rc = tree_is(v, s, &c, &after, &same);
     if (rc < 0 && !fatal(rc)) {
         BAD(s, "the edit of its evidence does not apply to its parent: %s", err_msg());
         rc = 0;
@@ -99,7 +176,7 @@ static int check_edit(struct verify *v, const struct step *s, const json_t *evid
         BAD(s, "the edit of its evidence, applied to its parent, does not give its tree");
     }
     proposal_release(&p);
-    skill_set_release(&before);
+    change_release(&c);
     skill_set_release(&after);
     return rc;
 }
@@ -173,16 +250,14 @@ static bool subject_fits(const struct step *s, const struct skill_changes *c)
 /* An edit without a gate, or an import: only skills change, and those that it says. */
 static int check_unmeasured(struct verify *v, const struct step *s)
 {
-    struct skill_set before = {0}, after = {0};
+    struct change c;
     struct skill_changes changes = {0};
     bool same = false;
-    int rc = library_read(v->lib, s->info.parent.hex, &before);
+    int rc = change_read(v, s, true, &c);
     if (rc == 0)
-        rc = library_read(v->lib, s->info.commit.hex, &after);
+        rc = skill_changes(&c.before, &c.after, &changes);
     if (rc == 0)
-        rc = skill_changes(&before, &after, &changes);
-    if (rc == 0)
-        rc = tree_is(v, s, &after, &same);
+        rc = tree_is(v, s, &c, &c.after, &same);
     if (rc < 0 && !fatal(rc)) {
         BAD(s, "%s", err_msg());
         rc = 0;
@@ -191,13 +266,19 @@ static int check_unmeasured(struct verify *v, const struct step *s)
             BAD(s, "it changes more than the skills");
         if (s->kind == STEP_UNMEASURED && !subject_fits(s, &changes))
             BAD(s, "it changes other skills than its subject says");
-        finding_add(v->f, &s->info.commit, false,
-                    s->kind == STEP_IMPORT ? "imported, not measured"
-                                           : "unmeasured: no gate let it in");
+        const char *method = library_trailer(&s->info, "Method"),
+                   *fidelity = library_trailer(&s->info, "Fidelity");
+        if (method)
+            finding_add(v->f, &s->info.commit, false,
+                        "unmeasured: what the method %.32s (%.32s) keeps, which has no gate",
+                        method, fidelity ? fidelity : "?");
+        else
+            finding_add(v->f, &s->info.commit, false,
+                        s->kind == STEP_IMPORT ? "imported, not measured"
+                                               : "unmeasured: no gate let it in");
     }
     free(changes.v);
-    skill_set_release(&before);
-    skill_set_release(&after);
+    change_release(&c);
     return rc;
 }
 
@@ -234,8 +315,15 @@ static int check_root(struct verify *v, const struct step *s)
 /* What a person did is not the gate's to judge; that it can be read is. */
 static int check_readable(struct verify *v, const struct step *s)
 {
+    struct library_delta delta = {0};
     struct skill_set set = {0};
-    int rc = library_read(v->lib, s->info.commit.hex, &set);
+    int rc = 0;
+    if (*s->info.parent.hex)
+        rc = library_delta(v->lib, &s->info.parent, &s->info.commit, &delta);
+    if (rc == 0)
+        rc = *s->info.parent.hex ? library_read_only(v->lib, &s->info.commit, &delta.names, &set)
+                                 : library_read(v->lib, s->info.commit.hex, &set);
+    library_delta_release(&delta);
     if (rc < 0 && !fatal(rc)) {
         BAD(s, "%s", err_msg());
         rc = 0;
@@ -258,6 +346,16 @@ static bool by_person(struct verify *v, const struct step *s)
     return none;
 }
 
+/* A merge that is a fast-forward in all but name: everything it brings was let in on the line that it
+ * merges. */
+static bool merges_line(struct verify *v, const struct step *s)
+{
+    struct oid tree;
+    return library_contains(v->lib, &s->info.merged, &s->info.parent) == 1 &&
+           library_tree_of(v->lib, &s->info.merged, &tree) == 0 &&
+           strcmp(tree.hex, s->info.tree.hex) == 0;
+}
+
 static int check_step(struct verify *v, size_t i)
 {
     const struct step *s = &v->steps.v[i];
@@ -267,7 +365,13 @@ static int check_step(struct verify *v, size_t i)
                     "git fetch --unshallow");
         return 0;
     }
+    const char *measured = json_string_value(json_object_get(v->edited, s->info.commit.hex));
     struct buf why = BUF_INIT;
+    if (measured && s->kind == STEP_OTHER) {
+        v->counts->by_hand++;
+        finding_add(v->f, &s->info.commit, false, "by a person, measured as %.10s", measured);
+        return check_readable(v, s);
+    }
     int rc = by_person(v, s) ? library_ack_read(v->lib, &s->info, &why) : GRASP_ENOTFOUND;
     if (rc == 0) {
         v->counts->by_hand++;
@@ -278,6 +382,8 @@ static int check_step(struct verify *v, size_t i)
     buf_release(&why);
     if (rc == 0 || rc == GRASP_ENOMEM)
         return rc < 0 ? rc : check_readable(v, s);
+    if (s->info.parents == 2 && merges_line(v, s))
+        return 0;
     if (s->info.parents > 1)
         BAD(s, "a merge: a gate lets edits in one after the other");
     switch (s->kind) {
@@ -330,24 +436,30 @@ static int check_candidate(struct verify *v, size_t i)
 
 /* ---- updates ---- */
 
-static bool same_text(const struct step *a, const struct step *b, const char *key)
+/* The updates that let something in: "RUN EPOCH UPDATE" -> indices of steps. */
+static json_t *update_of(struct verify *v, const struct step *s, bool make)
 {
-    const char *x = library_trailer(&a->info, key), *y = library_trailer(&b->info, key);
-    return x && y && strcmp(x, y) == 0;
-}
-
-static bool same_update(const struct step *a, const struct step *b)
-{
-    return a->kind == STEP_EDIT && b->kind == STEP_EDIT && same_text(a, b, "Run") &&
-           same_text(a, b, "Epoch") && same_text(a, b, "Update");
+    const char *run = library_trailer(&s->info, "Run"), *epoch = library_trailer(&s->info, "Epoch");
+    const char *update = library_trailer(&s->info, "Update");
+    struct buf key = BUF_INIT;
+    json_t *steps = NULL;
+    if (s->kind != STEP_EDIT || !run || !epoch || !update)
+        return NULL;
+    buf_addf(&key, "%s %s %s", run, epoch, update);
+    if (!key.failed && !(steps = json_object_get(v->updates, key.ptr)) && make &&
+        json_object_set_new(v->updates, key.ptr, steps = json_array()) < 0)
+        steps = NULL;
+    buf_release(&key);
+    return steps;
 }
 
 /* The candidates from `first` to `end` are one update's; the accepted one joins them. */
 static int check_group(struct verify *v, size_t first, size_t end)
 {
-    struct update_arm *arms = calloc(end - first + v->steps.n, sizeof(*arms));
+    struct update_arm *arms = calloc(end - first + 1, sizeof(*arms));
+    const json_t *in = update_of(v, &v->refused.v[first], false);
     char run[128];
-    size_t n = 0, accepted = 0;
+    size_t n = 0;
     int update;
     if (!arms)
         return err_oom();
@@ -355,9 +467,10 @@ static int check_group(struct verify *v, size_t first, size_t end)
         arms[n] = (struct update_arm){&v->refused.v[i], v->refused_evidence[i], 0};
         candidate_ref_parse(v->refused.v[i].ref, run, sizeof(run), &update, &arms[n++].k);
     }
-    for (size_t i = 0; i < v->steps.n; i++)
-        if (same_update(&v->steps.v[i], &v->refused.v[first]) && !accepted++)
-            arms[n++] = (struct update_arm){&v->steps.v[i], v->evidence[i], -1};
+    if (json_array_size(in)) {
+        size_t i = (size_t)json_integer_value(json_array_get(in, 0));
+        arms[n++] = (struct update_arm){&v->steps.v[i], v->evidence[i], -1};
+    }
     check_update(arms, n, v->f);
     free(arms);
     return 0;
@@ -365,7 +478,11 @@ static int check_group(struct verify *v, size_t first, size_t end)
 
 static int check_groups(struct verify *v)
 {
+    const char *key;
+    json_t *steps;
     int rc = 0;
+    for (size_t i = 0; i < v->steps.n; i++)
+        json_array_append_new(update_of(v, &v->steps.v[i], true), json_integer((json_int_t)i));
     for (size_t i = 0, end; rc == 0 && i < v->refused.n; i = end) {
         char run[128], other[128];
         int update, next, k;
@@ -377,12 +494,12 @@ static int check_groups(struct verify *v)
         if (good)
             rc = check_group(v, i, end);
     }
-    /* one update lets one edit in */
-    for (size_t i = 0; i < v->steps.n; i++)
-        for (size_t k = i + 1; k < v->steps.n; k++)
-            if (same_update(&v->steps.v[i], &v->steps.v[k]))
-                BAD(&v->steps.v[i], "%.10s is of the same update; a gate lets one edit in",
-                    v->steps.v[k].info.commit.hex);
+    json_object_foreach (v->updates, key, steps) { /* one update lets one edit in */
+        for (size_t i = 0; i + 1 < json_array_size(steps); i++)
+            BAD(&v->steps.v[json_integer_value(json_array_get(steps, i))],
+                "%.10s is of the same update; a gate lets one edit in",
+                v->steps.v[json_integer_value(json_array_get(steps, i + 1))].info.commit.hex);
+    }
     return rc;
 }
 
@@ -398,10 +515,10 @@ static int note_known(const char *blob, const struct oid *commit, void *arg)
     else if (!json_object_get(v->seen, commit->hex))
         finding_add(v->f, commit, true,
                     "evidence for a commit that no branch, tag or candidate leads to");
-    for (size_t i = 0; i < v->steps.n; i++)
-        if (v->steps.v[i].kind != STEP_EDIT &&
-            strcmp(v->steps.v[i].info.commit.hex, commit->hex) == 0)
-            BAD(&v->steps.v[i], "it has evidence, but no trailer Gate-Score");
+    const json_t *at = json_object_get(v->seen, commit->hex);
+    const struct step *s = json_is_integer(at) ? &v->steps.v[json_integer_value(at)] : NULL;
+    if (s && s->kind != STEP_EDIT)
+        BAD(s, "it has evidence, but no trailer Gate-Score");
     return 0;
 }
 
@@ -430,17 +547,22 @@ static int frozen_altered(const char *name, const struct oid *commit, void *arg)
     struct verify *v = arg;
     finding_add(v->f, commit, true,
                 "tag '%s': it was frozen here, and was removed or replaced since; to have it back: "
-                "git update-ref refs/tags/%s refs/grasp/frozen/%s",
-                name, name, name);
+                "git -C '%s' update-ref refs/tags/%s refs/grasp/frozen/%s",
+                name, library_dir(v->lib), name, name);
     return 0;
 }
 
 int history_verify(struct library *lib, struct findings *f, struct verify_counts *counts)
 {
-    struct verify v = {.lib = lib, .f = f, .counts = counts, .seen = json_object()};
+    struct verify v = {.lib = lib,
+                       .f = f,
+                       .counts = counts,
+                       .seen = json_object(),
+                       .edited = json_object(),
+                       .updates = json_object()};
     struct strlist how = {0};
     *counts = (struct verify_counts){0};
-    int rc = v.seen ? collect(&v) : err_oom();
+    int rc = v.seen && v.edited && v.updates ? collect(&v) : err_oom();
     if (rc == 0 && (counts->lacks = library_lacks(lib, &how)) < 0)
         rc = counts->lacks;
     for (size_t i = 0; rc == 0 && i < v.steps.n; i++)
@@ -475,6 +597,8 @@ int history_verify(struct library *lib, struct findings *f, struct verify_counts
     history_release(&v.steps);
     history_release(&v.refused);
     json_decref(v.seen);
+    json_decref(v.edited);
+    json_decref(v.updates);
     strlist_release(&how);
     return rc;
 }

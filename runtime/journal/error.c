@@ -20,6 +20,9 @@ int journal_error(const struct journal *j, int rc, const char *what)
     case EIO: /* LMDB's word for a write that a full disk cut short, too */
         hint = "; if the disk is full, make room and start the same command again";
         break;
+    case MDB_PANIC: /* after a write that failed in the middle: the next to open it is well again */
+        hint = "; a write failed before: is the disk full? The same command goes on";
+        break;
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
@@ -28,7 +31,6 @@ int journal_error(const struct journal *j, int rc, const char *what)
         break;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
-    case MDB_PANIC:
         code = GRASP_EREFUSED;
         hint = "; it is damaged: move it away, or put back a copy";
         break;

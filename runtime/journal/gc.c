@@ -190,8 +190,22 @@ int journal_find(struct journal *j, const char *hex, journal_fn fn, void *arg)
 
 /* ---- cleaning up ---- */
 
+static unsigned kind_of(const struct journal_entry *e)
+{
+    struct said s;
+    if (e->result == MODEL_CONTEXT_LIMIT)
+        return JOURNAL_CONTEXT;
+    said_split(e->text, e->len, false, &s);
+    return 1u << s.kind;
+}
+
+static bool is_kept(const struct journal_entry *e, int64_t before, unsigned kinds)
+{
+    return kinds ? !(kind_of(e) & kinds) || (before && e->when >= before) : e->when >= before;
+}
+
 /* One batch of deletions in a transaction of its own, from *seq on. 1: there is more. */
-static int drop_batch(struct journal *j, uint64_t *seq, int64_t before,
+static int drop_batch(struct journal *j, uint64_t *seq, int64_t before, unsigned kinds,
                       struct journal_gc_report *report)
 {
     struct journal_gc_report r = *report;
@@ -211,7 +225,7 @@ static int drop_batch(struct journal *j, uint64_t *seq, int64_t before,
             more = 1;
         if (more <= 0)
             break;
-        if (!damaged && a.e.when >= before) {
+        if (!damaged && is_kept(&a.e, before, kinds)) {
             r.kept++;
             continue;
         }
@@ -310,7 +324,7 @@ out:
     return rc;
 }
 
-int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report)
+int journal_gc(const char *dir, int64_t before, unsigned kinds, struct journal_gc_report *report)
 {
     struct journal *j = NULL;
     struct journal_info info = {0};
@@ -325,7 +339,7 @@ int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report
         (rc = journal_info(j, &info)) < 0)
         goto out;
     report->bytes_before = report->bytes_after = info.file_bytes;
-    for (int grown = 0; (rc = drop_batch(j, &seq, before, report)) != 0;) {
+    for (int grown = 0; (rc = drop_batch(j, &seq, before, kinds, report)) != 0;) {
         if (rc == GRASP_ELIMIT && grown++ < GROW_TRIES)
             rc = store_grow(j);
         if (rc < 0)

@@ -109,12 +109,16 @@ struct journal_merge_report {
 int journal_merge(const char *out, const char *const *in, size_t n,
                   struct journal_merge_report *report);
 
-/* Drops damaged entries and those of calls made before `before` (nanoseconds, 0: none), then makes
+/* Bits of what an answer was: of a conversation too long for its model, or of a kind of reply that is
+ * no text (1 << SAID_EMPTY, ...; said.h). */
+#define JOURNAL_CONTEXT (1u << SAID_KINDS)
+/* Drops damaged entries and those of calls made before `before` (nanoseconds, 0: none); with `kinds`
+ * those of these kinds, made before `before` (0: whenever). Then makes
  * the file as small as it can be, unless another process has it open (*compacted says which). */
 struct journal_gc_report {
     int64_t kept, dropped, damaged, bytes_before, bytes_after;
     bool compacted;
 };
-int journal_gc(const char *dir, int64_t before, struct journal_gc_report *report);
+int journal_gc(const char *dir, int64_t before, unsigned kinds, struct journal_gc_report *report);
 
 #endif

@@ -8,6 +8,7 @@
 #define GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
 
 #include <lmdb.h>
+#include <stdio.h>
 #include <xxhash.h>
 #include <zstd.h>
 
@@ -106,6 +107,15 @@ void journal_call_free(struct journal_call *c);
 
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
+/* GRASP_EREFUSED on a network file system. */
+int journal_check_place(const char *dir);
+/* The kind ("ext4", "fuse.sshfs") of the file system with this device number, out of a text like
+ * /proc/self/mountinfo; false: it is not in it. */
+bool journal_mount_kind(FILE *mounts, unsigned dev_major, unsigned dev_minor, char *kind,
+                        size_t size);
+/* Programs that serve a file system (FUSE) have one number, whatever they serve; only the mount's
+ * kind says which one it is. The program of one that reaches over a network, else NULL. */
+const char *journal_network_program(const char *kind);
 /* Begins a read or write transaction, following a map that another process made larger. */
 int store_begin(struct journal *j, unsigned flags, MDB_txn **txn);
 int store_read(struct journal *j, MDB_txn **txn); /* the kept reader; end with mdb_txn_reset */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -141,42 +140,6 @@ static int read_first_seq(struct journal *j)
     return rc ? journal_error(j, rc, "cannot open") : 0;
 }
 
-/* Locks and shared memory are what holds a journal together when several processes use it, and a
- * network file system gives neither to processes of two hosts: answers are lost without a word. The
- * kind of file system (statfs's f_type) when it is such a one, else NULL. */
-static const char *network_name(uint64_t type)
-{
-    static const struct {
-        uint32_t type;
-        const char *name;
-    } kinds[] = {
-        {0x6969, "NFS"},        {0xff534d42, "SMB"},   {0xfe534d42, "SMB"},
-        {0x517b, "SMB"},        {0x01021997, "9P"},    {0x5346414f, "AFS"},
-        {0x6b414653, "AFS"},    {0x73757245, "Coda"},  {0x00c36400, "Ceph"},
-        {0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"},  {0x19830326, "BeeGFS"},
-        {0x01161970, "GFS2"},   {0x7461636f, "OCFS2"}, {0x20030528, "OrangeFS"},
-        {0x013111a8, "IBRIX"},  {0xaad7aaea, "PanFS"}, {0x564c, "NCP"},
-    };
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        if ((uint32_t)type == kinds[i].type)
-            return kinds[i].name;
-    return NULL;
-}
-
-static int check_place(const char *dir)
-{
-    struct statfs fs;
-    if (statfs(dir, &fs) < 0)
-        return err_set_errno(GRASP_EIO, "cannot look at '%s'", dir);
-    const char *kind = network_name((uint64_t)fs.f_type);
-    return kind ? err_set(
-                      GRASP_EREFUSED,
-                      "journal '%s' is on a network file system (%s), where answers get lost; "
-                      "name a directory on a local disk with --run or journal:, or copy it there",
-                      dir, kind)
-                : 0;
-}
-
 /* A journal that came from somewhere may have links out of it, or pipes that nobody fills. */
 static int check_files(const char *dir)
 {
@@ -209,6 +172,25 @@ static int take_guard(struct journal *j)
         if (errno != EINTR)
             rc = err_set_errno(GRASP_EIO, "cannot lock '%s'", path);
     free(path);
+    return rc;
+}
+
+/* Makes it anew where its making was interrupted, when nobody else is at it. */
+static int drop_unmade(struct journal *j, const char *data)
+{
+    if ((j->flags & JOURNAL_READ_ONLY) || !fs_lmdb_unmade(data) ||
+        flock(j->guard_fd, LOCK_EX | LOCK_NB) < 0)
+        return 0; /* opening it says what is wrong */
+    char *lock = fs_join(j->dir, "lock.mdb");
+    int rc = 0;
+    if (!lock || (fs_lmdb_unmade(data) && unlink(data) < 0))
+        rc = err_set_errno(GRASP_EIO, "cannot make the journal '%s' anew", j->dir);
+    else
+        unlink(lock);
+    free(lock);
+    while (rc == 0 && flock(j->guard_fd, LOCK_SH) < 0)
+        if (errno != EINTR)
+            rc = err_set_errno(GRASP_EIO, "cannot lock the journal '%s'", j->dir);
     return rc;
 }
 
@@ -269,10 +251,11 @@ int journal_open_sized(struct journal **out, const char *dir, int flags, size_t 
     else if (!(flags & JOURNAL_READ_ONLY))
         rc = fs_mkdirs(dir);
     if (rc == 0)
-        rc = check_place(dir);
+        rc = journal_check_place(dir);
     if (rc == 0)
         rc = check_files(dir);
-    if (rc == 0 && (rc = codec_open(&j->codec)) == 0 && (rc = take_guard(j)) == 0)
+    if (rc == 0 && (rc = codec_open(&j->codec)) == 0 && (rc = take_guard(j)) == 0 &&
+        (rc = drop_unmade(j, file)) == 0)
         rc = open_env(j, map_size);
     free(file);
     if (rc < 0)

@@ -14,6 +14,7 @@ void candidate_release(struct candidate *c)
     proposal_release(&c->proposal);
     skill_set_release(&c->set);
     skills_view_unref(c->view);
+    json_decref(c->seen);
 }
 
 void update_release(struct update *u)
@@ -25,6 +26,7 @@ void update_release(struct update *u)
         free(u->groups[i].v);
     free(u->groups);
     json_decref(u->labels);
+    json_decref(u->also);
     json_decref(u->notes);
 }
 
@@ -37,6 +39,7 @@ struct edit_rules update_rules(struct learn *l)
                                .max_edits = left <= 2 && edits < 2 ? 2 : edits,
                                .dedupe_prefix = (size_t)l->c->cycle.dedupe_prefix,
                                .append_only = l->c->cycle.append_only,
+                               .prompts = l->prompts,
                                .max_chars = (size_t)l->c->skills.max_chars};
     if (l->leak) {
         rules.forbidden = session_leaks;
@@ -79,26 +82,37 @@ int update_add_candidate(struct update *u, struct proposal *p, bool revision)
     }
     u->list.v = v;
     struct candidate *c = &v[u->list.n];
-    *c = (struct candidate){
-        .proposal = *p, .set = set, .k = u->k, .revision = revision, .reason = u->reason};
+    *c = (struct candidate){.proposal = *p,
+                            .set = set,
+                            .k = u->k,
+                            .revision = revision,
+                            .label = u->label,
+                            .about = u->about};
     *p = (struct proposal){0};
     u->list.n++;
     if (rc == 0)
         rc = library_candidate(l->lib, &c->set, &l->at.head, &c->tree);
     if (rc == 0 && !(c->view = skills_view_new(&c->set)))
-        rc = err_oom();
+        rc = err_code();
     return rc;
+}
+
+/* Replies that held no edits, not even an empty list of them. */
+static int64_t unread(const struct learn *l)
+{
+    const int64_t *n = l->count.refused;
+    return n[EDIT_NO_ARRAY] + n[EDIT_CUT] + n[EDIT_UNPARSEABLE];
 }
 
 int update_take_reply(struct update *u, const struct buf *text, bool revision)
 {
     struct proposal_list list = {0};
     struct edit_rules rules = update_rules(u->l);
-    const int64_t *unread = &u->l->count.refused[EDIT_NO_ARRAY], before = *unread;
+    int64_t before = unread(u->l);
     int rc =
         edit_parse_reply(text->ptr, text->len, &u->l->at.set, &rules, &list, update_refused, u);
     if (!revision && text->len) /* what is empty was counted when it came */
-        endings_count(&u->l->ended.writer, *unread > before ? ENDING_INVALID : ENDING_ANSWER,
+        endings_count(&u->l->ended.writer, unread(u->l) > before ? ENDING_INVALID : ENDING_ANSWER,
                       text->ptr, text->len);
     for (size_t i = 0; rc == 0 && i < list.n; i++)
         rc = update_add_candidate(u, &list.v[i], revision);

@@ -79,7 +79,11 @@ static int finish_checkpoint(struct learn *l, struct checkpoint *c)
         return rc;
     c->scored = true;
     dir = fs_join(l->run.dir, name);
-    rc = score_write(dir, "val", c->group, &c->score);
+    json_t *first = json_pack("{s:o, s:o}", "epoch",
+                              c->epoch < 0 ? json_string("baseline") : json_integer(c->epoch),
+                              "dev_score", c->has_dev ? json_real(c->dev_score) : json_null());
+    rc = score_write(dir, "val", c->group, &c->score, first);
+    json_decref(first);
     free(dir);
     group_free(c->group);
     c->group = NULL;
@@ -101,7 +105,7 @@ static const struct checkpoint *best_checkpoint(const struct learn *l)
     bool one_se = l->c->checkpoint.rule == CHECKPOINT_ONE_SE ||
                   (l->c->checkpoint.rule == CHECKPOINT_AUTO && !l->s->draws.shared);
     double most = 0, error = 0;
-    for (size_t i = 0; i < l->scores.n_checks; i++) {
+    for (size_t i = l->scores.since; i < l->scores.n_checks; i++) {
         const struct checkpoint *c = &l->scores.checks[i];
         double share = score_share(c->score.correct, c->score.total);
         if (c->epoch >= 0 && share > most) {
@@ -110,7 +114,7 @@ static const struct checkpoint *best_checkpoint(const struct learn *l)
             best = c;
         }
     }
-    for (size_t i = 0; one_se && best && i < l->scores.n_checks; i++) {
+    for (size_t i = l->scores.since; one_se && best && i < l->scores.n_checks; i++) {
         const struct checkpoint *c = &l->scores.checks[i];
         if (c->epoch > best->epoch && score_share(c->score.correct, c->score.total) >= most - error)
             best = c;
@@ -150,23 +154,30 @@ int learn_final_start(struct learn *l)
     return rc < 0 ? rc : start_final(l, 1);
 }
 
+/* The method "none" has nothing to score beside: what it is best with is nothing. */
+static struct group *final_group(const struct learn *l, size_t i)
+{
+    return l->scores.final[l->c->method.name == METHOD_NONE ? i % 2 : i];
+}
+
 static int finish_final(struct learn *l, size_t i, json_t *scores)
 {
+    struct group *g = final_group(l, i);
     struct score score = {0};
     const struct score *idle;
     char name[64], *dir = NULL;
     const char *split = split_name(finals[i].split);
     snprintf(name, sizeof(name), "%s_eval_%s", split, finals[i].name);
-    int rc = group_wait(l->scores.final[i]);
+    int rc = group_wait(g);
     if (rc == 0)
-        rc = score_of(l->scores.final[i], &score);
+        rc = score_of(g, &score);
     if (rc == 0)
         rc = score_covered(&score, l->c->gate.coverage_floor, name, l->s->engine);
     if (rc == 0)
         rc = session_idle(l->s, finals[i].split, &idle);
     if (rc == 0) {
         dir = fs_join(l->run.dir, name);
-        rc = score_write(dir, "test", l->scores.final[i], &score);
+        rc = score_write(dir, "test", g, &score, NULL);
         free(dir);
         json_t *of = json_object_get(scores, split);
         if (!of) {
@@ -174,6 +185,11 @@ static int finish_final(struct learn *l, size_t i, json_t *scores)
             json_object_set_new(scores, split, of);
         }
         json_object_set_new(of, finals[i].name, score_to_json(&score));
+        /* and as the reference implementation has it */
+        json_object_set_new(scores, name,
+                            json_pack("{s:s, s:f, s:i, s:i}", "split", split, "score",
+                                      score_share(score.correct, score.total), "n_correct",
+                                      score.correct, "n_total", score.total));
     }
     score_release(&score);
     return rc;
@@ -190,11 +206,11 @@ int learn_final(struct learn *l)
     const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);
-    for (size_t i = 2; rc == 0 && i < 4; i++)
+    for (size_t i = 2; rc == 0 && i < 4 && l->c->method.name != METHOD_NONE; i++)
         rc = start_final(l, i);
     json_t *scores = json_object();
     for (size_t i = 0; rc == 0 && i < 4; i++)
-        if (l->scores.final[i])
+        if (final_group(l, i))
             rc = finish_final(l, i, scores);
     if (rc == 0) {
         char *path = fs_join(l->run.dir, "test_scores.json");

@@ -132,6 +132,7 @@ int inputs_of(const struct learn *l, json_t **out)
                  {"data.id_test", c->data.id_test},
                  {"data.test", c->data.test},
                  {"data.funcs", c->data.funcs},
+                 {"prompt.texts", c->prompt.texts},
                  {"model.replay_file", c->model.replay_file},
                  {"writer.replay_file", c->writer.replay_file}};
     uint8_t digest[HASH_SIZE];
@@ -199,8 +200,8 @@ static size_t ends(const json_t *state)
     return json_array_size(json_object_get(state, "ends"));
 }
 
-/* The state of a run that begins the present epoch anew. */
-static json_t *anew(struct learn *l, const json_t *inputs, const json_t *changed)
+/* The state of a run that begins the present epoch anew, as `id`, which it takes. */
+static json_t *anew(struct learn *l, json_t *id, const json_t *inputs, const json_t *changed)
 {
     const json_t *old = l->run.state;
     const json_t *last = json_array_get(json_object_get(old, "ends"), ends(old) - 1);
@@ -217,8 +218,7 @@ static json_t *anew(struct learn *l, const json_t *inputs, const json_t *changed
     json_t *past = json_object_get(old, "ends");
     return json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:O, s:o, s:{s:i, s:I, s:s, s:I}, "
                      "s:o}",
-                     "run", record_id(l, inputs), "start", "", "wave",
-                     (int)l->c->cycle.batch_concurrency, "author",
+                     "run", id, "start", "", "wave", (int)l->c->cycle.batch_concurrency, "author",
                      json_str_at(old, "author", "grasp"), "email",
                      json_str_at(old, "email", "grasp@localhost"), "decided", "unscored", "inputs",
                      inputs, "ends", past ? json_deep_copy(past) : json_array(), "anew", "epoch",
@@ -233,8 +233,9 @@ static int begin_anew(struct learn *l, const json_t *inputs, const json_t *chang
                       const char *config_path)
 {
     struct buf text = BUF_INIT;
-    json_t *state = anew(l, inputs, changed);
-    int rc = state ? 0 : err_oom();
+    json_t *id = record_id(l, inputs);
+    json_t *state = id ? anew(l, id, inputs, changed) : NULL;
+    int rc = !id ? err_code() : state ? 0 : err_oom();
     if (rc == 0) {
         config_render(l->c, &text);
         rc = buf_check(&text);
@@ -299,12 +300,18 @@ int inputs_restore(struct learn *l)
     const json_t *state = l->run.state;
     struct oid from, tree, now;
     const char *restores = json_str_at(state, "anew.restores", "");
+    const json_t *before = json_object_get(state, "before");
     if (*json_str_at(state, "start", "x"))
         return 0;
-    int rc =
-        oid_from_text(&from, restores)
-            ? library_contains(l->lib, &l->at.head, &from)
-            : err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory", l->run.dir);
+    before = json_array_get(before, json_array_size(before) - 1);
+    int rc = line_rename(l, json_str_at(before, "run", "run"), json_str_at(state, "run", "run"));
+    if (rc == 0)
+        rc = library_head(l->lib, &l->at.head);
+    if (rc == 0)
+        rc = oid_from_text(&from, restores)
+                 ? library_contains(l->lib, &l->at.head, &from)
+                 : err_set(GRASP_EINVAL, "%s/run.json: damaged; use another run directory",
+                           l->run.dir);
     if (rc == 0)
         rc = err_set(GRASP_ECONFLICT,
                      "the library %s has diverged: its branch does not contain %.12s, at which the "

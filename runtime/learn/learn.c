@@ -87,109 +87,35 @@ static int roll_out(struct learn *l, struct batch *b, struct dev_shown *shown)
     return rc < 0 ? rc : 0;
 }
 
-static int take_outcomes(struct learn *l, const struct batch *b, size_t *failures)
-{
-    size_t unscored = 0;
-    *failures = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        enum outcome o = record_outcome(l, "dev", &l->dev->v[b->v[i]],
-                                        rollout_outcome(group_result(b->group, i)));
-        l->seen.now[b->v[i]] = o;
-        unscored += o == OUTCOME_UNSCORED;
-        *failures += o != OUTCOME_UNSCORED && o != OUTCOME_PASS;
-    }
-    if (!gate_enough(unscored, b->n, l->c->gate.coverage_floor))
-        return err_set(
-            GRASP_EOUTAGE,
-            "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
-            "changed, the same command goes on later",
-            l->epoch, l->update, unscored, b->n, engine_outage(l->s->engine));
-    return 0;
-}
-
-/* Says that most of them ended in one and the same non-answer, if they did. */
-static enum ending say_endings(const struct endings *e, double share, bool writer)
-{
-    struct buf text = BUF_INIT;
-    enum ending most = endings_most(e, share);
-    if (most != ENDING_ANSWER) {
-        endings_describe(e, most, writer, &text);
-        log_warn("%s", text.ptr ? text.ptr : "");
-    }
-    buf_release(&text);
-    return most;
-}
-
-/* A batch that all but ends in one non-answer measures the endpoint, not the skills: nothing is to
- * be learned from it. Small batches are judged together. */
-static int judge_endings(struct learn *l, const struct batch *b)
-{
-    enum { ENOUGH = 4 };
-    struct endings *recent = &l->ended.recent;
-    for (size_t i = 0; i < b->n; i++) {
-        endings_add(&l->ended.dev, group_result(b->group, i));
-        endings_add(recent, group_result(b->group, i));
-    }
-    if (recent->all < ENOUGH && (size_t)recent->all < l->dev->n)
-        return 0;
-    bool much = endings_most(recent, 0.9) != ENDING_ANSWER;
-    enum ending most = !l->ended.said_dev || much ? say_endings(recent, 0.5, false) : ENDING_ANSWER;
-    l->ended.said_dev = true;
-    endings_release(recent);
-    if (!much || (l->flags & LEARN_KEEP_GOING))
-        return 0;
-    l->why = "degenerate";
-    return err_set(
-        GRASP_ESTOPPED,
-        "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
-        "alike without an answer (%s); nothing was changed. Mend the cause and run the "
-        "same command (with --accept-changes where the configuration is another), or insist "
-        "with --keep-going",
-        l->epoch, l->update, ending_name(most));
-}
-
-/* One batch and its update. The baseline's probes run beside the batch when their set is known
- * before it (sources 1 and 2), else beside the writer's calls. */
+/* One batch and its update. What can be known of its probes runs beside it. */
 static int one_batch(struct learn *l, struct batch *b)
 {
-    struct probe_set probes = {0};
-    struct group *base = NULL;
+    struct probing probes = {0};
     struct dev_shown shown;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
-    bool early = l->update > 0 || l->seen.any_before;
     size_t failures = 0;
     int rc = roll_out(l, b, &shown);
-    if (rc == 0 && measured && early)
-        rc = learn_probe_set(l, b, &probes);
-    if (rc == 0 && probes.n)
-        base = measure_start(l, &probes, l->at.view);
+    if (rc == 0 && measured)
+        rc = probing_begin(&probes, l, b);
     if (rc == 0)
         rc = group_wait(b->group);
     progress_clear();
     if (rc == 0)
-        rc = take_outcomes(l, b, &failures);
-    if (rc == 0)
-        rc = judge_endings(l, b);
+        rc = learn_outcomes(l, b, &failures);
     if (rc == 0)
         rc = learn_noise(l, b);
     if (rc == 0)
         count_changes(l, b);
-    if (rc == 0 && measured && !early) {
-        rc = learn_probe_set(l, b, &probes);
-        if (rc == 0 && probes.n && failures)
-            base = measure_start(l, &probes, l->at.view);
-    }
-    if (rc == 0 && failures && (probes.n || !measured))
-        rc = learn_update(l, b, &probes, base);
+    if (rc == 0 && measured)
+        rc = probing_batch(&probes, failures > 0);
+    if (rc == 0 && failures && (probes.any || !measured))
+        rc = learn_update(l, b, &probes);
     else if (rc == 0)
         log_info("epoch %d update %d: %s, nothing to learn from", l->epoch, l->update,
                  failures ? "no probes" : "no failures");
-    if (rc == 0 && l->ended.writer.all && !l->ended.said_writer) {
-        say_endings(&l->ended.writer, 0.5, true);
-        l->ended.said_writer = true;
-    }
-    group_free(base);
-    probe_set_release(&probes);
+    if (rc == 0)
+        learn_say_writer(l);
+    probing_end(&probes);
     return rc;
 }
 
@@ -209,7 +135,8 @@ static int one_epoch(struct learn *l)
     size_t n = (l->dev->n + every - 1) / every;
     struct batch *batches = calloc(n + 1, sizeof(*batches));
     int rc = batches ? 0 : err_oom();
-    probe_epoch_order((uint64_t)l->c->cycle.seed, (uint64_t)l->epoch, l->dev->n, l->seen.order);
+    probe_epoch_order(method_order_seed(&l->c->method, (uint64_t)l->c->cycle.seed),
+                      (uint64_t)l->epoch, l->dev->n, l->seen.order);
     for (size_t i = 0; i < l->dev->n; i++)
         l->seen.now[i] = OUTCOME_PENDING;
     for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -217,7 +144,9 @@ static int one_epoch(struct learn *l)
         l->update = (int)i;
         b->v = l->seen.order + i * every;
         b->n = i + 1 < n ? every : l->dev->n - i * every;
-        rc = one_batch(l, b);
+        rc = line_turn(l);
+        if (rc == 0)
+            rc = l->method ? learn_method_batch(l, b) : one_batch(l, b);
         if (rc == 0)
             rc = record_progress(l);
         l->updates++;
@@ -225,9 +154,13 @@ static int one_epoch(struct learn *l)
     double dev = dev_accuracy(l);
     if (rc == 0)
         rc = record_epoch(l, batches, n);
-    if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->at.set.n && !l->c->cycle.no_gate) {
+    if (rc == 0 && l->method)
+        rc = learn_method_epoch(l, batches, n);
+    else if (rc == 0 && l->epoch > 0 && dev < 0.05 && l->at.set.n && !l->c->cycle.no_gate) {
         l->update = (int)n; /* numbered after the epoch's batches */
-        rc = learn_recover(l);
+        rc = line_turn(l);
+        if (rc == 0)
+            rc = learn_recover(l);
         if (rc == 0)
             rc = record_progress(l);
         l->updates++;
@@ -260,6 +193,7 @@ static int first_epoch(struct learn *l)
 
 int learn_run(struct learn *l)
 {
+    int64_t epochs = config_epochs(l->c);
     int rc = 0;
     log_info("%s run %s in %s, library %s", l->run.resumed ? "going on with" : "starting",
              l->run.id, l->run.dir, library_dir(l->lib));
@@ -268,10 +202,10 @@ int learn_run(struct learn *l)
     if (rc == 0)
         rc = first_epoch(l);
     bool tests = false;
-    for (; rc == 0 && l->epoch < l->c->cycle.epochs; l->epoch++) {
+    for (; rc == 0 && l->epoch < epochs; l->epoch++) {
         json_array_clear(l->told.taxonomy);
         json_array_clear(l->told.log);
-        if ((tests = l->epoch + 1 == l->c->cycle.epochs))
+        if ((tests = l->epoch + 1 == epochs))
             rc = learn_final_start(l);
         if (rc == 0)
             rc = one_epoch(l);
@@ -282,5 +216,5 @@ int learn_run(struct learn *l)
         rc = learn_final_start(l);
     if (rc == 0)
         rc = learn_final(l);
-    return rc;
+    return rc < 0 ? rc : record_end(l);
 }

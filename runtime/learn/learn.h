@@ -20,9 +20,10 @@
 #include "runtime/session/session.h"
 
 struct learn;
-/* LEARN_KEEP_GOING: although the dev batches all but end in one and the same non-answer.
+/* LEARN_FROM_HEAD: a run that finds its branch moved by somebody else goes on from there.
+ * LEARN_KEEP_GOING: although the dev batches all but end in one and the same non-answer.
  * LEARN_ACCEPT_CHANGES: where what the run decides from has changed, its epoch begins anew. */
-enum { LEARN_KEEP_GOING = 2, LEARN_ACCEPT_CHANGES = 4 };
+enum { LEARN_FROM_HEAD = 1, LEARN_KEEP_GOING = 2, LEARN_ACCEPT_CHANGES = 4 };
 /* Opens or makes the library and the run's directory, and locks both. `s` is open and borrowed until
  * learn_close, which takes what a learn_open that failed left (NULL is fine, too). */
 int learn_open(struct learn **l, struct session *s, const char *library, const char *run_dir,

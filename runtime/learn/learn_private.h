@@ -4,17 +4,21 @@
  *
  *   learn.c       epochs, batches, collapse recovery
  *   noise.c       after the first batch: how noisy the endpoint is, and what follows
- *   probes.c      the probe set and the outcomes it is drawn from
+ *   outcomes.c    how a batch ended
+ *   probes.c      the probe set, the outcomes it is drawn from, its baseline
+ *   methods.c     the methods that GRASP is compared with, in place of updates
  *   update.c      failures -> labels -> diagnoses -> proposals; prompt.c: what the writer is told,
- *                 writer.c: calls of it
+ *                 trace.c: of an episode, contrast.c: of which, writer.c: calls of it, ask.c: what it
+ *                 replied
  *   candidates.c  a reply becomes candidates
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
  *   record.c      commits, notes, refs and the files of the run
+ *   line.c        the branch they are made on, and what others do to it
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
- *   state.c       the head and its skills move on
+ *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
- *   summary.c     the plan before, the account after
+ *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */
 #ifndef GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
 #define GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
@@ -58,6 +62,14 @@ struct run_state {
     bool resumed;
     int64_t began; /* monotonic */
 };
+/* The branch that winners are committed to. */
+struct line {
+    bool ended;        /* the run was over before: it only says again what it did */
+    bool pending;      /* the branch is elsewhere, the turn to it is still to come */
+    struct oid at;     /* where this run left it */
+    size_t passed;     /* turns of run.json that were taken */
+    int epoch, update; /* the last one that was decided before; -1: none */
+};
 /* The library as it stands. */
 struct standing {
     struct oid start, head; /* its revision before the run, and now */
@@ -69,6 +81,8 @@ struct dev_seen {
     size_t *order;              /* dev indices in this epoch's order */
     enum outcome *before, *now; /* last epoch's, this epoch's */
     bool any_before;
+    enum outcome *last;        /* the last one of any purpose but the gate's */
+    int64_t *since;            /* how many edits had been accepted when it was measured */
     struct gate_past *past[2]; /* how candidates fared on them, drawn as passing, as failing */
 };
 /* What the writer said and is told again. */
@@ -77,7 +91,11 @@ struct told {
     json_t *taxonomy;          /* this epoch: [{update, labels: {id: label}}] */
     json_t *log;               /* this epoch's updates, for skill_updates.json */
     json_t *rejected;          /* the last rejected edits, newest first */
+    json_t *repaired;          /* task id -> {skill: true}: what accepted edits repaired */
+    const json_t *people;      /* those that people rejected, likewise; borrowed from run.json */
     struct writer_call *calls; /* in flight or not yet released */
+    json_t *proposals;         /* [{epoch, update, asked, distinct, valid, again, refused}] */
+    json_t *asked;             /* this update's of them, borrowed; NULL: none */
 };
 struct learn_counts {
     int64_t refused[EDIT_REFUSALS];
@@ -98,6 +116,7 @@ struct fared {
 struct run_scores {
     struct checkpoint *checks;
     size_t n_checks;
+    size_t since;           /* the first that may be the best */
     struct group *final[4]; /* id_test, test without skills; then with the best */
     json_t *test;
 };
@@ -114,6 +133,7 @@ struct learn {
 
     int epoch, update, updates; /* update counts in the epoch, updates over the run */
     struct run_state run;
+    struct line line;
     struct standing at;
     struct dev_seen seen;
     struct told told;
@@ -121,7 +141,9 @@ struct learn {
     struct learn_counts count;
     struct run_endings ended;
     struct run_scores scores;
-    struct noise noise; /* of the executor's endpoint, once noise_known */
+    json_t *base_seen;           /* of the update's baseline, for the evidence */
+    struct learn_method *method; /* another one than GRASP (methods.c); NULL */
+    struct noise noise;          /* of the executor's endpoint, once noise_known */
     bool noise_known;
 };
 
@@ -138,9 +160,10 @@ struct candidate {
     struct skill_set set;
     struct skills_view *view;
     struct oid tree, commit;
-    int k; /* number of the proposal call */
+    json_t *seen; /* of its probes, for the evidence; NULL: not measured */
+    int k;        /* number of the proposal call */
     bool revision;
-    const char *reason; /* diagnosis behind it; borrowed from the update's notes */
+    const char *label, *about; /* of the failures behind it; NULL when there is none. Borrowed */
 };
 struct candidate_list {
     struct candidate *v;
@@ -148,15 +171,35 @@ struct candidate_list {
 };
 void candidate_release(struct candidate *c);
 
-/* update.c: everything after the batch: from its failures to a new head, or not. `probes` and
- * `base` (outcomes being measured) may be NULL in the first update. */
-struct probe_set;
-int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
-                 struct group *base);
+/* probes.c: the probe set of an update while it is chosen, and its baseline. All zero: none. */
+struct probing {
+    struct learn *l;
+    const struct batch *batch;
+    bool any;             /* there is something to draw from */
+    struct probe_set set; /* once `base` is there */
+    struct group *base;   /* its baseline, being measured */
+    struct group *asked;  /* tasks rolled out to choose it */
+    size_t unscored;      /* of these */
+};
+/* While the batch is rolled out: what can be begun before its outcomes are known. */
+int probing_begin(struct probing *p, struct learn *l, const struct batch *b);
+/* The batch's outcomes are known; `failures`: it has any. */
+int probing_batch(struct probing *p, bool failures);
+/* The groups that propose are known; `settle`: waits for what is still asked until the baseline has
+ * begun. Does nothing when it has. */
+struct update;
+int probing_groups(struct probing *p, const struct update *u, bool settle);
+void probing_end(struct probing *p);
+
+/* update.c: everything after the batch: from its failures to a new head, or not. */
+int learn_update(struct learn *l, const struct batch *b, struct probing *probes);
 /* Collapse recovery: removing a skill, measured by the same gate. */
 int learn_recover(struct learn *l);
-/* The probe set of an update (n = 0: none). */
-int learn_probe_set(struct learn *l, const struct batch *b, struct probe_set *out);
+/* outcomes.c: takes the outcomes of a batch that has ended. GRASP_EOUTAGE when too few were scored,
+ * GRASP_ESTOPPED when all but all ended in one non-answer. */
+int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures);
+/* Says once that the writer mostly has no answer. */
+void learn_say_writer(struct learn *l);
 /* Starts the baseline's rollouts of a probe set. */
 struct group *measure_start(struct learn *l, const struct probe_set *p, struct skills_view *view);
 /* Waits for the baseline and fills outcomes[p->n]. */
@@ -165,6 +208,9 @@ int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
 /* Measures all candidates against the baseline. `g` has its arms; returns when all are done. */
 int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
                        struct candidate *const *candidates);
+/* After that, and without a winner: the one that only regressions keep out (arms_near_miss). */
+int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
+                      struct candidate *const *candidates, int *which);
 
 /* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
  * shared from here on. Does nothing when that is known. */
@@ -174,9 +220,17 @@ bool learn_wants_noise(const struct config *c);
 /* The rules of an update's gate with so many candidates. */
 void learn_gate_rules(const struct learn *l, size_t candidates, struct gate_rules *out);
 
+/* methods.c: the configured method's memory, from the library; refuses what is another's. */
+int learn_method_open(struct learn *l);
+void learn_method_free(struct learn *l);
+/* Rolls a batch of dev out and learns from it; after all of an epoch's batches. */
+int learn_method_batch(struct learn *l, struct batch *b);
+int learn_method_epoch(struct learn *l, const struct batch *batches, size_t n);
+
 /* writer.c: calls of the writer. */
 struct writer_call {
     bool done, failed, left; /* left: nobody waits any more, its answer frees it */
+    bool too_long;           /* its prompt was, for the model: there is no answer */
     enum model_phase phase;
     struct buf text;
     struct chat chat;
@@ -186,6 +240,9 @@ struct writer_call {
 /* `sample` numbers the independent answers to one prompt of an update. */
 int writer_start(struct learn *l, struct writer_call **w, enum model_phase phase,
                  const char *prompt, const json_t *data, int sample);
+/* The same question with what was wrong with the answer to it. */
+int writer_again(struct learn *l, struct writer_call **w, const struct writer_call *first,
+                 const char *error, int sample);
 /* Waits for all; GRASP_EOUTAGE when one could not be answered. */
 int writer_wait(struct learn *l, struct writer_call *const *w, size_t n);
 /* NULL is fine; so is one that is still in flight. */
@@ -193,19 +250,37 @@ void writer_release(struct writer_call *w);
 /* Frees what is still in flight; the model is closed. */
 void writer_close(struct learn *l);
 
+/* trace.c: an episode's steps, a line each or several: the action in full, then the digest of what
+ * came back, within writer.trace_chars. `beside`: a passing rollout of the same family, which says
+ * what matters when room is short; NULL: none. */
+json_t *trace_steps(const struct learn *l, const struct rollout *r, const struct rollout *beside);
+/* ask.c: replies that are cut off or no JSON (and with `needed`, those without anything of the shape)
+ * are said on stderr and asked for once more; the calls that were are replaced. *again (may be
+ * NULL): how many. */
+int ask_again(struct learn *l, struct writer_call **calls, size_t n, enum model_phase phase,
+              const struct reply_shape *shape, bool needed, int *again);
+/* One question and its answer, an object of the shape; *out NULL: there is none, which was said.
+ * Takes ownership of `data`. */
+int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
+               const struct reply_shape *shape, bool needed, json_t **out);
+
 /* prompt.c */
-enum trace_detail {
-    TRACE_CLASSIFY,
-    TRACE_CLASSIFY_AGAIN,
-    TRACE_DIAGNOSE,
-    TRACE_PROPOSE,
-    TRACE_LINE
+enum trace_detail { TRACE_CLASSIFY, TRACE_DIAGNOSE, TRACE_PROPOSE };
+/* What the writer said of an update's failures: id -> text, each may be NULL. */
+struct noted {
+    json_t *labels, *also, *notes; /* also: a second fault of the same task */
 };
-json_t *prompt_trace(const struct learn *l, const struct rollout *r, enum trace_detail detail,
-                     const json_t *labels, const json_t *notes);
-/* {api, response_format}: what the agent was told about its actions in a world other than FHIR,
- * whose actions the templates know: NULL. */
-json_t *prompt_world(const struct learn *l, const struct rollout *r);
+/* {id, label?, instruction}, the instruction cut to `chars`. */
+json_t *prompt_line(const struct rollout *r, const json_t *labels, size_t chars);
+/* An episode with all that any phase is told of it. */
+json_t *prompt_trace(const struct learn *l, const struct rollout *r, const struct rollout *beside);
+/* The same with what was said of it so far. */
+json_t *prompt_failure(const struct learn *l, const struct rollout *r, const struct rollout *beside,
+                       enum trace_detail detail, const struct noted *said);
+/* Adds what the agents of these rollouts were told: `told`, the functions that they used and the
+ * form of a reply; in a world other than FHIR, whose actions the templates do not know, `world`,
+ * {api, response_format}. */
+void prompt_told(const struct learn *l, const struct rollout *const *r, size_t n, json_t *data);
 json_t *prompt_library(const struct skill_set *set);
 json_t *prompt_skills(const struct learn *l);
 json_t *prompt_rejected(const struct learn *l);
@@ -224,6 +299,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
                   struct candidate *const *candidates, size_t n, int winner);
 /* Accepts a candidate unmeasured (no_gate, blind_select). */
 int record_unmeasured(struct learn *l, struct candidate *c);
+/* Commits a method's document, which is taken, as the library's only one. */
+int record_document(struct learn *l, struct skill *document, bool first);
 /* The library becomes `commit`'s again by a commit of its own; a tag marks the best. */
 int record_best(struct learn *l, const struct checkpoint *best);
 /* Keeps in run.json what was found out of the noise, and what follows. */
@@ -232,11 +309,31 @@ int record_epoch(struct learn *l, const struct batch *batches, size_t n);
 /* Rewrites the epoch's skill_updates.json and failure_taxonomy.json as they stand. */
 int record_progress(struct learn *l);
 int record_val_scores(struct learn *l);
+/* Keeps that the run is over: from here on it only says again what it did. */
+int record_end(struct learn *l);
+
+/* line.c: with gate.adopt: ask, head and commits are of the branch that holds what `run` proposes, which
+ * is made when `create`; nothing otherwise. */
+int line_set(struct learn *l, const char *run, bool create);
+/* What the run `from` proposed is what `to` proposes, which goes on from there. */
+int line_rename(struct learn *l, const char *from, const char *to);
+/* After run.json is known: GRASP_ECONFLICT with every way on when somebody else moved the
+ * branch. */
+int line_open(struct learn *l);
+/* At the start of an update: goes on from what somebody else committed, or refuses to. */
+int line_turn(struct learn *l);
+/* Before anything of a decision is written: the branch is still where it was when the update began. */
+int line_stands(struct learn *l);
+/* Moves branch and run to a commit. */
+int line_accept(struct learn *l, const struct oid *commit);
+/* Whether somebody committed after the last update, and the run was told to go on from such. */
+bool line_ends_elsewhere(const struct learn *l);
+
 /* state.c */
 /* Writes run.json as it stands. */
 int record_state(struct learn *l);
 /* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
- * reference; NULL: no memory. */
+ * reference; NULL with the error set. */
 json_t *record_id(const struct learn *l, const json_t *inputs);
 
 /* inputs.c: hashes of all that decides, by name. New reference in *out. */

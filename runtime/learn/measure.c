@@ -59,32 +59,54 @@ int measure_wait(struct learn *l, struct group *g, const struct probe_set *p,
     struct remembered r = {l, NULL};
     arms.measured = remember;
     arms.arg = &r;
+    json_decref(l->base_seen);
+    if (!(arms.base_seen = l->base_seen = arms_seen(p->n)))
+        return GRASP_ENOMEM;
     return arms_wait(&arms, g, outcomes);
 }
 
-int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
-                       struct candidate *const *candidates)
+/* Measures the candidates; `near`: after that, the one to narrow. */
+static int measure(struct learn *l, const struct probe_set *p, struct gate *g,
+                   struct candidate *const *candidates, int *near)
 {
     struct arms arms = arms_of(l, p);
     struct remembered r = {l, candidates};
     struct skills_view **views = calloc(g->arms + 1, sizeof(*views));
-    int rc = views ? 0 : err_oom();
+    json_t **seen = calloc(g->arms + 1, sizeof(json_t *)); /* borrowed of the candidates */
+    int rc = views && seen ? 0 : err_oom();
     arms.measured = remember;
     arms.arg = &r;
-    for (size_t arm = 0; views && arm < g->arms; arm++)
+    for (size_t arm = 0; rc == 0 && arm < g->arms; arm++) {
         views[arm] = candidates[arm]->view;
+        if (!candidates[arm]->seen && !(candidates[arm]->seen = arms_seen(p->n)))
+            rc = GRASP_ENOMEM;
+        seen[arm] = candidates[arm]->seen;
+    }
+    arms.seen = seen;
     for (size_t i = 0; i < p->n; i++)
         g->past[i] = *past_of(l, &p->v[i]);
     if (rc == 0)
-        rc = arms_measure(&arms, g, l->at.view, views);
-    for (size_t arm = 0; rc == 0 && arm < g->arms; arm++) {
-        l->count.probes_saved += g->arm[arm].score.pending * l->c->gate.repeats;
+        rc = near ? arms_near_miss(&arms, g, l->at.view, views, near)
+                  : arms_measure(&arms, g, l->at.view, views);
+    for (size_t arm = 0; rc == 0 && arm < g->arms; arm++)
         if (!gate_covered(&g->rules, g->base, g->arm[arm].outcomes, g->n))
             rc = err_set(GRASP_EOUTAGE,
                          "update %d of epoch %d is indecisive: too many probes could not be "
                          "measured (%s); nothing was changed, the same command goes on later",
                          l->update, l->epoch, engine_outage(l->s->engine));
-    }
+    free(seen);
     free(views);
     return rc;
+}
+
+int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *g,
+                       struct candidate *const *candidates)
+{
+    return measure(l, p, g, candidates, NULL);
+}
+
+int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
+                      struct candidate *const *candidates, int *which)
+{
+    return measure(l, p, g, candidates, which);
 }

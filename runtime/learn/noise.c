@@ -30,7 +30,8 @@ static void share_draws(struct learn *l)
 
 bool learn_wants_noise(const struct config *c)
 {
-    bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
+    bool measured =
+        c->method.name == METHOD_GRASP && !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
     return c->draws == DRAWS_AUTO ||
            (c->draws == DRAWS_FRESH && measured && c->gate.rule != RULE_PAPER);
 }

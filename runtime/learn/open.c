@@ -46,20 +46,27 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
     l->seen.order = calloc(n, sizeof(*l->seen.order));
     l->seen.before = calloc(n, sizeof(*l->seen.before));
     l->seen.now = calloc(n, sizeof(*l->seen.now));
+    l->seen.last = calloc(n, sizeof(*l->seen.last));
+    l->seen.since = calloc(n, sizeof(*l->seen.since));
     l->seen.past[0] = calloc(n, sizeof(**l->seen.past));
     l->seen.past[1] = calloc(n, sizeof(**l->seen.past));
     l->told.labels = json_object();
     l->told.taxonomy = json_array();
     l->told.log = json_array();
     l->told.rejected = json_array();
-    if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.past[0] || !l->seen.past[1])
+    l->told.repaired = json_object();
+    l->told.proposals = json_array();
+    if (!l->seen.order || !l->seen.before || !l->seen.now || !l->seen.last || !l->seen.since ||
+        !l->seen.past[0] || !l->seen.past[1])
         return err_oom();
-    return record_open(l, library, run_dir);
+    rc = record_open(l, library, run_dir);
+    return rc < 0 ? rc : learn_method_open(l);
 }
 
 void learn_end(struct learn *l)
 {
     writer_close(l);
+    learn_method_free(l);
     for (size_t i = 0; i < l->scores.n_checks; i++) {
         group_free(l->scores.checks[i].group);
         score_release(&l->scores.checks[i].score);
@@ -76,12 +83,17 @@ void learn_end(struct learn *l)
     free(l->seen.order);
     free(l->seen.before);
     free(l->seen.now);
+    free(l->seen.last);
+    free(l->seen.since);
     free(l->seen.past[0]);
     free(l->seen.past[1]);
     json_decref(l->told.labels);
     json_decref(l->told.taxonomy);
     json_decref(l->told.log);
     json_decref(l->told.rejected);
+    json_decref(l->told.repaired);
+    json_decref(l->base_seen);
+    json_decref(l->told.proposals);
     json_decref(l->scores.test);
     skill_set_release(&l->at.set);
     skills_view_unref(l->at.view);

@@ -61,15 +61,17 @@ enum outcome record_outcome(struct learn *l, const char *arm, const struct task 
 
 static int new_state(struct learn *l)
 {
-    json_t *inputs = NULL;
-    int rc = inputs_of(l, &inputs);
-    if (rc < 0)
+    json_t *inputs = NULL, *id = record_id(l, NULL);
+    int rc = id ? inputs_of(l, &inputs) : err_code();
+    if (rc < 0) {
+        json_decref(id);
         return rc;
+    }
     size_t wave = (size_t)l->c->cycle.batch_concurrency;
     l->run.state =
-        json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", record_id(l, NULL),
-                  "start", l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib),
-                  "email", library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+        json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", id, "start",
+                  l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
+                  library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
     return l->run.state ? record_state(l) : err_oom();
 }
 
@@ -79,7 +81,11 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     if (rc == 0)
         rc = inputs_check(l, config_path);
     if (rc == 0)
+        rc = line_set(l, json_str_at(l->run.state, "run", "run"), false);
+    if (rc == 0)
         rc = inputs_restore(l);
+    if (rc == 0)
+        rc = library_head(l->lib, &l->at.head);
     const char *start = json_str_at(l->run.state, "start", "");
     struct oid from;
     if (rc == 0 && !oid_from_text(&from, start))
@@ -89,11 +95,12 @@ static int resume_state(struct learn *l, const char *state_path, const char *con
     int contains = library_contains(l->lib, &l->at.head, &from);
     if (contains < 0)
         return err_prefix(contains, "the library is not the one this run began with");
-    if (!contains)
+    if (!contains && !(l->flags & LEARN_FROM_HEAD))
         return err_set(
             GRASP_ECONFLICT,
             "the library %s has diverged: the run in %s began at %.12s, which its branch "
-            "does not contain; use another run directory, or reset the branch",
+            "does not contain; use another run directory, reset the branch, or learn on from where "
+            "it is (--from-head)",
             library_dir(l->lib), l->run.dir, start);
     l->at.head = from;
     return library_identity_set(l->lib, json_str_at(l->run.state, "author", "grasp"),
@@ -153,6 +160,9 @@ int record_open(struct learn *l, const char *library, const char *run_dir)
         l->run.wave = (size_t)json_int_at(l->run.state, "wave", 5);
         l->at.start = l->at.head;
         l->run.resumed = again;
+        rc = line_open(l);
+    }
+    if (rc == 0) {
         struct oid head = l->at.head;
         rc = learn_move(l, &head);
     }
@@ -186,17 +196,38 @@ static struct decision decision_of(struct learn *l, const struct probe_set *p, c
                              .writer = session_model(l->s, true)->name,
                              .executor = session_model(l->s, false)->name,
                              .draws = l->s->draws.shared ? "shared" : "fresh",
+                             .asked = l->told.asked,
+                             .prompts = l->prompts,
                              .probes = p,
-                             .gate = g};
+                             .gate = g,
+                             .seen = l->base_seen,
+                             .journaled = l->s->journal != NULL};
 }
 
-static struct judged judged_of(const struct candidate *c)
+/* Why it was proposed, in the writer's words where it said so, with the label of the failures. */
+static void reason_of(const struct candidate *c, struct buf *out)
 {
+    bool said = false;
+    if (c->label)
+        buf_addf(out, "Failures %s: ", c->label);
+    for (size_t i = 0; i < c->proposal.n; i++)
+        if (c->proposal.v[i].reason) {
+            buf_addf(out, "%s%s", said ? " " : "", c->proposal.v[i].reason);
+            said = true;
+        }
+    if (!said)
+        buf_adds(out, c->about ? c->about : "the writer gave no reason");
+}
+
+static struct judged judged_of(const struct candidate *c, struct buf *reason)
+{
+    reason_of(c, reason);
     return (struct judged){.proposal = &c->proposal,
                            .tree = &c->tree,
-                           .reason = c->reason,
+                           .reason = reason->ptr,
                            .k = c->k,
-                           .revision = c->revision};
+                           .revision = c->revision,
+                           .seen = c->seen};
 }
 
 /* Shown to the writer when `rejected_memory` is on. */
@@ -217,9 +248,11 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
                       bool accepted)
 {
     const struct gate_arm *measured = &d->gate->arm[arm];
-    struct judged j = judged_of(c);
+    struct buf reason = BUF_INIT;
+    struct judged j = judged_of(c, &reason);
     json_t *evidence = NULL;
     int rc = decision_record(d, arm, &j, accepted, &evidence);
+    buf_release(&reason);
     if (rc < 0)
         return rc;
     c->commit = j.commit;
@@ -234,11 +267,31 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     return 0;
 }
 
+/* What the winner repaired is told again to whoever edits its skills. */
+static void remember_repaired(struct learn *l, const struct probe_set *p, const struct gate *g,
+                              int winner, const struct proposal *edits)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const char *id = p->v[i].task->id;
+        if (!p->v[i].failing || g->arm[winner].outcomes[i] != OUTCOME_PASS ||
+            g->base[i] == OUTCOME_PASS)
+            continue;
+        if (!json_object_get(l->told.repaired, id))
+            json_object_set_new(l->told.repaired, id, json_object());
+        for (size_t k = 0; k < edits->n; k++)
+            if (edits->v[k].action != EDIT_REMOVE)
+                json_object_set_new(json_object_get(l->told.repaired, id), edits->v[k].name,
+                                    json_true());
+    }
+}
+
 int record_update(struct learn *l, const struct probe_set *p, const struct gate *g,
                   struct candidate *const *candidates, size_t n, int winner)
 {
     struct decision d = decision_of(l, p, g);
     int rc = l->s->journal ? journal_sync(l->s->journal) : 0; /* it stands on durable answers */
+    if (rc == 0 && winner >= 0)
+        rc = line_stands(l);
     if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
@@ -247,10 +300,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
         rc = record_one(l, &d, i, candidates[i], (int)i == winner);
     l->count.judged += (int64_t)n;
     if (rc == 0 && winner >= 0) {
-        const struct oid *commit = &candidates[winner]->commit;
-        rc = library_accept(l->lib, &l->at.head, commit);
-        if (rc == 0)
-            rc = learn_move(l, commit);
+        remember_repaired(l, p, g, winner, &candidates[winner]->proposal);
+        rc = line_accept(l, &candidates[winner]->commit);
         l->count.accepted++;
     }
     decision_release(&d);
@@ -260,29 +311,90 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
 int record_unmeasured(struct learn *l, struct candidate *c)
 {
     struct decision d = decision_of(l, NULL, NULL);
-    struct judged j = judged_of(c);
+    struct buf reason = BUF_INIT;
+    struct judged j = judged_of(c, &reason);
     int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
+    if (rc == 0)
+        rc = line_stands(l);
     if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
         rc = decision_unmeasured(&d, &j);
+    buf_release(&reason);
     c->commit = j.commit;
     if (rc == 0)
-        rc = library_accept(l->lib, &l->at.head, &c->commit);
-    if (rc == 0)
-        rc = learn_move(l, &c->commit);
+        rc = line_accept(l, &c->commit);
     if (rc == 0) {
         l->count.accepted++;
-        json_array_append_new(l->told.log,
-                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "run", l->run.id,
-                                        "epoch", l->epoch, "update", l->update, "proposal", c->k,
-                                        "fate", "unmeasured", "edit",
-                                        proposal_to_json(&c->proposal), "commit", c->commit.hex));
+        json_array_append_new(
+            l->told.log, json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s, s:O*}", "run", l->run.id,
+                                   "epoch", l->epoch, "update", l->update, "proposal", c->k, "fate",
+                                   "unmeasured", "edit", proposal_to_json(&c->proposal), "commit",
+                                   c->commit.hex, "proposals", l->told.asked));
         struct buf line = BUF_INIT;
         proposal_describe(&c->proposal, &line);
         log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);
         buf_release(&line);
     }
+    return rc;
+}
+
+/* "MODIFY seq-memory: 37 notes, unmeasured" */
+static void document_text(const struct learn *l, const struct skill *document, bool first,
+                          struct buf *subject, struct trailers *t)
+{
+    const struct method_settings *m = &l->c->method;
+    const char *counts = strrchr(document->description, ':');
+    size_t len = counts ? strlen(counts) : 0;
+    buf_addf(subject, "%s %s%.*s, unmeasured", first ? "ADD" : "MODIFY", document->name,
+             len ? (int)len - 1 : 0, counts ? counts : "");
+    trailers_add(t, "Gate-Score", "unmeasured");
+    trailers_add(t, "Method", "%s", method_names[m->name]);
+    trailers_add(t, "Fidelity", "%s", fidelity_names[m->fidelity]);
+    trailers_add(t, "Run", "%s", l->run.id);
+    trailers_add(t, "Epoch", "%d", l->epoch);
+    trailers_add(t, "Update", "%d", l->update);
+    trailers_add(t, "Writer-Model", "%s", session_model(l->s, true)->name);
+    trailers_add(t, "Executor-Model", "%s", session_model(l->s, false)->name);
+}
+
+int record_document(struct learn *l, struct skill *document, bool first)
+{
+    struct buf subject = BUF_INIT;
+    struct trailers t = {.n = 0};
+    struct commit_text text = {.trailers = t.v};
+    struct skill_set set = {0};
+    struct oid tree, made;
+    document_text(l, document, first, &subject, &t);
+    text.subject = subject.ptr;
+    text.n = t.n;
+    int rc = buf_check(&subject);
+    if (rc == 0)
+        rc = skill_set_put(&set, document);
+    else
+        skill_release(document);
+    if (rc == 0 && l->s->journal)
+        rc = journal_sync(l->s->journal); /* it stands on durable answers */
+    if (rc == 0)
+        rc = line_stands(l);
+    if (rc == 0)
+        rc = decision_time(l, &text.when);
+    if (rc == 0)
+        rc = library_candidate(l->lib, &set, &l->at.head, &tree);
+    if (rc == 0)
+        rc = library_commit(l->lib, &tree, &l->at.head, &text, &made);
+    if (rc == 0)
+        rc = line_accept(l, &made);
+    if (rc == 0) {
+        l->count.accepted++;
+        json_array_append_new(l->told.log,
+                              json_pack("{s:s, s:i, s:i, s:s, s:s, s:s}", "run", l->run.id, "epoch",
+                                        l->epoch, "update", l->update, "fate", "unmeasured", "edit",
+                                        subject.ptr, "commit", made.hex));
+        log_info("epoch %d update %d: %s", l->epoch, l->update, subject.ptr);
+    }
+    skill_set_release(&set);
+    buf_release(&subject);
     return rc;
 }
 
@@ -298,13 +410,20 @@ int record_best(struct learn *l, const struct checkpoint *best)
              session_model(l->s, false)->name);
     if (rc == 0)
         rc = buf_check(&message);
-    if (rc == 0)
+    bool elsewhere = rc == 0 && line_ends_elsewhere(l);
+    if (rc == 0 && !elsewhere)
+        rc = line_stands(l);
+    if (rc == 0 && l->c->gate.adopt == ADOPT_AUTO) /* else it is what a person adopts */
         rc = library_best_set(l->lib, &commit, message.ptr);
     if (rc == 0)
         rc = library_tree_of(l->lib, &commit, &tree);
     if (rc == 0)
         rc = library_tree_of(l->lib, &l->at.head, &now_tree);
-    if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
+    if (rc == 0 && elsewhere) {
+        log_info("the branch stays as somebody else left it; the best checkpoint is %.10s ('%s')",
+                 commit.hex, LIBRARY_BEST_NAME);
+        rc = learn_move(l, &commit);
+    } else if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
         struct trailers t = {.n = 0};
         buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
                  100 * share);
@@ -318,9 +437,7 @@ int record_best(struct learn *l, const struct checkpoint *best)
         struct oid restored;
         rc = library_commit(l->lib, &tree, &l->at.head, &text, &restored);
         if (rc == 0)
-            rc = library_accept(l->lib, &l->at.head, &restored);
-        if (rc == 0)
-            rc = learn_move(l, &restored);
+            rc = line_accept(l, &restored);
     }
     buf_release(&message);
     buf_release(&subject);
@@ -383,6 +500,15 @@ out:
     free(path);
     buf_release(&line);
     return rc;
+}
+
+int record_end(struct learn *l)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "proposed/%s", l->run.id);
+    json_object_set_new(l->run.state, "ended", json_true());
+    int rc = l->c->gate.adopt == ADOPT_ASK ? library_branch_drop(l->lib, name) : 0;
+    return rc < 0 ? rc : record_state(l);
 }
 
 int record_val_scores(struct learn *l)

@@ -1,6 +1,7 @@
 /* state.c - what a run knows between updates: the library's head and its skills, and run.json. */
 #include "runtime/learn/learn_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/base/clock.h"
@@ -14,7 +15,7 @@ int learn_move(struct learn *l, const struct oid *commit)
     struct skills_view *view = NULL;
     int rc = library_read(l->lib, commit->hex, &set);
     if (rc == 0 && !(view = skills_view_new(&set)))
-        rc = err_oom();
+        rc = err_code();
     if (rc < 0) {
         skill_set_release(&set);
         return rc;
@@ -35,6 +36,24 @@ int record_state(struct learn *l)
     return rc;
 }
 
+static int is_there(const char *ref, const struct oid *commit, void *arg)
+{
+    (void)ref;
+    (void)commit;
+    (void)arg;
+    return 1;
+}
+
+/* Whether another run of this name, begun in the same second, left something in the library. */
+static int taken(struct library *lib, const char *id)
+{
+    char prefix[128];
+    snprintf(prefix, sizeof(prefix), "refs/grasp/candidates/%s/", id);
+    int rc = library_refs(lib, prefix, is_there, NULL);
+    snprintf(prefix, sizeof(prefix), "refs/heads/proposed/%s", id);
+    return rc ? rc : library_refs(lib, prefix, is_there, NULL);
+}
+
 json_t *record_id(const struct learn *l, const json_t *inputs)
 {
     char stamp[CLOCK_TEXT];
@@ -50,7 +69,17 @@ json_t *record_id(const struct learn *l, const json_t *inputs)
     buf_adds(&config, l->at.head.hex);
     if (inputs)
         buf_add_json_canonical(&config, inputs);
-    hash_once(config.ptr, config.len, digest);
+    json_t *id = NULL;
+    int rc = 1;
+    for (hash_once(config.ptr, config.len, digest); rc > 0;
+         hash_once(digest, sizeof(digest), digest)) {
+        json_decref(id);
+        id = json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]);
+        rc = id ? taken(l->lib, json_string_value(id)) : err_oom();
+    }
     buf_release(&config);
-    return json_sprintf("%s-%02x%02x", stamp, digest[0], digest[1]);
+    if (rc == 0)
+        return id;
+    json_decref(id);
+    return NULL;
 }

@@ -14,12 +14,48 @@ static int64_t plan_calls(const struct plan *p, size_t phase)
     return p->rollouts[phase] * p->max_rounds + p->writer[phase];
 }
 
+/* Of the calls at most, what runs of the paper's settings made: an episode ends after a few of its
+ * rounds, most candidates are stopped early, few updates have what is to be revised. */
+static int64_t calls_expected(const struct plan *p, size_t phase)
+{
+    static const double shares[MODEL_PHASES] = {
+        [PHASE_ROLLOUT_DEV] = 0.17,  [PHASE_ROLLOUT_VAL] = 0.26, [PHASE_ROLLOUT_PROBE] = 0.14,
+        [PHASE_ROLLOUT_TEST] = 0.33, [PHASE_CLASSIFY] = 0.5,     [PHASE_REVISE] = 0.2};
+    double share = shares[phase] > 0 ? shares[phase] : 1;
+    return (int64_t)(share * (double)plan_calls(p, phase) + 0.5);
+}
+
+void plan_spending(const struct session *s, const struct plan *p, bool expected,
+                   struct spending *out)
+{
+    enum { TURN = 40, ANSWER = 400 }; /* tokens of an answer where nothing is thought */
+    *out = (struct spending){0};
+    for (size_t i = 0; i < MODEL_PHASES; i++) {
+        int64_t calls = expected ? calls_expected(p, i) : plan_calls(p, i);
+        bool writer = p->writer[i] && s->backend[1];
+        struct model_usage u = {.prompt_tokens = calls * p->tokens[i],
+                                .completion_tokens = calls * (p->writer[i] ? ANSWER : TURN)};
+        out->calls += calls;
+        out->tokens += u.prompt_tokens + u.completion_tokens;
+        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
+    }
+}
+
 static int64_t split_size(struct session *s, enum split split, const char *file)
 {
     const struct task_set *set;
     if (!file || session_split(s, split, &set) < 0)
         return 0;
     return (int64_t)set->n;
+}
+
+/* Tasks that may be rolled out to choose targeted probes: those of earlier batches, in the first update
+ * of an epoch those outside of its batch. */
+static int64_t selection_draws(const struct config *c, int64_t dev, int64_t per_epoch)
+{
+    int64_t every = c->cycle.update_every, epochs = c->cycle.epochs;
+    int64_t first = epochs > 1 && dev > every ? (epochs - 1) * (dev - every) : 0;
+    return first + epochs * (per_epoch * (per_epoch - 1) / 2 * every);
 }
 
 void plan_make(struct session *s, struct plan *p)
@@ -30,38 +66,66 @@ void plan_make(struct session *s, struct plan *p)
     int64_t tests =
         split_size(s, SPLIT_ID_TEST, c->data.id_test) + split_size(s, SPLIT_TEST, c->data.test);
     int64_t per_epoch = (dev + c->cycle.update_every - 1) / c->cycle.update_every;
-    int64_t updates = per_epoch * c->cycle.epochs, k = c->cycle.grpo_k;
+    int64_t epochs = config_epochs(c), updates = per_epoch * epochs, k = c->cycle.grpo_k;
     int64_t arms = 1 + k + 1; /* baseline, candidates, revision */
     bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
+    bool none = c->method.name == METHOD_NONE;
     *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
     /* the tasks that show how noisy the endpoint is, once */
-    bool noise = c->cycle.epochs && learn_wants_noise(c);
-    p->rollouts[PHASE_ROLLOUT_DEV] = c->cycle.epochs * dev + (noise ? NOISE_TASKS : 0);
-    p->rollouts[PHASE_ROLLOUT_VAL] = (c->cycle.epochs + c->cycle.run_baseline) * val;
+    bool noise = epochs && learn_wants_noise(c);
+    p->rollouts[PHASE_ROLLOUT_DEV] = epochs * dev + (noise ? NOISE_TASKS : 0);
+    p->rollouts[PHASE_ROLLOUT_VAL] = (epochs + c->cycle.run_baseline) * val;
     p->rollouts[PHASE_ROLLOUT_PROBE] =
         measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
-    p->rollouts[PHASE_ROLLOUT_TEST] = 2 * tests;
+    if (measured && c->probes.targeted)
+        p->rollouts[PHASE_ROLLOUT_PROBE] += selection_draws(c, dev, per_epoch);
+    p->rollouts[PHASE_ROLLOUT_TEST] = (none ? 1 : 2) * tests;
+    if (c->method.name != METHOD_GRASP) {
+        /* the noise of serial methods is measured on rollouts of its own */
+        if (noise && method_is_serial((enum method)c->method.name))
+            p->rollouts[PHASE_ROLLOUT_DEV] += NOISE_TASKS;
+        p->rollouts[PHASE_ROLLOUT_PROBE] = 0;
+        p->writer[PHASE_OTHER] = method_calls(&c->method, dev, epochs);
+        plan_tokens(s, p);
+        return;
+    }
     p->writer[PHASE_CLASSIFY] = 2 * updates;
     p->writer[PHASE_DIAGNOSE] = updates;
     p->writer[PHASE_PROPOSE] = k * updates;
     p->writer[PHASE_REVISE] = measured ? updates : 0;
     p->writer[PHASE_OTHER] = c->cycle.blind_select == BLIND_PROPOSER ? updates : 0;
+    plan_tokens(s, p);
 }
 
 void plan_print(const struct session *s, const struct plan *p, FILE *out)
 {
-    int64_t all = 0;
-    fprintf(out, "plan: %lld epochs, %lld updates, %s\n", (long long)s->config->cycle.epochs,
+    struct spending most, expected;
+    plan_spending(s, p, false, &most);
+    plan_spending(s, p, true, &expected);
+    const struct method_settings *m = &s->config->method;
+    fprintf(out, "plan: %lld epochs, %lld updates, %s", (long long)config_epochs(s->config),
             (long long)p->updates, s->backend[0]->label);
-    fprintf(out, "  %-14s %9s %14s\n", "phase", "rollouts", "calls at most");
-    for (size_t i = 0; i < MODEL_PHASES; i++) {
-        int64_t calls = plan_calls(p, i);
-        all += calls;
-        if (calls)
-            fprintf(out, "  %-14s %9lld %14lld\n", model_phase_name((enum model_phase)i),
-                    (long long)p->rollouts[i], (long long)calls);
-    }
-    fprintf(out, "  %-14s %9s %14lld\n", "all", "", (long long)all);
+    if (m->name != METHOD_GRASP)
+        fprintf(out, ", method %s (%s)", method_names[m->name], fidelity_names[m->fidelity]);
+    fputc('\n', out);
+    fprintf(out, "  %-14s %9s %14s %9s %16s\n", "phase", "rollouts", "calls at most", "expected",
+            "tokens a prompt*");
+    for (size_t i = 0; i < MODEL_PHASES; i++)
+        if (plan_calls(p, i))
+            fprintf(out, "  %-14s %9lld %14lld %9lld %16lld\n",
+                    model_phase_name((enum model_phase)i), (long long)p->rollouts[i],
+                    (long long)plan_calls(p, i), (long long)calls_expected(p, i),
+                    (long long)p->tokens[i]);
+    fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
+            (long long)expected.calls);
+    fprintf(out, "  tokens*: %lld at most, %lld expected", (long long)most.tokens,
+            (long long)expected.tokens);
+    if (most.usd > 0)
+        fprintf(out, "; %.2f USD at most, %.2f expected", most.usd, expected.usd);
+    fputc('\n', out);
+    fputs("  * estimated: 4 characters each, of a rollout its first message, of the writer's where "
+          "half of a batch fails\n",
+          out);
     const struct config *c = s->config;
     if (p->rollouts[PHASE_ROLLOUT_PROBE] && c->gate.rule != RULE_PAPER && c->draws != DRAWS_SHARED)
         fputs("  and, where outcomes flip, redraws of the probes on which arms differ\n", out);
@@ -193,17 +257,20 @@ int learn_record_summary(struct learn *l, int rc)
         json_object_set_new(phases, model_phase_name((enum model_phase)i),
                             phase_counts(s, (enum model_phase)i));
     json_t *v = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "run",
-        l->run.id, "status", status_of(rc), "why", why_of(l, rc), "executor", s->backend[0]->label,
-        "writer", session_model(s, true)->label, "head", l->at.head.hex, "updates", l->updates,
-        "candidates_judged", (json_int_t)l->count.judged, "candidates_accepted",
-        (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, "
+        "s:f}",
+        "run", l->run.id, "status", status_of(rc), "why", why_of(l, rc), "method",
+        method_names[l->c->method.name], "fidelity", fidelity_names[l->c->method.fidelity],
+        "executor", s->backend[0]->label, "writer", session_model(s, true)->label, "head",
+        l->at.head.hex, "updates", l->updates, "candidates_judged", (json_int_t)l->count.judged,
+        "candidates_accepted", (json_int_t)l->count.accepted, "rollouts_saved_by_early_stop",
         (json_int_t)l->count.probes_saved, "rollouts_unscored", (json_int_t)l->count.unscored,
         "edits_refused", refusals(l), "calls", phases, "endpoint", health_json(s), "seconds",
         (double)(clock_mono() - l->run.began) / 1e9, "cpu_seconds", (double)clock_cpu() / 1e9);
     if (v) {
         struct gate_rules rules;
         learn_gate_rules(l, 0, &rules);
+        json_object_set(v, "proposals", l->told.proposals);
         json_object_set_new(v, "spent", spent_json(s));
         json_object_set_new(v, "do_nothing", idle_json(l));
         json_object_set_new(v, "dev_endings", endings_to_json(&l->ended.dev));
@@ -273,13 +340,31 @@ static void print_tests(const struct learn *l, FILE *out)
     const char *split;
     json_t *v;
     json_object_foreach (l->scores.test, split, v) {
+        if (!json_object_get(v, "best")) /* as the reference implementation names it */
+            continue;
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
-        fputs(", with the best library ", out);
-        print_score(json_object_get(v, "best"), out);
+        if (l->c->method.name != METHOD_NONE) {
+            fputs(", with the best library ", out);
+            print_score(json_object_get(v, "best"), out);
+        }
         print_idle(l, (enum split)split_from_name(split), out);
         fputc('\n', out);
     }
+}
+
+/* There are winners that nobody adopted or rejected yet. */
+static bool waits(const struct learn *l)
+{
+    char ref[96];
+    struct oid tip;
+    if (l->c->gate.adopt != ADOPT_ASK || strcmp(l->line.at.hex, l->at.start.hex) == 0)
+        return false;
+    snprintf(ref, sizeof(ref), "refs/heads/proposed/%s", l->run.id);
+    bool is = library_resolve(l->lib, ref, &tip) == 0;
+    if (!is)
+        err_clear();
+    return is;
 }
 
 void summary_print(const struct learn *l, FILE *out)
@@ -294,11 +379,21 @@ void summary_print(const struct learn *l, FILE *out)
     print_tests(l, out);
     print_endings(&l->ended.dev, false, out);
     print_endings(&l->ended.writer, true, out);
-    fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
-            library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
-            (long long)l->count.judged);
+    const struct method_settings *m = &l->c->method;
+    if (m->name == METHOD_GRASP)
+        fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
+                library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
+                (long long)l->count.judged);
+    else
+        fprintf(out, "\nmethod %s (%s): library %s, %lld commits, no gate\n", method_names[m->name],
+                fidelity_names[m->fidelity], library_dir(l->lib), (long long)l->count.accepted);
     for (size_t i = 0; i < l->at.set.n; i++)
         fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
+    if (waits(l))
+        fprintf(
+            out,
+            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
+            l->run.id, library_dir(l->lib));
     fprintf(out,
             "calls made %lld; saved: %lld by the journal, %lld rollouts by early stopping; "
             "unscored rollouts %lld\n",

@@ -15,28 +15,26 @@ static const struct rollout *result(const struct update *u, size_t i)
     return group_result(u->batch->group, i);
 }
 
-/* By the recorded outcome: what could not be scored the first time stays out when a run goes on. */
-static bool is_failure(const struct update *u, size_t i)
-{
-    enum outcome o = u->l->seen.now[u->batch->v[i]];
-    return o != OUTCOME_PASS && o != OUTCOME_UNSCORED && o != OUTCOME_PENDING;
-}
-
-static bool is_passing(const struct update *u, size_t i)
-{
-    return u->l->seen.now[u->batch->v[i]] == OUTCOME_PASS;
-}
-
 /* ---- classify and diagnose ---- */
 
-static json_t *failures_json(const struct update *u, enum trace_detail detail)
+/* The failures as a phase's `tasks`, and what their agents were told. */
+static json_t *with_failures(const struct update *u, enum trace_detail detail, json_t *data)
 {
-    json_t *out = json_array();
-    for (size_t i = 0; i < u->batch->n; i++)
-        if (is_failure(u, i))
-            json_array_append_new(out,
-                                  prompt_trace(u->l, result(u, i), detail, u->labels, u->notes));
-    return out;
+    struct noted said = {u->labels, u->also, u->notes};
+    const struct rollout **v = calloc(u->batch->n + 1, sizeof(*v));
+    json_t *tasks = json_array();
+    size_t n = 0;
+    for (size_t i = 0; v && i < u->batch->n; i++)
+        if (update_is_failure(u, i)) {
+            v[n++] = result(u, i);
+            json_array_append_new(
+                tasks, prompt_failure(u->l, v[n - 1], update_beside(u, v[n - 1]), detail, &said));
+        }
+    if (v)
+        prompt_told(u->l, v, n, data);
+    json_object_set_new(data, "tasks", tasks);
+    free(v);
+    return data;
 }
 
 static json_t *known_labels(const struct learn *l)
@@ -49,72 +47,79 @@ static json_t *known_labels(const struct learn *l)
     return out;
 }
 
-/* Calls the writer once and gives the JSON object of its reply, NULL when it holds none. */
-static int ask_object(struct learn *l, enum model_phase phase, const char *prompt, json_t *data,
-                      int sample, json_t **out)
+enum { LABEL_MAX = 80, ABOUT_MAX = 400, NOTE_MAX = 2000 }; /* bytes */
+
+/* What a reply says of a task: a text, under `key` in an object, or the item `at` of a list of
+ * either. NULL: nothing. Borrowed. */
+static const char *said_of(const json_t *v, const char *key, size_t at)
 {
-    struct writer_call *w = NULL;
-    *out = NULL;
-    int rc = writer_start(l, &w, phase, prompt, data, sample);
-    if (rc == 0)
-        rc = writer_wait(l, &w, 1);
-    if (rc == 0)
-        *out = reply_json(w->text.ptr, w->text.len, '{');
-    writer_release(w);
-    json_decref(data);
-    return rc;
+    const json_t *one = json_is_array(v) ? json_array_get(v, at) : at ? NULL : v;
+    return json_string_value(json_is_object(one) ? json_object_get(one, key) : one);
 }
 
-/* snake_case, at most 80 bytes: labels name groups in files and prompts. */
-static bool label_ok(const char *s)
+/* snake_case, which words with blanks become: labels name groups in files and prompts. False: it is
+ * none, or longer. */
+static bool make_label(const char *s, char label[LABEL_MAX + 1])
 {
-    size_t n = strlen(s);
-    for (const char *p = s; *p; p++)
-        if (!ascii_isalnum(*p) && *p != '_' && *p != '-')
+    size_t n = s ? strlen(s) : 0;
+    for (size_t i = 0; i < n && n <= LABEL_MAX; i++) {
+        label[i] = s[i] == ' ' ? '_' : s[i];
+        if (!ascii_isalnum(label[i]) && label[i] != '_' && label[i] != '-')
             return false;
-    return n > 0 && n <= 80;
+    }
+    if (n == 0 || n > LABEL_MAX)
+        return false;
+    label[n] = '\0';
+    return true;
 }
 
-/* In a world of the user's own, the writer reads what the agent is told about it. */
-static json_t *with_world(const struct update *u, json_t *data)
+/* A text for prompts, cut at a character. */
+static json_t *cut_text(const char *s, size_t most)
 {
-    json_t *world = NULL;
-    for (size_t i = 0; i < u->batch->n && !world; i++)
-        world = prompt_world(u->l, result(u, i));
-    if (world)
-        json_object_set_new(data, "world", world);
-    return data;
+    return json_stringn(s, utf8_prefix(s, strlen(s), most));
 }
 
 static int classify(struct update *u)
 {
     struct learn *l = u->l;
-    json_t *reply = NULL, *labels = NULL, *v;
+    static const char *const keys[] = {"labels", "new_labels", NULL};
+    static const struct reply_shape shape = {.keys = keys, .type = JSON_OBJECT};
+    json_t *reply = NULL, *labels, *v;
     const char *key;
-    for (int attempt = 1; attempt <= 2 && !json_is_object(labels); attempt++) {
-        json_decref(reply);
-        json_t *data = json_pack(
-            "{s:i, s:o, s:o}", "attempt", attempt, "known_labels", known_labels(l), "tasks",
-            failures_json(u, attempt == 1 ? TRACE_CLASSIFY : TRACE_CLASSIFY_AGAIN));
-        int rc =
-            ask_object(l, PHASE_CLASSIFY, "classify", with_world(u, data), attempt - 1, &reply);
-        if (rc < 0)
-            return rc;
-        labels = json_object_get(reply, "labels");
-    }
+    json_t *data = json_pack("{s:o}", "known_labels", known_labels(l));
+    int rc = ask_object(l, PHASE_CLASSIFY, "classify", with_failures(u, TRACE_CLASSIFY, data),
+                        &shape, true, &reply);
+    if (rc < 0)
+        return rc;
+    labels = json_object_get(reply, "labels");
     if (!json_is_object(labels))
         log_warn("epoch %d update %d: the writer gave no labels; one group of all failures",
                  l->epoch, l->update);
+    size_t without = 0;
     for (size_t i = 0; i < u->batch->n; i++) {
-        const struct rollout *r = result(u, i);
-        const char *label = json_string_value(json_object_get(labels, r->task->id));
-        if (is_failure(u, i) && label && label_ok(label))
-            json_object_set_new(u->labels, r->task->id, json_string(label));
+        const char *id = result(u, i)->task->id, *second;
+        const json_t *given = json_object_get(labels, id);
+        char label[LABEL_MAX + 1] = "", also[LABEL_MAX + 1];
+        if (!update_is_failure(u, i))
+            continue;
+        if (make_label(said_of(given, "label", 0), label))
+            json_object_set_new(u->labels, id, json_string(label));
+        else
+            without++;
+        if (!(second = said_of(json_object_get(json_object_get(reply, "also"), id), "label", 0)) &&
+            !(second = said_of(given, "label", 1)))
+            second = json_str_at(given, "also", NULL);
+        if (make_label(second, also) && !str_same(label, also))
+            json_object_set_new(u->also, id, json_string(also));
     }
+    if (without && json_is_object(labels))
+        log_warn("epoch %d update %d: the writer gave no usable label for %zu failure%s, which "
+                 "form the group unknown",
+                 l->epoch, l->update, without, plural((int64_t)without, "", "s"));
     json_object_foreach (json_object_get(reply, "new_labels"), key, v) {
-        if (label_ok(key) && json_is_string(v) && json_string_length(v) < 400 &&
-            !json_object_get(l->told.labels, key))
-            json_object_set(l->told.labels, key, v);
+        char label[LABEL_MAX + 1];
+        if (make_label(key, label) && json_is_string(v) && !json_object_get(l->told.labels, label))
+            json_object_set_new(l->told.labels, label, cut_text(json_string_value(v), ABOUT_MAX));
     }
     json_decref(reply);
     return 0;
@@ -124,16 +129,27 @@ static int diagnose(struct update *u)
 {
     struct learn *l = u->l;
     json_t *reply = NULL;
-    json_t *data = json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "tasks",
-                             failures_json(u, TRACE_DIAGNOSE));
-    int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", data, 0, &reply);
+    const char **ids = calloc(u->batch->n + 1, sizeof(*ids));
+    size_t n = 0;
+    for (size_t i = 0; ids && i < u->batch->n; i++)
+        if (update_is_failure(u, i))
+            ids[n++] = result(u, i)->task->id;
+    if (!ids || !n) {
+        free(ids);
+        return n ? 0 : ids ? 0 : err_oom();
+    }
+    struct reply_shape shape = {.any = true, .keys = ids, .type = -1};
+    json_t *data = json_pack("{s:o}", "library", prompt_library(&l->at.set));
+    int rc = ask_object(l, PHASE_DIAGNOSE, "diagnose", with_failures(u, TRACE_DIAGNOSE, data),
+                        &shape, false, &reply);
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++) {
         const char *id = result(u, i)->task->id;
-        json_t *note = json_object_get(reply, id);
-        if (json_is_string(note) && json_string_length(note) < 2000)
-            json_object_set(u->notes, id, note);
+        const char *note = said_of(json_object_get(reply, id), "diagnosis", 0);
+        if (note)
+            json_object_set_new(u->notes, id, cut_text(note, NOTE_MAX));
     }
     json_decref(reply);
+    free(ids);
     return rc;
 }
 
@@ -170,7 +186,7 @@ static int make_groups(struct update *u)
     u->groups = calloc(u->batch->n, sizeof(*u->groups));
     int rc = u->groups ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < u->batch->n; i++)
-        if (is_failure(u, i))
+        if (update_is_failure(u, i))
             rc = group_failure(u, i);
     for (size_t i = 1; i < u->n_groups; i++) { /* insertion sort: stable */
         struct fail_group g = u->groups[i];
@@ -184,56 +200,66 @@ static int make_groups(struct update *u)
 
 /* ---- proposals ---- */
 
-static bool in_group(const struct fail_group *g, size_t index)
-{
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i] == index)
-            return true;
-    return false;
-}
-
 static json_t *propose_data(struct update *u, const struct fail_group *g)
 {
     struct learn *l = u->l;
     struct edit_rules rules = update_rules(l);
-    json_t *tasks = json_array(), *passing = json_array(), *others = json_array();
-    for (size_t i = 0; i < u->batch->n; i++) {
-        const struct rollout *r = result(u, i);
-        bool other = is_failure(u, i) && !in_group(g, i);
-        json_t *to = is_passing(u, i) ? passing : other ? others : tasks;
-        if (is_passing(u, i) || is_failure(u, i))
-            json_array_append_new(
-                to, prompt_trace(l, r, other ? TRACE_LINE : TRACE_PROPOSE, u->labels, u->notes));
-    }
     json_t *about = json_object_get(l->told.labels, g->label);
     json_t *data = json_pack(
-        "{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}, s:o, s:o, s:o}", "skills", prompt_skills(l),
-        "places_left", (int)(rules.capacity > l->at.set.n ? rules.capacity - l->at.set.n : 0),
-        "max_edits", (int)rules.max_edits, "pair",
-        rules.capacity <= l->at.set.n + 2 && !rules.append_only, "append_only",
-        (int)rules.append_only, "rejected", prompt_rejected(l), "group", "label", g->label,
-        "description", about ? json_string_value(about) : "", "tasks", tasks, "passing", passing,
-        "others", others);
-    return with_world(u, data);
+        "{s:o, s:i, s:i, s:b, s:b, s:o, s:{s:s, s:s}}", "skills", prompt_skills(l), "places_left",
+        (int)(rules.capacity > l->at.set.n ? rules.capacity - l->at.set.n : 0), "max_edits",
+        (int)rules.max_edits, "pair", rules.capacity <= l->at.set.n + 2 && !rules.append_only,
+        "append_only", (int)rules.append_only, "rejected", prompt_rejected(l), "group", "label",
+        g->label, "description", about ? json_string_value(about) : "");
+    if (data && update_contrast(u, g, data) < 0) {
+        json_decref(data);
+        data = NULL;
+    }
+    return data;
 }
 
-/* The diagnosis that stands for a group: that of its first task that has one. */
-static const char *reason_of(const struct update *u, const struct fail_group *g)
+/* Counts what became of the K replies: said in the log, kept for the account and the notes. */
+static int count_proposals(struct update *u, struct writer_call *const *calls, size_t n, int again,
+                           const int64_t *refused_before)
 {
-    for (size_t i = 0; i < g->n; i++) {
-        const json_t *note = json_object_get(u->notes, result(u, g->v[i])->task->id);
-        if (note)
-            return json_string_value(note);
+    struct learn *l = u->l;
+    size_t distinct = 0;
+    json_t *refused = json_object();
+    struct buf why = BUF_INIT;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = 0;
+        while (i < k && (calls[i]->text.len != calls[k]->text.len ||
+                         memcmp(calls[i]->text.ptr, calls[k]->text.ptr, calls[k]->text.len) != 0))
+            i++;
+        distinct += i == k;
     }
-    return NULL;
+    for (size_t i = 0; i < EDIT_REFUSALS; i++) {
+        int64_t count = l->count.refused[i] - refused_before[i];
+        const char *name = edit_refusal_name((enum edit_refusal)i);
+        if (!count)
+            continue;
+        json_object_set_new(refused, name, json_integer(count));
+        buf_addf(&why, "%s%s %lld", why.len ? ", " : "; ", name, (long long)count);
+    }
+    log_info("epoch %d update %d: %zu %s asked for, %zu distinct, %zu valid%s", l->epoch, l->update,
+             n, plural((int64_t)n, "proposal", "proposals"), distinct, u->list.n, why.ptr);
+    buf_release(&why);
+    json_t *v = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "epoch", l->epoch, "update",
+                          l->update, "asked", (int)n, "distinct", (int)distinct, "valid",
+                          (int)u->list.n, "asked_again", again, "refused", refused);
+    l->told.asked = v;
+    return json_array_append_new(l->told.proposals, v) < 0 ? err_oom() : 0;
 }
 
 static int propose(struct update *u)
 {
     struct learn *l = u->l;
     size_t n = (size_t)l->c->cycle.grpo_k;
+    int again = 0;
+    int64_t refused[EDIT_REFUSALS];
     struct writer_call **calls = calloc(n, sizeof(*calls));
     int rc = calls ? 0 : err_oom();
+    memcpy(refused, l->count.refused, sizeof(refused));
     for (size_t k = 0; rc == 0 && k < n; k++) {
         json_t *data = propose_data(u, &u->groups[k % u->n_groups]);
         rc = data ? writer_start(l, &calls[k], PHASE_PROPOSE, "propose", data, (int)k)
@@ -242,11 +268,16 @@ static int propose(struct update *u)
     }
     if (rc == 0)
         rc = writer_wait(l, calls, n);
+    if (rc == 0)
+        rc = ask_again(l, calls, n, PHASE_PROPOSE, &edit_reply_shape, false, &again);
     for (size_t k = 0; rc == 0 && k < n; k++) {
         u->k = (int)k;
-        u->reason = reason_of(u, &u->groups[k % u->n_groups]);
+        u->label = u->groups[k % u->n_groups].label;
+        u->about = json_string_value(json_object_get(l->told.labels, u->label));
         rc = update_take_reply(u, &calls[k]->text, false);
     }
+    if (rc == 0)
+        rc = count_proposals(u, calls, n, again, refused);
     for (size_t k = 0; calls && k < n; k++)
         writer_release(calls[k]);
     free(calls);
@@ -293,14 +324,16 @@ static int apply_blind(struct update *u)
         pick = rng_below(&rng, (uint32_t)u->list.n);
         return record_unmeasured(l, &u->list.v[pick]);
     }
+    static const char *const keys[] = {"choice", "why", NULL};
+    static const struct reply_shape shape = {.keys = keys, .type = JSON_INTEGER};
     json_t *list = json_array(), *reply = NULL;
     for (size_t i = 0; i < u->list.n; i++)
         json_array_append_new(list, json_pack("{s:i, s:o}", "number", (int)i + 1, "edits",
                                               prompt_edits(&u->list.v[i].proposal)));
     int rc = ask_object(
         l, PHASE_OTHER, "select",
-        json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "candidates", list), 0,
-        &reply);
+        json_pack("{s:o, s:o}", "library", prompt_library(&l->at.set), "candidates", list), &shape,
+        false, &reply);
     int64_t choice = json_int_at(reply, "choice", 0);
     json_decref(reply);
     if (rc < 0 || choice < 1 || choice > (int64_t)u->list.n)
@@ -308,25 +341,33 @@ static int apply_blind(struct update *u)
     return record_unmeasured(l, &u->list.v[choice - 1]);
 }
 
-int learn_update(struct learn *l, const struct batch *b, struct probe_set *probes,
-                 struct group *base_group)
+int learn_update(struct learn *l, const struct batch *b, struct probing *probes)
 {
-    struct update u = {.l = l, .batch = b, .labels = json_object(), .notes = json_object()};
+    struct update u = {
+        .l = l, .batch = b, .labels = json_object(), .also = json_object(), .notes = json_object()};
     enum outcome *base = NULL;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
     int rc = classify(&u);
     if (rc == 0)
-        rc = diagnose(&u);
-    if (rc == 0)
-        json_array_append_new(l->told.taxonomy,
-                              json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels));
-    if (rc == 0)
         rc = make_groups(&u);
+    if (rc == 0 && measured)
+        rc = probing_groups(probes, &u, false);
+    if (rc == 0)
+        rc = diagnose(&u);
+    if (rc == 0) {
+        json_t *row = json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels);
+        if (json_object_size(u.also))
+            json_object_set(row, "also", u.also);
+        json_array_append_new(l->told.taxonomy, row);
+    }
+    if (rc == 0 && measured)
+        rc = probing_groups(probes, &u, true);
     if (rc == 0 && u.n_groups)
         rc = propose(&u);
     if (rc == 0 && measured) {
-        base = calloc(probes->n + 1, sizeof(*base));
-        rc = base ? measure_wait(l, base_group, probes, base) : err_oom();
+        u.base = probes->base;
+        base = calloc(probes->set.n + 1, sizeof(*base));
+        rc = base ? measure_wait(l, probes->base, &probes->set, base) : err_oom();
     }
     if (rc < 0 || !u.list.n)
         goto out;
@@ -335,16 +376,17 @@ int learn_update(struct learn *l, const struct batch *b, struct probe_set *probe
     else if (l->c->cycle.blind_select != BLIND_OFF)
         rc = apply_blind(&u);
     else
-        rc = update_gate(&u, probes, base);
+        rc = update_gate(&u, &probes->set, base);
 out:
     free(base);
+    l->told.asked = NULL;
     update_release(&u);
     return rc;
 }
 
 int learn_recover(struct learn *l)
 {
-    struct update u = {.l = l, .reason = "dev accuracy collapsed; a skill may be the cause"};
+    struct update u = {.l = l, .about = "dev accuracy collapsed; a skill may be the cause"};
     struct probe_set probes = {0};
     struct group *g = NULL;
     enum outcome *base = NULL;
@@ -362,7 +404,7 @@ int learn_recover(struct learn *l)
         goto out;
     log_warn("epoch %d: dev accuracy is below 5 %%; trying the library without each of its skills",
              l->epoch);
-    g = measure_start(l, &probes, l->at.view);
+    u.base = g = measure_start(l, &probes, l->at.view);
     for (size_t i = 0; rc == 0 && i < l->at.set.n; i++) {
         struct proposal p = {.n = 1};
         p.v[0].action = EDIT_REMOVE;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/learn/learn_private.h"
 
@@ -20,6 +21,7 @@ static void writer_answered(const struct model_reply *reply, void *arg)
 {
     struct writer_call *w = arg;
     w->done = true;
+    w->too_long = reply->result == MODEL_CONTEXT_LIMIT;
     w->failed = reply->result != MODEL_OK && reply->result != MODEL_CONTEXT_LIMIT;
     buf_reset(&w->text);
     buf_add(&w->text, w->failed ? reply->error : reply->text,
@@ -59,32 +61,58 @@ static int64_t draw_of(const struct learn *l, int sample)
                        (uint32_t)l->updates * DRAWS_AN_UPDATE + (uint32_t)sample);
 }
 
-int writer_start(struct learn *l, struct writer_call **out, enum model_phase phase,
-                 const char *prompt, const json_t *data, int sample)
+static int send_call(struct writer_call *w, enum model_phase phase, int sample)
 {
-    /* it reaches the whole writer (spec/method.md) */
-    double t = l->c->cycle.proposal_temperature;
+    struct learn *l = w->l;
+    double t = l->c->cycle.proposal_temperature; /* it reaches the whole writer (spec/method.md) */
     if (t < 0)
         t = l->c->writer.temperature;
-    struct buf text = BUF_INIT;
-    struct writer_call *w = *out = call_new(l);
-    if (w)
-        w->phase = phase;
-    int rc = w ? prompts_render(l->prompts, prompt, data, &text) : err_oom();
-    if (rc == 0)
-        rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);
-    buf_release(&text);
-    if (rc < 0)
-        goto out;
+    w->phase = phase;
     struct model_request rq = {.chat = &w->chat,
                                .temperature = t,
                                .max_tokens = (int)l->c->writer.max_tokens,
                                .draw = draw_of(l, sample),
                                .phase = phase};
-    rc = model_ask(session_model(l->s, true), &rq, writer_answered, w);
-out:
-    if (rc < 0 && w)
+    int rc = model_ask(session_model(l->s, true), &rq, writer_answered, w);
+    if (rc < 0)
         w->done = true; /* nothing comes any more */
+    return rc;
+}
+
+int writer_start(struct learn *l, struct writer_call **out, enum model_phase phase,
+                 const char *prompt, const json_t *data, int sample)
+{
+    struct buf text = BUF_INIT;
+    struct writer_call *w = *out = call_new(l);
+    int rc = w ? prompts_render(l->prompts, prompt, data, &text) : err_oom();
+    if (rc == 0)
+        rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);
+    buf_release(&text);
+    if (rc == 0)
+        rc = send_call(w, phase, sample);
+    else if (w)
+        w->done = true; /* nothing comes any more */
+    return rc;
+}
+
+int writer_again(struct learn *l, struct writer_call **out, const struct writer_call *first,
+                 const char *error, int sample)
+{
+    struct buf text = BUF_INIT;
+    struct writer_call *w = *out = call_new(l);
+    json_t *data = json_pack("{s:o}", "error", json_text(error, strlen(error)));
+    int rc = w && data ? 0 : err_oom();
+    buf_add(&text, first->chat.v[0].text, first->chat.v[0].len);
+    if (rc == 0)
+        rc = prompts_render(l->prompts, "again", data, &text);
+    if (rc == 0)
+        rc = chat_add(&w->chat, CHAT_USER, text.ptr, text.len);
+    buf_release(&text);
+    json_decref(data);
+    if (rc == 0)
+        rc = send_call(w, first->phase, sample);
+    else if (w)
+        w->done = true;
     return rc;
 }
 

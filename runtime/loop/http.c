@@ -23,6 +23,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/duration.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/text.h"
 
 #define DEFAULT_TIMEOUT_NS         (600 * NS_PER_SEC)
@@ -597,7 +598,9 @@ static void finish(struct http_transfer *t, CURLcode code)
     if (t->too_large)
         reply.error = "the reply is too large";
     else if (code != CURLE_OK)
-        reply.error = *t->error ? t->error : curl_easy_strerror(code);
+        reply.error = fs_out_of_files() ? err_msg()
+                      : *t->error       ? t->error
+                                        : curl_easy_strerror(code);
     struct http *h = t->http;
     CURL *easy = t->easy;
     detach(t);

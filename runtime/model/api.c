@@ -527,6 +527,14 @@ static void on_pump(void *arg)
     pump(a);
 }
 
+static size_t on_their_way(const struct api *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->pool.n; i++)
+        n += (size_t)a->pool.v[i].in_flight;
+    return n;
+}
+
 static void pump(struct api *a)
 {
     struct api_call *c;
@@ -536,6 +544,11 @@ static void pump(struct api *a)
         if (hopeless(c, &end)) {
             end_later(c, end);
             continue;
+        }
+        if (a->m.meter.room && !a->m.meter.room(a->m.meter.arg, on_their_way(a))) {
+            if (a->gone)
+                continue;
+            return;
         }
         int i = pool_pick(&a->pool, now, c->avoid, &when);
         if (i >= 0) {

@@ -102,6 +102,9 @@ struct model_health {
 struct model_meter {
     void (*used)(void *arg, const struct model_usage *usage); /* by one attempt, as it comes */
     bool (*allows)(void *arg);                                /* asked before another attempt */
+    /* Asked before each attempt while so many are on their way; false: not before one of them ends,
+     * or, with none, that the model was halted. */
+    bool (*room)(void *arg, size_t on_their_way);
     void *arg;
 };
 

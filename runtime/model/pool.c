@@ -17,8 +17,9 @@
 #define LATENCY_WEIGHT  0.1 /* of the newest latency in the moving average */
 #define REST_NS         (NS_PER_SEC / 4)
 #define LONGEST_REST_NS (30 * NS_PER_SEC)
-#define FIRST_CALLS     16         /* in flight before the first answer */
-#define BURST_NS        NS_PER_SEC /* so much of a minute's limit may be spent at once */
+#define FIRST_CALLS     16                /* in flight before the first answer ... */
+#define OPENING_NS      (NS_PER_SEC / 20) /* ... or until none was refused for so long */
+#define BURST_NS        NS_PER_SEC        /* so much of a minute's limit may be spent at once */
 #define MINUTE_NS       (60 * NS_PER_SEC)
 
 int pool_init(struct pool *p, size_t n, size_t limit)
@@ -104,10 +105,12 @@ int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
         size_t i = (p->turn + k) % p->n;
         struct pool_endpoint *e = &p->v[i];
         double load = (double)e->in_flight / e->window + ((int)i == avoid ? 2 : 0);
-        if (e->dead || (double)e->in_flight + 1 > e->window ||
-            (!e->proven && e->in_flight >= FIRST_CALLS))
+        if (e->dead || (double)e->in_flight + 1 > e->window)
             continue;
-        int64_t until = limited_until(p, e, now);
+        if (!e->opens)
+            e->opens = now + OPENING_NS;
+        bool opening = !e->proven && e->in_flight >= FIRST_CALLS && now < e->opens;
+        int64_t until = opening ? e->opens : limited_until(p, e, now);
         if (until) {
             if (until < *when)
                 *when = until;
@@ -202,9 +205,11 @@ void pool_end(struct pool *p, int i, enum pool_event what, int64_t started, int6
         answered(p, e, started, now);
         break;
     case POOL_LIMITED:
+        e->opens = INT64_MAX;
         limited(p, e, started, now, retry_after);
         break;
     case POOL_FAILED:
+        e->opens = INT64_MAX;
         e->failures++;
         if (retry_after > 0 && now + retry_after > e->not_before)
             e->not_before = now + retry_after;

@@ -14,8 +14,10 @@
  * as before are not about our load: the window goes back, and their share is tolerated from then
  * on.
  *
- * Until an endpoint has answered once, it gets a few calls only: what it says of its limits, or that
- * nothing works, is known before thousands are sent. Limits that are told (pool_told) or configured
+ * An endpoint that has not answered yet gets a few calls only, until a moment has passed in which none
+ * of them was refused or failed: a limiter says no much sooner than a model says anything, so that
+ * limits, or that nothing works, are known before thousands are sent, and an answer need not be
+ * waited for. Limits that are told (pool_told) or configured
  * (pool_pace) are kept to from then on.
  */
 #ifndef GRASP_RUNTIME_MODEL_POOL_H
@@ -49,6 +51,7 @@ struct pool_endpoint {
     int64_t next[2]; /* when what was spent of requests, of tokens a minute is made up for */
     bool dead;       /* fatal: wrong key, no such model */
     bool proven;     /* has answered at least once */
+    int64_t opens; /* it gets more than the first few then; 0: not asked, INT64_MAX: once proven */
 };
 struct pool {
     struct pool_endpoint *v;

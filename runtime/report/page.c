@@ -10,6 +10,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/history/seen.h"
 #include "runtime/report/report.h"
 
 static const char head[] =
@@ -94,18 +95,28 @@ static json_t *read_in(const char *dir, const char *name)
 
 static void add_summary(struct buf *b, const json_t *s)
 {
+    const char *method = json_str_at(s, "method", "grasp");
+    bool other = strcmp(method, "grasp") != 0;
     buf_adds(b, "<h1>Run ");
     text(b, json_str_at(s, "run", "?"));
     buf_adds(b, "</h1>\n<p class=\"soft\">Executor ");
     text(b, json_str_at(s, "executor", "?"));
     buf_adds(b, ", writer ");
     text(b, json_str_at(s, "writer", "?"));
+    buf_adds(b, ", method ");
+    text(b, method);
+    if (other)
+        buf_addf(b, " (%s)", json_str_at(s, "fidelity", "?"));
     buf_adds(b, ", status ");
     text(b, json_str_at(s, "status", "?"));
     buf_adds(b, ".</p>\n<div class=\"cards\">\n");
-    card(b, "candidates accepted", "%lld of %lld",
-         (long long)json_int_at(s, "candidates_accepted", 0),
-         (long long)json_int_at(s, "candidates_judged", 0));
+    if (other)
+        card(b, "changes of its memory, none measured", "%lld",
+             (long long)json_int_at(s, "candidates_accepted", 0));
+    else
+        card(b, "candidates accepted", "%lld of %lld",
+             (long long)json_int_at(s, "candidates_accepted", 0),
+             (long long)json_int_at(s, "candidates_judged", 0));
     card(b, "model calls made", "%lld", (long long)json_int_at(s, "calls.total.calls_made", 0));
     card(b, "calls saved by the journal", "%lld",
          (long long)(json_int_at(s, "calls.total.calls_replayed", 0) +
@@ -118,7 +129,8 @@ static void add_summary(struct buf *b, const json_t *s)
         card(b, "of outcomes flip at this endpoint", "%.0f %%",
              100 * json_num_at(s, "noise.flips", 0));
         card(b, "draws", "%s", json_str_at(s, "draws", "?"));
-        card(b, "rule of the gate", "%s", json_str_at(s, "gate_rule", "?"));
+        if (!other)
+            card(b, "rule of the gate", "%s", json_str_at(s, "gate_rule", "?"));
     }
     if (json_num_at(s, "calls.total.usd", 0) > 0)
         card(b, "USD", "%.2f", json_num_at(s, "calls.total.usd", 0));
@@ -178,44 +190,67 @@ static void add_curve(struct buf *b, const json_t *vals)
 
 static void score_cell(struct buf *b, const json_t *v)
 {
-    if (v)
-        buf_addf(b, "<td class=\"n\">%.1f %% <span class=\"soft\">%lld/%lld</span></td>",
-                 100 * json_num_at(v, "score", 0), (long long)json_int_at(v, "n_correct", 0),
-                 (long long)json_int_at(v, "n_total", 0));
-    else
+    const json_t *interval = json_object_get(v, "interval");
+    if (!v) {
         buf_adds(b, "<td class=\"n\">-</td>");
+        return;
+    }
+    buf_addf(b, "<td class=\"n\">%.1f %% <span class=\"soft\">%lld/%lld",
+             100 * json_num_at(v, "score", 0), (long long)json_int_at(v, "n_correct", 0),
+             (long long)json_int_at(v, "n_total", 0));
+    if (interval)
+        buf_addf(b, ", %.1f to %.1f", 100 * json_number_value(json_array_get(interval, 0)),
+                 100 * json_number_value(json_array_get(interval, 1)));
+    buf_adds(b, "</span></td>");
 }
 
-static void add_tests(struct buf *b, const json_t *tests)
+/* Beside each score, what doing nothing gets (`idle`, by split; may be NULL). */
+static void add_tests(struct buf *b, const json_t *tests, const json_t *idle)
 {
     const char *split, *family;
     json_t *v, *f;
     json_object_foreach ((json_t *)tests, split, v) {
+        if (!json_object_get(v, "best")) /* as the reference implementation names it */
+            continue;
         buf_adds(b, "<h2>");
         text(b, split);
         buf_adds(b, "</h2>\n<table><tr><th>family</th><th class=\"n\">without skills</th>"
-                    "<th class=\"n\">best library</th></tr>\n");
+                    "<th class=\"n\">best library</th><th class=\"n\">doing nothing</th></tr>\n");
+        const json_t *nothing = json_object_get(idle, split);
         json_object_foreach (json_at(v, "baseline.by_family"), family, f) {
             buf_adds(b, "<tr><td>");
             text(b, family);
             buf_adds(b, "</td>");
             score_cell(b, f);
             score_cell(b, json_object_get(json_at(v, "best.by_family"), family));
+            score_cell(b, json_object_get(json_at(nothing, "by_family"), family));
             buf_adds(b, "</tr>\n");
         }
         buf_adds(b, "<tr><th>all</th>");
         score_cell(b, json_object_get(v, "baseline"));
         score_cell(b, json_object_get(v, "best"));
+        score_cell(b, nothing);
         buf_adds(b, "</tr></table>\n");
     }
 }
 
-static void add_probes(struct buf *b, const json_t *probes)
+/* The first reason of an end, where its verdict has one. */
+static void add_reason(struct buf *b, const json_t *seen, const char *end)
 {
+    const char *reason = json_str_at(json_object_get(seen, end), "reasons[0]", NULL);
+    if (!reason)
+        return;
+    buf_addf(b, "; %s: ", end);
+    text(b, reason);
+}
+
+static void add_probes(struct buf *b, const json_t *v)
+{
+    const json_t *probes = json_object_get(v, "probes"), *seen;
     size_t i;
     json_t *p;
     buf_adds(b, "<div class=\"grid\">");
-    json_array_foreach (probes, i, p) {
+    json_array_foreach ((json_t *)probes, i, p) {
         bool base = strcmp(json_str_at(p, "base", ""), "pass") == 0;
         const char *cand = json_str_at(p, "cand", "");
         bool pass = strcmp(cand, "pass") == 0;
@@ -230,6 +265,9 @@ static void add_probes(struct buf *b, const json_t *probes)
         text(b, json_str_at(p, "base", ""));
         buf_adds(b, " &#8594; ");
         text(b, cand);
+        seen = seen_find(v, json_str_at(p, "id", ""));
+        add_reason(b, seen, "before");
+        add_reason(b, seen, "after");
         buf_adds(b, "\"></i>");
     }
     buf_adds(b, "</div>\n");
@@ -268,37 +306,93 @@ static void add_candidate(struct buf *b, const json_t *v)
     bool in = strcmp(fate, "accepted") == 0 || strcmp(fate, "unmeasured") == 0;
     buf_addf(b, "<details><summary><span class=\"%s\">%s</span> ", in ? "good" : "soft",
              in ? "accepted" : "refused");
-    text(b, json_str_at(first, "action", ""));
-    buf_addch(b, ' ');
-    text(b, json_str_at(first, "name", ""));
-    buf_addf(b, " <span class=\"soft\">score %+lld, %lld fixes, %lld regressions; ",
-             (long long)json_int_at(v, "score.score", 0),
-             (long long)json_int_at(v, "score.fixes", 0),
-             (long long)json_int_at(v, "score.regressions", 0));
-    text(b, fate);
+    if (json_is_string(edit)) { /* of another method's memory */
+        text(b, json_string_value(edit));
+        buf_adds(b, "<span class=\"soft\">");
+    } else {
+        text(b, json_str_at(first, "action", ""));
+        buf_addch(b, ' ');
+        text(b, json_str_at(first, "name", ""));
+        buf_adds(b, " <span class=\"soft\">");
+        if (json_object_get(v, "score"))
+            buf_addf(b, "score %+lld, %lld fixes, %lld regressions; ",
+                     (long long)json_int_at(v, "score.score", 0),
+                     (long long)json_int_at(v, "score.fixes", 0),
+                     (long long)json_int_at(v, "score.regressions", 0));
+        text(b, fate);
+        if (json_object_get(v, "chars"))
+            buf_addf(
+                b, "; %+lld characters of prompt",
+                (long long)(json_int_at(v, "chars.after", 0) - json_int_at(v, "chars.before", 0)));
+    }
     buf_adds(b, "</span></summary>\n");
     if (json_object_get(v, "probes"))
-        add_probes(b, json_object_get(v, "probes"));
+        add_probes(b, v);
     add_edit(b, edit);
     buf_adds(b, "<p class=\"soft\">commit ");
     text(b, json_str_at(v, "commit", "?"));
     buf_adds(b, "</p></details>\n");
 }
 
-static void add_epoch(struct buf *b, int epoch, const json_t *updates)
+/* "4 proposals asked for, 3 distinct, 2 valid; duplicate 1, cut-off 1". */
+static void add_asked(struct buf *b, const json_t *v)
+{
+    const char *why, *before = "; ";
+    json_t *n;
+    buf_addf(b, "<p class=\"soft\">%lld proposals asked for, %lld distinct, %lld valid",
+             (long long)json_int_at(v, "asked", 0), (long long)json_int_at(v, "distinct", 0),
+             (long long)json_int_at(v, "valid", 0));
+    json_object_foreach (json_object_get(v, "refused"), why, n) {
+        buf_adds(b, before);
+        text(b, why);
+        buf_addf(b, " %lld", (long long)json_integer_value(n));
+        before = ", ";
+    }
+    if (json_int_at(v, "asked_again", 0))
+        buf_addf(b, "; %lld asked for twice, the first reply could not be read",
+                 (long long)json_int_at(v, "asked_again", 0));
+    buf_adds(b, "</p>\n");
+}
+
+static void add_update(struct buf *b, int64_t update, const json_t *asked, const json_t *updates)
+{
+    size_t i;
+    json_t *v;
+    buf_addf(b, "<h3>Update %lld</h3>\n", (long long)update);
+    if (asked)
+        add_asked(b, asked);
+    json_array_foreach (updates, i, v) {
+        if (json_int_at(v, "update", 0) == update)
+            add_candidate(b, v);
+    }
+}
+
+/* An update of which nothing was valid is known by what was asked for only; one of a run of an
+ * earlier version, or that asked for nothing, by its candidates only. */
+static void add_epoch(struct buf *b, int epoch, const json_t *updates, const json_t *proposals)
 {
     size_t i;
     json_t *v;
     int64_t last = -1;
-    if (!json_array_size(updates))
-        return;
-    buf_addf(b, "<h2>Epoch %d</h2>\n", epoch);
-    json_array_foreach (updates, i, v) {
-        int64_t update = json_int_at(v, "update", 0);
-        if (update != last)
-            buf_addf(b, "<h3>Update %lld</h3>\n", (long long)update);
+    for (int64_t update = 0, most = 0; update <= most; update++) {
+        const json_t *asked = NULL;
+        bool has = false;
+        json_array_foreach (proposals, i, v) {
+            int64_t at = json_int_at(v, "epoch", 0) == epoch ? json_int_at(v, "update", 0) : -1;
+            most = at > most ? at : most;
+            asked = at == update ? v : asked;
+        }
+        json_array_foreach (updates, i, v) {
+            int64_t at = json_int_at(v, "update", 0);
+            most = at > most ? at : most;
+            has |= at == update;
+        }
+        if (!asked && !has)
+            continue;
+        if (last < 0)
+            buf_addf(b, "<h2>Epoch %d</h2>\n", epoch);
         last = update;
-        add_candidate(b, v);
+        add_update(b, update, asked, updates);
     }
 }
 
@@ -323,8 +417,29 @@ static void add_calls(struct buf *b, const json_t *calls)
     buf_adds(b, "</table>\n");
 }
 
+/* How much longer the executor's prompt became by what was let in. */
+struct growth {
+    int64_t from, to;
+    bool known;
+};
+
+static void grow_by(struct growth *g, const json_t *updates)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach (updates, i, v) {
+        if (!json_object_get(v, "chars") || strcmp(json_str_at(v, "fate", ""), "accepted") != 0)
+            continue;
+        if (!g->known)
+            g->from = json_int_at(v, "chars.before", 0);
+        g->to = json_int_at(v, "chars.after", 0);
+        g->known = true;
+    }
+}
+
 int report_page(const char *dir, struct buf *out)
 {
+    struct growth growth = {0};
     json_t *summary = read_in(dir, "run_summary.json"), *vals = read_in(dir, "val_scores.json");
     json_t *tests = read_in(dir, "test_scores.json");
     int rc = 0;
@@ -336,16 +451,21 @@ int report_page(const char *dir, struct buf *out)
     buf_adds(out, head);
     add_summary(out, summary);
     add_curve(out, vals);
-    add_tests(out, tests);
+    add_tests(out, tests, json_object_get(summary, "do_nothing"));
     for (int epoch = 0;; epoch++) {
         char name[64];
         snprintf(name, sizeof(name), "epoch_%d/skill_updates.json", epoch);
         json_t *updates = read_in(dir, name);
         if (!updates)
             break;
-        add_epoch(out, epoch, updates);
+        add_epoch(out, epoch, updates, json_object_get(summary, "proposals"));
+        grow_by(&growth, updates);
         json_decref(updates);
     }
+    if (growth.known)
+        buf_addf(out,
+                 "<p>The skills in the executor's prompt grew from %lld to %lld characters.</p>\n",
+                 (long long)growth.from, (long long)growth.to);
     add_calls(out, json_object_get(summary, "calls"));
     buf_adds(out, "</body></html>\n");
     rc = buf_check(out);

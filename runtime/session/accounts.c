@@ -40,7 +40,9 @@ struct metered {
     struct model base;
     LIST_ENTRY(metered) link;
     struct price price;
-    bool meters;                /* the backend tells of each attempt */
+    bool meters;              /* the backend tells of each attempt */
+    int64_t attempts, tokens; /* those that were paid for, and what they took together */
+    double usd;
     struct metered_calls calls; /* not answered yet; what is left at the end is freed by close */
     struct accounts *accounts;
     struct loop *loop;
@@ -162,6 +164,13 @@ static double cost(const struct price *p, const struct model_usage *u)
            1e6;
 }
 
+double accounts_cost(const struct config *c, bool writer, const char *model,
+                     const struct model_usage *u)
+{
+    struct price p = price_of(c, writer, model);
+    return cost(&p, u);
+}
+
 /* Which of the budgets that attempts use up is spent. */
 static bool used_up(const struct accounts *a, char *why, size_t size)
 {
@@ -260,6 +269,9 @@ static void meter_used(void *arg, const struct model_usage *usage)
     m->accounts->open_tokens += usage->prompt_tokens + usage->completion_tokens;
     m->accounts->open_usd += cost(&m->price, usage);
     m->accounts->changed = true;
+    m->attempts++;
+    m->tokens += usage->prompt_tokens + usage->completion_tokens;
+    m->usd += cost(&m->price, usage);
 }
 
 static bool meter_allows(void *arg)
@@ -269,6 +281,26 @@ static bool meter_allows(void *arg)
     if (!m->accounts->stopped && used_up(m->accounts, why, sizeof(why)))
         stop(m->accounts, why);
     return !m->accounts->stopped;
+}
+
+/* What is on its way is thought to take as much as those before. What a first attempt takes is not
+ * known: it goes alone, and as long as attempts end without an answer, twice as many each time. */
+static bool meter_room(void *arg, size_t on_their_way)
+{
+    struct metered *m = arg;
+    const struct config *c = m->accounts->config;
+    struct spending s;
+    if (!meter_allows(arg))
+        return false;
+    if (!on_their_way || (!c->budget.tokens && c->budget.usd <= 0))
+        return true;
+    if (!m->attempts)
+        return m->inner->health.attempts >= 2 * (int64_t)on_their_way;
+    accounts_spent(m->accounts, &s);
+    double share = (double)(on_their_way + 1) / (double)m->attempts;
+    return (!c->budget.tokens ||
+            (double)s.tokens + (double)m->tokens * share <= (double)c->budget.tokens) &&
+           (c->budget.usd <= 0 || s.usd + m->usd * share <= c->budget.usd);
 }
 
 static void forget(struct metered_call *call)
@@ -367,7 +399,7 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
     *m = (struct metered){
         .accounts = a, .loop = loop, .inner = inner, .writer = writer, .price = price};
     LIST_INSERT_HEAD(&a->models, m, link);
-    inner->meter = (struct model_meter){meter_used, meter_allows, m};
+    inner->meter = (struct model_meter){meter_used, meter_allows, meter_room, m};
     if (!a->loop) {
         a->loop = loop;
         arm(a);

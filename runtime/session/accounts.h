@@ -14,6 +14,9 @@ struct accounts;
 typedef void (*accounts_stop_fn)(void *arg, int code, const char *message);
 struct accounts *accounts_new(const struct config *config, accounts_stop_fn stop, void *arg);
 void accounts_free(struct accounts *a);
+/* USD that so many tokens of a model cost by the configuration's prices; 0 where none is known. */
+double accounts_cost(const struct config *c, bool writer, const char *model,
+                     const struct model_usage *u);
 /* `writer` chooses the price table. Does not own `inner`. */
 int accounts_model(struct model **m, struct accounts *a, bool writer, struct loop *loop,
                    struct model *inner);

@@ -86,6 +86,8 @@ int session_open(struct session *s, const struct session_options *o)
     *s = (struct session){0};
     int rc = config_load_preset(&s->config, o->config, o->preset, o->sets, o->n_sets);
     const char *dir = o->journal ? o->journal : rc == 0 ? s->config->journal : NULL;
+    if (!dir)
+        dir = o->journal_else;
     if (rc == 0)
         rc = loop_open(&s->loop);
     if (rc == 0)
@@ -106,6 +108,8 @@ int session_open(struct session *s, const struct session_options *o)
     for (int i = 0; rc == 0 && i < SPLITS; i++)
         if (o->splits & 1u << i)
             rc = session_split(s, (enum split)i, &tasks);
+    if (rc == 0 && s->config->prompt.dir)
+        rc = prompts_open(&s->prompts, s->config->prompt.dir);
     if (rc == 0 && !o->no_env)
         rc = env_open(&s->env, s->loop, s->config);
     if (rc == 0) {
@@ -113,6 +117,7 @@ int session_open(struct session *s, const struct session_options *o)
                                   .shared = s->config->draws == DRAWS_SHARED ||
                                             (s->config->draws == DRAWS_AUTO && known_alike(s))};
         config_engine(s->config, &es);
+        es.prompts = s->prompts;
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;
@@ -168,6 +173,7 @@ void session_close(struct session *s)
 {
     session_close_models(s);
     engine_close(s->engine);
+    prompts_close(s->prompts);
     env_close(s->env);
     accounts_free(s->accounts);
     journal_close(s->journal);
@@ -242,10 +248,13 @@ int session_leak_guard(struct session *s, struct leak_guard **out)
 
 bool session_leaks(void *guard, const struct edit *edit, char *what, size_t size)
 {
-    struct leak_edit texts = {.name = edit->name,
-                              .description = edit->description,
-                              .content = edit->content,
-                              .tags = &edit->tags};
+    struct leak_edit texts = {.reason = edit->reason};
+    if (edit->action != EDIT_REMOVE) /* the rest of what goes is there already */
+        texts = (struct leak_edit){.name = edit->name,
+                                   .description = edit->description,
+                                   .content = edit->content,
+                                   .reason = edit->reason,
+                                   .tags = &edit->tags};
     return leak_guard_edit(guard, &texts, what, size);
 }
 
@@ -281,7 +290,7 @@ int session_skills(const char *dir, const char *rev, struct skills_view **out)
     if (rc == 0)
         rc = library_read(lib, rev ? rev : "HEAD", &set);
     if (rc == 0 && !(*out = skills_view_new(&set)))
-        rc = err_oom();
+        rc = err_code();
     skill_set_release(&set);
     library_close(lib);
     return rc;

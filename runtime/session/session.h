@@ -43,6 +43,7 @@ struct session {
         *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
+    struct prompts *prompts;        /* NULL: ours */
     struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
     struct score idle[SPLITS];      /* measured by session_idle */
@@ -53,9 +54,10 @@ struct session_options {
     const char *config;
     const char *const *sets;
     size_t n_sets;
-    const char *model_name; /* replaces model.name; NULL: as configured */
-    const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
-    const char *journal;    /* directory; NULL: the configuration's, or none */
+    const char *model_name;   /* replaces model.name; NULL: as configured */
+    const char *preset;       /* agents/PRESET.yaml instead of the section `model`; NULL: no */
+    const char *journal;      /* directory; NULL: the configuration's, or none */
+    const char *journal_else; /* the directory when neither says one; NULL: none */
     int journal_flags;
     bool no_journal; /* whatever the configuration says */
     bool no_env;     /* grade needs no model, doctor no rollouts */

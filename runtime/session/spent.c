@@ -27,7 +27,8 @@ static int read_record(int fd, const char *path, struct spending *out)
         return err_set_errno(GRASP_EIO, "cannot read '%s'", path);
     if (n == 0)
         return 0;
-    if (!json_is_object(v = json_loadb(text, (size_t)n, 0, NULL))) {
+    v = json_loadb(text, (size_t)n, 0, NULL);
+    if (!json_is_object(v)) {
         json_decref(v);
         return err_set(GRASP_EPARSE,
                        "%s is damaged: what the run has spent is not known; delete it to count its "

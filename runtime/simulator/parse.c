@@ -107,8 +107,8 @@ bool sim_time(const char *s, int64_t *ns)
     return clock_parse(t, ns) == 0;
 }
 
-/* The first ISO date-time in `s`. */
-static bool iso_time(const char *s, char *out, size_t size)
+/* The first ISO date-time in `s`; with `now`, the first that the word stands behind. */
+static bool iso_time(const char *s, bool now, char *out, size_t size)
 {
     for (const char *p = s; *p; p++) {
         static const char shape[] = "dddd-dd-ddTdd:dd";
@@ -123,6 +123,8 @@ static bool iso_time(const char *s, char *out, size_t size)
             i--;
         if (i >= size)
             return false;
+        if (now && strncmp(p + i + strspn(p + i, " "), "now", 3) != 0)
+            continue;
         memcpy(out, p, i);
         out[i] = '\0';
         return true;
@@ -133,9 +135,10 @@ static bool iso_time(const char *s, char *out, size_t size)
 static void find_now(struct sim_run *r)
 {
     const char *at = strstr(r->context, "Current time:");
-    if (!(at && iso_time(at, r->now, sizeof(r->now))) &&
-        !iso_time(r->context, r->now, sizeof(r->now)) &&
-        !iso_time(r->instruction, r->now, sizeof(r->now)))
+    if (!(at && iso_time(at, false, r->now, sizeof(r->now))) &&
+        !iso_time(r->context, true, r->now, sizeof(r->now)) &&
+        !iso_time(r->context, false, r->now, sizeof(r->now)) &&
+        !iso_time(r->instruction, false, r->now, sizeof(r->now)))
         strcpy(r->now, "2023-11-13T10:15:00+00:00");
     if (!sim_time(r->now, &r->now_ns))
         r->now_ns = 0;
@@ -353,6 +356,19 @@ static bool read_task(struct sim_run *r, struct sim_text first)
     return true;
 }
 
+static const char *const memory_tags[] = {"\n<memory>\n", "\n<skillx_memory>\n"};
+
+/* What another method's memory has put behind an answer; empty: nothing. */
+static struct sim_text memory_in(const struct message *m)
+{
+    for (size_t i = 0; i < sizeof(memory_tags) / sizeof(*memory_tags); i++) {
+        const char *at = memmem(m->text, m->len, memory_tags[i], strlen(memory_tags[i]));
+        if (at)
+            return (struct sim_text){at, m->len - (size_t)(at - m->text)};
+    }
+    return (struct sim_text){0};
+}
+
 bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const struct chat *chat,
                   int64_t draw, struct buf *out)
 {
@@ -371,6 +387,8 @@ bool sim_run_init(struct sim_run *r, const struct sim_settings *settings, const 
             r->block = (struct sim_text){m->text, m->len}; /* no answer to anything: skills */
         }
     }
+    if (r->n_turns && chat->v[chat->n - 1].role != CHAT_AGENT && !r->block.n)
+        r->block = memory_in(&chat->v[chat->n - 1]);
     return found;
 }
 

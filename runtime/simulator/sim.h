@@ -12,7 +12,7 @@
  *   noise.c       outcomes that flip
  *   sim.c         the forms of a reply
  *   world.c       worlds other than the clinic (world.h)
- *   writer.c, mechanism.c, propose.c, advice.c   the writer (writer.h)
+ *   writer.c, mechanism.c, propose.c, advice.c, methods.c   the writer (writer.h)
  *   simulated.c, serve.c, serve_api.c   behind the model interface; over HTTP (serve_api.h)
  *
  * Everything up to the replies is a function of its arguments; nothing is kept between calls.

@@ -100,8 +100,20 @@ static void classify(struct sim_prompt *p)
         buf_add_json(p->out, p->tasks[i].id.s, p->tasks[i].id.n, false);
         buf_addf(p->out, "\": \"%s\"", m < MECHANISMS ? sim_advices[m].label : unclear_label);
     }
-    buf_adds(p->out, "}, \"new_labels\": {");
+    buf_adds(p->out, "}, \"also\": {");
     bool first = true;
+    for (size_t i = 0; i < p->n_tasks; i++) {
+        enum sim_mechanism m = sim_second_mechanism(&p->tasks[i]);
+        if (m == MECH_UNCLEAR)
+            continue;
+        used[m] = true;
+        buf_adds(p->out, first ? "\"" : ", \"");
+        buf_add_json(p->out, p->tasks[i].id.s, p->tasks[i].id.n, false);
+        buf_addf(p->out, "\": \"%s\"", sim_advices[m].label);
+        first = false;
+    }
+    buf_adds(p->out, "}, \"new_labels\": {");
+    first = true;
     for (size_t m = 0; m <= MECHANISMS; m++) {
         char known[96];
         const char *label = m < MECHANISMS ? sim_advices[m].label : unclear_label;
@@ -179,9 +191,16 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
         const char *phase;
         void (*fn)(struct sim_prompt *p);
     } phases[] = {
-        {"# Phase: classify", classify},   {"# Phase: diagnose", diagnose},
-        {"# Phase: propose", sim_propose}, {"# Phase: revise", sim_revise},
+        {"# Phase: classify", classify},
+        {"# Phase: diagnose", diagnose},
+        {"# Phase: propose", sim_propose},
+        {"# Phase: revise", sim_revise},
         {"# Phase: select", choose},
+        {"# Phase: memory-note", sim_memory_note},
+        {"# Phase: expel-", sim_expel},
+        {"# Phase: evo-reflect", sim_evo_reflect},
+        {"# Phase: evo-curate", sim_evo_curate},
+        {"# Phase: skillx-", sim_skillx},
     };
     for (size_t i = 0; i < chat->n; i++) {
         const struct message *m = &chat->v[i];

@@ -79,11 +79,20 @@ struct sim_prompt {
 
 /* mechanism.c. What a failed task shows. */
 enum sim_mechanism sim_mechanism_of(const struct sim_record *task);
+/* A second one, which the first does not cover; MECH_UNCLEAR: none. */
+enum sim_mechanism sim_second_mechanism(const struct sim_record *task);
 /* Which mechanism a skill's text is about; MECH_UNCLEAR: none that is known. */
 enum sim_mechanism sim_mechanism_of_skill(struct sim_text text);
 
 /* propose.c. One reply each. */
 void sim_propose(struct sim_prompt *p);
 void sim_revise(struct sim_prompt *p);
+
+/* methods.c. The same for the prompts of the other methods. */
+void sim_memory_note(struct sim_prompt *p);
+void sim_expel(struct sim_prompt *p);
+void sim_evo_reflect(struct sim_prompt *p);
+void sim_evo_curate(struct sim_prompt *p);
+void sim_skillx(struct sim_prompt *p);
 
 #endif

@@ -22,6 +22,7 @@ struct pruning {
     struct arms arms;
     struct gate_rules rules;
     enum outcome *plain, *base; /* with the whole library; with the skills of head */
+    json_t *base_seen;          /* of the latter, for the evidence */
     int round;                  /* from 0 */
 };
 
@@ -31,6 +32,7 @@ struct without {
     struct proposal *edits;
     struct skill_set *sets;
     struct skills_view **views;
+    json_t **seen; /* of their probes, for the evidence */
     size_t n;
 };
 
@@ -66,10 +68,12 @@ static void without_release(struct without *w)
         proposal_release(&w->edits[k]);
         skill_set_release(&w->sets[k]);
         skills_view_unref(w->views[k]);
+        json_decref(w->seen[k]);
     }
     free(w->edits);
     free(w->sets);
     free(w->views);
+    free(w->seen);
 }
 
 static int without_each(const struct pruning *p, struct without *w)
@@ -79,7 +83,8 @@ static int without_each(const struct pruning *p, struct without *w)
     w->edits = calloc(n + 1, sizeof(*w->edits));
     w->sets = calloc(n + 1, sizeof(*w->sets));
     w->views = calloc(n + 1, sizeof(struct skills_view *));
-    if (!w->edits || !w->sets || !w->views) {
+    w->seen = calloc(n + 1, sizeof(json_t *));
+    if (!w->edits || !w->sets || !w->views || !w->seen) {
         w->n = 0;
         return err_oom();
     }
@@ -91,6 +96,8 @@ static int without_each(const struct pruning *p, struct without *w)
         rc = w->edits[k].v[0].name ? proposal_apply(&p->set, &w->edits[k], NULL, &w->sets[k])
                                    : err_oom();
         if (rc == 0 && !(w->views[k] = skills_view_new(&w->sets[k])))
+            rc = err_code();
+        if (rc == 0 && !(w->seen[k] = arms_seen(p->probes.n)))
             rc = err_oom();
     }
     return rc;
@@ -157,7 +164,9 @@ static int record_round(struct pruning *p, struct without *w, int winner, struct
                          .probes = &p->probes,
                          .gate = &w->gate,
                          .more = more,
-                         .n_more = 1};
+                         .n_more = 1,
+                         .seen = p->base_seen,
+                         .journaled = p->s->journal != NULL};
     int rc = p->s->journal ? journal_sync(p->s->journal) : 0;
     if (rc == 0)
         rc = decision_when(p->lib, d.run, d.update, &d.when);
@@ -172,7 +181,11 @@ static int record_round(struct pruning *p, struct without *w, int winner, struct
                  "Measured on %s: with it %d of its probes pass that fail without it, and %d fail "
                  "that pass without it.",
                  session_model(p->s, false)->name, c.brings, c.causes);
-        struct judged j = {.proposal = &w->edits[k], .tree = &tree, .reason = reason, .k = (int)k};
+        struct judged j = {.proposal = &w->edits[k],
+                           .tree = &tree,
+                           .reason = reason,
+                           .k = (int)k,
+                           .seen = w->seen[k]};
         rc = library_candidate(p->lib, &w->sets[k], &p->head, &tree);
         if (rc == 0)
             rc = decision_record(&d, k, &j, (int)k == winner, NULL);
@@ -228,11 +241,14 @@ static int one_round(struct pruning *p)
     /* A baseline of the round's own: what chose the last round's winner is no evidence here.
      * (After the last skill has gone there is no further round.) */
     p->arms = panel_arms(p->s, &p->probes, p->round);
-    int rc = panel_baseline(&p->arms, p->view, p->base);
+    json_decref(p->base_seen);
+    p->arms.base_seen = p->base_seen = arms_seen(p->probes.n);
+    int rc = p->base_seen ? panel_baseline(&p->arms, p->view, p->base) : GRASP_ENOMEM;
     if (rc == 0 && first)
         memcpy(p->plain, p->base, p->probes.n * sizeof(*p->plain));
     if (rc == 0)
         rc = without_each(p, &w);
+    p->arms.seen = w.seen;
     if (rc == 0)
         rc = arms_measure(&p->arms, &w.gate, p->view, w.views);
     if (rc == 0)
@@ -322,7 +338,7 @@ static int measure_plain(struct pruning *p)
 {
     struct panel panel = {0};
     p->view = skills_view_new(&p->set);
-    int rc = p->view ? 0 : err_oom();
+    int rc = p->view ? 0 : err_code();
     if (rc == 0)
         rc = panel_measure(&panel, p->s, p->view);
     panel_rules(&panel, &p->rules);
@@ -366,6 +382,7 @@ int prune(struct session *s, const struct prune_options *o, struct prune_report 
     probe_set_release(&p.probes);
     free(p.plain);
     free(p.base);
+    json_decref(p.base_seen);
     library_close(p.lib);
     return rc;
 }

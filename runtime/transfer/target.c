@@ -41,6 +41,7 @@ static int preset(struct target *t, const char *name)
 static int named(struct target *t)
 {
     struct buf set = BUF_INIT;
+    t->named = true;
     buf_adds(&set, "model.name=\"");
     buf_add_json(&set, t->text, strlen(t->text), false);
     buf_addch(&set, '"');

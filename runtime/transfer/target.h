@@ -3,7 +3,8 @@
  *
  *     simulated[:PROFILE]   the simulated model, profile weak, default or strong
  *     preset:NAME           agents/NAME.yaml beside the configuration, instead of its section
- * `model` NAME                  another model name at the configured endpoint
+ *     NAME                  an entry of the configuration's table `models`, else another model name
+ *                           at the configured endpoint
  */
 #ifndef GRASP_RUNTIME_TRANSFER_TARGET_H
 #define GRASP_RUNTIME_TRANSFER_TARGET_H
@@ -16,6 +17,7 @@ enum { TARGET_SLUG = 128 };
 struct target {
     char *text;             /* as given */
     char *preset;           /* NULL: none */
+    bool named;             /* a plain name: an entry of the table `models`, where it has one */
     struct strlist sets;    /* "key=value", for the configuration */
     char slug[TARGET_SLUG]; /* for branches and directories; the name can be read back */
 };

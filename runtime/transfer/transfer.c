@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/err.h"
+
 static const char *const arm_names[] = {"baseline", "library", "pruned"};
 
 const char *transfer_arm_name(enum transfer_arm a)
@@ -19,8 +21,10 @@ void transfer_release(struct transfer *t)
         free(e->model);
         free(e->label);
         for (int s = 0; s < SPLITS; s++)
-            for (int a = 0; a < TRANSFER_ARMS; a++)
+            for (int a = 0; a < TRANSFER_ARMS; a++) {
                 score_release(&e->score[s][a]);
+                free(e->outcomes[s][a]);
+            }
         prune_report_release(&e->pruning);
     }
     for (int s = 0; s < SPLITS; s++)
@@ -52,6 +56,34 @@ bool score_difference(const struct score *from, const struct score *to, const ch
     counts(to, family, &c1, &n1);
     *points = 100.0 * (score_share(c1, n1) - score_share(c0, n0));
     return n0 && n1;
+}
+
+int paired_of(const enum outcome *a, const enum outcome *b, size_t n, struct paired *out)
+{
+    double *d = calloc(n + 1, sizeof(*d));
+    *out = (struct paired){0};
+    if (!d)
+        return err_oom();
+    for (size_t i = 0; i < n; i++) {
+        bool left = a[i] == OUTCOME_PASS, right = b[i] == OUTCOME_PASS;
+        if (a[i] == OUTCOME_UNSCORED || b[i] == OUTCOME_UNSCORED)
+            continue;
+        d[out->n++] = 100.0 * (right - left);
+        out->gained += right && !left;
+        out->lost += left && !right;
+    }
+    out->diff = mean_of(d, (size_t)out->n);
+    out->p = mcnemar_exact(out->gained, out->lost);
+    free(d);
+    return 0;
+}
+
+/* False when one of the arms was not measured. */
+static bool paired(const struct executor *e, enum split split, enum transfer_arm a,
+                   enum transfer_arm b, struct paired *out)
+{
+    enum outcome *const *o = e->outcomes[split];
+    return o[a] && o[b] && paired_of(o[a], o[b], e->tasks[split], out) == 0 && out->n;
 }
 
 /* ---- text ---- */
@@ -150,6 +182,54 @@ static void transfer_print_skills(const struct executor *e, FILE *out)
             r->passed_plain, r->passed_pruned, e->branch, r->set.n, r->n);
 }
 
+static void tasks(FILE *out, const struct paired *p)
+{
+    fprintf(out, " on the same %d tasks: %d gained, %d lost, p ", p->n, p->gained, p->lost);
+    if (p->p < 0.0001)
+        fputs("< 0.0001\n", out);
+    else
+        fprintf(out, "%.4f\n", p->p);
+}
+
+/* One arm against another on the same tasks. */
+static void against(FILE *out, const struct executor *e, enum split split, enum transfer_arm a,
+                    enum transfer_arm b)
+{
+    static const char *const names[] = {"no skills", "the library", "the pruned library"};
+    const struct score *s = &e->score[split][b];
+    struct interval share = wilson(s->correct, s->total);
+    struct paired p;
+    if (!paired(e, split, a, b, &p))
+        return;
+    fprintf(out, "  %s, %s: %.1f %% (%.1f to %.1f), %+.1f points (%+.1f to %+.1f) against %s",
+            e->target.text, names[b], 100 * score_share(s->correct, s->total), 100 * share.low,
+            100 * share.high, p.diff.mean, p.diff.low, p.diff.high, names[a]);
+    tasks(out, &p);
+}
+
+static bool worse(const struct executor *e, enum split split, struct paired *p)
+{
+    return e->regated && paired(e, split, ARM_LIBRARY, ARM_PRUNED, p) && p->lost > p->gained;
+}
+
+static void comparisons(const struct transfer *t, enum split split, FILE *out)
+{
+    struct paired p;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct executor *e = &t->v[i];
+        if (!e->done)
+            continue;
+        against(out, e, split, ARM_BASELINE, ARM_LIBRARY);
+        if (e->regated)
+            against(out, e, split, ARM_BASELINE, ARM_PRUNED);
+        if (worse(e, split, &p)) {
+            fprintf(out, "  %s does worse on %s with the pruned library than with the whole one",
+                    e->target.text, split_name(split));
+            tasks(out, &p);
+        }
+    }
+}
+
 void transfer_print(const struct transfer *t, FILE *out)
 {
     int width = 8;
@@ -179,6 +259,7 @@ void transfer_print(const struct transfer *t, FILE *out)
                     e->simulated ? "*" : "");
             row(out, e, t->splits[s], NULL, pruned);
         }
+        comparisons(t, t->splits[s], out);
     }
     for (size_t i = 0; i < t->n; i++)
         for (size_t s = 0; s < t->n_splits && t->v[i].done; s++)
@@ -189,6 +270,30 @@ void transfer_print(const struct transfer *t, FILE *out)
 }
 
 /* ---- JSON ---- */
+
+static json_t *paired_json(const struct paired *p)
+{
+    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "tasks", p->n, "gained", p->gained,
+                     "lost", p->lost, "difference", p->diff.mean, "low", p->diff.low, "high",
+                     p->diff.high, "p", p->p);
+}
+
+/* What arms say of each other, beside their scores. */
+static void add_pairs(json_t *out, const struct executor *e, enum split split)
+{
+    static const struct {
+        const char *key;
+        enum transfer_arm a, b;
+    } pairs[] = {{"library_against_baseline", ARM_BASELINE, ARM_LIBRARY},
+                 {"pruned_against_baseline", ARM_BASELINE, ARM_PRUNED},
+                 {"pruned_against_library", ARM_LIBRARY, ARM_PRUNED}};
+    struct paired p;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+        if (paired(e, split, pairs[i].a, pairs[i].b, &p))
+            json_object_set_new(out, pairs[i].key, paired_json(&p));
+    if (e->regated)
+        json_object_set_new(out, "pruned_is_worse", json_boolean(worse(e, split, &p)));
+}
 
 static json_t *split_json(const struct executor *e, enum split split)
 {
@@ -201,6 +306,7 @@ static json_t *split_json(const struct executor *e, enum split split)
         json_object_set_new(out, "difference", json_real(points));
     if (e->regated && score_difference(&s[ARM_BASELINE], &s[ARM_PRUNED], NULL, &points))
         json_object_set_new(out, "difference_pruned", json_real(points));
+    add_pairs(out, e, split);
     return out;
 }
 

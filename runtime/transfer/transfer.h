@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "runtime/base/stats.h"
 #include "runtime/transfer/prune.h"
 #include "runtime/engine/score.h"
 #include "runtime/transfer/target.h"
@@ -19,6 +20,8 @@ struct executor {
     char *model, *label; /* NULL until it was opened */
     bool simulated, done;
     struct score score[SPLITS][TRANSFER_ARMS];
+    enum outcome *outcomes[SPLITS][TRANSFER_ARMS]; /* by task of the split */
+    size_t tasks[SPLITS];
     bool regated;
     char branch[8 + TARGET_SLUG];
     struct prune_report pruning;
@@ -38,6 +41,13 @@ void transfer_release(struct transfer *t);
 /* All executors that are done. */
 void transfer_print(const struct transfer *t, FILE *out);
 json_t *transfer_to_json(const struct transfer *t);
+/* Two arms task by task, of those that both could be scored on. */
+struct paired {
+    int n, gained, lost;  /* tasks; passed only by b, only by a */
+    struct estimate diff; /* of b less a, in points, tasks as units */
+    double p;             /* exact (McNemar): one library, one run of each */
+};
+int paired_of(const enum outcome *a, const enum outcome *b, size_t n, struct paired *out);
 /* In percentage points; NULL-safe for what has no tasks: then false. */
 bool score_difference(const struct score *from, const struct score *to, const char *family,
                       double *points);

@@ -188,7 +188,7 @@ static void run(uint64_t n, bool plain)
     journal_close(j);
     double bytes = (double)file_size(dir) / (double)n;
     t = clock_mono();
-    journal_gc(dir, 0, &r);
+    journal_gc(dir, 0, 0, &r);
     printf("%-12s %9llu %11.0f %11.0f %9.2f %9.2f %9.0f %9.0f %9.1f\n", plain ? "plain" : "zstd",
            (unsigned long long)n, (double)n / append, (double)n / lookup, start * 1e3, sync * 1e3,
            bytes, (double)r.bytes_after / (double)n, seconds(t));

@@ -4,16 +4,17 @@
 #     benchmark noise rule temperature seed best_id best_test last_id last_test good useless harmful calls
 # (percent correct; accepted edits by their noise-free change on dev). The simulated model says that the
 # machinery works, nothing about language models.
-#     noise.sh [-v "v1 v2"] [-n "0 0.05 0.12"] [-r "auto paper"] [-t 0] [-s "1 2"]   (these are the defaults)
-# OLD=PROGRAM runs the rule "old" with another program over HTTP, against this one's model serve.
+#     noise.sh [-v "v1 v2"] [-n "0 0.05 0.12"] [-r "auto paper"] [-t 0] [-s "1 2"] [-b paper]   (these are the defaults)
+# The rules "neither", "targeted", "wide" and "both" are auto without and with probes.targeted and gate.revise: wide;
+# the table compares with the rule of -b. OLD=PROGRAM runs the rule "old" with another program over HTTP, against this one's model serve.
 # The table at the end is noise_table.awk of the rows.
 set -eu
 : "${GRASP:?the program}" "${GRASP_SHARED:=../shared}"
-versions="v1 v2" noises="0 0.05 0.12" rules="auto paper" temperatures=0 seeds="1 2"
-while getopts v:n:r:t:s: o; do
+versions="v1 v2" noises="0 0.05 0.12" rules="auto paper" temperatures=0 seeds="1 2" base=paper
+while getopts v:n:r:t:s:b: o; do
     case $o in
     v) versions=$OPTARG ;; n) noises=$OPTARG ;; r) rules=$OPTARG ;;
-    t) temperatures=$OPTARG ;; s) seeds=$OPTARG ;; *) exit 2 ;;
+    t) temperatures=$OPTARG ;; s) seeds=$OPTARG ;; b) base=$OPTARG ;; *) exit 2 ;;
     esac
 done
 T=$(mktemp -d)
@@ -65,6 +66,12 @@ run() { # VERSION NOISE RULE TEMPERATURE SEED
     v=$1 noise=$2 rule=$3 t=$4 seed=$5; shift 5
     case $rule in
     auto) set -- "$@" --set sim.noise="$noise" --set sim.seed="$seed" ;;
+    neither | targeted | wide | both)
+        targeted=false revise=winner
+        case $rule in targeted | both) targeted=true ;; esac
+        case $rule in wide | both) revise=wide ;; esac
+        set -- "$@" --set sim.noise="$noise" --set sim.seed="$seed" --set probes.targeted=$targeted \
+            --set gate.revise=$revise ;;
     paper) set -- "$@" --set sim.noise="$noise" --set sim.seed="$seed" --set gate.rule=paper \
         --set model.draws=fresh --set checkpoint.rule=max ;;
     repeats) set -- "$@" --set sim.noise="$noise" --set sim.seed="$seed" --set gate.rule=paper \
@@ -97,4 +104,4 @@ for v in $versions; do
         done
     done
 done
-awk -f "$(dirname "$0")/noise_table.awk" "$T/rows"
+awk -v base="$base" -f "$(dirname "$0")/noise_table.awk" "$T/rows"

@@ -33,8 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     } else {
         plain(&a.action, EXEC_ACTION_MAX);
-        plain(&a.reason, 1024);
+        for (size_t i = 0; i < a.reasons.n; i++)
+            if (!utf8_valid(a.reasons.v[i], strlen(a.reasons.v[i])))
+                abort();
         if (!utf8_valid(a.text.ptr, a.text.len) || a.tags.n > EXEC_TAGS_MAX ||
+            a.reasons.n > EXEC_REASONS_MAX ||
             (op == EXEC_HELLO && (a.episodes < 1 || a.episodes > EXEC_EPISODES_MAX)) ||
             exec_answer_digest(&a) != exec_answer_digest(&a))
             abort();

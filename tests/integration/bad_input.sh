@@ -47,4 +47,36 @@ bad "FHIR data not there" "gone.ndjson" eval $C --set fhir.load=[gone.ndjson]
 head -c 1200 clinic/fhir/Patient.ndjson >cut.ndjson
 exits "FHIR data cut in half" 0 "$GRASP" eval $C --set "fhir.load=[$T/cut.ndjson]" -q
 has "is said with file and line" err "cut.ndjson:2:"
+echo nonsense >nothing.ndjson
+bad "FHIR data with nothing in it" "no FHIR resource" eval $C --set "fhir.load=[$T/nothing.ndjson]"
+
+# ---- files that are not what they seem: none is waited for or read without end ----
+mkfifo pipe
+ln -s /dev/zero zero
+truncate -s 3G huge
+export OPENAI_API_KEY=
+for f in pipe zero huge; do
+    case $f in pipe) why='is a named pipe' ;; zero) why='is a device' ;; huge) why='longer than' ;; esac
+    for key in data.val data.funcs model.api_key_file; do
+        bad "$f as $key" "$why" eval $C --split val --set "$key=$T/$f" --set model.kind=openai \
+            --set model.name=m --set model.base_url=http://127.0.0.1:9/v1
+    done
+    bad "$f as a configuration" "$why" eval $f
+    bad "$f as episodes" "$why" grade $f
+    [ $f = huge ] || bad "$f as FHIR data" "$why" eval $C --split val --set "fhir.load=[$T/$f]"
+    mkdir -p "j$f" && ln -s "$T/$f" "j$f/data.mdb"
+    bad "$f as a journal" "no" journal stat "j$f"
+    mkdir -p "s$f/one" && ln -s "$T/$f" "s$f/one/SKILL.md"
+    bad "$f as a skill" "s$f" skills import "l$f" "s$f"
+done
+rm huge
+# --- a FHIR store with bytes flipped, and one that is not there
+"$GRASP" fhir load -q --store flipped.db clinic/fhir/*.ndjson >/dev/null
+LC_ALL=C sed -i 's/"valueQuantity"/"valueQuantitx"/g' flipped.db/data.mdb
+store() { "$GRASP" eval $C --split val --set 'fhir.load=[]' --set "fhir.store=$T/$1"; }
+exits "a store that is damaged scores nobody" 3 store flipped.db
+has "and is named as that" err "a damaged record"
+exits "a store that is not there" 1 store no-such.db
+has "is not an empty clinic" err "has no resources"
+
 done_testing

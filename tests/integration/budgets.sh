@@ -30,6 +30,12 @@ is "the run knows what it has spent" "$(jq -c '.spent | [.tokens]' run/run_summa
 exits "a larger budget" 3 remote --set budget.tokens=9000 --set model.attempts=1
 is "goes on from there" "$(requests)" 5
 
+# as many at once as may be: what is on its way counts
+rm -rf run lib
+n=$(requests)
+exits "64 at once" 3 remote --set budget.tokens=6000 --set cycle.batch_concurrency=64
+is "stop at three requests, too" "$(($(requests) - n))" 3
+
 # killed: what was answered, and what was in flight, is spent
 rm -rf run lib
 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200 >out 2>err

@@ -34,10 +34,15 @@ is "a row per method, seed, split and task" "$(sed 1d out | wc -l)" \
 is "no row twice" "$(sed 1d out | cut -d, -f1-6 | sort | uniq -d)" ""
 exits "as LaTeX" 0 "$GRASP" compare m -q --latex
 has "a table" out '\begin{tabular}'
+has "that LaTeX reads" out '$\pm$'
+hasnt "to its letter" out '\$'
 exits "against another arm, with a margin" 0 "$GRASP" compare m -q --against grasp --margin 5
 has "named" out "against grasp"
 exits "beside the published" 0 "$GRASP" compare m -q --published gpt-oss-120b
 has "marked as another model's" out "another model than ours"
+is "no line ends in blanks" "$(grep -c ' $' out)" 0
+is "the columns stand below each other" "$(sed -n '2p;/published: cycle.update_every=24/p' out |
+    sed 's/seeds.*//; s/  3  .*/  /' | awk '{ print length }' | uniq | wc -l)" 1
 
 # --- one cell more or less is another matrix
 exits "another plan is refused" 1 "$GRASP" compare $c --methods none,grasp --seeds 1-4 --out m $two
@@ -53,12 +58,32 @@ has "is another plan" err "another configuration file"
 exits "whose tables stay" 0 "$GRASP" compare m
 cp kept.yaml $c
 
+# --- the plan first
+exits "a plan alone" 0 "$GRASP" compare $c --methods none,grasp --seeds 1-2 --out p $two --dry-run \
+    --set model.price.prompt=1
+has "of cells" out "plan: 4 cells, 4 of them open"
+has "with money" out "expected USD"
+is "a row per arm and the sum" "$(awk '$1 != "plan:" && ($2 == 2 || $2 == 4) { print $1, $2, $3 }' out | tr '\n' ' ')" \
+    "none 2 2 grasp 2 2 all 4 4 "
+is "not more expected than at most" "$(awk '$1 == "all" { print ($5 > 0 && $5 < $4) }' out)" 1
+bad "a budget that it passes" "the budget is 900: raise it" compare $c --seeds 1-2 --out p -q $two \
+    --set budget.calls=900
+is "nothing was made" "$(ls -d p 2>/dev/null)" ""
+bad "in tokens" "tokens (0 of them used), the budget is 5000" compare $c --seeds 1-2 --out p -q $two \
+    --set budget.tokens=5000
+bad "in money" "USD (0.00 of them spent), the budget is 0.01" compare $c --seeds 1-2 --out p -q $two \
+    --set model.price.prompt=1 --set budget.usd=0.01
+exits "with cells done" 0 "$GRASP" compare m --dry-run
+has "nothing is to come" out "6 cells, 0 of them open"
+
 # --- one budget over all, and going on
-exits "a budget ends it" 3 "$GRASP" compare $c --seeds 1-2 --out b -j 2 -q $two --set budget.calls=900
+exits "a budget ends it" 3 "$GRASP" compare $c --seeds 1-2 --out b -j 2 -q $two --set budget.calls=900 --insist
 has "said" err "the budget of the matrix is spent"
 exits "what is open" 3 "$GRASP" compare b --status --json
 is "nothing failed" "$(jq -r '[.[] | select(.state == "failed")] | length' out)" 0
 is "not more than the budget was paid" "$(jq '[.[].calls] | add <= 900 + 128' out)" true
+exits "what is to come" 0 "$GRASP" compare b --dry-run --set budget.calls=100000
+has "with the budget" out "budget: 100000 calls"
 exits "raised, it ends" 0 "$GRASP" compare b -q --set budget.calls=100000
 exits "without one in its own folder" 0 "$GRASP" compare $c --seeds 1-2 --out free -q $two
 is "the same scores as without any budget" "$(jq .tables[0].arms out 2>/dev/null;
@@ -66,7 +91,7 @@ is "the same scores as without any budget" "$(jq .tables[0].arms out 2>/dev/null
     "$("$GRASP" compare free -q --json | jq '[.tables[0].arms[].runs[].id_test.score]')"
 
 # --- one cell, as a task of an array is
-exits "a plan" 3 "$GRASP" compare $c --seeds 1-2 --out s -q $two --set budget.calls=1
+exits "a plan" 3 "$GRASP" compare $c --seeds 1-2 --out s -q $two --set budget.calls=1 --insist
 exits "one cell alone" 0 "$GRASP" compare s --only 2 --journal near
 is "it is done, the other is not" "$("$GRASP" compare s --status --json 2>/dev/null |
     jq -r '.[].state' | tr '\n' ' ')" "resumable done "
@@ -111,6 +136,7 @@ is "an arm each" "$(jq -r '[.cells[].arm] | join(" ")' a/plan.json)" \
     "grasp no_gate_k1 no_cluster cycle.grpo_k=2 cycle.grpo_k=3"
 has "one seed says nothing about a method" out "one run says nothing about the method"
 has "then it is about libraries" out "exact sign-flip over tasks"
+is "whose scores have intervals" "$(grep -cE '^(grasp|no_cluster) .* \([0-9]+-[0-9]+\) .* \([0-9]+-[0-9]+\)' out)" 2
 
 # --- runs that were named
 exits "two runs" 0 "$GRASP" compare one=m/cells/none+seed-1/run two=m/cells/grasp+seed-1/run
@@ -119,6 +145,11 @@ exits "seeds of one name" 0 "$GRASP" compare one=m/cells/none+seed-1/run one=m/c
     two=m/cells/grasp+seed-1/run two=m/cells/grasp+seed-2/run
 has "are its runs" out "2 runs"
 bad "one seed twice" "no repeats" compare one=m/cells/none+seed-1/run one=m/cells/none+seed-1/run
+sed 's/"instruction": *"/&Please, /' clinic/tasks/split_test.json >clinic/tasks/other.json
+check "a run on other tasks" "$GRASP" learn $c -q --set cycle.epochs=0 --set data.test=clinic/tasks/other.json \
+    -r o/run -l o/library
+bad "is no partner" "data.test of o/run" compare m/cells/none+seed-1/run o/run
+has "both files are named" err "other.json"
 bad "no run" "is no run" compare clinic m/cells/none+seed-1/run
 
 # --- libraries by models
@@ -126,6 +157,9 @@ exits "two libraries on two models, pruned for each" 0 "$GRASP" compare transfer
     --libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library@HEAD \
     --to simulated:weak,simulated --out t
 has "a row each" out "grasp+seed-2"
+is "each difference has its interval" \
+    "$(grep -cE '^grasp\+seed.*\([+-][0-9.]+, [+-][0-9.]+ to .*\([+-][0-9.]+, [+-][0-9.]+ to ' out)" 4
+is "what each cost is known" "$("$GRASP" compare t --status --json | jq '[.[].calls > 0] | all')" true
 is "the columns are the models, in order" "$(sed -n 2p out | tr -s ' ' | sed 's/ *$//')" \
     "library simulated:weak simulated"
 exits "as JSON" 0 "$GRASP" compare t -q --json
@@ -134,6 +168,12 @@ is "own library on the diagonal" \
 is "against no skills is the difference of the scores" "$(jq '.tables[0].rows[0].cells[0] |
     ((.against_none.diff - (.library.score - .none.score)) | fabs) < 1e-12' out)" true
 is "pruned, too" "$(jq '[.tables[].rows[].cells[].pruned.n_total > 0] | all' out)" true
+l="--libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library --to simulated:weak,simulated"
+exits "a budget over transfers" 3 "$GRASP" compare transfer $c -q $l --out tb --set budget.calls=800 \
+    --insist
+exits "ends them" 3 "$GRASP" compare tb --status --json
+is "where it is spent" "$(jq '[.[].calls] | add | . > 0 and . <= 800 + 128' out)" true
+exits "raised, they go on" 0 "$GRASP" compare tb -q --set budget.calls=100000
 usage "to nothing" "to which models" compare transfer $c --libraries m/cells/grasp+seed-1/library --out t2
 bad "no library" "--libraries nowhere" compare transfer $c --libraries nowhere --to simulated --out t2
 
@@ -154,6 +194,20 @@ usage "an unknown method" "'grap' is none of" compare $c --methods grap --out x
 usage "an unknown ablation" "'no_gate' is none of" compare $c --ablations no_gate --out x
 usage "seeds" "'1-x' is no seed" compare $c --seeds 1-x --out x
 usage "seeds twice" "2 is there twice" compare $c --seeds 1-3,2 --out x
+usage "a comma too many" "'1,,3': a comma with nothing beside it" compare $c --seeds 1,,3 --out x
+usage "at the end" "'1,3,': a comma" compare $c --seeds 1,3, --out x
+usage "seeds as an arm" "seeds are no arms" compare $c --vary cycle.seed=1,2 --out x
+usage "a seed that would be dropped" "a matrix has --seeds" compare $c --set cycle.seed=3 --out x
+usage "a plan for a matrix that has one" "m has its plan" compare m --seeds 1-4
+usage "two forms" "one of --csv" compare m --csv --json
+usage "methods, too" "m has its plan" compare m --methods none
+bad "an arm on other tasks" "data.test of cell data.test=clinic-tasks-other.json+seed-1" \
+    compare $c --vary data.test=clinic/tasks/other.json --out x
+bad "in another world" "fhir.load of cell" compare $c --out x \
+    --vary "fhir.load=[clinic/tasks/split_test.json]"
+cp clinic/tasks/split_test.json clinic/tasks/copy.json
+exits "the same tasks in another file" 0 "$GRASP" compare $c --out x -n \
+    --vary data.test=clinic/tasks/copy.json
 usage "nothing varied" "is not KEY=" compare $c --vary cycle.grpo_k --out x
 usage "an arm twice" "'grasp' is there twice" compare $c --methods grasp,grasp --out x
 usage "a model that was never published" "there are" compare m --published gpt-5

@@ -47,9 +47,15 @@ degenerate context =status:400:context "48 of 48 rollouts exceeded the context" 
 degenerate invalid =say:chat "48 of 48 rollouts were an invalid action; the first reply was: Sure!" invalid
 hasnt "a reply gives no orders to the terminal" err "$(printf '\033[31m')"
 
+export ENDPOINT_KEEP="$T/requests"
 serve =say:chat
+unset ENDPOINT_KEEP
 exits "insisted" 0 remote learn --run rk --library lk --keep-going --set cycle.epochs=1 \
-    --set cycle.grpo_eval_n=4
+    --set cycle.grpo_eval_n=4 --set cycle.proposal_temperature=0.625
+for phase in classify diagnose propose; do # cycle.proposal_temperature is the whole writer's
+    is "$phase: at the writer's temperature" "$(grep -aF "# Phase: $phase" requests | grep -avc '"temperature":0.625')" 0
+    is "$phase: was asked" "$(grep -aqF "# Phase: $phase" requests && echo yes)" yes
+done
 has "the writer's replies are said, too" err "proposals had no JSON array; the first reply was: Sure!"
 is "and counted" "$(jq -c '.writer_endings | keys' rk/run_summary.json)" '["invalid"]'
 is "that is done" "$(jq -r .why rk/run_summary.json)" done
@@ -59,6 +65,27 @@ serve =say:chat
 exits "eval says so" 0 remote eval --split val,id_test --json
 has "with the split" err "val: 80 of 80 rollouts were an invalid action"
 is "and counts" "$(jq -c .val.endings out)" '{"invalid":80}'
+
+# --- what was no answer is dropped from a journal by its kind
+gc() { "$GRASP" journal gc j --json "$@" | jq -c '[.kept, .dropped]'; }
+answers() { # RULE SPLIT: the split's answers by that rule go into the journal
+    serve "$1"
+    remote eval --split "$2" --journal j --set model.identity=e >/dev/null 2>&1
+}
+answers =head:refused val
+answers =status:400:context id_test
+answers =head:cut test
+n=$(gc | tr -d '[]' | cut -d, -f1)
+is "a journal of what was none" "$n" 204
+is "plain gc keeps it" "$(gc)" "[204,0]"
+is "the refused ones" "$(gc --kind refused)" "[124,80]"
+is "those made before a year ago" "$(gc --kind context --older-than 365)" "[124,0]"
+is "too long, and empty" "$(gc --kind context,empty)" "[0,124]"
+answers =say:finish test
+is "an answer is none of them" "$(gc --kind context,empty,cut,refused)" "[60,0]"
+serve =say:finish
+exits "a kind that is none" 2 "$GRASP" journal gc j --kind rude
+has "which ones there are" err "'rude' is none of context, empty, cut, refused"
 
 # --- doing nothing
 serve =say:finish
@@ -71,6 +98,10 @@ is "has it beside its scores" "$(jq -c '[.do_nothing.val.n_correct]' rs/run_summ
     "$("$GRASP" eval $C --split val --json -q | jq -c '[.val.do_nothing.n_correct]')"
 is "and its tests" "$(jq -c '.do_nothing | keys' rs/run_summary.json)" '["id_test","test","val"]'
 has "and prints it" out ", doing nothing "
+"$GRASP" report rs --out rs.html >/dev/null 2>&1
+has "and its page shows it" rs.html '<th class="n">doing nothing</th>'
+is "as many cells as there are families" "$(grep -c '^<tr><td>task' rs.html)" \
+    "$(jq '[.do_nothing.id_test, .do_nothing.test | .by_family | length] | add' rs/run_summary.json)"
 exits "a transfer" 0 "$GRASP" transfer $C --library ls --to simulated --split val --out tr
 has "prints it" out "  doing nothing: "
 is "and writes it" "$(jq -c '.do_nothing.val.n_total' tr/transfer.json)" 80

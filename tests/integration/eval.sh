@@ -55,6 +55,55 @@ is "is the line of the evaluation" "$(jq -cS 'del(.draw)' out)" \
 exits "a task that is not there" 1 "$GRASP" run clinic/grasp.yaml task99_1
 has "is named" err "task99_1"
 
+# --- the user's own block of skills
+mkdir -p from clinic/prompts
+printf -- '---\nname: newest-entry\ndescription: Use when the newest is asked for.\nmetadata:\n  version: "1"\n---\n\n# Newest\n\nSort by date.\n' >from/newest-entry.md
+exits "a library" 0 "$GRASP" skills import mine from
+exits "our block" 0 "$GRASP" run clinic/grasp.yaml "$id" -l mine --json
+jq -r '.messages[0].content' out | jq -r .behavioral_skills >ours
+has "says what skills are for" ours "also where it adds a step"
+hasnt "and forbids nothing that they are for" ours "never adds"
+has "shows the skill" ours "## Skill: newest-entry"
+printf '{{#skills}}\nHOUSE RULE {{name}}: {{body}}\n{{/skills}}\n' >clinic/prompts/inject.md
+exits "the user's block" 0 "$GRASP" run clinic/grasp.yaml "$id" -l mine --json \
+    --set prompt.dir=prompts
+jq -r '.messages[0].content' out >texts
+has "reaches the executor" texts "HOUSE RULE newest-entry: # Newest"
+hasnt "ours does not" texts "## Skill: newest-entry"
+exits "no skills, no block" 0 "$GRASP" run clinic/grasp.yaml "$id" --json --set prompt.dir=prompts
+hasnt "of nothing" out "HOUSE RULE"
+printf '{{#skills}}\n' >clinic/prompts/inject.md
+exits "a block that cannot be read" 1 "$GRASP" run clinic/grasp.yaml "$id" --set prompt.dir=prompts
+has "is named before anything is asked" err "prompts/inject.md"
+
+# --- the user's own texts
+printf 'answer: "The answer: {answer} Anything else?"\nreminder: "{left} turns left"\n' >clinic/texts.yaml
+exits "the user's texts" 0 "$GRASP" eval clinic/grasp.yaml --split test --out otexts -q \
+    --set prompt.texts=texts.yaml
+is "the result names their hash" "$(jq -r .prompt_texts otexts/test/test_score.json)" \
+    "$(sha256sum <clinic/texts.yaml | cut -d' ' -f1)"
+has "they are what is seen" otexts/test/test_runs.jsonl "Anything else?\\n7 turns left"
+is "and as good an agent reads them" "$(jq .n_correct otexts/test/test_score.json)" \
+    "$(jq .n_correct o/test/test_score.json)"
+exits "the help lists them" 0 "$GRASP" help --texts
+has "with their placeholders" out "# placeholders: {answer} {answer_given} {url} {left}"
+exits "a text that there is not" 1 "$GRASP" run clinic/grasp.yaml "$id" --set prompt.texts=grasp.yaml
+has "is named" err "there is no text"
+exits "a plan with it" 1 "$GRASP" learn -n clinic/grasp.yaml --set prompt.texts=grasp.yaml
+
+texts() {
+    "$GRASP" learn clinic/grasp.yaml --library ltexts --run rtexts -q --set cycle.epochs=0 \
+        --set prompt.texts=texts.yaml
+}
+exits "learn under them" 0 texts
+hash=$(sha256sum <clinic/texts.yaml | cut -d' ' -f1)
+is "the run names them" "$(jq -r '.inputs["prompt.texts"].sha256' rtexts/run.json)" "$hash"
+is "so do its scores" "$(jq -r '.test.baseline.prompt_texts, .id_test.best.prompt_texts' \
+    rtexts/test_scores.json | sort -u)" "$hash"
+echo 'time: "It is {now}"' >clinic/texts.yaml
+exits "going on under others" 1 texts
+has "is refused" err "prompt.texts"
+
 # --- grade: our own runs' verdicts come out again
 cat o/dev/test_runs.jsonl o/test/test_runs.jsonl >runs
 exits "grade" 0 "$GRASP" grade clinic/grasp.yaml -q <runs
@@ -122,6 +171,24 @@ if [ ! -d "$M/recorded" ]; then skip "recorded episodes" "no MedAgentBench data"
 exits "recorded episodes are graded" 0 "$GRASP" grade v1.yaml -q --file "$M/recorded/episodes.jsonl"
 is "200 verdicts as recorded" "$(jq -c '[.task_id, .correct]' out)" \
     "$(jq -c '[.task_id, .verdict]' "$M/recorded/episodes.jsonl")"
+# The benchmark's own words, taken from an episode, give its first message byte for byte.
+B=http://34.170.56.151:8080/fhir/
+jq -c --arg b "$B" 'select(.messages[0].content | contains("use \($b) as the api_base"))' \
+    "$M/recorded/episodes.jsonl" | head -n 1 >one
+id=$(jq -r .task_id one)
+jq -rj '.messages[0].content' one | sed 's/properites/properties/g' >wanted # mended in the public file since
+jq --arg b "$B" --slurpfile f "$M/v1/funcs_v1.json" --slurpfile t "$M/v1/test_data_v2.json" '
+    ($t[0][] | select(.id == "'"$id"'")) as $task | .messages[0].content |
+    split($b) | join("{api_base}") |
+    (index("[{\"name\"")) as $at | (.[$at:] | index("\n\nContext")) as $n |
+    (.[:$at] + "{functions_given}" + .[$at + $n:]) |
+    split($task.context) | join("{context}") | split($task.instruction) | join("{instruction}") |
+    {first: ("{skills}" + .), time: ""}' one >words.yaml
+exits "under the benchmark's words" 0 "$GRASP" run v1.yaml "$id" --json \
+    --set model.kind=replay --set "model.name=$(jq -r .model one)" --set "model.replay_file=$T/one" \
+    --set "prompt.texts=$T/words.yaml" --set "task.fhir_api_base=$B"
+jq -rj '.messages[0].content' out >said
+check "the first message is the recorded one" cmp said wanted
 for m in $(jq -r .model "$M/recorded/episodes.jsonl" | sort -u); do
     jq -c "select(.model == \"$m\")" "$M/recorded/episodes.jsonl" >episodes
     jq -r .task_id episodes >ids

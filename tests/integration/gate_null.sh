@@ -20,7 +20,7 @@ is "K edits a round" "$(jq -c '[.rounds, .k, (.candidates | length)]' out)" '[2,
 check "and every probe agrees" jq -e '.agreement == 1 and (.tasks | length) > 20' out
 check "no outcome flips, no edit gets in" jq -e '.noise.alike and .accepted == 0 and .rounds_fooled == 0' out
 
-NOISY="--set model.temperature=0 --set sim.noise=0.05"
+NOISY="--set model.temperature=0 --set sim.noise=0.12"
 exits "with noise, the paper's rule" 0 $NULL $NOISY --rounds 12 --json --journal j --set gate.rule=paper
 cp out noisy.json
 is "so many rounds" "$(jq -c '[.rounds, (.candidates | length)]' noisy.json)" '[12,48]'

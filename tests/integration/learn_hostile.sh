@@ -90,6 +90,11 @@ has "too much" refused '"too-long":'
 has "the template" refused '"template":1'
 has "a task's id" refused '"leak":1'
 has "the same again" refused '"duplicate":2'
+is "what became of them all" "$(jq -c '.proposals[0] | del(.refused)' run/run_summary.json)" \
+    '{"epoch":0,"update":0,"asked":21,"distinct":20,"valid":1,"asked_again":0}'
+is "why the others were not valid" "$(jq -c '.proposals[0].refused' run/run_summary.json)" "$(cat refused)"
+"$GRASP" report run -o page.html >report.log 2>&1
+has "in the report too" page.html '21 proposals asked for, 20 distinct, 1 valid'
 is "what was valid was measured" "$(jq -r '.[].edit.name' run/epoch_0/skill_updates.json)" ok
 check "fsck" lib fsck --full --strict
 is "no hook was made" "$(find lib/.git/hooks -name 'post-commit' | wc -l | tr -d ' ')" 0

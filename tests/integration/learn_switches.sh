@@ -19,8 +19,13 @@ learn() {
     check "$n: fsck" git -C "$n" fsck --full --strict
     is "$n: val scored without skills and after the epoch" "$(jq -c 'map(.epoch)' "$n.run/val_scores.json")" \
         '["baseline",0]'
-    is "$n: both tests scored twice" "$(jq -c '[keys, (.[] | keys)]' "$n.run/test_scores.json")" \
-        '[["id_test","test"],["baseline","best"],["baseline","best"]]'
+    is "$n: both tests scored twice" "$(jq -c '[.id_test, .test | keys]' "$n.run/test_scores.json")" \
+        '[["baseline","best"],["baseline","best"]]'
+    is "$n: and named as the reference names them" "$(jq -c 'with_entries(select(.key | contains("_eval_")) | .value |= [.split, keys])' "$n.run/test_scores.json")" \
+        "$(jq -nc '["n_correct","n_total","score","split"] as $k | {id_test_eval_baseline: ["id_test", $k], test_eval_baseline: ["test", $k], id_test_eval_best: ["id_test", $k], test_eval_best: ["test", $k]}')"
+    is "$n: with the same numbers" "$(jq -c '[.id_test_eval_best, .test_eval_baseline | [.score, .n_correct, .n_total]]' "$n.run/test_scores.json")" \
+        "$(jq -c '[.id_test.best, .test.baseline | [.score, .n_correct, .n_total]]' "$n.run/test_scores.json")"
+    is "$n: val_score.json" "$(jq -c '[.epoch, (.dev_score | type), .n_correct / .n_total == .score]' "$n.run/epoch_0/val_score.json")" '[0,"number",true]'
 }
 none() { # LABEL NAME FILTER: no line of NAME.log passes
     is "$1" "$(jq -c "select($3) | {edit, score, fate}" "$2.log" | head -n 3)" ""
@@ -84,10 +89,11 @@ learn no_leak_guard gate.leak_guard=false
 is "leak_guard: false: nothing is refused as a leak" \
     "$(jq '.edits_refused.leak' no_leak_guard.run/run_summary.json)" null
 
-learn family gate.probe_strata=family
+learn drawn probes.targeted=false
+learn family gate.probe_strata=family probes.targeted=false
 family='(.task // .id) | sub("_[^_]*$"; "")'
 most() { jq -c "[.probes | map($family) | group_by(.)[] | length] | max" "$1.log" | sort -n | tail -n 1; }
-check "probe_strata: family: no family fills the probe set" test "$(most family)" -le "$(most plain)"
+check "probe_strata: family: no family fills the probe set" test "$(most family)" -le "$(most drawn)"
 
 learn strict gate.probe_heldout=strict
 none "probe_heldout: strict: nothing to measure the first batch with" strict '.epoch == 0 and .update == 0'

@@ -54,6 +54,12 @@ exits() {
     if [ $got -eq "$want" ]; then ok "$label"; else
         not_ok "$label" "exit $got, expected $want: $*" "$(tail -n 20 "$T/err")"; fi
 }
+# gone COMMAND...: with a pipe on stdout that nobody reads any more; $code, stderr to $T/err
+gone() {
+    rm -f "$T/.fifo"; mkfifo "$T/.fifo"
+    ( exec 3<>"$T/.fifo" 4>"$T/.fifo" 3>&-; "$@" >&4 2>"$T/err" )
+    code=$?
+}
 # bad LABEL TEXT ARGUMENTS...: grasp fails with 1, the message holds TEXT; usage: with 2, wrong usage
 bad() {
     label=$1 text=$2; shift 2

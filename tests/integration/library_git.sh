@@ -78,6 +78,18 @@ git checkout -q --detach
 exits "a detached head is refused" 1 learn
 git checkout -q main
 git -c user.name=u -c user.email=u@x commit -q --allow-empty -m 'by hand'
+# a lock that somebody's git left is found before calls are paid, a live one is waited for
+for lock in refs/notes/gate index refs/heads/main; do
+    : >"lib/.git/$lock.lock"
+    exits "a stale lock of $lock" 3 learn_in lib run2
+    has "is named" err "$lock.lock' is there"
+    is "and nothing was paid" "$(jq .calls.total.calls_made run2/run_summary.json 2>/dev/null)" ""
+    rm "lib/.git/$lock.lock"
+done
+: >lib/.git/refs/notes/gate.lock
+(wait_until 20 grep -qs process lib/.git/grasp.lock && rm lib/.git/refs/notes/gate.lock) &
+exits "a live one" 0 learn
+wait $!
 git reset -q --hard "$head~1"
 git -c user.name=u -c user.email=u@x commit -q --allow-empty -m 'by hand'
 exits "a branch that has diverged is refused" 1 learn

@@ -35,7 +35,7 @@ for c in $(git -C a log --format=%H "$before..HEAD"); do
     is "it says where it is from" "$(git -C a log -1 --format='%(trailers:key=Merged-From,valueonly)' "$c")" \
         "$(git -C b rev-parse HEAD)"
     check "its evidence lets it in" sh -c \
-        "git -C a notes --ref=gate show $c | jq -e '.score.eligible and .fate == \"accepted\"'"
+        "git -C a notes --ref=gate show $c | jq -e '.score.eligible and (.seen.probes | length > 0) and .fate == \"accepted\"'"
 done
 is "its files follow" "$(git -C a status --porcelain)" ""
 check "verify: everything holds" "$GRASP" skills verify a

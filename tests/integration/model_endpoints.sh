@@ -91,9 +91,19 @@ printf '{"data":[{"id":"m-instruct","max_model_len":8192},{"id":"other"}]}' >mod
 serve "GET =status:200:models" =status:200:good
 remote doctor >out 2>err
 has "a name that is not listed" out "does not list the model 'm'; there are 'm-instruct'"
-"$GRASP" doctor $C --ask --set model.kind=openai --set "model.endpoints=['$URL', 'http://127.0.0.1:1/v1']" \
+"$GRASP" doctor $C --ask --set model.kind=openai --set cycle.proposal_temperature=0 --set "model.endpoints=['$URL', 'http://127.0.0.1:1/v1']" \
     --set model.name=m-instruct >out 2>err
 has "the context's size" out "lists 'm-instruct', context of 8192 tokens"
 has "the second endpoint" out "http://127.0.0.1:1/v1/models does not answer"
 has "one call" out "a call: answered"
+has "independent calls that are none" out "answered all alike"
+echo one >one; echo two >two; echo three >three
+serve "GET =status:200:models" "one word OK=say:one" "five words*1=say:one" "five words*1=say:two" \
+    "five words=say:three"
+"$GRASP" doctor $C --ask --set model.kind=openai --set "model.base_url=$URL" \
+    --set model.name=m-instruct --set cycle.proposal_temperature=0 >out 2>err
+has "independent calls that are" out "are answered differently"
+"$GRASP" doctor $C --ask --set model.kind=openai --set "model.base_url=$URL" \
+    --set model.name=m-instruct --set cycle.proposal_temperature=0.7 >out 2>err
+hasnt "not asked where there is a temperature" out "independent calls"
 done_testing

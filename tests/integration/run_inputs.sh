@@ -81,13 +81,20 @@ exits "and holds together" 0 "$GRASP" skills verify lib
 # --- accepted before an epoch had ended
 cp plain.yaml "$C"
 rm -rf run lib
-learn --set budget.calls=300 >out 2>err
+E='--set cycle.update_every=24 --set cycle.grpo_eval_n=16'
+# shellcheck disable=SC2086
+learn $E --set budget.calls=500 >out 2>err
+start=$(jq -r .start run/run.json)
+is "something was learned" "$([ "$(git -C lib rev-parse HEAD)" != "$start" ] && echo yes)" yes
 jq '.[8:]' "$dev" >less && cp less "$dev"
-exits "in the first epoch" 0 learn --accept-changes --set cycle.epochs=1
+# shellcheck disable=SC2086
+exits "in the first epoch" 0 learn $E --accept-changes --set cycle.epochs=1
+is "the library went back to where it began" "$(git -C lib log --format='%(trailers:key=Restores,valueonly,separator=)' "$(jq -r .start run/run.json)" -1)" "$start"
 is "it begins at the start" "$(jq -c '[.anew.epoch, (.before[0].changed | sort)]' run/run.json)" '[0,["configuration","data.dev"]]'
 exits "that holds together, too" 0 "$GRASP" skills verify lib
 
-exits "another endpoint" 3 learn --set cycle.epochs=1 --set budget.seconds=0.5 --set model.kind=openai \
+# shellcheck disable=SC2086
+exits "another endpoint" 3 learn $E --set cycle.epochs=1 --set budget.seconds=0.5 --set model.kind=openai \
     --set model.attempts=1 --set model.name=simulated --set writer.name=simulated --set model.base_url=http://127.0.0.1:9/v1
 has "is said" err "another endpoint of its model"
 

@@ -4,17 +4,22 @@
 
 check "a clinic" "$GRASP" synth --patients 150 --seed 1 --out "$T/clinic"
 
-# learn NAME SETTING: learns into $T/NAME; $T/NAME.out has the summary
+# learn NAME SETTING [SEED]: learns into $T/NAME; $T/NAME.out has the summary
 learn() {
     check "a run with $2" sh -c '"$1" learn "$2/clinic/grasp.yaml" --library "$2/$3-library" \
-        --run "$2/$3" --set "$4" >"$2/$3.out" 2>&1' - "$GRASP" "$T" "$1" "$2"
+        --run "$2/$3" --set "$4" --set cycle.seed="$5" >"$2/$3.out" 2>&1' - "$GRASP" "$T" "$1" "$2" \
+        "${3:-1}"
 }
-last() { jq '[.[] | select(.epoch != "baseline")][-1].score * 1000 | floor' "$T/$1/val_scores.json"; }
+# last NAME...: where the runs end, on the average
+last() {
+    for run; do jq '[.[] | select(.epoch != "baseline")][-1].score' "$T/$run/val_scores.json"; done |
+        jq -s 'add / length * 1000 | floor'
+}
 learn gated cycle.no_gate=false
-learn ungated cycle.no_gate=true
+for seed in 1 2 3 4 5 6; do learn ungated$seed cycle.no_gate=true $seed; done
 
 base=$(jq '.[0].score * 1000 | floor' "$T/gated/val_scores.json")
-gated=$(last gated) ungated=$(last ungated)
+gated=$(last gated) ungated=$(last ungated1 ungated2 ungated3 ungated4 ungated5 ungated6)
 echo "# val per mille: no skills $base, gated $gated, ungated $ungated"
 check "no skills: neither hopeless nor free" [ "$base" -gt 200 -a "$base" -lt 550 ]
 check "the gated run gains" [ "$gated" -gt $((base + 150)) ]

@@ -40,6 +40,18 @@ git clone -q lib clone
 ! leaves
 END
 
+situation 2 "the server's HEAD names a branch that nobody pushed" <<'END'
+git init -q --bare -b trunk server
+git -C lib push -q "$PWD/server" main best
+git clone -q server clone
+1$ grasp skills list clone
+> git -C 'clone' switch 'main'
+1$ grasp learn $CONFIG --library clone --run clone-run -q
+> has nothing checked out
+git -C clone switch -q main
+0$ grasp skills list clone
+END
+
 situation 2 "pushed to a bare repository" <<'END'
 git init -q --bare -b main server
 git -C lib remote add origin "$PWD/server"
@@ -190,4 +202,37 @@ git -C other notes --ref=gate merge -q -s union refs/notes/theirs
 0$ grasp skills verify other
 > everything holds
 END
+# Behind `git daemon`, which git starts for each connection: no port is needed.
+URL="ext::git daemon --inetd --enable=receive-pack --export-all --base-path=$T/s %G/server"
+export URL GIT_ALLOW_PROTOCOL=ext
+if [ -x "$(git --exec-path)/git-daemon" ]; then
+    situation 2 "two people, one server: learn here, verify and freeze there, transfer here" <<'END'
+git init -q --bare -b main server
+git -C lib remote add origin "$URL" && git -C lib config user.name Ada && git -C lib config user.email ada@x
+0$ grasp skills remote lib
+0$ git -C lib push -q
+0$ git clone -q "$URL" bob
+git -C bob config user.name Bob && git -C bob config user.email bob@x
+0$ grasp skills remote bob
+0$ git -C bob fetch -q
+0$ grasp skills verify bob
+> everything holds
+0$ grasp skills freeze bob --name v1
+0$ git -C bob push -q
+0$ git -C lib fetch -q
+? test "$(git -C lib rev-parse v1)" = "$(git -C bob rev-parse v1)"
+? git -C lib for-each-ref refs/tags/v1 --format='%(taggername)' | grep -q Bob
+0$ grasp transfer "$CONFIG" --library lib --at v1 --to simulated:weak --split val -q
+> against no skills on the same
+0$ grasp learn "$CONFIG" --set cycle.epochs=1 --set cycle.seed=3 --library lib --run more -q
+0$ git -C lib push -q
+0$ git -C bob pull -q
+0$ grasp skills verify bob
+0$ grasp skills verify server
+? test "$(git -C bob rev-parse main)" = "$(git -C lib rev-parse main)"
+END
+else
+    skip "2. two people, one server" "no git daemon"
+fi
+
 done_testing

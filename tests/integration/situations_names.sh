@@ -29,6 +29,10 @@ grasp skills freeze lib --name v1
 eval git -C lib $how
 1$ grasp skills verify lib
 > tag 'v1': it was frozen here
+1$ grasp skills freeze lib --check v1
+> it was frozen here
+1$ grasp transfer "$CONFIG" --library lib --at v1 --to simulated:weak --split dev
+1$ grasp eval "$CONFIG" --library lib --at v1 --split dev
 git -C lib update-ref refs/tags/v1 refs/grasp/frozen/v1
 0$ grasp skills verify lib
 END
@@ -77,6 +81,30 @@ echo $((n + 20)) >budget
 > simulated:weak
 END
 
+situation 41 "stopped, and the same command again" <<'END'
+3$ $T_ --to simulated:weak --out tables --set budget.calls=300
+3$ $T_ --to simulated:weak --out tables --set budget.calls=300
+0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak --out tables
+0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak --out tables --replay-only --journal tables/journal -q
+0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak
+> without a journal a transfer that is stopped begins anew
+END
+
+# Two endpoints that have a model of the same name.
+bg "$GRASP" model serve --port 0 --profile weak >served1 2>&1
+bg "$GRASP" model serve --port 0 --profile strong >served2 2>&1
+wait_line served1 'listening on' && wait_line served2 'listening on'
+ONE=$(sed -n 's/^listening on //p' served1) TWO=$(sed -n 's/^listening on //p' served2)
+at="$T_ --to same --journal one-journal --json --set model.kind=openai"
+export ONE TWO at
+situation 42 "one name on two endpoints, one journal" <<'END'
+0$ $at --set "model.base_url=$ONE"
+$at --set "model.base_url=$ONE" --replay-only >one.json
+0$ $at --set "model.base_url=$TWO"
+$at --set "model.base_url=$TWO" --replay-only >two.json
+? test "$(jq .executors[0].splits.val.library.n_correct one.json)" -lt "$(jq .executors[0].splits.val.library.n_correct two.json)"
+END
+
 situation 43 "a frozen library on another benchmark" <<'END'
 cp -R "$T/run" run
 sed -i 's/^benchmark:.*/benchmark:/; s|^\( *version:\) "v1"|\1 "v2"|' run/config.yaml
@@ -87,6 +115,22 @@ sed -i 's/^benchmark:.*/benchmark:/; s|^\( *version:\) "v1"|\1 "v2"|' run/config
 1x was learned on benchmark 'v2', and this is 'v1'
 0$ grasp eval "$CONFIG" --library lib --at best --split val -q
 ! was learned
+END
+
+situation 43 "a frozen library in another world, with another preset" <<'END'
+mkdir -p "$(dirname "$CONFIG")/agents"
+for p in a b; do echo '{kind: simulated, name: one}' >"$(dirname "$CONFIG")/agents/$p.yaml"; done
+0$ grasp learn "$CONFIG" --set agent_preset=a --set cycle.epochs=1 --library with-a --run run-a -q
+0$ grasp skills freeze with-a --name v1 --run run-a
+0$ grasp transfer "$CONFIG" --set agent_preset=a --library with-a --at v1 --split val -q --to simulated:weak
+! was learned
+0$ grasp transfer "$CONFIG" --set agent_preset=b --library with-a --at v1 --split val -q --to simulated:weak
+1x was learned on preset 'a', and this is 'b'
+0$ grasp transfer "$CONFIG" --library with-a --at v1 --split val -q --to preset:b
+! was learned
+find "$(dirname "$CONFIG")" "${GRASP_SHARED:-.}/vectors/clinic_v1" -name Patient.ndjson 2>/dev/null | head -n 1 | xargs -I{} cp {} Other.ndjson
+0$ grasp transfer "$CONFIG" --set agent_preset=a --set "fhir.load=[$PWD/Other.ndjson]" --library with-a --at v1 --split val -q --to simulated:weak
+1x was learned on world 'Patient.ndjson Obs
 END
 
 situation 44 "a split without its file" <<'END'

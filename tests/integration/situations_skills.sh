@@ -27,7 +27,7 @@ $make in plain
 ! REFUSED
 ? test -x new/skills/tool/scripts/x.sh
 ? git -C new fsck --full --strict
-0$ grasp learn "$CONFIG" --set cycle.epochs=1 --library new --run run -q
+0$ grasp learn "$CONFIG" --set cycle.epochs=2 --library new --run run -q
 ? test "$(git -C new log --format=%s main | grep -c '^ADD')" -ge 1
 0$ grasp skills freeze new --name v1
 git clone -q new clone
@@ -138,6 +138,8 @@ $make c tool "allowed-tools: [Read, Grep]" "disable-model-invocation: true" "lic
 ? cmp c/tool/SKILL.md new/skills/tool/SKILL.md
 0$ grasp skills export new out
 ? cmp c/tool/SKILL.md out/tool/SKILL.md
+0$ grasp skills export new flat --flat
+> tool: a flat file has no place for allowed-tools, disable-model-invocation, x-odd;
 END
 
 situation 33 "names in all scripts" <<'END'

@@ -27,6 +27,9 @@ is "log: git's scores" "$(jq -r '.[] | select(.kind == "edit") | .score' log.jso
     "$(G log --format='%(trailers:key=Gate-Score,valueonly)' | grep .)"
 S log lib >log.txt
 is "log: a line a commit" "$(wc -l <log.txt)" "$(($(jq length log.json) + 1))"
+gone "$GRASP" skills log lib
+is "log: a reader who has seen enough is no error" "$code $(cat err)" "0 "
+is "log | head" "$(S log lib | head -n 1)" "$(head -n 1 log.txt)"
 is "log --rejected: all of them" "$(S log lib --rejected | grep -c '^x')" "$refused"
 S rejected lib --json >rejected.json
 is "rejected: all candidates" "$(jq -r '.[].commit' rejected.json | sort)" \
@@ -43,6 +46,29 @@ is "evidence: a row a probe" "$(grep -c '^  .*\(failing\|passing\) ' evidence.tx
     "$(jq '.probes | length' evidence.json)"
 is "evidence: what it fixed" "$(grep -c '  fixed$' evidence.txt)" \
     "$(jq '[.probes[] | select(.base != "pass" and .cand == "pass")] | length' evidence.json)"
+is "evidence: both ends of every probe that was measured" "$(jq '.seen.probes | length' evidence.json)" \
+    "$(jq '[.probes[] | select(.cand != "pending" and .cand != "unscored")] | length' evidence.json)"
+task=$(jq -r '[.probes[] | select(.base != "pass" and .cand == "pass")][0].id' evidence.json)
+S evidence lib "$last" "$task" >ends.txt
+S evidence lib "$last" "$task" --json >ends.json
+is "evidence of a task: the outcomes, side by side" "$(grep -c '^outcome  *fail  *│ pass' ends.txt)" 1
+is "evidence of a task: reasons of what failed, none of what passed" \
+    "$(jq -c '[(.seen.before.reasons | length > 0), .seen.after.reasons]' ends.json)" '[true,[]]'
+is "evidence of a task: as wide as 100 columns at most" \
+    "$(awk '{ gsub(/│/, "|") } length($0) > 100' ends.txt)" ""
+is "evidence of a task: the edit is among what was shown" \
+    "$(jq '(.skills.after - .skills.before) | length > 0' ends.json)" true
+key=$(jq -r .seen.after.call ends.json)
+"$GRASP" journal show run "$key" --json >call.json
+is "evidence of a task: its call is in the journal" \
+    "$(jq -r '.text' call.json | grep -cF "FINISH($(jq -r .seen.after.answer ends.json))")" 1
+exits "evidence of a task that was no probe" 1 "$GRASP" skills evidence lib "$last" nosuchtask_1
+has "is said" err "none of the probes"
+for c in $(G notes --ref=gate list | cut -d' ' -f2); do
+    printf '%s %s\n' "$(G log -1 --format='%(trailers:key=Update,valueonly,separator=)' "$c")-$(G log -1 \
+        --format='%(trailers:key=Epoch,valueonly,separator=)' "$c")" "$(G notes --ref=gate show "$c" | wc -c)"
+done | awk '{ n[$1] += $2 } END { for (u in n) if (n[u] > 200000) print u, n[u] }' >long
+is "evidence: the notes of an update have 200 KB at most" "$(cat long)" ""
 exits "evidence of the root: none" 1 "$GRASP" skills evidence lib "$(G rev-list --max-parents=0 HEAD)"
 
 # --- blame and diff, against the notes and git

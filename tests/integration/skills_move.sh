@@ -29,7 +29,15 @@ exits "but not strictly" 1 "$GRASP" skills verify imported --strict
 check "fsck of an imported library" git -C imported fsck --full --strict
 
 check "export" "$GRASP" skills export lib exported
-exits "export into a folder that is not empty" 1 "$GRASP" skills export lib exported
+# a link that git was told to ignore leads nowhere
+git clone -q lib linked && git -C linked reset -q --hard "$(git -C lib rev-list --max-parents=0 HEAD | tail -n 1)"
+mkdir elsewhere && ln -s "$T/elsewhere" linked/skills && echo skills >>linked/.git/info/exclude
+bad "a link in the place of a folder" "skills of the library 'linked' is no folder" skills import linked exported
+is "nothing is written through it" "$(ls elsewhere)" ""
+exits "the same export again" 0 "$GRASP" skills export lib exported
+mkdir own && echo mine >own/notes
+exits "export into a folder that is not empty" 1 "$GRASP" skills export lib own
+is "export: what is in it stays alone" "$(ls own)" notes
 is "export: every skill" "$(ls exported | sort)" "$(ls lib/skills | sort)"
 changed_skill=$(G diff --name-only "$last~1" "$last" -- skills | head -n 1 | cut -d/ -f2)
 is "export: what the gate measured" \
@@ -71,6 +79,39 @@ exits "freeze: another revision gets no final scores" 0 "$GRASP" skills freeze l
 is "freeze: none in its manifest" "$(jq -c '[.scores.id_test, .scores.test]' out)" '[null,null]'
 G tag -d v0 >/dev/null
 exits "freeze: a tag without manifest" 1 "$GRASP" skills freeze lib --check best
+
+# run folders of the reference implementation: what is in best/ is taken, and that is said
+mkdir -p ref/skills/best/.history ref/skills/learned
+for f in best/a best/b learned/a learned/c; do
+    printf -- '---\ndescription: d\nname: %s_x\nprovenance:\n  action: ADD\n  epoch: 1\n  no_gate: true\ntags: []\nversion: 1\n---\n\n# %s\n' \
+        "$(basename $f)" $f >ref/skills/$f.md
+done
+cp ref/skills/best/a.md ref/skills/best/.history/a_v1.md
+echo '{}' >ref/test_scores.json
+for from in ref ref/skills ref/skills/best; do
+    rm -rf rlib rflat
+    exits "import $from" 0 "$GRASP" skills import rlib $from
+    is "$from: the skills of best/" "$(git -C rlib ls-tree --name-only HEAD skills/ | tr '\n' ' ')" "skills/a-x skills/b-x "
+    "$GRASP" skills export rlib rflat --flat >/dev/null
+    is "$from: come back as they were" "$(cat rflat/a_x.md rflat/b_x.md)" "$(cat ref/skills/best/a.md ref/skills/best/b.md)"
+done
+"$GRASP" skills import rlib2 ref >out
+has "it says which" out "ref: a run folder; its skills are those of skills/best"
+rm -r ref/skills/best
+exits "a run that has not ended" 0 "$GRASP" skills import rlib3 ref
+has "has learned ones" out "those of skills/learned"
+for dir in "$GRASP_SHARED"/reference/runs/*/; do
+    [ -d "$dir" ] || { skip "released runs" "not there"; break; }
+    n=$(basename "$dir")
+    exits "import the run $n" 0 "$GRASP" skills import "runs/$n" "$dir"
+    is "$n: all of best/" "$(git -C "runs/$n" ls-tree --name-only HEAD skills/ | wc -l)" \
+        "$(find "$dir/skills/best" -maxdepth 1 -name '*.md' | wc -l)"
+    "$GRASP" skills export "runs/$n" "runflats/$n" --flat >/dev/null
+    for f in "$dir"skills/best/*.md; do
+        [ "$(tr -d ' \\\n' <"$f")" = "$(tr -d ' \\\n' <"runflats/$n/$(basename "$f")")" ] ||
+            not_ok "$n: $f comes back" "$(diff "$f" "runflats/$n/$(basename "$f")")"
+    done
+done
 
 # the released libraries, in and out again
 for dir in "$GRASP_SHARED"/reference/libraries/*/; do

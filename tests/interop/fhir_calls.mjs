@@ -90,8 +90,12 @@ const calls = {
             searchParams: { _type: 'Patient,Observation', _id: id },
         })).total === 1,
         nextPage: async () => (await kit.nextPage({ bundle: await kit.search(search) })).entry.length === 10,
-        'prevPage (of a first page: nothing)': async () => (
-            await kit.prevPage({ bundle: await kit.search(search) })) === undefined,
+        prevPage: async () => {
+            const first = await kit.search(search);
+            const back = await kit.prevPage({ bundle: await kit.nextPage({ bundle: first }) });
+            return (await kit.prevPage({ bundle: first })) === undefined
+                && back.entry.map((e) => e.resource.id).join() === first.entry.map((e) => e.resource.id).join();
+        },
         resourceHistory: async () => (await kit.resourceHistory({ resourceType: 'Patient', id })).total === 2,
         typeHistory: () => kit.typeHistory({ resourceType: 'Patient' }),
         systemHistory: () => kit.systemHistory(),

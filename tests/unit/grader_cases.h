@@ -161,9 +161,14 @@ static inline void case_grade(const struct clinic *c, const struct grader_settin
     task_release(&task);
 }
 
+/* Who looks at each verdict, NULL: nobody. */
+typedef void (*verdict_fn)(const json_t *task, const struct verdict *verdict, void *arg);
+
 struct vector_run {
     const struct clinic *clinic;
     struct grader_settings settings;
+    verdict_fn seen;
+    void *arg;
     size_t n, wrong;
 };
 
@@ -175,12 +180,65 @@ static inline int vector_line(json_t *v, size_t line, void *arg)
     case_grade(run->clinic, &run->settings, json_object_get(v, "task"),
                json_object_get(v, "messages"), json_string_value(result), &verdict, NULL);
     run->n++;
+    if (run->seen)
+        run->seen(json_object_get(v, "task"), &verdict, run->arg);
     if (verdict.correct == json_bool_at(v, "verdict", false))
         return 0;
     if (run->wrong++ < 40)
         print_message("# line %zu %s: should be %s: %s\n#    reason: %s\n", line,
                       json_str_at(v, "task.id", ""), verdict.correct ? "incorrect" : "correct",
                       json_str_at(v, "note", ""), verdict.reason);
+    return 0;
+}
+
+/* The resources of the published server. */
+static inline bool load_public(struct clinic *c)
+{
+    static const char *const files[] = {
+        "medagentbench/recorded/fhir/Condition.ndjson",
+        "medagentbench/recorded/fhir/MedicationRequest.ndjson",
+        "medagentbench/recorded/fhir/Observation.ndjson",
+        "medagentbench/recorded/fhir/Patient.ndjson",
+        "medagentbench/recorded/fhir/Procedure.ndjson",
+        "medagentbench/rebuilt/Observation.ndjson",
+    };
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+        if (!clinic_load(c, files[i]))
+            return false;
+    return true;
+}
+
+/* Recorded episodes of public tasks. */
+
+struct episodes {
+    struct clinic clinic;
+    struct task_set tasks;
+    verdict_fn seen;
+    void *arg;
+    size_t n, wrong;
+};
+
+static inline int episode_line(json_t *v, size_t line, void *arg)
+{
+    struct episodes *e = arg;
+    struct verdict verdict;
+    char base[256];
+    const struct task *task = task_set_find(&e->tasks, json_str_at(v, "task_id", ""));
+    const char *start = strstr(json_str_at(v, "messages[0].content", ""), "http://");
+    assert_non_null(task);
+    assert_non_null(start);
+    snprintf(base, sizeof(base), "%.*s", (int)strcspn(start, " \n"), start);
+    struct grader_settings settings = {.benchmark = BENCHMARK_V1, .base = base};
+    const char *result = json_string_value(json_object_get(v, "result"));
+    case_grade(&e->clinic, &settings, task->raw, json_object_get(v, "messages"), result, &verdict,
+               NULL);
+    e->n++;
+    if (e->seen)
+        e->seen(task->raw, &verdict, e->arg);
+    if (verdict.correct != json_bool_at(v, "verdict", false)) {
+        e->wrong++;
+        print_message("# episode %zu %s: %s\n", line, task->id, verdict.reason);
+    }
     return 0;
 }
 
@@ -272,6 +330,8 @@ static inline json_t *case_messages(const json_t *v, const char *base)
 struct case_run {
     struct grader_settings settings;
     json_t *base; /* the case that variants start from */
+    verdict_fn seen;
+    void *arg;
     size_t n, wrong, correct;
 };
 
@@ -327,6 +387,8 @@ static inline int case_line(json_t *line, size_t number, void *arg)
     right = right && reasons_agree(&verdict, json_object_get(v, "reasons"));
     run->n++;
     run->correct += verdict.correct;
+    if (run->seen)
+        run->seen(json_object_get(v, "task"), &verdict, run->arg);
     if (!right || !tagged) {
         run->wrong++;
         print_message("# line %zu, %s%s%s: expected '%s', got '%s'%s\n", number,

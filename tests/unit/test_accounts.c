@@ -122,6 +122,25 @@ static void no_attempt_is_made_past_the_budget(void **state)
     desk_close(&d);
 }
 
+/* However many are asked at once: what is on its way counts before it is there. */
+static void calls_at_once_stay_within_the_budget(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{GOOD_150, STEP_KEEP, 0}};
+    struct desk d = {.config.budget.tokens = 1500};
+    struct model_request rq = {.chat = &d.chat, .phase = PHASE_OTHER};
+    assert_int_equal(desk_open(&d, steps, 1), 0);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(model_ask(d.model, &rq, on_reply, &d), 0);
+    while (d.answers < 64)
+        assert_true(loop_turn(d.loop, -1) >= 0);
+    assert_int_equal(d.script.n_requests, 10);
+    assert_int_equal(d.result, MODEL_OUTAGE);
+    assert_int_equal(d.stops, 1);
+    assert_non_null(strstr(d.stopped, "budget.tokens: 1500 tokens"));
+    desk_close(&d);
+}
+
 static void a_budget_of_time_ends_waiting(void **state)
 {
     (void)state;
@@ -183,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attempts_that_are_thrown_away_use_the_budget),
         cmocka_unit_test(no_attempt_is_made_past_the_budget),
+        cmocka_unit_test(calls_at_once_stay_within_the_budget),
         cmocka_unit_test(a_budget_of_time_ends_waiting),
         cmocka_unit_test(prices_are_found_or_asked_for),
         cmocka_unit_test(what_the_server_says_it_cost_counts),

@@ -227,6 +227,27 @@ static void files_are_replaced_whole(void **state)
     assert_int_equal(b.len, 200 * sizeof(piece));
     assert_memory_equal(b.ptr + b.len - sizeof(piece), piece, sizeof(piece));
     buf_release(&b);
+    /* What a process that was killed left is taken up, also where two write at once. */
+    struct fs_out other;
+    char *left = fs_join(sub, "x.tmp.000000");
+    assert_int_equal(fs_write(left, "half", 4), 0);
+    assert_int_equal(fs_count_files(dir), 1);
+    assert_int_equal(fs_out_open(&o, file), 0);
+    assert_int_equal(fs_out_open(&other, file), 0);
+    assert_string_equal(o.tmp, left);
+    assert_string_not_equal(other.tmp, left);
+    assert_int_equal(fs_out_add(&o, "1", 1), 0);
+    assert_int_equal(fs_out_add(&other, "22", 2), 0);
+    assert_int_equal(fs_out_close(&other, 0), 0);
+    assert_int_equal(fs_out_close(&o, 0), 0);
+    assert_int_equal(fs_read(file, &b), 0);
+    assert_string_equal(b.ptr, "1");
+    buf_release(&b);
+    /* But not where it is something else than a file. */
+    assert_int_equal(symlink(file, left), 0);
+    assert_int_equal(fs_write(file, "new", 3), 0);
+    assert_int_equal(unlink(left), 0);
+    free(left);
     unlink(file);
     assert_int_equal(rmdir(sub), 0); /* empty: no temporary file was left */
     assert_int_equal(fs_remove_tree(dir), 0);

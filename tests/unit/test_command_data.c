@@ -185,7 +185,7 @@ static void help(void **state)
     ends(0, "help skills merge");
     prints("usage: grasp skills merge [OPTIONS] CONFIG");
     refuses(2, "'grasp skills nosuch' is not a command", "help skills nosuch");
-    refuses(2, "'grasp nosuch' is not a command", "help nosuch");
+    refuses(2, "neither a command nor a configuration key", "help nosuch");
     ends(0, "help --man");
     prints(".TH GRASP 1");
     prints(".SS grasp skills merge CONFIG");

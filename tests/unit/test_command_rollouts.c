@@ -21,6 +21,8 @@ static void learn(void **state)
     (void)state;
     ends(0, "learn " CLINIC " --dry-run --library none --run none");
     prints("calls at most");
+    prints("tokens a prompt");
+    prints("estimated");
     assert_false(fs_exists("none"));
     ends(3, "learn " CLINIC " --library little --run run-little --set budget.calls=100 "
             "--set cycle.epochs=1");
@@ -48,6 +50,8 @@ static void eval(void **state)
     ends(0, "eval " CLINIC " --split all --json --journal j -q");
     assert_string_equal(ran.err.ptr, "");
     json_t *v = printed_json();
+    assert_non_null(json_at(v, "dev.do_nothing.n_total")); /* beside it */
+    json_object_del(json_object_get(v, "dev"), "do_nothing");
     assert_true(json_equal(json_object_get(v, "dev"), score));
     assert_int_equal(json_object_size(v), 5);
     json_decref(v);
@@ -211,7 +215,7 @@ static void gate_null(void **state)
     ends(0, "gate " CLINIC " --null --library lib --at best --rounds 1 -q");
     prints("lib at best against itself, 1 round");
     refuses(3, "budget", "gate " CLINIC " --null --rounds 3 --set budget.calls=600 -q");
-    refuses(2, "--null measures its noise", "gate " CLINIC);
+    refuses(2, "--null its noise", "gate " CLINIC);
     refuses(2, "--rounds", "gate " CLINIC " --null --rounds 0");
 }
 
@@ -252,6 +256,8 @@ static void report(void **state)
     ends(0, "report run");
     assert_string_equal(ran.out.ptr, "run/report.html\n");
     works(fs_read("run/report.html", &page));
+    assert_non_null(strstr(page.ptr, " characters of prompt</span>"));
+    assert_non_null(strstr(page.ptr, "prompt grew from 0 to "));
     static const char *const parts[] = {"<h1>Run ",         "Learning curve", "<h2>id_test</h2>",
                                         "<h2>Epoch 0</h2>", "class=\"fix\"",  ">accepted<",
                                         ">refused<",        "<h2>Calls</h2>", "</html>"};

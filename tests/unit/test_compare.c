@@ -118,6 +118,24 @@ static void one_run_each_is_about_libraries(void **state)
     json_decref(v);
 }
 
+/* Two differences that are equal have no spread, whatever they came from. */
+static void two_runs_tell_nothing_apart(void **state)
+{
+    (void)state;
+    struct run_result *a[] = {make_run(1, "1111"), make_run(2, "1111")},
+                      *b[] = {make_run(1, "1110"), make_run(2, "0111")};
+    json_t *v = compared(a, 2, b, 2, 0, 0), *c = json_at(v, "contrasts[0]");
+    assert_true(number(c, "p") < 0.001);
+    assert_true(json_is_false(json_object_get(c, "told_apart")));
+    assert_non_null(strstr(json_string_value(json_at(v, "notes[0]")), "fewer than three runs"));
+    json_decref(v);
+    struct run_result *x[] = {make_run(1, "1111"), make_run(2, "1111"), make_run(3, "1111")},
+                      *y[] = {make_run(1, "1110"), make_run(2, "0111"), make_run(3, "1011")};
+    v = compared(x, 3, y, 3, 0, 0);
+    assert_true(json_is_true(json_at(v, "contrasts[0].told_apart")));
+    json_decref(v);
+}
+
 /* Two arms whose seeds are others: Welch; a single run without a partner says nothing. */
 static void seeds_apart_are_not_paired(void **state)
 {
@@ -285,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seeds_are_the_unit),
         cmocka_unit_test(one_run_each_is_about_libraries),
+        cmocka_unit_test(two_runs_tell_nothing_apart),
         cmocka_unit_test(seeds_apart_are_not_paired),
         cmocka_unit_test(what_is_no_pair_is_left_out_and_counted),
         cmocka_unit_test(holm_is_over_the_arms_of_a_split),

@@ -5,6 +5,9 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/config/config.h"
+#include "runtime/config/explain.h"
+#include "runtime/config/key_texts.h"
+#include "runtime/config/keys.h"
 
 static char *dir;
 
@@ -74,6 +77,10 @@ static void messages_say_where_and_what(void **state)
         {"agent_preset: nobody\n", "agent_preset 'nobody'"},
         {"- 1\n", "a mapping of keys is needed"},
         {"a: &x 1\nb: *x\n", "aliases are not supported"},
+        {"prices: {m: {input: -1, output: 1}}\n", "prices.m.input must be a number from 0"},
+        {"prices: {m: {output: dear}}\n", "prices.m.output must be a number from 0"},
+        {"prices: {m: {inputs: 1}}\n", "prices.m.inputs is no price"},
+        {"prices: {m: 3}\n", "prices.m must be a table"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct config *c;
@@ -227,6 +234,31 @@ static void no_model_takes_anothers_place(void **state)
     config_free(c);
 }
 
+/* A released configuration of another method. */
+static void check_other(const struct config *c, const char *file)
+{
+    static const struct {
+        const char *file;
+        enum method method;
+    } methods[] = {{"memory_cycle", METHOD_SEQ_MEMORY},
+                   {"batch_memory_cycle", METHOD_BATCH_MEMORY},
+                   {"evo_memory_cycle", METHOD_EVO_MEMORY},
+                   {"expel_cycle", METHOD_EXPEL},
+                   {"skillx_cycle", METHOD_SKILLX}};
+    size_t i = 0;
+    while (strcmp(methods[i].file, file) != 0)
+        i++;
+    assert_int_equal(c->method.name, methods[i].method);
+    assert_int_equal(c->method.fidelity, FIDELITY_PUBLISHED);
+    assert_int_equal(c->method.max_bullets, 200);
+    assert_int_equal(c->method.retrieval_top_k, 5);
+    /* with a preset the writer is its model; how to sample stays the updater's */
+    assert_string_equal(c->writer.name, c->model.name);
+    assert_true(c->writer.temperature == 0.7);
+    assert_int_equal(c->writer.max_tokens, 32768);
+    assert_true(c->writer.timeout == 120);
+}
+
 /* The reference implementation's files: what they come to. */
 static void the_references_files_load(void **state)
 {
@@ -267,11 +299,16 @@ static void the_references_files_load(void **state)
         {"run_lam4", NULL, "openai", "gpt-oss-120b", "<REDACTED>", NULL},
         {"run_no_gate", NULL, "openai", "gpt-oss-120b", "<REDACTED>", NULL},
         {"run_gpt54", NULL, "responses", "<REDACTED>-06-gpt-5.4-2026-03-05", "<REDACTED>", NULL},
-        {"other_memory_cycle", NULL, NULL, NULL, NULL, "another method (memory)"},
-        {"other_batch_memory_cycle", NULL, NULL, NULL, NULL, "another method (memory)"},
-        {"other_evo_memory_cycle", NULL, NULL, NULL, NULL, "another method (evo_memory)"},
-        {"other_expel_cycle", NULL, NULL, NULL, NULL, "another method (expel)"},
-        {"other_skillx_cycle", NULL, NULL, NULL, NULL, "another method (skillx)"},
+        {"other_memory_cycle", NULL, "openai", "gpt-oss-120b", "http://oss/v1/chat/completions",
+         NULL},
+        {"other_batch_memory_cycle", NULL, "openai", "gpt-oss-120b",
+         "http://oss/v1/chat/completions", NULL},
+        {"other_evo_memory_cycle", NULL, "openai", "gpt-oss-120b", "http://oss/v1/chat/completions",
+         NULL},
+        {"other_expel_cycle", NULL, "openai", "gpt-oss-120b", "http://oss/v1/chat/completions",
+         NULL},
+        {"other_skillx_cycle", NULL, "openai", "gpt-oss-120b", "http://oss/v1/chat/completions",
+         NULL},
     };
     static const char *const presets[] = {"deepseek", "gemini", "gpt4", "gpt5", "gptoss", "local"};
     char *base = fs_join(dir, "reference"), *agents = fs_join(base, "agents");
@@ -309,6 +346,8 @@ static void the_references_files_load(void **state)
         assert_string_equal(c->model.name, cases[i].name);
         assert_string_equal(c->model.base_url, cases[i].base_url);
         assert_int_equal(c->cycle.grpo_eval_n, 36);
+        if (str_starts(cases[i].file, "other_"))
+            check_other(c, cases[i].file + strlen("other_"));
         if (strcmp(cases[i].file, "run_lam4") == 0)
             assert_int_equal(c->gate.invalid_action_penalty, 4);
         if (strcmp(cases[i].file, "run_no_gate") == 0)
@@ -333,6 +372,106 @@ static void the_references_files_load(void **state)
     free(agents);
 }
 
+/* `method:` as a name or a section; files of the reference for other methods than ours. */
+static void methods_are_chosen(void **state)
+{
+    static const char updater[] =
+        "updater:\n  module: src.client.agents.LiteLLMAgent\n  parameters: {model: openai/w, "
+        "temperature: 0.7, max_output_tokens: 99}\nmodel: {kind: simulated}\n";
+    static const struct {
+        const char *text, *set;
+        int name, fidelity; /* -1: refused, and `says` why */
+        const char *says;
+    } cases[] = {
+        {"model: {kind: simulated}\n", NULL, METHOD_GRASP, FIDELITY_PUBLISHED, NULL},
+        {"method: expel\n", NULL, METHOD_EXPEL, FIDELITY_PUBLISHED, NULL},
+        {"method: {name: skillx, fidelity: repaired}\n", NULL, METHOD_SKILLX, FIDELITY_REPAIRED,
+         NULL},
+        {"method: {fidelity: repaired}\n", "method=none", METHOD_NONE, FIDELITY_REPAIRED, NULL},
+        {"method: expel\n", "method.name=evo_memory", METHOD_EVO_MEMORY, FIDELITY_PUBLISHED, NULL},
+        {"a: 1\n", NULL, -1, 0, "there is no key 'a'"},
+        {"\nmethod: expell\n", NULL, -1, 0,
+         ":2: method.name must be one of grasp none seq_memory batch_memory expel evo_memory "
+         "skillx"},
+        {"method: {name: expel, fidelity: exact}\n", NULL, -1, 0,
+         "method.fidelity must be one of published repaired"},
+        {"method: {nam: expel}\n", NULL, -1, 0,
+         "there is no key 'method.nam'; did you mean "
+         "'method.name'"},
+        {"%expel: {max_num_rules: 7}\n", NULL, METHOD_EXPEL, FIDELITY_PUBLISHED, NULL},
+        {"%memory: {max_bullets: 7}\n", NULL, METHOD_SEQ_MEMORY, FIDELITY_PUBLISHED, NULL},
+        {"%memory: {max_bullets: 7}\noutput_dir: out/batch_memory\n", NULL, METHOD_BATCH_MEMORY,
+         FIDELITY_PUBLISHED, NULL},
+        {"%memory: {max_bullets: 7}\nmethod: batch_memory\n", NULL, METHOD_BATCH_MEMORY,
+         FIDELITY_PUBLISHED, NULL},
+        {"%expel: {use_exemplars: false}\n", NULL, METHOD_EXPEL, FIDELITY_PUBLISHED, NULL},
+        {"%expel:\n  use_exemplars: true\n", NULL, -1, 0,
+         ":6: expel.use_exemplars can only be false here"},
+        {"%skillx: {filter_stage2: true}\n", NULL, -1, 0,
+         "skillx.filter_stage2 can only be false here"},
+        {"%evo_memory: {topk: 3}\n", NULL, -1, 0, "there is no key 'evo_memory.topk'"},
+    };
+    (void)state;
+    setenv("OPENAI_API_KEY", "k", 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct config *c;
+        struct buf text = BUF_INIT;
+        bool theirs = *cases[i].text == '%';
+        buf_adds(&text, theirs ? updater : "");
+        buf_adds(&text, cases[i].text + theirs);
+        int rc = load(&c, text.ptr, &cases[i].set, cases[i].set != NULL);
+        if (rc == 0 && cases[i].name < 0)
+            fail_msg("%s: taken", cases[i].text);
+        if (rc < 0 && (cases[i].name >= 0 || !strstr(err_msg(), cases[i].says)))
+            fail_msg("%s: %s", cases[i].text, err_msg());
+        if (rc == 0) {
+            assert_int_equal(c->method.name, cases[i].name);
+            assert_int_equal(c->method.fidelity, cases[i].fidelity);
+        }
+        if (rc == 0 && theirs) { /* no preset: the writer is the updater */
+            assert_string_equal(c->writer.name, "w");
+            assert_string_equal(c->writer.base_url, "https://api.openai.com/v1");
+            assert_int_equal(c->writer.max_tokens, 99);
+        }
+        buf_release(&text);
+        config_free(rc == 0 ? c : NULL);
+    }
+    unsetenv("OPENAI_API_KEY");
+}
+
+/* Every key is explained, its example is one that loads, and no text is about a key that is none. */
+static void every_key_is_explained(void **state)
+{
+    (void)state;
+    static const char *const sections[] = {"model", "writer"};
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        struct buf out = BUF_INIT;
+        if (!(k->flags & KEY_ALIAS) && !key_text_find(k->name))
+            fail_msg("%s has no text in key_texts.c", k->name);
+        if (config_explain(&out, k->name) < 0 || !strstr(out.ptr, "example  --set"))
+            fail_msg("%s is not explained", k->name);
+        buf_release(&out);
+    }
+    for (const struct key_text *t = key_texts; t->name; t++)
+        for (int i = 0; i < (t->name[0] == '*' ? 2 : 1); i++) {
+            char set[256], name[64];
+            const char *sets[] = {set};
+            struct config *c = NULL;
+            snprintf(name, sizeof(name), "%s%s", t->name[0] == '*' ? sections[i] : "",
+                     t->name + (t->name[0] == '*'));
+            snprintf(set, sizeof(set), "%s=%s", name, t->example);
+            if (!config_key_find(name) || (config_key_find(name)->flags & KEY_ALIAS))
+                fail_msg("%s is no key", name);
+            if (load(&c, "model: {name: m, base_url: http://localhost:1/v1}\n", sets, 1) < 0)
+                fail_msg("--set %s: %s", set, err_msg());
+            config_free(c);
+        }
+    struct buf man = BUF_INIT;
+    config_man(&man);
+    assert_non_null(strstr(man.ptr, "\n.B gate.alpha\n"));
+    buf_release(&man);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,9 +479,11 @@ int main(void)
         cmocka_unit_test(messages_say_where_and_what),
         cmocka_unit_test(variables_expand),
         cmocka_unit_test(layers_beat_each_other),
+        cmocka_unit_test(methods_are_chosen),
         cmocka_unit_test(secrets_stay_out_and_changes_are_shown),
         cmocka_unit_test(no_model_takes_anothers_place),
         cmocka_unit_test(the_references_files_load),
+        cmocka_unit_test(every_key_is_explained),
     };
     return cmocka_run_group_tests_name("config", tests, setup, teardown);
 }

@@ -5,6 +5,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/engine/engine.h"
+#include "runtime/method/method.h"
 
 /* --- a world: the reply "go" steps on, "done X" finishes with X, "odd" is no action
  * --------------- */
@@ -71,12 +72,12 @@ static void fake_prompt(struct env_episode *base, env_prompt_fn fn, void *arg)
 static void step_now(void *arg)
 {
     struct fake_episode *ep = arg;
-    struct env_step step = {ROLLOUT_RUNNING, "seen", 4, ep->reply, NULL};
+    struct env_step step = {ROLLOUT_RUNNING, "seen", 4, ep->reply, NULL, NULL};
     if (strncmp(ep->reply, "done ", 5) == 0)
-        step = (struct env_step){ROLLOUT_COMPLETED, ep->reply + 5, strlen(ep->reply + 5), ep->reply,
-                                 NULL};
+        step = (struct env_step){ROLLOUT_COMPLETED, ep->reply + 5, strlen(ep->reply + 5),
+                                 ep->reply,         NULL,          NULL};
     else if (strcmp(ep->reply, "go") != 0)
-        step = (struct env_step){ROLLOUT_INVALID_ACTION, NULL, 0, ep->reply, NULL};
+        step = (struct env_step){ROLLOUT_INVALID_ACTION, NULL, 0, ep->reply, NULL, NULL};
     char *reply = ep->reply;
     ep->reply = NULL;
     ep->fn(&step, ep->arg); /* may end the episode */
@@ -142,6 +143,7 @@ struct puppet {
     bool due, hold;     /* hold: answers only when the test says so */
     size_t last_n;
     char last_roles[16];
+    struct chat *kept; /* what each call was asked with, where the test wants it: room for 8 */
 };
 
 static void answer_all(void *arg)
@@ -163,6 +165,8 @@ static int puppet_ask(struct model *m, const struct model_request *rq, model_fn 
     const char *task = NULL;
     size_t turn = 0;
     p->last_n = chat->n;
+    for (size_t i = 0; p->kept && i < chat->n; i++)
+        works(chat_add(&p->kept[p->asked], chat->v[i].role, chat->v[i].text, chat->v[i].len));
     for (size_t i = 0; i < chat->n; i++) {
         const char *at = strstr(chat->v[i].text, "\"description\":\"");
         task = task ? task : at ? at + 15 : NULL;
@@ -431,6 +435,151 @@ static void the_block_stands_where_it_should(void **state)
     skill_set_release(&set);
 }
 
+static const char *skills_in(const struct message *first, char out[256])
+{
+    json_t *v = json_loadb(first->text, first->len, 0, NULL);
+    assert_non_null(v);
+    snprintf(out, 256, "%s", json_string_value(json_object_get(v, "behavioral_skills")));
+    json_decref(v);
+    return out;
+}
+
+/* Another method's memory: as released it is in the first message at the first turn alone, then behind
+ * the last answer; repaired it is in the first message, in the trace as well. */
+static void a_memory_stands_where_its_method_has_it(void **state)
+{
+    (void)state;
+    for (int repair = 0; repair < 2; repair++) {
+        const char *scripts[] = {"go,go,done right", NULL};
+        struct method_settings settings = {.name = METHOD_SEQ_MEMORY, .fidelity = repair};
+        struct chat kept[8] = {{0}};
+        struct skill_set set = {0};
+        struct memory *m;
+        struct skill s;
+        struct fixture f;
+        struct buf block = BUF_INIT, behind = BUF_INIT;
+        char text[256];
+        works(memory_new(&m, &settings));
+        json_array_append_new(memory_list(m, "notes"), json_string("heed \"this\""));
+        memory_block(m, "", &block);
+        buf_addf(&behind, "seen\n\n%s", block.ptr);
+        works(memory_document(m, &s));
+        works(skill_set_put(&set, &s));
+        struct skills_view *view = skills_view_new(&set);
+        begin(&f, &defaults, scripts);
+        f.model.kept = kept;
+        struct group *g = engine_group(f.engine, PHASE_OTHER);
+        group_add(g, &f.tasks[0], view, 0);
+        assert_int_equal(group_wait(g), 0);
+        const struct chat *trace = &group_result(g, 0)->chat;
+        assert_int_equal(f.model.asked, 3);
+        for (size_t turn = 0; turn < 3; turn++) {
+            const struct message *last = &kept[turn].v[kept[turn].n - 1];
+            bool first = turn == 0 || repair;
+            assert_int_equal(kept[turn].n, 1 + 2 * turn);
+            assert_string_equal(skills_in(&kept[turn].v[0], text), first ? block.ptr : "");
+            if (turn)
+                assert_string_equal(last->text, repair ? "seen" : behind.ptr);
+            if (turn == 2)
+                assert_string_equal(kept[turn].v[2].text, "seen");
+        }
+        assert_string_equal(skills_in(&trace->v[0], text), repair ? block.ptr : "");
+        assert_string_equal(trace->v[2].text, "seen");
+        group_free(g);
+        end(&f);
+        for (size_t i = 0; i < 8; i++)
+            chat_release(&kept[i]);
+        skills_view_unref(view);
+        skill_set_release(&set);
+        memory_free(m);
+        buf_release(&block);
+        buf_release(&behind);
+    }
+}
+
+/* A view of a memory that holds these entries. */
+static struct skills_view *view_of(enum method method, enum fidelity fidelity, const char *list,
+                                   json_t *entries)
+{
+    struct method_settings settings = {
+        .name = (int)method, .fidelity = (int)fidelity, .retrieval_top_k = 1};
+    struct skill_set set = {0};
+    struct memory *m;
+    struct skill s;
+    works(memory_new(&m, &settings));
+    json_array_extend(memory_list(m, list), entries);
+    json_decref(entries);
+    works(memory_document(m, &s));
+    works(skill_set_put(&set, &s));
+    struct skills_view *view = skills_view_new(&set);
+    assert_non_null(view);
+    skill_set_release(&set);
+    memory_free(m);
+    return view;
+}
+
+/* Which of the words stand in the first message's skills and at the end of the last message, turn by
+ * turn: "+" for the first of them, "*" for the second, "." for none. */
+static void shown_are(struct skills_view *view, const char *context, const char *const words[2],
+                      const char *first, const char *last)
+{
+    const char *scripts[] = {"go,go,done right", NULL};
+    struct chat kept[8] = {{0}};
+    struct fixture f;
+    begin(&f, &defaults, scripts);
+    f.tasks[0].context = context;
+    f.model.kept = kept;
+    struct group *g = engine_group(f.engine, PHASE_OTHER);
+    group_add(g, &f.tasks[0], view, 0);
+    assert_int_equal(group_wait(g), 0);
+    for (size_t turn = 0; turn < 3; turn++) {
+        const struct chat *c = &kept[turn];
+        char text[256];
+        skills_in(&c->v[0], text);
+        char a = strstr(text, words[0]) ? '+' : strstr(text, words[1]) ? '*' : '.', b = '.';
+        if (turn)
+            b = strstr(c->v[c->n - 1].text, words[0])   ? '+'
+                : strstr(c->v[c->n - 1].text, words[1]) ? '*'
+                                                        : '.';
+        assert_int_equal(a, first[turn]);
+        assert_int_equal(b, last[turn]);
+    }
+    group_free(g);
+    end(&f);
+    for (size_t i = 0; i < 8; i++)
+        chat_release(&kept[i]);
+    skills_view_unref(view);
+}
+
+static json_t *two_skills(void)
+{
+    return json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "name", "zeta", "document", "red apple",
+                     "content", "FIRST", "name", "eta", "document", "was seen", "content",
+                     "SECOND");
+}
+
+/* As released, rules are gone after the first turn, and what is retrieved is so for each message: the
+ * prompt, then the world's answers ("seen"). Repaired, the task decides, once and for all turns. */
+static void memories_are_shown_turn_by_turn(void **state)
+{
+    static const char *const rules[] = {"be quick", "-"}, *const skills[] = {"FIRST", "SECOND"};
+    (void)state;
+    shown_are(view_of(METHOD_EXPEL, FIDELITY_PUBLISHED, "rules",
+                      json_pack("[{s:s, s:i}]", "text", "be quick.", "counter", 2)),
+              "", rules, "+..", "...");
+    shown_are(view_of(METHOD_EXPEL, FIDELITY_REPAIRED, "rules",
+                      json_pack("[{s:s, s:i}]", "text", "be quick.", "counter", 2)),
+              "", rules, "+++", "...");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_PUBLISHED, "skills", two_skills()), "a red apple",
+              skills, "+..", ".**");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_REPAIRED, "skills", two_skills()), "a red apple",
+              skills, "+++", "...");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_PUBLISHED, "skills", two_skills()), "a pear", skills,
+              "...", ".**");
+    shown_are(view_of(METHOD_SKILLX, FIDELITY_REPAIRED, "skills", two_skills()), "a pear", skills,
+              "...", "...");
+}
+
 /* Everything before the task is the same bytes for all tasks. */
 static void what_tasks_share_comes_first(void **state)
 {
@@ -473,6 +622,8 @@ int main(void)
         cmocka_unit_test(a_fatal_answer_stops_everything),
         cmocka_unit_test(draws_are_samples_at_every_temperature),
         cmocka_unit_test(the_block_stands_where_it_should),
+        cmocka_unit_test(a_memory_stands_where_its_method_has_it),
+        cmocka_unit_test(memories_are_shown_turn_by_turn),
         cmocka_unit_test(what_tasks_share_comes_first),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

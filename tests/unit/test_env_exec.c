@@ -69,6 +69,8 @@ static void answers_are_taken_or_refused(void **state)
         {EXEC_START, "{\"id\":5,\"error\":\"broken\"}", NULL},
         {EXEC_STEP, "{\"id\":5,\"observation\":\"x\"}", NULL},
         {EXEC_STEP, "{\"id\":5,\"observation\":{\"a\":1},\"later\":\"addition\"}", NULL},
+        {EXEC_STEP, "{\"id\":5,\"observation\":\"x\",\"digest\":\"short\"}", NULL},
+        {EXEC_STEP, "{\"id\":5,\"observation\":\"x\",\"digest\":[1]}", "no text"},
         {EXEC_STEP, "{\"id\":5,\"done\":true}", NULL},
         {EXEC_STEP, "{\"id\":5,\"invalid\":true}", NULL},
         {EXEC_STEP, "{\"id\":5,\"done\":false}", "exactly one of"},
@@ -85,6 +87,9 @@ static void answers_are_taken_or_refused(void **state)
         {EXEC_GRADE, "{\"id\":5,\"correct\":1}", "has no \"correct\""},
         {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"tags\":\"a\"}", "no list"},
         {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"tags\":[1]}", "no string"},
+        {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"reasons\":\"a\"}", "no list"},
+        {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"reasons\":[[]]}", "a reason that is no string"},
+        {EXEC_GRADE, "{\"id\":5,\"correct\":false,\"reasons\":[\"a\"]}", NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct exec_answer a;
@@ -96,6 +101,31 @@ static void answers_are_taken_or_refused(void **state)
         if (rc == 0)
             exec_answer_release(&a);
     }
+}
+
+static void a_world_sums_up_itself(void **state)
+{
+    (void)state;
+    static const char line[] =
+        "{\"id\":5,\"observation\":{\"a\":[1,2]},\"digest\":\"two\\nnumbers\"}",
+                      done[] = "{\"id\":5,\"done\":true,\"answer\":\"x\",\"digest\":\"two\"}";
+    struct exec_answer a;
+    assert_int_equal(exec_read(&a, EXEC_STEP, 5, line, sizeof(line) - 1), 0);
+    assert_string_equal(a.text.ptr, "{\"a\":[1,2]}");
+    assert_string_equal(a.digest.ptr, "two\nnumbers");
+    exec_answer_release(&a);
+    assert_int_equal(exec_read(&a, EXEC_STEP, 5, done, sizeof(done) - 1), 0);
+    assert_string_equal(a.digest.ptr, ""); /* an answer is shown as it is */
+    exec_answer_release(&a);
+    struct buf long_one = BUF_INIT;
+    buf_adds(&long_one, "{\"id\":5,\"observation\":1,\"digest\":\"");
+    for (size_t i = 0; i < EXEC_DIGEST_MAX; i++)
+        buf_adds(&long_one, "\xc3\xa9");
+    buf_adds(&long_one, "\"}");
+    assert_int_equal(exec_read(&a, EXEC_STEP, 5, long_one.ptr, long_one.len), 0);
+    assert_int_equal(a.digest.len, EXEC_DIGEST_MAX);
+    exec_answer_release(&a);
+    buf_release(&long_one);
 }
 
 static void what_answers_mean(void **state)
@@ -141,14 +171,19 @@ static void tags_and_reasons_are_bounded(void **state)
     (void)state;
     struct exec_answer a;
     struct buf b = BUF_INIT;
-    buf_adds(&b, "{\"id\":5,\"correct\":false,\"reason\":\"a\\nb\",\"tags\":[");
+    buf_adds(&b, "{\"id\":5,\"correct\":false,\"reason\":\"a\\nb\",\"reasons\":[\"a\\nb\"");
+    for (int i = 0; i < 100; i++)
+        buf_addf(&b, ",\"c%d\"", i);
+    buf_adds(&b, "],\"tags\":[");
     for (int i = 0; i < 100; i++)
         buf_addf(&b, "%s\"%0*d\\u0007\"", i ? "," : "", 90, i);
     buf_adds(&b, "]}");
     assert_int_equal(exec_read(&a, EXEC_GRADE, 5, b.ptr, b.len), 0);
     assert_int_equal(a.tags.n, EXEC_TAGS_MAX);
     assert_int_equal(strlen(a.tags.v[0]), 64);
-    assert_string_equal(a.reason.ptr, "a b");
+    assert_int_equal(a.reasons.n, EXEC_REASONS_MAX);
+    assert_string_equal(a.reasons.v[0], "a b");
+    assert_string_equal(a.reasons.v[1], "c0");
     exec_answer_release(&a);
     buf_release(&b);
 }
@@ -384,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_one_line_of_json),
         cmocka_unit_test(answers_are_taken_or_refused),
+        cmocka_unit_test(a_world_sums_up_itself),
         cmocka_unit_test(what_answers_mean),
         cmocka_unit_test(tags_and_reasons_are_bounded),
         cmocka_unit_test(digests_do_not_see_the_order_of_keys),

@@ -84,11 +84,30 @@ static int status_of(const struct buf *answer)
 static void strict_about_requests(void **state)
 {
     static const struct {
-        const char *request;
+        const char *request; /* '~' is sent as a NUL */
         int status;
         const char *holds;
     } cases[] = {
         {GET("/fhir/Patient/x", HOST), 404, "OperationOutcome"},
+        {GET("/fhir/Patient/x", "Host:a\r\nX:\r\nY:  \r\nZ:\t b \t \r\n"), 404, "OperationOutcome"},
+        {GET("/fhir/Patient/x", HOST "Cookie: a=b; c=\"d\"; e\r\n"), 404, "OperationOutcome"},
+        {"\r\n" GET("/fhir/Patient/x", HOST), 404, "OperationOutcome"},
+        {"GET /fhir/Patient/x HTTP/1.0\r\n\r\n", 404, "OperationOutcome"},
+        {"GET /fhir/Patient/x HTTP/1.1\nHost: a\nConnection: close\n\n", 400, "line feed"},
+        {"GET /fhir/Patient/x HTTP/1.1\n" HOST "\r\n", 400, "line feed"},
+        {"GET /fhir/Patient/x HTTP/1.1\nHost:   a\r\n\r\n", 400, "line feed"},
+        {"GET /fhir/Patient/x HTTP/1.1\r\nHost: a\n\r\n", 400, "line feed"},
+        {"GET /fhir/Patient/x HTTP/1.1\r\n" HOST "\n", 400, "line feed"},
+        {GET("/fhir/Patient/x", HOST "X: a\r\n b\r\n"), 400, "OperationOutcome"},
+        {GET("/fhir/Patient/x", HOST "X: a\rY: b\r\n"), 400, "control"},
+        {GET("/fhir/Patient/x", HOST "X: a\x1b[0m\r\n"), 400, "control"},
+        {GET("/fhir/Patient/x~", HOST), 400, "NUL"},
+        {GET("/fhir/Patient?name=x~y", HOST), 400, "NUL"},
+        {GET("/fhir/Patient/x", "Host: a~b\r\n"), 400, "NUL"},
+        {GET("/fhir/Patient/x", HOST "X~: a\r\n"), 400, ""},
+        {"GET /fhir/Patient/x HTTP/1.1\r\nHost: a\n\r\nGET /fhir/Patient/y HTTP/1.1\r\n" HOST
+         "\r\n",
+         400, "Connection: close"},
         {GET("/fhir/Patient/x", ""), 400, ""},
         {GET("/fhir/Patient/x", HOST HOST), 400, "Host"},
         {GET("/fhir/Patient/x", HOST "X-Other : b\r\n"), 400, "colon"},
@@ -110,11 +129,16 @@ static void strict_about_requests(void **state)
          "Access-Control-Allow-Origin: http://other.example"},
     };
     struct fixture *f = *state;
-    struct buf answer = BUF_INIT;
+    struct buf answer = BUF_INIT, request = BUF_INIT;
     int failed = 0;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         int fd = dial(f->port);
-        say(fd, cases[i].request, strlen(cases[i].request));
+        buf_reset(&request);
+        buf_adds(&request, cases[i].request);
+        char *nul = strchr(request.ptr, '~');
+        if (nul)
+            *nul = '\0';
+        say(fd, request.ptr, request.len);
         hear(fd, &answer);
         close(fd);
         if (status_of(&answer) != cases[i].status || !strstr(answer.ptr, cases[i].holds)) {
@@ -124,6 +148,7 @@ static void strict_about_requests(void **state)
     }
     assert_int_equal(failed, 0);
     buf_release(&answer);
+    buf_release(&request);
 }
 
 /* What an agent asks is answered alike in process and over HTTP, with "&_format=json" behind it as

@@ -117,6 +117,7 @@ static void statuses(void **state)
         {400, {.method = "PUT", .target = "Patient/b", .body = PATIENT}},
         {400, {.method = "PUT", .target = "Patient/b%20", .body = PATIENT}},
         {412, {.method = "PUT", .target = "Patient/a", .body = PATIENT, .if_match = "W/\"9\""}},
+        {412, {.method = "PUT", .target = "Patient/a", .body = PATIENT, .if_none_match = "*"}},
         {412, {.method = "DELETE", .target = "Patient/a", .if_match = "W/\"9\""}},
         {412, {.method = "DELETE", .target = "Patient/zz", .if_match = "W/\"9\""}},
         {415,

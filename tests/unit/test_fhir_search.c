@@ -36,6 +36,11 @@ static int setup_r4(void **state)
     return load(state, "tests/data/fhir_r4.ndjson");
 }
 
+static int setup_hl7(void **state)
+{
+    return load(state, "tests/data/fhir_hl7.ndjson");
+}
+
 static int teardown(void **state)
 {
     fhir_close(*state);
@@ -116,6 +121,13 @@ static void cases(void **state)
 static void cases_of_r4(void **state)
 {
     run_cases(*state, "tests/data/fhir_r4_searches.txt", 90);
+}
+
+/* Two of HL7's examples of each type; what every parameter of R4 finds in them is another program's
+ * word, FHIRPath over the definitions' expressions. */
+static void every_parameter_finds_what_its_expression_does(void **state)
+{
+    run_cases(*state, "tests/data/fhir_hl7_searches.txt", 1500);
 }
 
 static void members_come_in_order(void **state)
@@ -231,31 +243,50 @@ static int create(struct fhir_store *s, struct fhir_overlay *o, const char *meth
     return status;
 }
 
-/* Follows next links from `target`; ids of all pages, "/" between them. `between` runs after the
- * first page. */
-static void walk(struct fhir_store *s, const char *target, char *out, size_t size,
-                 void (*between)(struct fhir_store *s))
+/* What a Bundle's link leads to, without the base; false: it has none of that name. */
+static bool link_of(json_t *bundle, const char *relation, char *url, size_t size)
 {
-    char url[2048], ids[512];
-    snprintf(url, sizeof(url), "%s", target);
+    size_t i;
+    json_t *link;
+    json_array_foreach (json_object_get(bundle, "link"), i, link) {
+        if (strcmp(json_str_at(link, "relation", ""), relation) != 0)
+            continue;
+        snprintf(url, size, "%s", json_str_at(link, "url", "") + strlen(BASE));
+        return true;
+    }
+    return false;
+}
+
+/* Follows links of one name from `target`; ids of all pages, "/" between them, the last page's
+ * target in `target`. `between` runs after the first page. */
+static void follow(struct fhir_store *s, const char *relation, char *target, size_t room, char *out,
+                   size_t size, void (*between)(struct fhir_store *s))
+{
+    char ids[512];
     *out = '\0';
     for (int page = 0; page < 20; page++) {
         int status;
-        json_t *body = get(s, NULL, url, &status);
+        json_t *body = get(s, NULL, target, &status);
         assert_int_equal(status, 200);
         ids_of(body, ids, sizeof(ids));
         size_t n = strlen(out);
         snprintf(out + n, size - n, "%s%s", page ? " / " : "", ids);
-        const char *next = json_str_at(body, "link[1].url", NULL);
-        if (next)
-            snprintf(url, sizeof(url), "%s", next + strlen(BASE));
+        bool more = link_of(body, relation, target, room);
         json_decref(body);
-        if (!next)
+        if (!more)
             return;
         if (page == 0 && between)
             between(s);
     }
     fail_msg("pages without end");
+}
+
+static void walk(struct fhir_store *s, const char *target, char *out, size_t size,
+                 void (*between)(struct fhir_store *s))
+{
+    char url[2048];
+    snprintf(url, sizeof(url), "%s", target);
+    follow(s, "next", url, sizeof(url), out, size, between);
 }
 
 static void change(struct fhir_store *s)
@@ -276,6 +307,24 @@ static void pages_cover_everything_once(void **state)
     assert_string_equal(ids, "o8 o4 o1 / o2 o3 o6 / o7 o5");
     walk(*state, "Observation?_count=2&_sort=status,code", ids, sizeof(ids), NULL);
     assert_string_equal(ids, "o3 o6 / o5 o8 / o1 o2 / o4 o7");
+}
+
+static void pages_lead_back(void **state)
+{
+    static const char *const cases[][3] = {
+        {"Observation?_count=3", "o1 o2 o3 / o4 o5 o6 / o7 o8", "o7 o8 / o4 o5 o6 / o1 o2 o3"},
+        {"Observation?_count=3&_sort=-date", "o8 o4 o1 / o2 o3 o6 / o7 o5",
+         "o7 o5 / o2 o3 o6 / o8 o4 o1"},
+        {"Observation?_count=20", "o1 o2 o3 o4 o5 o6 o7 o8", "o1 o2 o3 o4 o5 o6 o7 o8"},
+    };
+    char url[2048], ids[2048];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(url, sizeof(url), "%s", cases[i][0]);
+        follow(*state, "next", url, sizeof(url), ids, sizeof(ids), NULL);
+        assert_string_equal(ids, cases[i][1]);
+        follow(*state, "previous", url, sizeof(url), ids, sizeof(ids), NULL);
+        assert_string_equal(ids, cases[i][2]);
+    }
 }
 
 static void pages_stay_valid_while_data_changes(void **state)
@@ -420,11 +469,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(cases),
         cmocka_unit_test_setup_teardown(cases_of_r4, setup_r4, teardown),
+        cmocka_unit_test_setup_teardown(every_parameter_finds_what_its_expression_does, setup_hl7,
+                                        teardown),
         TEST(members_come_in_order),
         TEST(text_is_indented_and_numbers_stay),
         TEST(elements_are_picked),
         cmocka_unit_test_setup_teardown(parts_are_shown, setup_r4, teardown),
         TEST(pages_cover_everything_once),
+        TEST(pages_lead_back),
         TEST(pages_stay_valid_while_data_changes),
         TEST(foreign_tokens_are_refused),
         TEST(an_overlay_is_seen_by_its_rollout_alone),

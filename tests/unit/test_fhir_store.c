@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "fhir/store.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 
@@ -112,6 +113,81 @@ static void a_store_is_opened_again(void **state)
     fhir_close(NULL);
 }
 
+/* Wherever the file ends: an error, or all that was there. */
+static void a_store_that_was_cut_off_is_damaged(void **state)
+{
+    (void)state;
+    char *dir = fs_tempdir("test-fhir"), *data = fs_join(dir, "data.mdb"), text[6000];
+    struct fhir_store *s = NULL;
+    struct fhir_options o = {.no_sync = true};
+    struct stat st;
+    int refused = 0, pages;
+    assert_int_equal(fhir_open(&s, dir, &o), 0);
+    for (int i = 0; i < 20; i++) {
+        int n = snprintf(text, sizeof(text), "{\"resourceType\":\"Patient\",\"id\":\"p%d\"", i);
+        memset(text + n, ' ', sizeof(text) - (size_t)n);
+        memcpy(text + sizeof(text) - 2, "}", 2);
+        assert_int_equal(put(s, text), 0);
+    }
+    fhir_close(s);
+    assert_int_equal(stat(data, &st), 0);
+    pages = (int)(st.st_size / 4096);
+    for (int keep = pages - 1; keep > 2; keep--) {
+        struct fhir_view v;
+        struct fhir_record r;
+        int rc;
+        assert_int_equal(truncate(data, (off_t)keep * 4096), 0);
+        rc = fhir_open(&s, dir, &o);
+        if (rc == 0 && (rc = fhir_view_open(&v, s, NULL)) == 0) {
+            for (int i = 0; rc == 0 && i < 20; i++) {
+                char id[8];
+                snprintf(id, sizeof(id), "p%d", i);
+                rc = fhir_view_get(&v, "Patient", id, &r, NULL);
+                assert_true(rc < 0 || r.text[r.text_len - 1] == '}');
+            }
+            fhir_view_close(&v);
+        }
+        fhir_close(s);
+        refused += rc < 0;
+    }
+    assert_true(refused > pages / 2);
+    fs_remove_tree(dir);
+    free(data);
+    free(dir);
+}
+
+static void a_flipped_byte_is_no_answer(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"resourceType\":\"Patient\",\"id\":\"1\",\"n\":\"flip-me\"}";
+    char *dir = fs_tempdir("test-fhir"), *data = fs_join(dir, "data.mdb"), *at;
+    struct fhir_store *s = NULL;
+    struct fhir_options o = {.no_sync = true};
+    struct fhir_view v;
+    struct fhir_record r;
+    struct buf b = BUF_INIT;
+    assert_int_equal(fhir_open(&s, dir, &o), 0);
+    assert_int_equal(put(s, text), 0);
+    fhir_close(s);
+    assert_int_equal(fs_read(data, &b), 0);
+    assert_non_null(at = memmem(b.ptr, b.len, "flip-me", 7));
+    *at ^= 1;
+    FILE *f = fopen(data, "r+");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.ptr, 1, b.len, f), b.len);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(fhir_open(&s, dir, &o), 0);
+    assert_int_equal(fhir_view_open(&v, s, NULL), 0);
+    assert_int_equal(fhir_view_get(&v, "Patient", "1", &r, NULL), GRASP_EIO);
+    assert_non_null(strstr(err_msg(), "a damaged record"));
+    fhir_view_close(&v);
+    fhir_close(s);
+    buf_release(&b);
+    fs_remove_tree(dir);
+    free(data);
+    free(dir);
+}
+
 static void the_map_grows(void **state)
 {
     (void)state;
@@ -202,6 +278,31 @@ static void an_interrupted_making_is_made_up_for(void **state)
         free(file);
         free(dir);
     }
+    /* The first write cut in the middle; but a file that somebody else made stays. */
+    struct fhir_store *s = NULL;
+    char *dir = fs_tempdir("fhir-made"), *file = fs_join(dir, "data.mdb");
+    works(fhir_open(&s, dir, NULL));
+    fhir_close(s);
+    assert_int_equal(truncate(file, sysconf(_SC_PAGESIZE)), 0);
+    works(fhir_open(&s, dir, NULL));
+    assert_int_equal(put(s, "{\"resourceType\":\"Patient\",\"id\":\"a\"}"), 0);
+    fhir_close(s);
+    assert_int_equal(fs_write(file, "my own words, not a database at all", 35), 0);
+    assert_int_equal(fhir_open(&s, dir, NULL), GRASP_EREFUSED);
+    assert_true(fs_exists(file));
+    /* Nor is anything written through a link, or a pipe waited for. */
+    char *victim = fs_join(dir, "victim");
+    assert_int_equal(fs_write(victim, "", 0), 0);
+    for (int i = 0; i < 2; i++) {
+        unlink(file);
+        assert_int_equal(i ? mkfifo(file, 0600) : symlink(victim, file), 0);
+        assert_int_equal(fhir_open(&s, dir, NULL), GRASP_EREFUSED);
+        assert_non_null(strstr(err_msg(), "no regular file"));
+    }
+    free(victim);
+    fs_remove_tree(dir);
+    free(file);
+    free(dir);
 }
 
 static void a_store_that_may_not_be_written_is_read(void **state)
@@ -248,6 +349,8 @@ int main(void)
         cmocka_unit_test(replacing_keeps_the_place),
         cmocka_unit_test(bad_resources_are_refused),
         cmocka_unit_test(a_store_is_opened_again),
+        cmocka_unit_test(a_store_that_was_cut_off_is_damaged),
+        cmocka_unit_test(a_flipped_byte_is_no_answer),
         cmocka_unit_test(the_map_grows),
         cmocka_unit_test(readers_go_on_while_one_writes),
         cmocka_unit_test(an_interrupted_making_is_made_up_for),

@@ -149,6 +149,37 @@ static size_t lines_with(const char *text, const char *word)
     return n;
 }
 
+/* What is a number, a truth or nothing comes back as one, and a text that looks like one as text. */
+static void types_come_back(void **state)
+{
+    (void)state;
+    static const char *const fronts[] = {
+        "description: d\nname: a\nprovenance:\n  action: null\n  epoch: 7\n  fixes: 11\n"
+        "  no_gate: true\n  triggering_sample_ids: []\n  update_cycle: 0\ntags:\n- x\nversion: 1\n",
+        "active: false\ndescription: d\nname: a\nprovenance:\n  action: None\n  author_model: "
+        "'true'\n"
+        "  epoch: '7'\n  odd: 'false'\n  probe_score: 1.5\n  triggering_sample_ids:\n  - 12\n  - "
+        "13\n"
+        "tags:\n- 2024\nversion: 2\nxnumber: '12'\n",
+        "description: d\nname: a\nprovenance:\n  action: MODIFY\n  author_model: 4\n"
+        "  parent_version: null\n  triggering_sample_ids:\n  - '12'\ntags:\n- '2024'\nversion: 3\n",
+    };
+    for (size_t i = 0; i < sizeof(fronts) / sizeof(*fronts); i++) {
+        struct skill s, again;
+        struct buf in = BUF_INIT, out = BUF_INIT;
+        buf_addf(&in, "---\n%s---\n\n# B\n", fronts[i]);
+        assert_int_equal(parse(&s, in.ptr, NULL), 0);
+        flat_render(&s, &out);
+        assert_string_equal(out.ptr, in.ptr);
+        assert_int_equal(flat_parse(&again, out.ptr, out.len, "again.md", NULL), 0);
+        assert_true(skill_equal(&s, &again));
+        skill_release(&again);
+        skill_release(&s);
+        buf_release(&in);
+        buf_release(&out);
+    }
+}
+
 /* Metadata may name any key as one that a flat file had. */
 static void no_key_is_written_twice(void **state)
 {
@@ -244,7 +275,7 @@ static void written_for_others(void **state)
     const char *keep = getenv("GRASP_KEEP_SKILLS");
     char *dir = keep ? strdup(keep) : fs_tempdir("grasp-skills");
     made_here(&set);
-    assert_int_equal(flat_write_folders(dir, &set), 0);
+    assert_int_equal(flat_write(dir, &set, false), 0);
     assert_int_equal(flat_read_dir(dir, &again, NULL), 0);
     assert_int_equal(again.n, 5);
     for (size_t i = 0; i < 5; i++)
@@ -266,13 +297,28 @@ static void directories(void **state)
     assert_int_equal(set.n, 2);
     assert_int_equal(report.changes.n, 3);
     flat_report_release(&report);
-    assert_int_equal(flat_write_folders(sub, &set), 0);
+    assert_int_equal(flat_write(sub, &set, false), 0);
     assert_int_equal(flat_read_dir(dir, &again, &report), 0); /* below skills/ */
     assert_int_equal(report.changes.n, 0);
     assert_int_equal(again.n, 2);
     assert_true(skill_equal(&set.v[0], &again.v[0]));
     skill_set_release(&again);
-    assert_int_equal(flat_write_dir(flat, &set), 0);
+    for (int form = 0; form < 2; form++) { /* on the way, done, and with something of others */
+        char *out = fs_join(dir, form ? "as-flat" : "as-folders"), *file = fs_join(out, "other");
+        const struct skill_set one = {.v = set.v, .n = 1};
+        assert_true(flat_unwritten(out, &set, form));
+        assert_int_equal(flat_write(out, &one, form), 0);
+        assert_true(flat_unwritten(out, &set, form));
+        assert_int_equal(flat_write(out, &set, form), 0);
+        assert_true(flat_unwritten(out, &set, form));
+        assert_false(flat_unwritten(out, &one, form));
+        assert_int_equal(fs_write(file, "x", 1), 0);
+        assert_false(flat_unwritten(out, &set, form));
+        assert_int_equal(fs_remove_tree(out), 0);
+        free(file);
+        free(out);
+    }
+    assert_int_equal(flat_write(flat, &set, true), 0);
     assert_int_equal(flat_read_dir(flat, &again, NULL), 0);
     assert_true(skill_equal(&set.v[1], &again.v[1]));
     skill_set_release(&again);
@@ -336,13 +382,10 @@ static void released_libraries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_files),
-        cmocka_unit_test(odd_files),
-        cmocka_unit_test(no_key_is_written_twice),
-        cmocka_unit_test(our_own_exported),
-        cmocka_unit_test(directories),
-        cmocka_unit_test(written_for_others),
-        cmocka_unit_test(released_libraries),
+        cmocka_unit_test(own_files),          cmocka_unit_test(odd_files),
+        cmocka_unit_test(types_come_back),    cmocka_unit_test(no_key_is_written_twice),
+        cmocka_unit_test(our_own_exported),   cmocka_unit_test(directories),
+        cmocka_unit_test(written_for_others), cmocka_unit_test(released_libraries),
     };
     return cmocka_run_group_tests_name("flat", tests, NULL, NULL);
 }

@@ -15,22 +15,6 @@ static void own_cases_agree(void **state)
     cases_agree("tests/data/graders/v1.jsonl", &settings, 300);
 }
 
-static bool load_public(struct clinic *c)
-{
-    static const char *const files[] = {
-        "medagentbench/recorded/fhir/Condition.ndjson",
-        "medagentbench/recorded/fhir/MedicationRequest.ndjson",
-        "medagentbench/recorded/fhir/Observation.ndjson",
-        "medagentbench/recorded/fhir/Patient.ndjson",
-        "medagentbench/recorded/fhir/Procedure.ndjson",
-        "medagentbench/rebuilt/Observation.ndjson",
-    };
-    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-        if (!clinic_load(c, files[i]))
-            return false;
-    return true;
-}
-
 static void vectors_agree(void **state)
 {
     (void)state;
@@ -161,34 +145,6 @@ static void reference_values_agree(void **state)
     json_decref(expected);
     task_set_release(&tasks);
     clinic_release(&c);
-}
-
-struct episodes {
-    struct clinic clinic;
-    struct task_set tasks;
-    size_t n, wrong;
-};
-
-static int episode_line(json_t *v, size_t line, void *arg)
-{
-    struct episodes *e = arg;
-    struct verdict verdict;
-    char base[256];
-    const struct task *task = task_set_find(&e->tasks, json_str_at(v, "task_id", ""));
-    const char *start = strstr(json_str_at(v, "messages[0].content", ""), "http://");
-    assert_non_null(task);
-    assert_non_null(start);
-    snprintf(base, sizeof(base), "%.*s", (int)strcspn(start, " \n"), start);
-    struct grader_settings settings = {.benchmark = BENCHMARK_V1, .base = base};
-    const char *result = json_string_value(json_object_get(v, "result"));
-    case_grade(&e->clinic, &settings, task->raw, json_object_get(v, "messages"), result, &verdict,
-               NULL);
-    e->n++;
-    if (verdict.correct != json_bool_at(v, "verdict", false)) {
-        e->wrong++;
-        print_message("# episode %zu %s: %s\n", line, task->id, verdict.reason);
-    }
-    return 0;
 }
 
 static void recorded_episodes_agree(void **state)

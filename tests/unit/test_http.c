@@ -1,6 +1,8 @@
 /* test_http.c - the HTTP client of the loop against a server that plays raw replies. */
 #include "test.h"
 
+#include <sys/resource.h>
+
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/loop/loop.h"
@@ -233,6 +235,40 @@ static void callbacks_may_start_and_cancel(void **state)
     script_stop(&h);
 }
 
+/* A connection that cannot be opened because nothing can be is not the server's fault. */
+static void out_of_descriptors_is_called_that(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{REPLY("200 OK", "", "x", "1"), STEP_KEEP, 0}};
+    struct script s;
+    struct loop *loop;
+    struct rlimit before, few;
+    char url[64];
+    int fds[128], n = 0;
+    script_start(&s, steps, 1);
+    assert_int_equal(loop_open(&loop), 0);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", s.port);
+    struct http_request rq = {.url = url};
+    http_limit(loop, 8); /* the client is there, and has no connection */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 100;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (n < 128 && (fds[n] = dup(STDIN_FILENO)) >= 0)
+        n++;
+    struct got g = fetch(loop, &rq);
+    while (n > 0)
+        close(fds[--n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(g.result, HTTP_CONNECT);
+    assert_non_null(strstr(g.error, "Too many open files"));
+    assert_non_null(strstr(g.error, "ulimit -n"));
+    g = fetch(loop, &rq);
+    assert_int_equal(g.status, 200);
+    loop_close(loop);
+    script_stop(&s);
+}
+
 static void count_reply(const struct http_reply *r, void *arg)
 {
     int *n = arg;
@@ -288,6 +324,7 @@ int main(void)
         cmocka_unit_test(requests_say_what_was_asked),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(callbacks_may_start_and_cancel),
+        cmocka_unit_test(out_of_descriptors_is_called_that),
         cmocka_unit_test(names_are_looked_up_once),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);

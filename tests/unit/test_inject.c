@@ -153,7 +153,7 @@ static void the_block(void **state)
     inject_render(&set, NULL, 0, &out);
     assert_string_equal(out.ptr, "");
     put(&set, "a", "For\nlabs", "", "# A\n\ntext {{x}}");
-    put(&set, "b", "For orders", "", "# B");
+    put(&set, "b", "Use when: For orders", "", "# B");
     inject_render(&set, NULL, 0, &out);
     const char *want = "\n\n## Skill: a\n\nWhen to use: For labs\n\n# A\n\ntext {{x}}\n"
                        "\n## Skill: b\n\nWhen to use: For orders\n\n# B\n";

@@ -458,7 +458,7 @@ static void damaged_entries_end_the_run(void **state)
     assert_int_equal(journal_check(p->path, &c), GRASP_EREFUSED);
     assert_int_equal(c.damaged, 1);
     assert_int_equal(c.entries, 1);
-    works(journal_gc(p->path, 0, &r));
+    works(journal_gc(p->path, 0, 0, &r));
     assert_int_equal(r.damaged, 1);
     works(journal_check(p->path, &c));
     open_with(p, 0, JOURNAL_MAP_START);
@@ -514,6 +514,34 @@ static void network_file_systems_are_refused(void **state)
     }
     fs_type = 0;
     open_with(p, 0, JOURNAL_MAP_START);
+}
+
+/* A file system that a program serves: whose it is, the table of mounts says. */
+static void served_file_systems_are_told_apart(void **state)
+{
+    (void)state;
+    static char table[] =
+        "22 27 0:21 / /proc rw,relatime - proc proc rw\n"
+        "60 27 0:50 / /mnt/a rw,nosuid shared:7 master:2 - fuse.sshfs host:/x rw,user_id=0\n"
+        "61 27 0:51 / /mnt/b rw - fuse.mergerfs a:b rw\n"
+        "broken\n"
+        "62 27 0:52 / /mnt/c rw - ext4 /dev/sda1 rw\n"
+        "63 62 0:52 /sub /mnt/d rw - fuse.glusterfs host rw\n";
+    static const struct {
+        unsigned minor;
+        const char *kind;
+    } cases[] = {{50, "fuse.sshfs"}, {51, "fuse.mergerfs"}, {52, "fuse.glusterfs"}, {53, ""}};
+    char kind[64];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        FILE *f = fmemopen(table, sizeof(table) - 1, "r");
+        assert_int_equal(journal_mount_kind(f, 0, cases[i].minor, kind, sizeof(kind)),
+                         *cases[i].kind != '\0');
+        assert_string_equal(kind, cases[i].kind);
+        assert_null(journal_network_program("fuse.mergerfs"));
+        assert_non_null(journal_network_program("fuse.sshfs"));
+        assert_null(journal_network_program("sshfs"));
+        fclose(f);
+    }
 }
 
 static void links_and_pipes_are_refused(void **state)
@@ -728,13 +756,13 @@ static void entries_are_found_and_cleaned_up(void **state)
     assert_int_equal(journal_find(p->j, hex, keep_key, found), GRASP_ENOTFOUND);
     close_all(p);
 
-    works(journal_gc(p->path, 0, &r));
+    works(journal_gc(p->path, 0, 0, &r));
     assert_int_equal(r.kept, 600);
     assert_int_equal(r.dropped, 0);
     assert_true(r.compacted);
     assert_true(r.bytes_after < r.bytes_before);
     damage(p->path, "answer to call 77/0", 19);
-    works(journal_gc(p->path, 0, &r));
+    works(journal_gc(p->path, 0, 0, &r));
     assert_int_equal(r.damaged, 1);
     assert_int_equal(r.kept, 599);
     open_with(p, JOURNAL_REPLAY_ONLY, JOURNAL_MAP_START);
@@ -748,10 +776,10 @@ static void entries_are_found_and_cleaned_up(void **state)
     assert_int_equal(a.reply.result, MODEL_MISSING);
     assert_int_equal(journal_damaged(p->j), 0);
     close_all(p);
-    works(journal_gc(p->path, clock_wall() + NS_PER_SEC, &r));
+    works(journal_gc(p->path, clock_wall() + NS_PER_SEC, 0, &r));
     assert_int_equal(r.kept, 0);
     assert_int_equal(r.dropped, 599);
-    assert_int_equal(journal_gc("/nonexistent", 0, &r), GRASP_ENOTFOUND);
+    assert_int_equal(journal_gc("/nonexistent", 0, 0, &r), GRASP_ENOTFOUND);
     got_release(&a);
 }
 
@@ -878,6 +906,7 @@ int main(void)
         T(two_runs_that_pay_get_one_answer),
         T(damaged_entries_end_the_run),
         T(network_file_systems_are_refused),
+        T(served_file_systems_are_told_apart),
         T(links_and_pipes_are_refused),
         T(a_collision_is_seen),
         T(foreign_journals_are_refused),

@@ -161,7 +161,7 @@ static void damage_in_the_tail_ends_the_run(void **state)
         assert_int_equal(journal_check(p->path, &c), GRASP_EREFUSED);
         assert_int_equal(c.damaged, 1);
         assert_int_equal(c.entries, 8);
-        works(journal_gc(p->path, 0, &r));
+        works(journal_gc(p->path, 0, 0, &r));
         assert_int_equal(r.damaged, 1);
         assert_int_equal(r.kept, 8);
         works(journal_check(p->path, &c));

@@ -104,6 +104,7 @@ static void edits_as_a_whole(void **state)
         {{.name = "a", .description = "b", .content = "c", .tags = &tags}, true},
         {{.description = "as in task1_7"}, true},
         {{.content = "as in task1_7"}, true},
+        {{.reason = "task1_7 failed"}, true},
         {{.name = "task1_7"}, true},
         {{.name = "like-task1-7"}, true},
         {{.name = "as-in-task1-7-too"}, true},

@@ -15,6 +15,8 @@ struct script {
     bool is_away;
     int limit; /* how many */
     const char *val;
+    struct buf *asked_to_narrow; /* the prompts of revise; NULL: nobody looks */
+    size_t *selected;            /* how many tasks were rolled out to choose probes */
 };
 
 static json_t *parse(const char *text)
@@ -83,6 +85,8 @@ static enum model_result write_reply(struct lab *lab, enum model_phase phase, in
             buf_adds(reply, "[]");
         break;
     case PHASE_REVISE:
+        if (s->asked_to_narrow)
+            buf_adds(s->asked_to_narrow, prompt);
         buf_adds(reply, s->revision ? s->revision : "[]");
         break;
     case PHASE_OTHER:
@@ -119,12 +123,14 @@ static json_t *replies(const char *text)
     return out;
 }
 
-/* dev: a_1 .. a_N; val: v_1 .. v_10; no tests unless asked for. */
-static void begin(struct lab *lab, struct script *s, int dev, const char *settings)
+/* dev: a_1 .. a_N, and so on for each letter of `families`; val: v_1 .. v_10; test: t_1 .. t_10. */
+static void begin_with(struct lab *lab, struct script *s, const char *families, int dev,
+                       const char *settings)
 {
     json_t *splits = json_object(), *set = parse(settings), *tasks = json_array();
-    for (int i = 1; i <= dev; i++)
-        json_array_append_new(tasks, json_sprintf("a_%d", i));
+    for (; *families; families++)
+        for (int i = 1; i <= dev; i++)
+            json_array_append_new(tasks, json_sprintf("%c_%d", *families, i));
     json_object_set_new(splits, "dev", tasks);
     tasks = json_array();
     for (int i = 1; i <= 10; i++)
@@ -138,6 +144,11 @@ static void begin(struct lab *lab, struct script *s, int dev, const char *settin
     lab_open(lab, splits, set);
     json_decref(splits);
     json_decref(set);
+}
+
+static void begin(struct lab *lab, struct script *s, int dev, const char *settings)
+{
+    begin_with(lab, s, "a", dev, settings);
 }
 
 static void end(struct lab *lab, struct script *s)
@@ -292,9 +303,10 @@ static void probes_come_from_three_sources(void **state)
         struct lab lab;
         begin(&lab, &s, N,
               strict ? "{'cycle': {'epochs': 2, 'update_every': 4, 'grpo_eval_n': 100},"
-                       " 'gate': {'probe_heldout': 'strict', 'early_stop': false}}"
+                       " 'gate': {'probe_heldout': 'strict', 'early_stop': false},"
+                       " 'probes': {'targeted': false}}"
                      : "{'cycle': {'epochs': 2, 'update_every': 4, 'grpo_eval_n': 100},"
-                       " 'gate': {'early_stop': false}}");
+                       " 'gate': {'early_stop': false}, 'probes': {'targeted': false}}");
         works(learn_run(&lab.l));
         size_t i = 0;
         if (!strict) /* (3): the batch itself; held out, there is nothing to draw from */
@@ -679,6 +691,201 @@ static void repeats_decide_by_majority(void **state)
     end(&lab, &s);
 }
 
+/* ---- targeted probes ---- */
+
+static bool to_select(const struct asking *a)
+{
+    return a->phase == PHASE_ROLLOUT_PROBE && (a->draw >> 28 & 0xf) == DRAW_SELECT;
+}
+
+/* a and b fail until the skill of their name heals them; c passes. */
+static enum outcome by_family(const struct script *s, const struct lab *lab, const struct asking *a)
+{
+    char name[2] = {*a->task, 0};
+    (void)lab;
+    if (to_select(a)) {
+        ++*s->selected;
+        if (s->is_away && number_of(a->task) <= s->limit)
+            return OUTCOME_UNSCORED;
+    }
+    return *name == 'c' || shows(a, name) ? OUTCOME_PASS : OUTCOME_FAIL;
+}
+
+/* How many tasks of a family are in the first batch. */
+static size_t in_first(const struct lab *lab, size_t batch, char family)
+{
+    size_t order[24], n = 0;
+    probe_epoch_order(1, 0, 24, order);
+    for (size_t i = 0; i < batch; i++)
+        n += *lab->l.dev->v[order[i]].id == family;
+    return n;
+}
+
+static void expect_why(const json_t *e, const char *family, const char *side, const char *why,
+                       size_t n)
+{
+    size_t i, got = 0;
+    json_t *row;
+    json_array_foreach (json_at(e, "probes"), i, row) {
+        got += *json_str_at(row, "id", "?") == *family &&
+               strcmp(json_str_at(row, "side", ""), side) == 0 &&
+               strncmp(json_str_at(row, "why", ""), why, strlen(why)) == 0;
+        assert_string_equal(json_str_at(row, "base", ""),
+                            *json_str_at(row, "side", "") == 'f' ? "fail" : "pass");
+    }
+    assert_int_equal(got, n);
+}
+
+/* The first update heals a. In the second one tasks of a are no failing probes any more; those of b
+ * are: the earlier ones and, unless they are held out, the batch's own. */
+static void targeted_probes_fail_now(void **state)
+{
+    size_t selected = 0;
+    struct script s = {
+        .rule = by_family, .replies = replies("0.0 ADD a, 0.1 ADD b"), .selected = &selected};
+    struct lab lab;
+    (void)state;
+    begin_with(&lab, &s, "abc", 8,
+               "{'cycle': {'epochs': 1, 'update_every': 12, 'grpo_eval_n': 48}}");
+    works(learn_run(&lab.l));
+    expect_history(&lab, "ADD b: +8 (8 fixes, 0 regressions); ADD a: +2 (2 fixes, 0 regressions)");
+    size_t a = in_first(&lab, 12, 'a'), b = in_first(&lab, 12, 'b'), c = in_first(&lab, 12, 'c');
+    assert_int_equal(a, 2);
+    assert_int_equal(selected, a + b); /* what failed before the edit, asked again */
+    json_t *e = evidence(&lab, 0, 1);
+    assert_int_equal(json_array_size(json_at(e, "probes")), 8 + a + c);
+    expect_why(e, "b", "failing", "", 8);
+    expect_why(e, "b", "failing", "family of group one_mechanism", 2);
+    expect_why(e, "a", "passing", "passes now", a);
+    expect_why(e, "c", "passing", "as before", c);
+    json_decref(e);
+    end(&lab, &s);
+}
+
+/* Nothing was accepted: what is known of the earlier batch still holds, and nobody is asked again. */
+static void held_out_probes_are_never_the_batch(void **state)
+{
+    size_t selected = 0;
+    struct script s = {
+        .rule = by_family, .replies = replies("0.0 ADD a, 0.1 ADD b"), .selected = &selected};
+    struct lab lab;
+    (void)state;
+    begin_with(&lab, &s, "abc", 8,
+               "{'cycle': {'epochs': 1, 'update_every': 12, 'grpo_eval_n': 48},"
+               " 'gate': {'probe_heldout': 'strict'}}");
+    works(learn_run(&lab.l));
+    assert_int_equal(lab.l.count.judged, 1);
+    assert_int_equal(selected, 0);
+    json_t *e = evidence(&lab, 0, 0);
+    expect_why(e, "a", "failing", "", in_first(&lab, 12, 'a'));
+    expect_why(e, "b", "failing", "", in_first(&lab, 12, 'b'));
+    expect_why(e, "c", "passing", "passes now", in_first(&lab, 12, 'c'));
+    assert_int_equal(json_array_size(json_at(e, "probes")), 12);
+    json_decref(e);
+    end(&lab, &s);
+}
+
+/* Two unscored tasks of twenty are left out; more are an outage, and the run goes on later. */
+static void a_choice_waits_for_its_outcomes(void **state)
+{
+    struct oid tree[3];
+    (void)state;
+    for (int limit = 0; limit < 3; limit++) {
+        size_t selected = 0;
+        struct script s = {.rule = by_family,
+                           .replies = replies("0.0 ADD a, 0.1 ADD b"),
+                           .selected = &selected,
+                           .is_away = true,
+                           .away = PHASE_OTHER,
+                           .limit = limit == 2 ? 8 : limit};
+        struct lab lab;
+        begin_with(&lab, &s, "abc", 8,
+                   "{'cycle': {'epochs': 1, 'update_every': 12, 'grpo_eval_n': 20}}");
+        assert_int_equal(learn_run(&lab.l), limit == 2 ? GRASP_EOUTAGE : 0);
+        if (limit == 2) {
+            expect_library(&lab, "HEAD", "{'a': '1'}");
+            lab_close(&lab);
+            s.is_away = false;
+            works(lab_reopen(&lab));
+            works(learn_run(&lab.l));
+        }
+        assert_true(selected > 0);
+        expect_library(&lab, "HEAD", "{'a': '1', 'b': '2'}");
+        works(library_tree_of(lab.l.lib, &lab.l.at.head, &tree[limit]));
+        assert_string_equal(tree[limit].hex, tree[0].hex);
+        end(&lab, &s);
+    }
+}
+
+/* ---- who is revised ---- */
+
+/* Tasks of a fail; "x" heals them and breaks c, "y" heals one and breaks another, "z" breaks only, and
+ * the revision (mark 9) is x without its harm. */
+static enum outcome with_harm(const struct script *s, const struct lab *lab, const struct asking *a)
+{
+    int n = number_of(a->task);
+    (void)s, (void)lab;
+    if (strcmp(json_str_at(a->skills, "x", ""), "9") == 0)
+        return OUTCOME_PASS;
+    if (*a->task == 'a')
+        return shows(a, "x") || (shows(a, "y") && n == 1) ? OUTCOME_PASS : OUTCOME_FAIL;
+    if (shows(a, "x"))
+        return n % 3 ? OUTCOME_PASS : OUTCOME_INVALID;
+    return (shows(a, "y") && n == 2) || shows(a, "z") ? OUTCOME_FAIL : OUTCOME_PASS;
+}
+
+/* The same prompt and the same library whatever was measured before: with and without stopping early,
+ * one at a time and all at once, under both rules. */
+static void the_best_refused_one_is_narrowed(void **state)
+{
+    static const char *const rules[] = {"paper", "replicate"};
+    struct buf first[2] = {BUF_INIT, BUF_INIT};
+    (void)state;
+    for (int way = 0; way < 16; way++) {
+        struct buf prompt = BUF_INIT;
+        char settings[512];
+        bool wide = way & 1;
+        struct script s = {.rule = with_harm,
+                           .replies = replies("0.0 ADD z, 0.0 ADD y, 0.0 ADD x"),
+                           .revision = "[{\"action\": \"ADD\", \"name\": \"x\", "
+                                       "\"description\": \"what for\", "
+                                       "\"content\": \"## When to Use\\n\\nSome. [[x:9]]\"}]",
+                           .asked_to_narrow = &prompt};
+        struct lab lab;
+        snprintf(settings, sizeof(settings),
+                 "{'cycle': {'epochs': 1, 'update_every': 24, 'grpo_eval_n': 48,"
+                 " 'batch_concurrency': %d}, 'gate': {'early_stop': %s, 'rule': '%s', "
+                 "'revise': '%s'}}",
+                 way & 2 ? 64 : 1, way & 4 ? "true" : "false", rules[way / 8],
+                 wide ? "wide" : "winner");
+        begin_with(&lab, &s, "ac", 12, settings);
+        works(learn_run(&lab.l));
+        expect_library(&lab, "HEAD", wide ? "{'x': '9'}" : "{}");
+        assert_int_equal(lab.asked[PHASE_REVISE], wide);
+        assert_int_equal(lab.l.count.judged, wide ? 4 : 3);
+        if (wide) {
+            json_t *e = evidence(&lab, 0, 2), *r = evidence(&lab, 0, 3);
+            assert_string_equal(json_str_at(e, "edit.name", ""), "x");
+            assert_string_equal(json_str_at(e, "stop", ""), "finished");
+            assert_int_equal(json_int_at(e, "score.fixes", 0), 12);
+            assert_int_equal(json_int_at(e, "score.regressions", 0), 4);
+            assert_true(json_bool_at(r, "revision", false));
+            assert_string_equal(json_str_at(r, "fate", ""), "accepted");
+            works(gate_evidence_check(e, NULL));
+            works(gate_evidence_check(r, NULL));
+            json_decref(e);
+            json_decref(r);
+            if (!first[way / 8].len)
+                buf_adds(&first[way / 8], prompt.ptr);
+            assert_string_equal(prompt.ptr, first[way / 8].ptr);
+        }
+        buf_release(&prompt);
+        end(&lab, &s);
+    }
+    buf_release(&first[0]);
+    buf_release(&first[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,6 +900,10 @@ int main(void)
         cmocka_unit_test(no_gate_applies_all_in_order),
         cmocka_unit_test(blind_selection_takes_one),
         cmocka_unit_test(repeats_decide_by_majority),
+        cmocka_unit_test(targeted_probes_fail_now),
+        cmocka_unit_test(held_out_probes_are_never_the_batch),
+        cmocka_unit_test(a_choice_waits_for_its_outcomes),
+        cmocka_unit_test(the_best_refused_one_is_narrowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

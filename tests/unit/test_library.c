@@ -678,11 +678,32 @@ static void locks_of_killed_processes_go_away(void **state)
     /* One that is not ours stays, and so does a path that leads elsewhere. */
     sh_ok(p, "cd lib/.git && : > ../x.lock && "
              "printf 'process 1\\nwriting ../x\\n' > grasp.lock && : > refs/heads/main.lock");
+    assert_int_equal(library_open(&lib, p->lib, LIBRARY_WRITE), GRASP_ESTOPPED);
+    assert_non_null(strstr(err_msg(), "main.lock"));
+    sh_ok(p, "rm lib/.git/refs/heads/main.lock");
     works(library_open(&lib, p->lib, LIBRARY_WRITE));
     works(library_head(lib, &head));
     commit_skill(lib, &head, "late", "one", &a);
+    sh_ok(p, ": > lib/.git/refs/heads/main.lock");
     assert_int_equal(library_accept(lib, &head, &a), GRASP_ESTOPPED);
     sh_ok(p, "test -e lib/x.lock && rm lib/.git/refs/heads/main.lock");
+    works(library_accept(lib, &head, &a));
+    library_close(lib);
+}
+
+/* libgit2 links a new ref into its place and then removes the lock file: killed between the two. */
+static void a_first_commit_with_its_lock_left(void **state)
+{
+    struct place *p = *state;
+    struct library *lib;
+    struct oid head, a;
+    works(library_open(&lib, p->lib, LIBRARY_CREATE));
+    library_close(lib);
+    sh_ok(p, "cd lib/.git && ln refs/heads/main refs/heads/main.lock && "
+             "printf 'process 1\\nsince x\\nwriting the first commit\\n\\n' > grasp.lock");
+    works(library_open(&lib, p->lib, LIBRARY_WRITE | LIBRARY_CREATE));
+    works(library_head(lib, &head));
+    commit_skill(lib, &head, "first", "one", &a);
     works(library_accept(lib, &head, &a));
     library_close(lib);
 }
@@ -861,6 +882,61 @@ static void a_full_disk_breaks_nothing(void **state)
     close(sink);
 }
 
+/* Names that git sorts in its own way, what is no skill, nothing at all: each pair of revisions differs
+ * in what git says. */
+static void what_changes_is_what_git_says(void **state)
+{
+    struct place *p = *state;
+    struct library *lib;
+    struct oid c[9];
+    enum { COMMITS = sizeof(c) / sizeof(*c) };
+    works(library_open(&lib, p->lib, LIBRARY_CREATE));
+    library_close(lib);
+    sh_ok(p, "cd lib && git config user.name u && git config user.email u@x && "
+             "skill() { mkdir -p skills/$1 && echo \"$2\" >skills/$1/SKILL.md; }; "
+             "keep() { git add -A && git commit -q -m \"$1\"; }; "
+             "skill a 1 && skill a-b 1 && skill a0 1 && skill ab 1 && skill b 1 && keep 1 && "
+             "skill a-b 2 && keep 2 && "
+             "rm -r skills/a && echo x >skills/a && keep 3 && "
+             "rm skills/a && skill a 1 && echo y >skills/b/more && keep 4 && "
+             "echo z >note && keep 5 && "
+             "rm -r skills/a0 skills/ab && skill zz 1 && keep 6 && "
+             "rm -r skills && keep 7 && "
+             "for i in $(seq 100); do skill s-$i $i; done && keep 8");
+    works(library_open(&lib, p->lib, LIBRARY_READ | LIBRARY_MEMORY));
+    for (int i = 0; i < COMMITS; i++) {
+        char rev[16];
+        snprintf(rev, sizeof(rev), "main~%d", COMMITS - 1 - i);
+        works(library_resolve(lib, rev, &c[i]));
+    }
+    for (int a = 0; a < COMMITS; a++)
+        for (int b = 0; b < COMMITS; b++) {
+            struct library_delta d;
+            struct buf names = BUF_INIT;
+            works(library_delta(lib, &c[a], &c[b], &d));
+            for (size_t i = 0; i < d.names.n; i++)
+                buf_addf(&names, "%s%s", i ? "\n" : "", d.names.v[i]);
+            char *want = sh(p,
+                            "git -C lib diff --name-only --no-renames %s %s | "
+                            "sed -n 's|^skills/\\([^/]*\\)/.*|\\1|p' | LC_ALL=C sort -u",
+                            c[a].hex, c[b].hex);
+            char *got = sh(p, "printf '%%s\\n' '%s' | LC_ALL=C sort", names.len ? names.ptr : "");
+            assert_non_null(want);
+            assert_string_equal(got, want);
+            char *other = sh(p,
+                             "git -C lib diff --name-only --no-renames %s %s | "
+                             "grep -v '^skills/[^/]*/' || :",
+                             c[a].hex, c[b].hex);
+            assert_int_equal(d.other, *other != '\0');
+            free(want);
+            free(got);
+            free(other);
+            buf_release(&names);
+            library_delta_release(&d);
+        }
+    library_close(lib);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -878,9 +954,11 @@ int main(void)
         T(the_same_run_makes_the_same_objects),
         T(a_half_done_checkout_is_completed),
         T(locks_of_killed_processes_go_away),
+        T(a_first_commit_with_its_lock_left),
         T(a_half_made_library_is_made_anew),
         T(a_full_disk_breaks_nothing),
         T(best_is_where_fetches_follow),
+        T(what_changes_is_what_git_says),
         T(killed_runs_end_in_the_same_library),
     };
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);

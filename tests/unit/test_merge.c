@@ -36,7 +36,7 @@ static void check_proposals(void **state)
         struct skill s = a_skill(cases[i].name, cases[i].description, cases[i].body, cases[i].tag,
                                  cases[i].version);
         struct proposal p;
-        assert_int_equal(merge_proposal(&set, &s, &p), 0);
+        assert_int_equal(merge_proposal(&set, &s, false, &p), 0);
         assert_int_equal(p.n, cases[i].n);
         if (p.n) {
             assert_int_equal(p.v[0].action, cases[i].action);

@@ -821,6 +821,11 @@ static void pool_keeps_to_limits(void **state)
     assert_true(ns <= 12100 * NS_PER_MS);
     assert_in_range(refused, 0, 19);
     pool_release(&p);
+    /* Not told: it is found out by refusals. */
+    assert_int_equal(pool_init(&p, 1, 4096), 0);
+    ns = play_bucket(&p, false, 96, 8, 8, &refused);
+    assert_true(ns <= 14300 * NS_PER_MS);
+    pool_release(&p);
     /* Configured: as many a minute, none refused. */
     assert_int_equal(pool_init(&p, 1, 4096), 0);
     pool_pace(&p, 480, 0);
@@ -839,6 +844,39 @@ static void pool_keeps_to_limits(void **state)
     pool_pace(&p, 6, 0);
     ns = play_bucket(&p, false, 4, 1000, 1000, &refused);
     assert_in_range(ns / NS_PER_MS, 30000, 30200);
+    pool_release(&p);
+}
+
+/* An endpoint that is slow to answer, and refuses nothing, is not waited for. */
+static void pool_opens_soon(void **state)
+{
+    (void)state;
+    enum { WANTED = 1000 };
+    struct pool p;
+    int64_t when, now = NS_PER_SEC;
+    size_t begun = 0;
+    assert_int_equal(pool_init(&p, 1, WANTED), 0);
+    for (; pool_pick(&p, now, -1, &when) == 0; begun++)
+        pool_begin(&p, 0);
+    assert_in_range(begun, 8, 20); /* a bucket of 8 refuses few of them */
+    assert_in_range(when - now, 1, 100 * NS_PER_MS);
+    for (now = when; pool_pick(&p, now, -1, &when) == 0; begun++)
+        pool_begin(&p, 0);
+    assert_int_equal(begun, WANTED);
+    pool_release(&p);
+    /* One that refuses the first is, until it has answered. */
+    assert_int_equal(pool_init(&p, 1, WANTED), 0);
+    now = NS_PER_SEC;
+    for (begun = 0; pool_pick(&p, now, -1, &when) == 0; begun++)
+        pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_LIMITED, now, now + NS_PER_MS, -1);
+    for (now = when; pool_pick(&p, now, -1, &when) == 0; begun++)
+        pool_begin(&p, 0);
+    assert_in_range(begun, 8, 21);
+    pool_end(&p, 0, POOL_OK, now, now + NS_PER_SEC, -1);
+    for (now += NS_PER_SEC; pool_pick(&p, now, -1, &when) == 0; begun++)
+        pool_begin(&p, 0);
+    assert_in_range(begun, 500, WANTED + 2);
     pool_release(&p);
 }
 
@@ -889,6 +927,7 @@ int main(void)
         cmocka_unit_test(other_endpoints_take_over),
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(pool_windows_follow_the_endpoint),
+        cmocka_unit_test(pool_opens_soon),
         cmocka_unit_test(pool_windows_settle),
         cmocka_unit_test(pool_keeps_to_limits),
     };

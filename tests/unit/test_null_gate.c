@@ -11,7 +11,7 @@
 static struct task tasks[] = {{.id = "t_1"}, {.id = "t_2"}, {.id = "t_3"}, {.id = "t_4"}};
 static struct probe sides[] = {
     {&tasks[0], true}, {&tasks[1], true}, {&tasks[2], false}, {&tasks[3], false}};
-static const struct probe_set probes = {sides, 4};
+static const struct probe_set probes = {.v = sides, .n = 4};
 static const struct gate_rules rules = GATE_RULES_DEFAULT;
 
 /* baseline, candidate, what the gate says of it */

@@ -143,57 +143,77 @@ static void the_writers_prompts(void **state)
     struct prompts *p = NULL;
     struct buf out = BUF_INIT;
     assert_int_equal(prompts_open(&p, NULL), 0);
-    json_t *task =
-        json_pack("{s:s,s:s,s:s,s:[s,s],s:s,s:s,s:[s,s],s:[{s:s,s:s}],s:s,s:s,s:s}", "id", "t_1",
-                  "instruction", "What\n### is it?", "status", "completed", "tags", "no_finish",
-                  "extra_post", "reported", "[\"4 mmol\"]", "expected", "[4]", "actions", "GET a",
-                  "POST b\n{}", "messages", "role", "user", "text", "hi\nthere", "diagnosis", "d",
-                  "verdict", "incorrect", "label", "unit_in_answer");
+    json_t *task = json_pack(
+        "{s:s,s:s,s:s,s:s,s:[s,s],s:s,s:s,s:[s,s,s],s:s,s:s,s:[s,s],s:s}", "id", "t_1",
+        "instruction", "What\n### is it?", "context", "It is\n### now.", "status", "completed",
+        "tags", "no_finish", "extra_post", "reported", "[\"4 mmol\"]", "expected", "[4]", "steps",
+        "1. GET a", "   -> Bundle: total 0", "2. POST b {}", "diagnosis", "d", "verdict",
+        "answer: no", "reasons", "answer: no", "posts: extra", "label", "unit_in_answer");
+    json_t *good = json_pack("{s:s,s:s,s:s,s:s}", "id", "t_2", "instruction", "And this?", "status",
+                             "completed", "verdict", "correct");
     json_t *data =
         json_pack("{s:[O],s:[O],s:[{s:s,s:s}],s:[{s:s,s:i,s:s,s:[s],s:s,s:i,s:i}],s:i,s:i,s:{s:s}}",
-                  "tasks", task, "passing", task, "known_labels", "label", "l", "description",
+                  "tasks", task, "passing", good, "known_labels", "label", "l", "description",
                   "about", "skills", "name", "a-b", "version", 2, "description", "does", "tags",
                   "x", "body", "# B\n\ntext", "epoch", 0, "update", 1, "places_left", 9,
                   "max_edits", 1, "group", "label", "unit_in_answer");
+    json_object_set_new(data, "told",
+                        json_pack("{s:[s],s:s}", "functions", "- `GET {api_base}/X`: finds",
+                                  "response_format", "one\naction"));
 
     assert_int_equal(prompts_render(p, "classify", data, &out), 0);
     assert_true(strncmp(out.ptr, "# Phase: classify\n\nYou", 21) == 0);
-    check_contains(out.ptr, (const char *const[]){
-                                "## Known labels\n\n- `l`: about\n\n## Failing tasks\n\n### t_1\n",
-                                "instruction: What ### is it?\ntags: no_finish, extra_post\n",
-                                "reported: [\"4 mmol\"]\nexpected: [4]\nactions:\n- GET a\n- POST "
-                                "b {}\n",
-                                NULL});
+    check_contains(out.ptr,
+                   (const char *const[]){
+                       "## Known labels\n\n- `l`: about\n\n## What the agent was told\n\n"
+                       "- `GET {api_base}/X`: finds\n- Form of a reply: one action\n\n"
+                       "## Failing tasks\n\n### t_1\n",
+                       "instruction: What ### is it?\ncontext: It is ### now.\ntags: no_finish, "
+                       "extra_post\nsteps:\n1. GET a\n   -> Bundle: total 0\n2. POST b {}\n"
+                       "reported: [\"4 mmol\"]\nexpected: [4]\nverdict: answer: no\nverdict: "
+                       "posts: extra\n",
+                       NULL});
     buf_reset(&out);
+    json_object_del(task, "expected");
+    json_object_set_new(task, "also", json_string("code_too"));
     assert_int_equal(prompts_render(p, "diagnose", data, &out), 0);
-    check_contains(out.ptr, (const char *const[]){"# Phase: diagnose\n", "## Library\n\n(empty)\n",
-                                                  "### t_1\nlabel: unit_in_answer\n", NULL});
-    assert_null(strstr(out.ptr, "expected:"));
+    check_contains(out.ptr,
+                   (const char *const[]){"# Phase: diagnose\n", "## Library\n\n(empty)\n",
+                                         "Form of a reply: one action\n",
+                                         "### t_1\nlabel: unit_in_answer\nalso: code_too\n", NULL});
     buf_reset(&out);
     assert_int_equal(prompts_render(p, "propose", data, &out), 0);
-    check_contains(
-        out.ptr,
-        (const char *const[]){
-            "# Phase: propose\n", "## Skill template\n\n`````markdown\n# Title",
-            "`````\n\n## Reply", "Places left: 9\nAt most 1 edits\n",
-            "## Editable skills\n\n### a-b (version 2)\ndescription: does\ntags: x\n",
-            "since: epoch 0, update 1\n`````markdown\n# B\n\ntext\n`````\n", "## Group\n\n",
-            "group: unit_in_answer\n", "## Failing tasks of the group\n\n### t_1\nstatus: ",
-            "actions:\n- GET a\n- POST b {}\nmessages:\n- user: hi there\ndiagnosis: d\n",
-            "## Passing tasks\n\n### t_1\n", "## Other failing tasks\n\n(none)\n", NULL});
-    assert_null(strstr(out.ptr, "expected:"));
+    check_contains(out.ptr,
+                   (const char *const[]){
+                       "# Phase: propose\n", "## Skill template\n\n`````markdown\n# Title",
+                       "`````\n\n## Reply", "Places left: 9\nEdits at most: 1\n",
+                       "## Editable skills\n\n### a-b (version 2)\ndescription: does\ntags: x\n",
+                       "since: epoch 0, update 1\n`````markdown\n# B\n\ntext\n`````\n",
+                       "Form of a reply: one action\n", "## Group\n\n", "group: unit_in_answer\n",
+                       "## Failing tasks of the group\n\n### t_1\n",
+                       "steps:\n1. GET a\n   -> Bundle: total 0\n2. POST b {}\nreported:",
+                       "diagnosis: d\n", "## Passing tasks\n\n### t_2\nstatus: completed\n",
+                       "verdict: correct\n", "## Other failing tasks\n\n(none)\n", NULL});
     assert_null(strstr(out.ptr, "Refused lately"));
     assert_null(strstr(out.ptr, "{{"));
+    assert_null(strstr(out.ptr, "Use when"));
     buf_reset(&out);
     json_decref(data);
 
+    json_object_set_new(task, "before",
+                        json_pack("{s:[s],s:s,s:s}", "steps", "1. FINISH([4])", "reported", "[4]",
+                                  "verdict", "correct"));
     data = json_pack("{s:[{s:s,s:s,s:s}],s:i,s:[O],s:[{s:i,s:[{s:s,s:s}]}]}", "edits", "action",
                      "ADD", "name", "a", "content", "body", "score", 2, "broken", task,
                      "candidates", "number", 1, "edits", "action", "REMOVE", "name", "z");
     assert_int_equal(prompts_render(p, "revise", data, &out), 0);
     check_contains(out.ptr,
-                   (const char *const[]){"# Phase: revise\n", "## The edit\n\n### a\naction: ADD\n",
-                                         "score: 2\n", "## Tasks it broke\n\n### t_1\n", NULL});
+                   (const char *const[]){
+                       "# Phase: revise\n", "## The edit\n\n### a\naction: ADD\n", "score: 2\n",
+                       "## Tasks it broke\n\n### t_1\n",
+                       "steps before the edit:\n1. FINISH([4])\nreported before the edit: [4]\n"
+                       "verdict before the edit: correct\nsteps with the edit:\n1. GET a\n",
+                       NULL});
     buf_reset(&out);
     assert_int_equal(prompts_render(p, "select", data, &out), 0);
     check_contains(out.ptr,
@@ -201,6 +221,7 @@ static void the_writers_prompts(void **state)
                                          "### Candidate 1\n\naction: REMOVE\nname: z\n", NULL});
     json_decref(data);
     json_decref(task);
+    json_decref(good);
     buf_release(&out);
     prompts_close(p);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/engine/skills_view.h"
 
 static void add_skill(struct skill_set *set, int i)
@@ -39,14 +40,14 @@ static void blocks_are_those_of_the_choice(void **state)
         snprintf(text, sizeof(text), "a question of word%d", ask / 2 % SKILLS);
         chat_add(&chat, CHAT_USER, text, strlen(text));
         assert_int_equal(ranker_rank(ranker, &chat, order, NULL), 0);
-        assert_int_equal(skills_view_top(view, &chat, 1, &got), 0);
+        assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
         inject_render(&set, order, 1, &want);
         assert_string_equal(got.ptr, want.ptr);
         snprintf(text, sizeof(text), "\nbody %d\n", ask / 2 % SKILLS);
         assert_non_null(strstr(got.ptr, text));
         buf_reset(&got);
         buf_reset(&want);
-        assert_int_equal(skills_view_top(view, &chat, 2, &got), 0);
+        assert_int_equal(skills_view_top(view, &chat, 2, &got, NULL), 0);
         inject_render(&set, order, 2, &want);
         assert_string_equal(got.ptr, want.ptr);
         buf_release(&got);
@@ -58,9 +59,48 @@ static void blocks_are_those_of_the_choice(void **state)
     skill_set_release(&set);
 }
 
+/* A user's template is what is shown, in full and of a choice, and only while it is the engine's. */
+static void blocks_are_the_users(void **state)
+{
+    struct skill_set set = {0};
+    struct prompts *prompts;
+    struct chat chat = {0};
+    struct buf got = BUF_INIT;
+    char *dir = fs_tempdir("skills-view"), *file = fs_join(dir, "inject.md");
+    static const char text[] = "{{#skills}}\nHOUSE RULE {{name}}\n{{/skills}}\n";
+    (void)state;
+    add_skill(&set, 1);
+    add_skill(&set, 2);
+    assert_int_equal(fs_write(file, text, sizeof(text) - 1), 0);
+    assert_int_equal(prompts_open(&prompts, dir), 0);
+    struct skills_view *view = skills_view_new(&set);
+    chat_add(&chat, CHAT_USER, "word2", 5);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(skills_view_ready(view, prompts), 0);
+        assert_int_equal(strncmp(view->block.ptr, "HOUSE RULE ", 11), 0);
+        buf_reset(&got);
+        assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
+        assert_int_equal(strncmp(got.ptr, "HOUSE RULE ", 11), 0);
+        assert_int_equal(skills_view_ready(view, NULL), 0);
+        assert_int_equal(strncmp(view->block.ptr, "# Skills", 8), 0);
+        buf_reset(&got);
+        assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
+        assert_int_equal(strncmp(got.ptr, "# Skills", 8), 0);
+    }
+    skills_view_unref(view);
+    prompts_close(prompts);
+    skill_set_release(&set);
+    chat_release(&chat);
+    buf_release(&got);
+    fs_remove_tree(dir);
+    free(file);
+    free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_the_users),
         cmocka_unit_test(blocks_are_those_of_the_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

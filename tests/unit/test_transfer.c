@@ -2,6 +2,7 @@
  * tables, trailers. */
 #include "test.h"
 
+#include "runtime/base/json.h"
 #include "runtime/base/err.h"
 #include "runtime/history/decision.h"
 #include "runtime/transfer/transfer.h"
@@ -133,6 +134,55 @@ static struct transfer a_transfer(void)
     return t;
 }
 
+static void set_outcomes(struct executor *e, enum transfer_arm arm, const char *passes)
+{
+    size_t n = strlen(passes);
+    e->tasks[SPLIT_TEST] = n;
+    e->outcomes[SPLIT_TEST][arm] = calloc(n, sizeof(enum outcome));
+    for (size_t i = 0; i < n; i++)
+        e->outcomes[SPLIT_TEST][arm][i] = passes[i] == '+'   ? OUTCOME_PASS
+                                          : passes[i] == '?' ? OUTCOME_UNSCORED
+                                                             : OUTCOME_FAIL;
+}
+
+static void check_pairs(void **state)
+{
+    struct transfer t = a_transfer();
+    struct executor *e = &t.v[0];
+    struct paired p;
+    char *text = NULL;
+    size_t len;
+    (void)state;
+    set_outcomes(e, ARM_BASELINE, "-------+?");
+    set_outcomes(e, ARM_LIBRARY, "++++++--+");
+    assert_int_equal(paired_of(e->outcomes[SPLIT_TEST][ARM_BASELINE],
+                               e->outcomes[SPLIT_TEST][ARM_LIBRARY], 9, &p),
+                     0);
+    assert_int_equal(p.n, 8); /* what is unscored in one arm counts in neither */
+    assert_int_equal(p.gained, 6);
+    assert_int_equal(p.lost, 1);
+    assert_float_equal(p.diff.mean, 62.5, 1e-9);
+    assert_true(p.diff.low < 30 && p.diff.low > -10 && p.diff.high > 100);
+    assert_float_equal(p.p, 0.125, 1e-9);
+    e->regated = true;
+    set_outcomes(e, ARM_PRUNED, "+++++---+");
+    FILE *out = open_memstream(&text, &len);
+    transfer_print(&t, out);
+    fclose(out);
+    assert_non_null(strstr(text, "the library: 50.0 % (21.5 to 78.5), +62.5 points ("));
+    assert_non_null(
+        strstr(text, "against no skills on the same 8 tasks: 6 gained, 1 lost, p 0.1250"));
+    assert_non_null(strstr(text,
+                           "does worse on test with the pruned library than with the whole one "
+                           "on the same 9 tasks: 0 gained, 1 lost, p 1.0000"));
+    free(text);
+    json_t *v = transfer_to_json(&t);
+    assert_true(json_bool_at(v, "executors[0].splits.test.pruned_is_worse", false));
+    assert_int_equal(json_int_at(v, "executors[0].splits.test.pruned_against_library.lost", 0), 1);
+    json_decref(v);
+    transfer_release(&t);
+}
+
 static void check_table(void **state)
 {
     static const char want[] =
@@ -197,8 +247,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_targets),    cmocka_unit_test(check_contribution),
-        cmocka_unit_test(check_difference), cmocka_unit_test(check_table),
-        cmocka_unit_test(check_trailers),   cmocka_unit_test(check_fate),
+        cmocka_unit_test(check_difference), cmocka_unit_test(check_pairs),
+        cmocka_unit_test(check_table),      cmocka_unit_test(check_trailers),
+        cmocka_unit_test(check_fate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
