@@ -45,6 +45,8 @@ struct fhir_options {
     bool read_only;             /* create, update and delete answer 405 */
     bool no_sync;               /* no fsync per commit: for throw-away stores */
     bool keep_versions;         /* versions that were replaced or deleted stay readable: _history */
+    bool look;                  /* it is there and stays as it is: nothing is made, grown, repaired;
+                                   for fhir_check */
     const char *cors;           /* origins that browsers may call the HTTP front from, separated by
                                    blanks; "*": any; NULL: none */
 };
@@ -101,6 +103,19 @@ void fhir_overlay_free(struct fhir_overlay *overlay);
 
 /* How many resources (of a type; NULL: all). */
 uint64_t fhir_count(struct fhir_store *store, const char *type);
+
+/* Goes through everything, in a process of its own: LMDB's pages have no checksum, and a damaged one
+ * can end whoever reads it. Memory does not grow with the store. 0: sound; GRASP_EREFUSED: the message
+ * says what is damaged and the way out. This process has the store not open. */
+struct fhir_check {
+    int64_t resources; /* sound ones */
+    int64_t damaged;   /* records, of resources or old versions, that have changed */
+    int64_t missing;   /* entries of the indexes, by id or search parameter, that are not there */
+    int64_t dangling;  /* entries that lead nowhere, to another resource or to a damaged one */
+    int64_t
+        unsummed; /* records of an older store, without a checksum: a changed text is not seen */
+};
+int fhir_check(const char *dir, struct fhir_check *out);
 
 struct fhir_load_report {
     uint64_t loaded, bad; /* resources; lines or entries that were skipped */

@@ -80,12 +80,17 @@ static int by_key(const void *a, const void *b, void *keys)
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
+void fhir_pending_sort(struct fhir_pending *p)
+{
+    if (p->n)
+        qsort_r(p->v, p->n, sizeof(*p->v), by_key, p->keys.ptr);
+}
+
 int fhir_pending_flush(struct fhir_pending *p, struct fhir_view *v)
 {
     MDB_cursor *cur = NULL;
     int rc = mdb_cursor_open(v->txn, v->store->idx, &cur);
-    if (p->n)
-        qsort_r(p->v, p->n, sizeof(*p->v), by_key, p->keys.ptr);
+    fhir_pending_sort(p);
     for (size_t i = 0; rc == 0 && i < p->n; i++) {
         MDB_val k = {p->v[i].len, p->keys.ptr + p->v[i].at};
         MDB_val d = {sizeof(p->v[i].seq), &p->v[i].seq};

@@ -21,6 +21,8 @@ struct fhir_pending {
 
 void fhir_pending_release(struct fhir_pending *p);
 int fhir_pending_add(struct fhir_pending *p, const struct fhir_index_key *key, uint64_t seq);
+/* By key, then by sequence number. */
+void fhir_pending_sort(struct fhir_pending *p);
 /* Writes and forgets all. */
 int fhir_pending_flush(struct fhir_pending *p, struct fhir_view *v);
 void fhir_pending_clear(struct fhir_pending *p);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "fhir/cache.h"
 #include "fhir/index.h"
@@ -32,8 +33,12 @@ int fhir_store_error(int rc, const char *what)
         return err_set(GRASP_ENOMEM, "FHIR store: %s: out of memory", what);
     /* a write cut short, which is how LMDB sees a disk that fills up, is EIO to it */
     bool full = rc == EIO || rc == ENOSPC || rc == EFBIG || rc == EDQUOT;
+    bool damaged = rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_NOTFOUND ||
+                   rc == MDB_INCOMPATIBLE;
     return err_set(GRASP_EIO, "FHIR store: %s: %s%s", what, mdb_strerror(rc),
-                   full ? "; is the disk full?" : "");
+                   full      ? "; is the disk full?"
+                   : damaged ? "; load it anew, or put back a copy"
+                             : "");
 }
 
 /* A store whose making was interrupted is made anew. */
@@ -64,7 +69,7 @@ static int check_file(const char *dir, const char *name)
 }
 
 /* Refuses a directory that is not empty and not ours. */
-static int check_dir(const char *dir)
+static int check_dir(const char *dir, bool look)
 {
     int rc = check_file(dir, "data.mdb");
     if (rc < 0 || (rc = check_file(dir, "lock.mdb")) < 0)
@@ -72,7 +77,11 @@ static int check_dir(const char *dir)
     char *data = fs_join(dir, "data.mdb");
     if (!data)
         return err_oom();
-    if (fs_exists(data)) {
+    if (look && fs_lmdb_unmade(data)) {
+        rc = err_set(GRASP_EREFUSED, "'%s' is no FHIR store: its making was interrupted", dir);
+    } else if (look && !fs_exists(data)) {
+        rc = err_set(GRASP_ENOTFOUND, "there is no FHIR store '%s'", dir);
+    } else if (fs_exists(data)) {
         rc = drop_unmade(dir, data);
     } else if (fs_is_dir(dir)) {
         DIR *d = opendir(dir);
@@ -164,7 +173,7 @@ static int open_env(struct fhir_store *s, bool no_sync)
     bool lock = true;
     if (no_sync || s->temporary)
         flags |= MDB_NOSYNC;
-    s->unwritable = !s->temporary && !may_write(s->dir, &lock);
+    s->unwritable = !s->temporary && (!may_write(s->dir, &lock) || s->look);
     if (s->unwritable) {
         s->read_only = true;
         flags |= MDB_RDONLY | (lock ? 0 : MDB_NOLOCK);
@@ -232,6 +241,7 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     s->ignore_unknown_params = o->ignore_unknown_params;
     s->read_only = o->read_only;
     s->keep_versions = o->keep_versions;
+    s->look = o->look;
     s->temporary = !dir;
     rc = init_locks(s);
     if (rc < 0)
@@ -247,8 +257,8 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
         rc = err_set(GRASP_EINVAL, "FHIR base URL '%s' must end in '/'", s->base_url);
         goto out;
     }
-    if ((rc = check_dir(s->dir)) < 0 || (rc = fs_mkdirs(s->dir)) < 0 ||
-        (rc = open_env(s, o->no_sync)) < 0 || (rc = check_length(s)) < 0 ||
+    if ((rc = check_dir(s->dir, s->look)) < 0 || (!s->look && (rc = fs_mkdirs(s->dir)) < 0) ||
+        (rc = open_env(s, o->no_sync)) < 0 || (!s->look && (rc = check_length(s)) < 0) ||
         (rc = open_tables(s)) < 0)
         goto out;
     /* an open file needs no name: nothing is left behind, however this process ends */
@@ -306,25 +316,39 @@ out:
 struct state {
     uint64_t next_seq;
     int64_t changed_us;
+    uint64_t txn; /* that wrote it, which is each: LMDB may take the one before for the last */
+    uint64_t sum; /* CRC-32 of what stands before it */
 };
+#define STATE_OLD offsetof(struct state, txn) /* all that an older store has */
+
+static uint64_t state_sum(const struct state *state)
+{
+    return crc32_z(0, (const Bytef *)state, offsetof(struct state, sum));
+}
 
 static int read_state(struct fhir_view *v)
 {
     MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, got;
     struct state state = {.next_seq = 1};
     int rc = mdb_get(v->txn, v->store->meta, &k, &got);
-    if (rc == 0 && got.mv_size == sizeof(state))
-        memcpy(&state, got.mv_data, sizeof(state));
+    if (rc == 0 && got.mv_size != sizeof(state) && got.mv_size != STATE_OLD)
+        rc = MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(&state, got.mv_data, got.mv_size);
+    if (rc == 0 && got.mv_size == sizeof(state) && state.sum != state_sum(&state))
+        rc = MDB_CORRUPTED;
     else if (rc == MDB_NOTFOUND)
         rc = 0;
     v->next_seq = state.next_seq;
     v->changed_us = state.changed_us;
+    v->state_txn = state.txn;
     return fhir_store_error(rc, "reading the store's state");
 }
 
 static int write_state(struct fhir_view *v)
 {
-    struct state state = {v->next_seq, v->changed_us};
+    struct state state = {v->next_seq, v->changed_us, mdb_txn_id(v->txn), 0};
+    state.sum = state_sum(&state);
     MDB_val k = {strlen(STATE_KEY), (void *)STATE_KEY}, d = {sizeof(state), &state};
     return mdb_put(v->txn, v->store->meta, &k, &d, 0);
 }

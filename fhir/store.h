@@ -44,6 +44,7 @@ struct fhir_store {
     char *base_url;
     char *cors;
     bool temporary, ignore_unknown_params, read_only, keep_versions;
+    bool look;                   /* as asked for: see struct fhir_options */
     bool unwritable;             /* its files are: they are opened to be read */
     pthread_rwlock_t map_lock;   /* shared: a transaction is open; exclusive: the map grows */
     pthread_mutex_t write_lock;  /* one writer */
@@ -61,6 +62,7 @@ struct fhir_record {
     size_t values_len;
     const char *text;
     size_t text_len;
+    bool summed; /* it has a checksum, which is right */
 };
 
 struct fhir_id_entry {
@@ -77,6 +79,7 @@ struct fhir_view {
     struct fhir_overlay *overlay;
     uint64_t next_seq;  /* what the next new resource gets */
     int64_t changed_us; /* the latest meta.lastUpdated that any resource said; 0: none did */
+    uint64_t state_txn; /* that wrote these two; 0: an older store, which does not say */
     bool writing;
     bool full; /* the map is: the write is undone and run again after growing it */
     struct fhir_pending
@@ -109,6 +112,9 @@ int fhir_view_get(struct fhir_view *v, const char *type, const char *id, struct 
                   struct fhir_id_entry *entry);
 /* The store's own resource at a sequence number. */
 int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out);
+/* The record that a value of `res` or `hist` is; GRASP_EIO: it is damaged. */
+int fhir_record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t seq,
+                       struct fhir_record *out);
 /* Inside a write: stores it, replacing one of the same type and id (which keeps its place).
  * `version` 0: as loaded. */
 int fhir_view_put(struct fhir_view *v, const struct fhir_prepared *p, uint32_t version,

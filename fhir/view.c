@@ -39,8 +39,8 @@ static int write_error(struct fhir_view *v, int rc, const char *what)
     return fhir_store_error(rc, what);
 }
 
-static int record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t seq,
-                         struct fhir_record *out)
+int fhir_record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t seq,
+                       struct fhir_record *out)
 {
     struct record_head h;
     const char *p = val->mv_data;
@@ -50,7 +50,8 @@ static int record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t
     if (h.sum && !v->store->temporary && h.sum != record_sum(h, p, val->mv_size))
         return err_set(GRASP_EIO, "FHIR store: a damaged record; load it anew, or put back a copy");
     size_t head = sizeof(h) + h.type_len + h.id_len;
-    if (head > val->mv_size || h.values_len > val->mv_size - head)
+    if (head > val->mv_size || h.values_len > val->mv_size - head || !h.type_len || !h.id_len ||
+        p[sizeof(h) + h.type_len - 1] || p[head - 1])
         return err_set(GRASP_EIO, "FHIR store: a damaged record");
     *out = (struct fhir_record){.seq = seq,
                                 .version = h.version,
@@ -60,7 +61,8 @@ static int record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t
                                 .values = (const uint8_t *)p + head,
                                 .values_len = h.values_len,
                                 .text = p + head + h.values_len,
-                                .text_len = val->mv_size - head - h.values_len};
+                                .text_len = val->mv_size - head - h.values_len,
+                                .summed = h.sum != 0};
     /* a page that is not there reads as zeros */
     if (out->text_len && !out->text[out->text_len - 1])
         return err_set(GRASP_EIO, "FHIR store: a damaged record");
@@ -73,7 +75,7 @@ int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out)
     int rc = mdb_get(v->txn, v->store->res, &k, &got);
     if (rc == MDB_NOTFOUND)
         return GRASP_ENOTFOUND;
-    return rc ? fhir_store_error(rc, "reading a resource") : record_decode(v, &got, seq, out);
+    return rc ? fhir_store_error(rc, "reading a resource") : fhir_record_decode(v, &got, seq, out);
 }
 
 static size_t id_key(char out[160], const char *type, const char *id)
@@ -249,7 +251,7 @@ int fhir_view_version(struct fhir_view *v, const char *type, const char *id, uin
     rc = mdb_get(v->txn, v->store->hist, &k, &got);
     if (rc == MDB_NOTFOUND)
         return GRASP_ENOTFOUND;
-    return rc ? fhir_store_error(rc, "reading a version") : record_decode(v, &got, 0, out);
+    return rc ? fhir_store_error(rc, "reading a version") : fhir_record_decode(v, &got, 0, out);
 }
 
 static int add_kept(struct fhir_view *v, const char *type, const char *id, struct fhir_matches *out)

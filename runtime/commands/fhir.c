@@ -1,4 +1,5 @@
-/* fhir.c - `grasp fhir load|serve|search|import`: the mock FHIR server on its own. */
+/* fhir.c - `grasp fhir load|serve|search|import|check`: the mock FHIR server on its own. */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,30 @@ out:
     return rc;
 }
 
+static int check(const struct args *a)
+{
+    struct fhir_check c;
+    const char *dir = operand_count(a) ? operand(a, 0) : arg_str(a, "store");
+    if (operand_count(a) && arg_flag(a, "store"))
+        return err_set(GRASP_EUSAGE, "one store: --store DIR or DIR");
+    int rc = fs_is_dir(dir) ? fhir_check(dir, &c)
+                            : err_set(GRASP_ENOTFOUND, "there is no store '%s'", dir);
+    if (rc < 0 && rc != GRASP_EREFUSED)
+        return rc;
+    if (arg_flag(a, "json"))
+        printf("{\"sound\":%s,\"resources\":%" PRId64 ",\"damaged\":%" PRId64
+               ",\"missing\":%" PRId64 ",\"dangling\":%" PRId64 ",\"unsummed\":%" PRId64 "}\n",
+               rc == 0 ? "true" : "false", c.resources, c.damaged, c.missing, c.dangling,
+               c.unsummed);
+    else if (rc == 0 && c.unsummed)
+        printf("%" PRId64 " resources, nothing wrong to be seen; %" PRId64
+               " records of an older store have no checksum\n",
+               c.resources, c.unsummed);
+    else if (rc == 0)
+        printf("%" PRId64 " resources, all of them sound\n", c.resources);
+    return rc;
+}
+
 static const struct command cmd_load = {
     .name = "load",
     .summary = "load NDJSON, Bundles or single resources into a store",
@@ -288,9 +313,22 @@ static const struct command cmd_import = {
     .run = import,
 };
 
+static const struct command cmd_check = {
+    .name = "check",
+    .summary = "look for damage",
+    .operands = "[DIR]",
+    .max = 1,
+    .options = (const struct option_def[]){OPT_STORE, OPT_JSON, {0}},
+    .details =
+        "Goes through every resource and the indexes, and changes nothing. Exit status 1 and "
+        "what to do when\nthere is any.",
+    .run = check,
+};
+
 const struct command cmd_fhir = {
     .name = "fhir",
-    .summary = "the mock FHIR server: load, serve, search, import",
+    .summary = "the mock FHIR server: load, serve, search, import, check",
     .operands = "",
-    .sub = (const struct command *const[]){&cmd_load, &cmd_serve, &cmd_search, &cmd_import, NULL},
+    .sub = (const struct command *const[]){&cmd_load, &cmd_serve, &cmd_search, &cmd_import,
+                                           &cmd_check, NULL},
 };

@@ -1,30 +1,11 @@
-/*
- * check.c - looks for damage.
- *
- * LMDB trusts its pages: a flipped bit in one may show other keys, or end the process that follows a
- * wild offset. So everything is walked by a child, and how that ended is a finding too.
- */
+/* check.c - looks for damage (runtime/base/damage.h). */
 #include "runtime/journal/journal_private.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "runtime/base/damage.h"
 #include "runtime/base/err.h"
-#include "runtime/base/fs.h"
-
-/* What the child found, through a pipe. */
-struct journal_finding {
-    int rc;
-    struct journal_check found;
-    char message[1024];
-};
 
 /* Every record: is it whole, does its key lead to it? A walk that goes on past the number of entries
  * goes in circles. */
@@ -94,43 +75,6 @@ static int check_numbers(struct journal *j, MDB_txn *txn, struct journal_check *
                                                     : MDB_CORRUPTED;
 }
 
-/* A list of free pages: how many, then their numbers, falling. */
-static bool pages_fall(const MDB_val *list, size_t last)
-{
-    size_t n, page, before = last + 1;
-    if (list->mv_size < sizeof(n))
-        return false;
-    memcpy(&n, list->mv_data, sizeof(n));
-    if (n > list->mv_size / sizeof(n) - 1)
-        return false;
-    for (size_t i = 1; i <= n; i++, before = page) {
-        memcpy(&page, (const char *)list->mv_data + i * sizeof(page), sizeof(page));
-        if (page < 2 || page >= before)
-            return false;
-    }
-    return true;
-}
-
-/* The lists of free pages: a flip there gives a page in use to somebody else, later. */
-static int check_free(struct journal *j, MDB_txn *txn)
-{
-    enum { FREE_DBI = 0 };
-    MDB_cursor *cursor;
-    MDB_val k, v;
-    MDB_envinfo info;
-    int rc = mdb_env_info(j->env, &info);
-    if (rc == 0)
-        rc = mdb_cursor_open(txn, FREE_DBI, &cursor);
-    if (rc)
-        return rc;
-    while ((rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-        if (!pages_fall(&v, info.me_last_pgno))
-            break;
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc ? rc : MDB_CORRUPTED;
-}
-
 int check_index(struct journal *j, struct journal_check *out)
 {
     MDB_txn *txn;
@@ -141,13 +85,14 @@ int check_index(struct journal *j, struct journal_check *out)
     if (rc == 0)
         rc = check_numbers(j, txn, out);
     if (rc == 0)
-        rc = check_free(j, txn);
+        rc = damage_free_pages(j->env, txn);
     mdb_txn_reset(txn);
     return rc ? journal_error(j, rc, "cannot be read whole") : 0;
 }
 
-static int check_here(const char *dir, struct journal_check *out)
+static int check_here(const char *dir, void *found)
 {
+    struct journal_check *out = found;
     struct journal *j = NULL;
     int rc = journal_open(&j, dir, JOURNAL_READ_ONLY);
     /* Somebody may be moving the tail between our two looks. */
@@ -163,69 +108,18 @@ static int check_here(const char *dir, struct journal_check *out)
     return rc;
 }
 
-static _Noreturn void child(const char *dir, int out)
+int journal_check(const char *dir, struct journal_check *out)
 {
-    struct journal_finding f = {0};
-    static const int ends[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-    struct rlimit no_core = {0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
-    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-        signal(ends[i], SIG_DFL);
-    f.rc = check_here(dir, &f.found);
-    if (f.rc < 0)
-        snprintf(f.message, sizeof(f.message), "%s", err_msg());
-    _exit(fs_write_all(out, &f, sizeof(f)) < 0);
-}
-
-static int judge(const char *dir, const struct journal_finding *f)
-{
-    const struct journal_check *c = &f->found;
-    if (f->rc < 0)
-        return err_set(f->rc, "%s", f->message);
-    if (!c->damaged && !c->unreachable && !c->dangling)
-        return 0;
+    *out = (struct journal_check){0};
+    int rc = damage_look(check_here, dir, out, sizeof(*out), "journal",
+                         "move it away, or put back a copy");
+    if (rc < 0 || (!out->damaged && !out->unreachable && !out->dangling))
+        return rc;
     return err_set(GRASP_EREFUSED,
                    "journal '%s' is damaged (answers that have changed: %" PRId64
                    ", that cannot be found: %" PRId64
                    ", entries of its index that lead nowhere: %" PRId64
                    "); 'grasp journal gc' repairs the index and drops what has changed, which is "
                    "then paid for again",
-                   dir, c->damaged, c->unreachable, c->dangling);
-}
-
-int journal_check(const char *dir, struct journal_check *out)
-{
-    struct journal_finding f;
-    size_t got = 0;
-    ssize_t n;
-    int p[2], status = 0;
-    *out = (struct journal_check){0};
-    if (pipe(p) < 0)
-        return err_set_errno(GRASP_EIO, "cannot make a pipe");
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(p[0]);
-        child(dir, p[1]);
-    }
-    int why = errno;
-    close(p[1]);
-    if (pid < 0) {
-        close(p[0]);
-        errno = why;
-        return err_set_errno(GRASP_EIO, "cannot start a process");
-    }
-    while ((n = read(p[0], (char *)&f + got, sizeof(f) - got)) > 0 || (n < 0 && errno == EINTR))
-        got += n > 0 ? (size_t)n : 0;
-    close(p[0]);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (got == sizeof(f)) {
-        *out = f.found;
-        return judge(dir, &f);
-    }
-    return err_set(GRASP_EREFUSED,
-                   "journal '%s' is damaged: reading it ends the process (%s %d); move it away, or "
-                   "put back a copy",
-                   dir, WIFSIGNALED(status) ? "signal" : "status",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+                   dir, out->damaged, out->unreachable, out->dangling);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `grasp fhir load|serve|search|import` as a user meets them, with curl for a client.
+# `grasp fhir load|serve|search|import|check` as a user meets them, with curl for a client.
 . "$(dirname "$0")/lib.sh"
 
 # ---- data: 3 patients, 50 glucose values of S1 ----
@@ -95,7 +95,28 @@ fi
 # ---- serve ----
 bg "$GRASP" fhir serve --store db --port 0 >serve 2>serve.err
 server=$!
-wait_line serve "listening on" || { not_ok "the server starts" "$(cat serve.err)"; done_testing; }
+wait_line serve "listening on" || { not_ok "the server starts" "$(cat serve.err)"; 
+# ---- check ----
+exits "check: DIR" 0 "$GRASP" fhir check gz --json
+is "check: --json" "$(jq -c . out)" '{"sound":true,"resources":3,"damaged":0,"missing":0,"dangling":0,"unsummed":0}'
+exits "check: another base" 0 sh -c '"$0" fhir search --store gz --base http://other/ Patient && "$0" fhir check gz' "$GRASP"
+cp -r gz hurt
+LC_ALL=C sed -i 's/"family":"Doe2"/"family":"Dae2"/' hurt/data.mdb
+exits "check: damage is found" 1 "$GRASP" fhir check hurt
+has "check: and what to do is said" err "grasp fhir load --store NEW"
+exits "check: --json says so, too" 1 "$GRASP" fhir check hurt --json
+is "check: what is damaged" "$(jq -c '[.sound,.resources,.damaged]' out)" "[false,2,1]"
+cp gz/data.mdb hurt/data.mdb
+truncate -s 8192 hurt/data.mdb
+exits "check: a store that was cut off" 1 "$GRASP" fhir check hurt
+has "check: how it ended" err "is damaged"
+is "check: nothing is repaired" "$(stat -c %s hurt/data.mdb)" 8192
+mkdir empty
+exits "check: an empty directory" 1 "$GRASP" fhir check empty
+is "check: no store is made in it" "$(ls empty)" ""
+exits "check: nothing there" 1 "$GRASP" fhir check nowhere
+exits "check: two stores" 2 "$GRASP" fhir check gz --store db
+done_testing; }
 base=$(sed -n 's/^listening on //p' serve)
 port=$(echo "$base" | sed 's/.*:\([0-9]*\)\/.*/\1/')
 is "serve: says its base" "$base" "http://127.0.0.1:$port/fhir/"
@@ -229,6 +250,8 @@ is "import: all Observations" "$(jq .total out)" 50
 exits "import: not FHIR" 1 "$GRASP" fhir import "http://127.0.0.1:$port/other" --store no
 exits "import: not a URL" 1 "$GRASP" fhir import "file:///etc" --store no
 
+exits "check: a store that is served" 0 "$GRASP" fhir check --store db
+has "check: all are counted" out "resources, all of them sound"
 kill -INT $server
 wait $server
 is "serve: SIGINT ends it cleanly" $? 0
@@ -254,4 +277,25 @@ kill -KILL $server
 wait $server 2>/dev/null
 is "serve: a throw-away store leaves nothing behind" "$(ls tmp)" ""
 exits "after serving, the store holds what was written" 0 "$GRASP" fhir search --store db Patient/mine
+
+# ---- check ----
+exits "check: DIR" 0 "$GRASP" fhir check gz --json
+is "check: --json" "$(jq -c . out)" '{"sound":true,"resources":3,"damaged":0,"missing":0,"dangling":0,"unsummed":0}'
+exits "check: another base" 0 sh -c '"$0" fhir search --store gz --base http://other/ Patient && "$0" fhir check gz' "$GRASP"
+cp -r gz hurt
+LC_ALL=C sed -i 's/"family":"Doe2"/"family":"Dae2"/' hurt/data.mdb
+exits "check: damage is found" 1 "$GRASP" fhir check hurt
+has "check: and what to do is said" err "grasp fhir load --store NEW"
+exits "check: --json says so, too" 1 "$GRASP" fhir check hurt --json
+is "check: what is damaged" "$(jq -c '[.sound,.resources,.damaged]' out)" "[false,2,1]"
+cp gz/data.mdb hurt/data.mdb
+truncate -s 8192 hurt/data.mdb
+exits "check: a store that was cut off" 1 "$GRASP" fhir check hurt
+has "check: how it ended" err "is damaged"
+is "check: nothing is repaired" "$(stat -c %s hurt/data.mdb)" 8192
+mkdir empty
+exits "check: an empty directory" 1 "$GRASP" fhir check empty
+is "check: no store is made in it" "$(ls empty)" ""
+exits "check: nothing there" 1 "$GRASP" fhir check nowhere
+exits "check: two stores" 2 "$GRASP" fhir check gz --store db
 done_testing
