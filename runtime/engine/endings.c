@@ -52,7 +52,10 @@ static enum ending ending_of(const struct rollout *r)
 
 void endings_add(struct endings *e, const struct rollout *r)
 {
-    const struct message *last = r->chat.n ? &r->chat.v[r->chat.n - 1] : NULL;
+    const struct message *last = NULL; /* of the agent: the world may have had the last word */
+    for (size_t i = 0; i < r->chat.n; i++)
+        if (r->chat.v[i].role == CHAT_AGENT)
+            last = &r->chat.v[i];
     if (r->status == ROLLOUT_RUNNING || r->status == ROLLOUT_UNSCORED)
         return;
     enum ending kind = ending_of(r);

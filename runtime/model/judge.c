@@ -71,6 +71,9 @@ static const char *const policies[] = {"usage policy",        "content managemen
                                        "requires moderation", "flagged as potentially",
                                        "safety system",       "content policy",
                                        "policy violation",    "inappropriate content"};
+/* A chat template that does not take the conversation, and never will: llama.cpp says 500 to that. */
+static const char *const templates[] = {"jinja", "chat template", "raise_exception",
+                                        "roles must alternate"};
 /* Throttling without a code. */
 static const char *const throttles[] = {"throttl", "too many requests", "rate exceeded"};
 
@@ -132,6 +135,8 @@ static enum judgement of_error(int status, bool proven, struct wire_reply *out)
     if (is_too_large(out) || (status != 401 && status != 403 && status != 404 && status != 429 &&
                               wire_is_context_limit(out)))
         return JUDGE_CONTEXT;
+    if (status == 500 && SAYS(out->why, templates))
+        return of_status(400, proven);
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
         if (strcmp(code, codes[i].code) == 0)
             return codes[i].meaning;
@@ -181,6 +186,8 @@ static const char *advice(int status, const struct wire_reply *r)
         return "check the API key";
     if (strcmp(r->code, WIRE_NOT_CHAT) == 0)
         return "check the base URL, or the server's settings: chat completions are needed";
+    if (status == 500 && SAYS(r->why, templates))
+        return "the server's chat template does not take this conversation: set it another one";
     if (good && str_to_i64(r->code, 300, 599, &number))
         return check_of((int)number);
     if (good)

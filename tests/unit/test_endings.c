@@ -53,6 +53,21 @@ static void none_is_most(void **state)
     endings_release(&e);
 }
 
+/* The world has the last word where the rounds are used up. */
+static void the_reply_is_the_agents(void **state)
+{
+    (void)state;
+    struct endings e = {0};
+    struct rollout r = {.status = ROLLOUT_TASK_LIMIT, .said = SAID_TEXT};
+    assert_int_equal(chat_add(&r.chat, CHAT_USER, "task", 4), 0);
+    assert_int_equal(chat_add(&r.chat, CHAT_AGENT, "GET x", 5), 0);
+    assert_int_equal(chat_add(&r.chat, CHAT_USER, "a Bundle", 8), 0);
+    endings_add(&e, &r);
+    assert_string_equal(e.first[ENDING_ROUNDS], "GET x");
+    chat_release(&r.chat);
+    endings_release(&e);
+}
+
 /* ---- learning ---- */
 
 /* Tasks up to this number end in no action. */
@@ -141,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_for_them),
         cmocka_unit_test(none_is_most),
+        cmocka_unit_test(the_reply_is_the_agents),
         cmocka_unit_test(learning_stops),
         cmocka_unit_test(small_batches_are_judged_together),
     };

@@ -140,7 +140,7 @@ static void a_store_that_was_cut_off_is_damaged(void **state)
         rc = fhir_open(&s, dir, &o);
         if (rc == 0 && (rc = fhir_view_open(&v, s, NULL)) == 0) {
             for (int i = 0; rc == 0 && i < 20; i++) {
-                char id[8];
+                char id[16];
                 snprintf(id, sizeof(id), "p%d", i);
                 rc = fhir_view_get(&v, "Patient", id, &r, NULL);
                 assert_true(rc < 0 || r.text[r.text_len - 1] == '}');
