@@ -631,12 +631,12 @@ static void fill_base(const char *base, const struct buf *text, struct buf *out)
 static int make_api(struct env_fhir *e)
 {
     const struct config *c = e->config;
-    json_t *functions = NULL;
+    json_t *functions = c->data.funcs ? NULL : json_array();
     int rc = c->data.funcs ? json_read_file(&functions, c->data.funcs) : 0;
     if (rc < 0)
         return rc;
     /* as the benchmark prints them */
-    char *text = json_dumps(functions ? functions : json_array(), JSON_ENSURE_ASCII);
+    char *text = json_dumps(functions, JSON_ENSURE_ASCII);
     json_decref(functions);
     functions = NULL;
     buf_adds(&e->given, text ? text : "[]");
