@@ -181,7 +181,7 @@ ifdef FUZZ_RUNS
 fuzz_grown := build/fuzz/fixed
 fuzz_fresh := rm -rf $(fuzz_grown)
 fuzz_with := $(shell setarch -R true 2>/dev/null && echo setarch -R)
-fuzz_long := -seed=1 -reload=0 -runs=$(FUZZ_RUNS) -timeout=60
+fuzz_long := -seed=1 -reload=0 -runs=$(FUZZ_RUNS) -timeout=60 -max_total_time=60
 else
 fuzz_grown := build/fuzz/corpus
 fuzz_fresh := :
