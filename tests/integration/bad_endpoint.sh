@@ -3,24 +3,13 @@
 # what was spent.
 . "$(dirname "$0")/lib.sh"
 unset GRASP_BACKEND
-endpoint="$GRASP_BUILD/tools/endpoint"
-[ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
-C=clinic/grasp.yaml
-"$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
+scripted
 
 touch started
 
 # --- endpoints
 KEY=sk-test-0123456789abcdef-secret
-ENDPOINT=
-serve() { # RULE...
-    [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
-    : >ep.log
-    bg env ENDPOINT_KEEP="$T/requests" "$endpoint" "$@" >ep.log 2>ep.err
-    ENDPOINT=$!
-    wait_line ep.log "listening on" || cat ep.err
-    URL=$(sed -n 's/^listening on //p' ep.log)
-}
+serve() { scripted_serve "$@"; }
 requests() { grep -c ' HTTP/' ep.log; }
 remote() { # SUBCOMMAND ARGUMENTS...
     c=$1; shift

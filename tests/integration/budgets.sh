@@ -2,16 +2,10 @@
 # A budget is the run's, however many processes it takes: by the endpoint's own count.
 . "$(dirname "$0")/lib.sh"
 unset GRASP_BACKEND
-endpoint="$GRASP_BUILD/tools/endpoint"
-[ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
-C=clinic/grasp.yaml
-"$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
+scripted
 body='{"choices":[{"message":{"content":""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1500,"completion_tokens":500,"total_tokens":2000}}'
 printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >empty
-: >ep.log
-bg "$endpoint" =head:empty >ep.log 2>ep.err
-wait_line ep.log "listening on" || cat ep.err
-URL=$(sed -n 's/^listening on //p' ep.log)
+scripted_serve =head:empty
 requests() { grep -c ' HTTP/\| POST ' ep.log; }
 remote() { # OPTIONS...
     "$GRASP" learn $C --run run --library lib -q --set model.kind=openai --set model.name=m \

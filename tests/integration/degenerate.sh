@@ -2,20 +2,9 @@
 # Endpoints that answer, but say nothing: what a run makes of it, and what doing nothing is worth.
 . "$(dirname "$0")/lib.sh"
 unset GRASP_BACKEND
-endpoint="$GRASP_BUILD/tools/endpoint"
-[ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
-C=clinic/grasp.yaml
-"$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
+scripted
 
-ENDPOINT=
-serve() { # RULE...
-    [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
-    : >ep.log
-    bg "$endpoint" "$@" >ep.log 2>ep.err
-    ENDPOINT=$!
-    wait_line ep.log "listening on" || cat ep.err
-    URL=$(sed -n 's/^listening on //p' ep.log)
-}
+serve() { scripted_serve "$@"; }
 reply() { # BODY >FILE
     printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#1}" "$1"
 }
@@ -47,9 +36,7 @@ degenerate context =status:400:context "48 of 48 rollouts exceeded the context" 
 degenerate invalid =say:chat "48 of 48 rollouts were an invalid action; the first reply was: Sure!" invalid
 hasnt "a reply gives no orders to the terminal" err "$(printf '\033[31m')"
 
-export ENDPOINT_KEEP="$T/requests"
 serve =say:chat
-unset ENDPOINT_KEEP
 exits "insisted" 0 remote learn --run rk --library lk --keep-going --set cycle.epochs=1 \
     --set cycle.grpo_eval_n=4 --set cycle.proposal_temperature=0.625
 for phase in classify diagnose propose; do # cycle.proposal_temperature is the whole writer's

@@ -4,21 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 unset GRASP_BACKEND
 export SOURCE_DATE_EPOCH=1700000000 GIT_CONFIG_NOSYSTEM=1 HOME="$T"
-endpoint="$GRASP_BUILD/tools/endpoint"
-[ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
-C=clinic/grasp.yaml
+scripted
 KEY=sk-test-0123456789abcdef-secret
-"$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
 
-ENDPOINT=
-serve() { # RULE...
-    [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
-    : >ep.log
-    bg env ENDPOINT_KEEP="$T/requests" "$endpoint" "$@" >ep.log 2>ep.err
-    ENDPOINT=$!
-    wait_line ep.log "listening on" || cat ep.err
-    URL=$(sed -n 's/^listening on //p' ep.log)
-}
+serve() { scripted_serve "$@"; }
 requests() { grep -c ' HTTP/' ep.log; }
 # The writer is the endpoint, the executor simulated.
 learn() { # LIBRARY RUN ARGUMENTS...

@@ -79,6 +79,23 @@ wait_until() {
 }
 # wait_line FILE TEXT: until a line holds TEXT (a started server says so), 20 s at most
 wait_line() { wait_until 20 grep -qsF -e "$2" "$1" || { echo "# '$2' never came in $1"; return 1; }; }
+# scripted: the endpoint that answers by rules (tests/tools/endpoint.c) as $endpoint, a clinic as $C.
+scripted() {
+    endpoint="$GRASP_BUILD/tools/endpoint"
+    [ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
+    C=clinic/grasp.yaml ENDPOINT=
+    "$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
+}
+# scripted_serve RULE...: one, in the place of the one before; base URL in $URL, a line a request in ep.log,
+# the requests themselves in $T/requests
+scripted_serve() {
+    [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
+    : >ep.log
+    bg env ENDPOINT_KEEP="$T/requests" "$endpoint" "$@" >ep.log 2>ep.err
+    ENDPOINT=$!
+    wait_line ep.log "listening on" || cat ep.err
+    URL=$(sed -n 's/^listening on //p' ep.log)
+}
 # learned: a library that two epochs of the simulated model made, in $T/lib (run directory $T/run,
 # configuration $CONFIG): on a synthetic clinic, or on the shared one. S is `grasp skills`, G git in it.
 learned_config() {

@@ -2,20 +2,11 @@
 # Models behind endpoints that think, limit, stream nothing, or want a key from somewhere else.
 . "$(dirname "$0")/lib.sh"
 unset GRASP_BACKEND
-endpoint="$GRASP_BUILD/tools/endpoint"
-[ -x "$endpoint" ] || skip_all "$endpoint is not built (make test builds it)"
-C=clinic/grasp.yaml
-"$GRASP" synth -q --patients 60 --out clinic >/dev/null || { not_ok "a clinic"; done_testing; }
+scripted
 
-ENDPOINT=
 serve() { # RULE...
-    [ -z "$ENDPOINT" ] || kill "$ENDPOINT"
-    : >ep.log
     : >requests
-    bg env ENDPOINT_KEEP="$T/requests" "$endpoint" "$@" >ep.log 2>ep.err
-    ENDPOINT=$!
-    wait_line ep.log "listening on" || cat ep.err
-    URL=$(sed -n 's/^listening on //p' ep.log)
+    scripted_serve "$@"
 }
 requests() { grep -c ' HTTP/' ep.log; }
 remote() { # SUBCOMMAND ARGUMENTS...
