@@ -59,6 +59,15 @@ int library_object_at(struct library *lib, const git_oid *id, git_object_t type,
     return rc;
 }
 
+int library_commit_at(struct library *lib, const struct oid *commit, git_commit **out)
+{
+    git_oid id;
+    int rc = library_oid_in(&id, commit);
+    if (rc == 0 && (rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)out)) < 0)
+        rc = library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
+    return rc;
+}
+
 int library_git_error(int rc, const char *fmt, ...)
 {
     static const struct {

@@ -136,14 +136,8 @@ int library_commit(struct library *lib, const struct oid *tree, const struct oid
     if (rc < 0 || (rc = library_signature(lib, text->when, &who)) < 0 ||
         (rc = library_oid_in(&id, tree)) < 0 || (rc = library_tree_lookup(lib, &id, &t)) < 0)
         goto out;
-    if (*parent->hex) {
-        if ((rc = library_oid_in(&id, parent)) < 0)
-            goto out;
-        if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&p)) < 0) {
-            rc = library_git_error(rc, "no commit %s in '%s'", parent->hex, lib->dir);
-            goto out;
-        }
-    }
+    if (*parent->hex && (rc = library_commit_at(lib, parent, &p)) < 0)
+        goto out;
     const git_commit *parents[] = {p};
     git_odb *odb = NULL;
     LIBRARY_TRY(lib, rc,

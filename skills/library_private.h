@@ -105,6 +105,8 @@ int library_folder_write(struct library *lib, const struct skill *skill, const g
 
 /* An object that is known by its id. libgit2's code; its message says when a clone left it out. */
 int library_object_at(struct library *lib, const git_oid *id, git_object_t type, git_object **out);
+/* A commit that has to be there; the caller frees it. */
+int library_commit_at(struct library *lib, const struct oid *commit, git_commit **out);
 
 /* Objects written from here on are remembered (library_shadow.c). */
 int library_shadow_open(struct library *lib);

@@ -77,13 +77,10 @@ int library_commit_read(struct library *lib, const struct oid *commit,
                         struct library_commit_info *info)
 {
     git_commit *c = NULL;
-    git_oid id;
     *info = (struct library_commit_info){0};
-    int rc = library_oid_in(&id, commit);
+    int rc = library_commit_at(lib, commit, &c);
     if (rc < 0)
         return rc;
-    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
-        return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
     rc = fill(c, &lib->shallow, info);
     git_commit_free(c);
     return rc;
@@ -92,12 +89,9 @@ int library_commit_read(struct library *lib, const struct oid *commit,
 int library_sign_as(struct library *lib, const struct oid *commit)
 {
     git_commit *c = NULL;
-    git_oid id;
-    int rc = library_oid_in(&id, commit);
+    int rc = library_commit_at(lib, commit, &c);
     if (rc < 0)
         return rc;
-    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
-        return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
     const git_signature *who = git_commit_author(c);
     rc = library_identity_set(lib, who->name, who->email);
     git_commit_free(c);

@@ -106,12 +106,9 @@ static int find(struct library *lib, const git_oid *tree, const char *name, git_
 static int root_of(struct library *lib, const struct oid *commit, git_oid *root)
 {
     git_commit *c = NULL;
-    git_oid id;
-    int rc = library_oid_in(&id, commit);
+    int rc = library_commit_at(lib, commit, &c);
     if (rc < 0)
         return rc;
-    if ((rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)&c)) < 0)
-        return library_git_error(rc, "no commit %s in '%s'", commit->hex, lib->dir);
     *root = *git_commit_tree_id(c);
     git_commit_free(c);
     return 0;

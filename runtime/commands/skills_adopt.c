@@ -74,6 +74,16 @@ static int find(struct proposed *p, const struct args *a)
 
 /* ---- adopt ---- */
 
+/* What became of each commit, the oldest first. */
+static void print_fates(const char *fate, const struct history *h)
+{
+    for (size_t i = h->n; i > 0; i--) {
+        printf("%s  %.10s  ", fate, h->v[i - 1].info.commit.hex);
+        print_text(h->v[i - 1].info.subject, 0);
+        putchar('\n');
+    }
+}
+
 static int run_adopt(const struct args *a)
 {
     struct proposed p = {0};
@@ -100,11 +110,8 @@ static int run_adopt(const struct args *a)
         rc = library_best_set(p.lib, &p.at, "grasp: adopted");
     if (rc == 0)
         rc = library_branch_drop(p.lib, p.branch);
-    for (size_t i = h.n; rc == 0 && i > 0; i--) {
-        printf("adopted   %.10s  ", h.v[i - 1].info.commit.hex);
-        print_text(h.v[i - 1].info.subject, 0);
-        putchar('\n');
-    }
+    if (rc == 0)
+        print_fates("adopted ", &h);
     history_release(&h);
     proposed_release(&p);
     return rc;
@@ -162,11 +169,8 @@ static int run_reject(const struct args *a)
         rc = library_branch_set(p.lib, p.branch, &below);
     if (rc == 0)
         rc = library_branch_drop(p.lib, p.branch);
-    for (size_t i = h.n; rc == 0 && i > 0; i--) {
-        printf("rejected  %.10s  ", h.v[i - 1].info.commit.hex);
-        print_text(h.v[i - 1].info.subject, 0);
-        putchar('\n');
-    }
+    if (rc == 0)
+        print_fates("rejected", &h);
     history_release(&h);
     proposed_release(&p);
     return rc;
