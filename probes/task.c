@@ -97,6 +97,12 @@ static int optional_string(json_t *object, const char *key, const char *fallback
     return err_set(GRASP_EINVAL, "%s: task '%s': '%s' is not a plain string", where, id, key);
 }
 
+char *task_family(const char *id)
+{
+    const char *last = strrchr(id, '_');
+    return str_ndup(id, last ? (size_t)(last - id) : strlen(id));
+}
+
 int task_from_json(struct task *task, json_t *object, const char *where, bool need_mrn)
 {
     memset(task, 0, sizeof(*task));
@@ -124,9 +130,7 @@ int task_from_json(struct task *task, json_t *object, const char *where, bool ne
     /* A task that brings its answer can be about a patient who does not exist. */
     if (!t.mrn && need_mrn && !json_object_get(object, "sol"))
         return missing(object, "eval_MRN", where, t.id);
-    const char *last = strrchr(t.id, '_');
-    t.family = str_ndup(t.id, last ? (size_t)(last - t.id) : strlen(t.id));
-    if (!t.family)
+    if (!(t.family = task_family(t.id)))
         return err_oom();
     t.raw = json_incref(object);
     *task = t;

@@ -38,5 +38,7 @@ const struct task *task_set_find(const struct task_set *set, const char *id);
 /* One task out of a JSON object (a reference is taken). `where` names it in messages. */
 int task_from_json(struct task *task, json_t *object, const char *where, bool need_mrn);
 void task_release(struct task *task);
+/* The family of a task's id; the caller frees it, NULL: no memory. */
+char *task_family(const char *id);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probes/task.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/grow.h"
@@ -26,12 +27,9 @@ int split_scores_add(struct split_scores *s, const char *id, bool scored, bool c
     int rc = grow(&s->v, &s->cap, s->n + 1);
     if (rc < 0)
         return rc;
-    const char *bar = strrchr(id, '_');
     struct task_score *t = &s->v[s->n++];
-    *t = (struct task_score){.id = str_dup(id),
-                             .family = str_ndup(id, bar ? (size_t)(bar - id) : strlen(id)),
-                             .scored = scored,
-                             .correct = correct};
+    *t = (struct task_score){
+        .id = str_dup(id), .family = task_family(id), .scored = scored, .correct = correct};
     s->total += scored;
     s->correct += scored && correct;
     return t->id && t->family ? 0 : err_oom();
@@ -115,18 +113,6 @@ static int read_val(struct run_result *r, const char *dir)
     return rc;
 }
 
-static int read_yaml(json_t **out, const char *path)
-{
-    struct buf text = BUF_INIT;
-    json_t *lines = NULL;
-    int rc = fs_read(path, &text);
-    if (rc == 0)
-        rc = yaml_parse(text.ptr, text.len, path, out, &lines);
-    json_decref(lines);
-    buf_release(&text);
-    return rc;
-}
-
 /* Of config.yaml and run_summary.json: whose scores these are. */
 static int read_identity(struct run_result *r, const char *dir)
 {
@@ -137,7 +123,7 @@ static int read_identity(struct run_result *r, const char *dir)
     if (rc == 0 && !fs_exists(path))
         rc = err_set(GRASP_ENOTFOUND, "'%s' is no run: it has no config.yaml", dir);
     if (rc == 0)
-        rc = read_yaml(&config, path);
+        rc = yaml_read_file(path, &config, NULL);
     if (rc == 0 && fs_exists(summary_path))
         rc = json_read_file(&summary, summary_path);
     if (rc == 0 && fs_exists(state_path))

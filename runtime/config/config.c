@@ -40,18 +40,12 @@ static int spell_method(struct config_layer *l)
 
 static int layer_read(struct config_layer *l, const char *path)
 {
-    struct buf text = BUF_INIT;
-    int rc = fs_read(path, &text);
     l->what = str_dup(path);
-    if (rc == 0 && !l->what)
-        rc = err_oom();
-    if (rc == 0)
-        rc = yaml_parse(text.ptr, text.len, path, &l->tree, &l->lines);
+    int rc = l->what ? yaml_read_file(path, &l->tree, &l->lines) : err_oom();
     if (rc == 0 && !json_is_object(l->tree))
         rc = err_set(GRASP_EPARSE, "%s: a mapping of keys is needed at the top", path);
     if (rc == 0)
         rc = spell_method(l);
-    buf_release(&text);
     return rc;
 }
 

@@ -7,6 +7,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
@@ -235,6 +236,18 @@ int yaml_parse(const char *text, size_t len, const char *what, json_t **out, jso
     }
     buf_release(&r.path);
     yaml_parser_delete(&r.parser);
+    return rc;
+}
+
+int yaml_read_file(const char *path, json_t **out, json_t **lines)
+{
+    struct buf text = BUF_INIT;
+    json_t *unread = NULL;
+    int rc = fs_read(path, &text);
+    if (rc == 0)
+        rc = yaml_parse(text.ptr, text.len, path, out, lines ? lines : &unread);
+    json_decref(unread);
+    buf_release(&text);
     return rc;
 }
 

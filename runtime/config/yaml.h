@@ -13,6 +13,8 @@
  * New references. GRASP_EPARSE with line and column.
  */
 int yaml_parse(const char *text, size_t len, const char *what, json_t **out, json_t **lines);
+/* The same of a file; lines may be NULL. As fs_read, too. */
+int yaml_read_file(const char *path, json_t **out, json_t **lines);
 /* A mapping of mappings as YAML text, two spaces a level, strings double-quoted. */
 struct buf;
 void yaml_render(const json_t *v, struct buf *out);

@@ -173,11 +173,8 @@ static int add_data(const char *dir, const char *preset, json_t *manifest)
 {
     static const char *const splits[] = {"dev", "val", "id_test", "test"};
     char *path = fs_join(dir, "config.yaml");
-    struct buf text = BUF_INIT;
-    json_t *config = NULL, *lines = NULL, *on = json_object();
-    int rc = path ? fs_read(path, &text) : err_oom();
-    if (rc == 0)
-        rc = yaml_parse(text.ptr, text.len, path, &config, &lines);
+    json_t *config = NULL, *on = json_object();
+    int rc = path ? yaml_read_file(path, &config, NULL) : err_oom();
     if (rc == GRASP_ENOTFOUND)
         rc = 0;
     if (rc == 0)
@@ -192,25 +189,7 @@ static int add_data(const char *dir, const char *preset, json_t *manifest)
         json_object_set(manifest, "learned_on", on);
     json_decref(on);
     json_decref(config);
-    json_decref(lines);
-    buf_release(&text);
     free(path);
-    return rc;
-}
-
-static int resolved(const struct config *c, json_t *on)
-{
-    struct buf text = BUF_INIT;
-    json_t *config = NULL, *lines = NULL;
-    config_render(c, &text);
-    int rc = buf_check(&text);
-    if (rc == 0)
-        rc = yaml_parse(text.ptr, text.len, "configuration", &config, &lines);
-    if (rc == 0)
-        rc = learned_on(config, on);
-    json_decref(config);
-    json_decref(lines);
-    buf_release(&text);
     return rc;
 }
 
@@ -228,7 +207,7 @@ int manifest_warn(const char *dir, const char *rev, const struct config *c, bool
     if (rc == GRASP_ENOTFOUND || rc == GRASP_EINVAL) /* no tag, or none of ours */
         rc = 0;
     if (rc == 0 && manifest)
-        rc = resolved(c, here);
+        rc = learned_on(c->resolved, here);
     if (preset)
         take_text(here, "preset", c->preset);
     else
