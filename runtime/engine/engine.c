@@ -315,8 +315,10 @@ static int inject_top(struct slot *s)
     const struct chat *c = &s->r.chat;
     struct buf *block = &s->block;
     buf_reset(block);
+    enum model_phase phase = s->group->phase;
+    bool kept = phase == PHASE_ROLLOUT_PROBE || phase == PHASE_ROLLOUT_DEV;
     int rc = skills_view_top(s->skills, c, s->group->engine->settings.top_k, block,
-                             s->group->phase == PHASE_ROLLOUT_PROBE ? &s->r.shown : NULL);
+                             kept ? &s->r.shown : NULL);
     if (rc < 0 || !block->len)
         return rc;
     struct message *v = reallocarray(s->shown.v, c->n + 1, sizeof(*v));

@@ -57,9 +57,10 @@ struct rollout {
     struct model_usage usage;
     int calls;           /* model calls asked for, journaled or not */
     enum said_kind said; /* what kind of reply the last one was */
-    /* Of probes: the skills that were shown ("NAME vVERSION"), and the first and the last call by the
-     * beginning of the request's hash, which is its key in the journal. */
+    /* Of probes, and of dev where each turn shows the best: the skills that were shown ("NAME vVERSION"). */
     struct strlist shown;
+    /* Of probes: the first and the last call, by the beginning of the request's hash, which is its key in
+     * the journal. */
     uint64_t first_call, last_call;
 };
 enum outcome rollout_outcome(const struct rollout *r);

@@ -94,16 +94,28 @@ static int add_block(struct skills_view *v, const size_t *pick, size_t n, struct
     return buf_check(out);
 }
 
+enum { LABEL = SKILL_NAME_MAX + 16 };
+static const char *label(const struct skill *s, char out[LABEL])
+{
+    snprintf(out, LABEL, "%s v%d", s->name, s->version);
+    return out;
+}
+
+bool skills_view_shown(const struct skill *s, const struct strlist *shown)
+{
+    char name[LABEL];
+    return strlist_has(shown, label(s, name));
+}
+
 int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
                       struct strlist *shown)
 {
-    char name[SKILL_NAME_MAX + 16];
+    char name[LABEL];
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct skill *s = &v->set.v[pick ? pick[i] : i];
-        snprintf(name, sizeof(name), "%s v%d", s->name, s->version);
-        if (!strlist_has(shown, name))
-            rc = strlist_add(shown, name);
+        if (!skills_view_shown(s, shown))
+            rc = strlist_add(shown, label(s, name));
     }
     return rc;
 }
@@ -120,24 +132,6 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
         rc = add_block(v, order, n < (size_t)k ? n : (size_t)k, out);
     if (rc == 0 && shown)
         rc = skills_view_names(v, order, n < (size_t)k ? n : (size_t)k, shown);
-    free(order);
-    return rc;
-}
-
-int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen)
-{
-    size_t n = v->set.n;
-    size_t *order = calloc(n + 1, sizeof(*order));
-    int rc = order ? 0 : err_oom();
-    memset(seen, 0, n * sizeof(*seen));
-    for (size_t i = 1; rc == 0 && n && i < chat->n; i++) {
-        if (chat->v[i].role != CHAT_AGENT)
-            continue;
-        struct chat until = {.v = chat->v, .n = i};
-        rc = ranker_rank(v->ranker, &until, order, NULL);
-        for (size_t r = 0; rc == 0 && r < n && r < (size_t)k; r++)
-            seen[order[r]] = true;
-    }
     free(order);
     return rc;
 }

@@ -27,9 +27,8 @@ struct skills_view {
     size_t n_chosen;
 };
 
-/* Which of its skills a rollout was shown in one turn or another, when each turn shows the k best:
- * seen[i] for set.v[i]. */
-int skills_view_shown(const struct skills_view *v, const struct chat *chat, int k, bool *seen);
+/* Whether that version of a skill is among those that were shown. */
+bool skills_view_shown(const struct skill *s, const struct strlist *shown);
 /* Appends the block of the k best skills for a conversation, nothing when no skills are there. Those
  * that `shown` (NULL: not wanted) lacks are added to it. */
 int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struct buf *out,

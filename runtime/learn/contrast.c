@@ -150,18 +150,11 @@ static void add_passing(struct update *u, struct contrast *c)
 }
 
 /* Which of these tasks the skill once repaired, and how many of the failing ones it was shown to. */
-static int add_skill_facts(struct update *u, const struct contrast *c, json_t *skills)
+static void add_skill_facts(struct update *u, const struct contrast *c, json_t *skills)
 {
     struct learn *l = u->l;
-    bool *seen = calloc(l->at.set.n + 1, sizeof(*seen));
-    int *count = calloc(l->at.set.n + 1, sizeof(*count)), rc = seen && count ? 0 : err_oom();
     bool chosen = l->c->skills.inject == INJECT_TOP_K;
-    for (size_t i = 0; rc == 0 && chosen && i < c->failing; i++) {
-        rc = skills_view_shown(l->at.view, &c->shown[i]->chat, (int)l->c->skills.top_k, seen);
-        for (size_t k = 0; k < l->at.set.n; k++)
-            count[k] += seen[k];
-    }
-    for (size_t k = 0; rc == 0 && k < l->at.set.n; k++) {
+    for (size_t k = 0; k < l->at.set.n; k++) {
         json_t *skill = json_array_get(skills, k), *repaired = json_array();
         for (size_t i = 0; i < c->n; i++) {
             const char *id = c->shown[i]->task->id;
@@ -169,12 +162,12 @@ static int add_skill_facts(struct update *u, const struct contrast *c, json_t *s
                 json_array_append_new(repaired, json_string(id));
         }
         json_object_set_new(skill, "repaired", repaired);
+        int shown = 0;
+        for (size_t i = 0; i < c->failing; i++)
+            shown += skills_view_shown(&l->at.set.v[k], &c->shown[i]->shown);
         if (chosen)
-            json_object_set_new(skill, "shown", json_sprintf("%d of %zu", count[k], c->failing));
+            json_object_set_new(skill, "shown", json_sprintf("%d of %zu", shown, c->failing));
     }
-    free(seen);
-    free(count);
-    return rc;
 }
 
 int update_contrast(struct update *u, const struct fail_group *g, json_t *data)
@@ -189,7 +182,7 @@ int update_contrast(struct update *u, const struct fail_group *g, json_t *data)
         add_failures(u, g, &c);
         add_passing(u, &c);
         prompt_told(u->l, c.shown, c.n, data);
-        rc = add_skill_facts(u, &c, json_object_get(data, "skills"));
+        add_skill_facts(u, &c, json_object_get(data, "skills"));
     }
     json_object_set_new(data, "tasks", c.tasks);
     json_object_set_new(data, "passing", c.passing);
