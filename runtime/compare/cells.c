@@ -77,9 +77,9 @@ void cell_status(const struct matrix *m, const struct cell *c, struct cell_statu
                 (c->library ? code == 0 : strcmp(json_str_at(summary, "status", ""), "done") == 0);
     json_t *paid = c->library ? read_in(m, c, "transfer/spent.json")
                               : json_incref(json_object_get(summary, "spent"));
-    *out = (struct cell_status){.calls = json_int_at(paid, "calls", 0),
-                                .tokens = json_int_at(paid, "tokens", 0),
-                                .usd = json_num_at(paid, "usd", 0)};
+    *out = (struct cell_status){.spent = {.calls = json_int_at(paid, "calls", 0),
+                                          .tokens = json_int_at(paid, "tokens", 0),
+                                          .usd = json_num_at(paid, "usd", 0)}};
     json_decref(paid);
     const char *why = json_str_at(ended, "why", "");
     snprintf(out->stop, sizeof(out->stop), "%s", ended ? json_str_at(summary, "why", "") : "");
@@ -106,20 +106,17 @@ void cell_status(const struct matrix *m, const struct cell *c, struct cell_statu
 
 /* ---- running ---- */
 
-struct spent {
-    int64_t calls, tokens;
-    double usd;
-};
 struct job {
     pid_t pid; /* 0: free */
     size_t cell;
-    struct spent allowed; /* all its run may spend, earlier starts included */
+    struct spending allowed; /* all its run may spend, earlier starts included */
 };
 struct runner {
     const struct matrix *m;
     const struct cells_options *o;
     struct job *job;
     int jobs, running;
+    size_t done; /* cells */
     sigset_t before;
     bool stopping;
     char *why; /* the first failure's message, which outlives what is read afterwards */
@@ -163,19 +160,16 @@ static int record_end(const struct matrix *m, const struct cell *c, int status)
     return rc;
 }
 
-static struct spent spent_all(const struct runner *r)
+static struct spending spent_all(const struct runner *r)
 {
-    struct spent all = {0};
+    struct spending all = {0};
     for (size_t i = 0; i < r->m->n; i++) {
         struct cell_status s;
         cell_status(r->m, &r->m->v[i], &s);
-        struct spent one = {s.calls, s.tokens, s.usd};
         for (int k = 0; k < r->jobs; k++) /* a running one may still spend what it was given */
             if (r->job[k].pid && r->job[k].cell == i)
-                one = r->job[k].allowed;
-        all.calls += one.calls;
-        all.tokens += one.tokens;
-        all.usd += one.usd;
+                s.spent = r->job[k].allowed;
+        spending_add(&all, &s.spent);
     }
     return all;
 }
@@ -185,7 +179,7 @@ static bool has_budget(const struct cells_options *o)
     return o->budget.calls || o->budget.tokens || o->budget.usd > 0;
 }
 
-static int budget_spent(const struct spent *all)
+static int budget_spent(const struct spending *all)
 {
     return err_set(
         GRASP_ESTOPPED,
@@ -199,25 +193,26 @@ static int budget_spent(const struct spent *all)
 static int budget_sets(const struct runner *r, size_t at, size_t open, struct job *job,
                        struct strlist *argv)
 {
-    struct cell_status own;
+    struct cell_status status;
     const struct cells_options *o = r->o;
-    struct spent all = spent_all(r);
     if (!has_budget(o))
         return 0;
-    cell_status(r->m, &r->m->v[at], &own);
+    struct spending all = spent_all(r);
+    cell_status(r->m, &r->m->v[at], &status);
+    struct spending own = status.spent;
     size_t free_jobs = (size_t)(r->jobs - r->running);
     double share = (double)(free_jobs < open ? free_jobs : open);
-    job->allowed =
-        (struct spent){own.calls + (int64_t)((double)(o->budget.calls - all.calls) / share),
-                       own.tokens + (int64_t)((double)(o->budget.tokens - all.tokens) / share),
-                       own.usd + (o->budget.usd - all.usd) / share};
+    job->allowed = (struct spending){
+        .calls = own.calls + (int64_t)((double)(o->budget.calls - all.calls) / share),
+        .tokens = own.tokens + (int64_t)((double)(o->budget.tokens - all.tokens) / share),
+        .usd = own.usd + (o->budget.usd - all.usd) / share};
     if ((o->budget.calls && job->allowed.calls <= own.calls) ||
         (o->budget.tokens && job->allowed.tokens <= own.tokens) ||
         (o->budget.usd > 0 && job->allowed.usd <= own.usd))
         return budget_spent(&all);
     int rc = 0;
     /* a learning run counts what its earlier processes spent, a transfer begins at nothing */
-    struct cell_status counted = {0};
+    struct spending counted = {0};
     if (r->m->v[at].library)
         counted = own;
     if (o->budget.calls)
@@ -393,6 +388,7 @@ static int wait_one(struct runner *r)
             if (r->job[i].pid == pid) {
                 r->job[i].pid = 0;
                 r->running--;
+                r->done += WIFEXITED(status) && WEXITSTATUS(status) == 0;
                 int failed = record_end(r->m, &r->m->v[r->job[i].cell], status);
                 rc = rc < 0 ? rc : failed;
             }
@@ -401,15 +397,9 @@ static int wait_one(struct runner *r)
 
 static void show_progress(const struct runner *r)
 {
-    size_t done = 0;
-    struct cell_status s;
     char note[48];
-    for (size_t i = 0; i < r->m->n; i++) {
-        cell_status(r->m, &r->m->v[i], &s);
-        done += s.state == CELL_DONE;
-    }
     snprintf(note, sizeof(note), "%d running", r->running);
-    progress_set("cells", done, r->m->n, note);
+    progress_set("cells", r->done, r->m->n, note);
 }
 
 /* Pruning writes to its library: one at a time. */
@@ -439,8 +429,10 @@ static int run_pass(struct runner *r, int64_t only)
     struct cell_status s;
     bool *begun = calloc(r->m->n, sizeof(*begun)), busy;
     int rc = begun ? 0 : err_oom();
+    r->done = 0;
     for (size_t i = 0; rc == 0 && i < r->m->n; i++) {
         cell_status(r->m, &r->m->v[i], &s);
+        r->done += s.state == CELL_DONE;
         begun[i] = s.state == CELL_DONE || (only >= 0 && (size_t)only != i);
         open += !begun[i];
     }
@@ -519,11 +511,14 @@ int cells_run(const struct matrix *m, const struct cells_options *o, int64_t onl
     sigaddset(&ours, SIGINT);
     sigaddset(&ours, SIGTERM);
     sigprocmask(SIG_BLOCK, &ours, &r.before);
-    struct spent before, after = spent_all(&r);
+    struct spending before, after = {0};
+    if (has_budget(o))
+        after = spent_all(&r);
     do { /* what one run left of its share is another's */
         before = after;
         rc = run_pass(&r, only);
-        after = spent_all(&r);
+        if (has_budget(o))
+            after = spent_all(&r);
     } while (
         rc == 0 && !r.stopping && has_budget(o) && any_budget_stop(m, only) &&
         (after.calls > before.calls || after.tokens > before.tokens || after.usd > before.usd));
@@ -552,11 +547,11 @@ int cells_show(const struct matrix *m, bool json, FILE *out)
             json_array_append_new(all, json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:f}", "number",
                                                  (json_int_t)i + 1, "cell", m->v[i].name, "state",
                                                  cell_state_name(s.state), "why", s.why, "calls",
-                                                 (json_int_t)s.calls, "tokens",
-                                                 (json_int_t)s.tokens, "usd", s.usd));
+                                                 (json_int_t)s.spent.calls, "tokens",
+                                                 (json_int_t)s.spent.tokens, "usd", s.spent.usd));
         else
             fprintf(out, "%4zu  %-*s  %-9s  %8lld  %s\n", i + 1, (int)width, m->v[i].name,
-                    cell_state_name(s.state), (long long)s.calls, s.why);
+                    cell_state_name(s.state), (long long)s.spent.calls, s.why);
     }
     if (json) {
         json_dumpf(all, out, JSON_INDENT(2));

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "runtime/compare/matrix.h"
+#include "runtime/session/spent.h"
 
 enum cell_state {
     CELL_MISSING,   /* not begun */
@@ -19,11 +20,9 @@ enum cell_state {
 const char *cell_state_name(enum cell_state s);
 struct cell_status {
     enum cell_state state;
-    char why[256]; /* of what is resumable or failed; "" */
-    char stop[32]; /* the run's own word for it ("budget", "signal", "outage"...); "" */
-    int64_t calls; /* made so far */
-    int64_t tokens;
-    double usd;
+    char why[256];         /* of what is resumable or failed; "" */
+    char stop[32];         /* the run's own word for it ("budget", "signal", "outage"...); "" */
+    struct spending spent; /* so far; its seconds are not known */
 };
 /* Reads files only. */
 void cell_status(const struct matrix *m, const struct cell *c, struct cell_status *out);
@@ -32,10 +31,7 @@ struct cells_options {
     int jobs;
     const char *journal;    /* NULL: DIR/journal, of all cells */
     bool quiet, keep_going; /* keep_going: insists where a run stopped as degenerate */
-    struct {
-        int64_t calls, tokens; /* of all cells together; 0: no limit */
-        double usd;
-    } budget;
+    struct spending budget; /* of all cells together; 0: no limit; no seconds */
 };
 /* Runs what is not done, `jobs` at a time, in the order of the plan (only >= 0: that cell alone, this
  * process becoming its run's parent). A signal reaches the runs, which stop as a run does. 0 when all

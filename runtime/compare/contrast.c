@@ -316,7 +316,7 @@ int contrast_libraries(const struct split_scores *a, const struct split_scores *
 
 /* ---- a table ---- */
 
-static json_t *spread(const double *v, size_t n)
+json_t *spread_json(const double *v, size_t n)
 {
     if (!n)
         return json_null();
@@ -360,10 +360,10 @@ static int arm_json(const struct arm_runs *a, json_t **out)
                                     split_json(&r->split[k]));
         json_array_append_new(runs, run);
     }
-    json_object_set_new(v, "val_best", spread(x, n));
+    json_object_set_new(v, "val_best", spread_json(x, n));
     for (int k = 0; k < SCORED_SPLITS; k++) {
         n = shares(a, (enum scored_split)k, x);
-        json_object_set_new(v, scored_split_name((enum scored_split)k), spread(x, n));
+        json_object_set_new(v, scored_split_name((enum scored_split)k), spread_json(x, n));
     }
     free(x);
     json_decref(runs);

@@ -36,6 +36,8 @@ struct contrast_options {
 int contrast_arms(const struct arm_runs *arms, size_t n, const struct contrast_options *o,
                   json_t **out);
 
+/* {mean, n, sd}, sd from two values on; null where there is none. New reference. */
+json_t *spread_json(const double *v, size_t n);
 /* Two libraries on one split: a less b, as a member of contrasts without names. The same errors. New
  * reference. */
 int contrast_libraries(const struct split_scores *a, const struct split_scores *b,

@@ -14,13 +14,6 @@
 #include "runtime/session/session.h"
 #include "runtime/transfer/target.h"
 
-static void add(struct spending *to, const struct spending *v)
-{
-    to->calls += v->calls;
-    to->tokens += v->tokens;
-    to->usd += v->usd;
-}
-
 /* What is still to come of a cell that has spent something. */
 static struct spending rest(const struct spending *all, const struct spending *spent)
 {
@@ -129,7 +122,7 @@ static bool mean_of_done(const struct matrix *m, const struct cell_status *all,
             const struct cell *other = &m->v[i];
             if (all[i].state == CELL_DONE && !c->library == !other->library &&
                 (wide ? same(c->arm, other->arm) : repeats(c, other))) {
-                add(&sum, &(struct spending){all[i].calls, all[i].tokens, all[i].usd, 0});
+                spending_add(&sum, &all[i].spent);
                 n++;
             }
         }
@@ -165,12 +158,12 @@ int expect_matrix(struct expectation *e, const struct matrix *m)
         cell_status(m, &m->v[i], &all[i]);
     for (size_t i = 0; rc == 0 && i < m->n; i++) {
         const struct cell *c = &m->v[i];
-        struct spending spent = {all[i].calls, all[i].tokens, all[i].usd, 0}, expected;
+        struct spending spent = all[i].spent, expected;
         struct expected_arm *arm = arm_of(e, c->arm);
         rc = arm ? 0 : err_oom();
         if (rc < 0)
             break;
-        add(&e->spent, &spent);
+        spending_add(&e->spent, &spent);
         arm->cells++;
         if (all[i].state == CELL_DONE)
             continue;
@@ -187,14 +180,14 @@ int expect_matrix(struct expectation *e, const struct matrix *m)
         arm->open++;
         expected = rest(&expected, &spent);
         struct spending most = rest(&plans[i].most, &spent);
-        add(&arm->most, &most);
-        add(&arm->expected, &expected);
+        spending_add(&arm->most, &most);
+        spending_add(&arm->expected, &expected);
     }
     for (size_t i = 0; i < e->n; i++) {
         e->all.cells += e->v[i].cells;
         e->all.open += e->v[i].open;
-        add(&e->all.most, &e->v[i].most);
-        add(&e->all.expected, &e->v[i].expected);
+        spending_add(&e->all.most, &e->v[i].most);
+        spending_add(&e->all.expected, &e->v[i].expected);
     }
     sigaction(SIGINT, &before[0], NULL);
     sigaction(SIGTERM, &before[1], NULL);
@@ -248,7 +241,7 @@ int expect_check(const struct expectation *e, const struct cells_options *o)
     char why[160] = "";
     if (!e->all.open)
         return 0;
-    add(&all, &e->all.expected);
+    spending_add(&all, &e->all.expected);
     if (o->budget.calls && all.calls > o->budget.calls)
         snprintf(why, sizeof(why), "%lld calls (%lld of them made), the budget is %lld",
                  (long long)all.calls, (long long)e->spent.calls, (long long)o->budget.calls);

@@ -1,4 +1,4 @@
-/* matrix.c - the cells of a comparison, and the plan they are kept in. */
+/* matrix.c - the cells of a comparison: what is asked for becomes arms, arms become cells. */
 #include "runtime/compare/matrix.h"
 
 #include <limits.h>
@@ -106,23 +106,23 @@ static void add_part(struct buf *b, const char *s)
         buf_addch(b, ascii_isalnum(*s) || strchr("._-=", *s) ? *s : '-');
 }
 
-static char *hex_of(const uint8_t *bytes, size_t n)
+/* Half of it will do, and reads better. */
+static char *fingerprint_of(const struct config *c)
 {
-    struct buf b = BUF_INIT;
-    for (size_t i = 0; i < n; i++)
-        buf_addf(&b, "%02x", bytes[i]);
-    return buf_detach(&b);
+    uint8_t digest[HASH_SIZE];
+    char hex[HASH_HEX];
+    config_fingerprint(c, digest);
+    hash_hex(digest, hex);
+    return str_ndup(hex, 32);
 }
 
 int cell_config(const struct cell *c, struct config **out)
 {
-    uint8_t digest[HASH_SIZE];
     int rc =
         config_load_preset(out, c->config, c->preset, (const char *const *)c->sets.v, c->sets.n);
     if (rc < 0)
         return err_prefix(rc, "cell %s", c->name);
-    config_fingerprint(*out, digest);
-    char *now = hex_of(digest, 16);
+    char *now = fingerprint_of(*out);
     if (!now)
         rc = err_oom();
     else if (c->fingerprint && strcmp(now, c->fingerprint) != 0)
@@ -215,6 +215,16 @@ static int add_methods(struct arms *a, const char *text)
     return rc;
 }
 
+static int unknown_ablation(const char *text)
+{
+    struct buf known = BUF_INIT;
+    for (size_t k = 0; k < ABLATIONS; k++)
+        buf_addf(&known, "%s%s", k ? ", " : "", ablations[k].name);
+    int rc = err_set(GRASP_EUSAGE, "--ablations: '%s' is none of %s", text, known.ptr);
+    buf_release(&known);
+    return rc;
+}
+
 static int add_ablations(struct arms *a, const char *text)
 {
     struct strlist names = {0};
@@ -227,12 +237,8 @@ static int add_ablations(struct arms *a, const char *text)
         size_t k = 0;
         while (k < ABLATIONS && strcmp(ablations[k].name, names.v[i]) != 0)
             k++;
-        rc = k < ABLATIONS
-                 ? arm_add(a, names.v[i], ablations[k].sets)
-                 : err_set(GRASP_EUSAGE,
-                           "--ablations: '%s' is none of no_gate_k1, no_gate_k4, blind_random, "
-                           "blind_proposer, no_reggate, fixes_only, append_only, no_cluster",
-                           names.v[i]);
+        rc = k < ABLATIONS ? arm_add(a, names.v[i], ablations[k].sets)
+                           : unknown_ablation(names.v[i]);
     }
     strlist_release(&names);
     return rc;
@@ -321,15 +327,11 @@ static int same_data(const struct cell *c, const struct config *ours, const stru
 static int take_fingerprint(struct cell *c, const struct cell *first)
 {
     struct config *config = NULL;
-    uint8_t digest[HASH_SIZE];
     int rc = cell_config(c, &config);
     if (rc == 0 && first)
         rc = same_data(c, config, first);
-    if (rc == 0) {
-        config_fingerprint(config, digest);
-        c->fingerprint = hex_of(digest, 16);
-        rc = c->fingerprint ? 0 : err_oom();
-    }
+    if (rc == 0 && !(c->fingerprint = fingerprint_of(config)))
+        rc = err_oom();
     config_free(config);
     return rc;
 }
@@ -538,129 +540,6 @@ int matrix_make(struct matrix *m, const char *dir, const struct matrix_options *
     free(arms.v);
     strlist_release(&paths);
     strlist_release(&models);
-    return rc;
-}
-
-/* ---- the plan ---- */
-
-static json_t *plan_json(const struct matrix *m)
-{
-    json_t *cells = json_array();
-    for (size_t i = 0; i < m->n; i++) {
-        const struct cell *c = &m->v[i];
-        json_t *v = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s*, s:o, s:s}", "cell", c->name,
-                              "arm", c->arm, "benchmark", c->benchmark, "model", c->model, "seed",
-                              (json_int_t)c->seed, "config", c->config, "preset", c->preset, "set",
-                              json_strings(&c->sets), "fingerprint", c->fingerprint);
-        if (c->library)
-            json_object_update_new(v,
-                                   json_pack("{s:s, s:s, s:s, s:b}", "library", c->library, "at",
-                                             c->at, "commit", c->commit, "regate", (int)c->regate));
-        json_array_append_new(cells, v);
-    }
-    return json_pack("{s:i, s:o}", "grasp_matrix", 1, "cells", cells);
-}
-
-static char *plan_path(const char *dir)
-{
-    return fs_join(dir, "plan.json");
-}
-
-bool matrix_is(const char *dir)
-{
-    char *path = plan_path(dir);
-    bool there = path && fs_exists(path);
-    free(path);
-    return there;
-}
-
-static int read_cell(struct matrix *m, const json_t *v)
-{
-    int rc = grow(&m->v, &m->cap, m->n + 1);
-    if (rc < 0)
-        return rc;
-    struct cell *c = &m->v[m->n++];
-    *c = (struct cell){.name = str_dup(json_str_at(v, "cell", "")),
-                       .arm = str_dup(json_str_at(v, "arm", "")),
-                       .benchmark = str_dup(json_str_at(v, "benchmark", "")),
-                       .model = str_dup(json_str_at(v, "model", "")),
-                       .config = str_dup(json_str_at(v, "config", "")),
-                       .preset = str_dup(json_str_at(v, "preset", NULL)),
-                       .fingerprint = str_dup(json_str_at(v, "fingerprint", "")),
-                       .library = str_dup(json_str_at(v, "library", NULL)),
-                       .at = str_dup(json_str_at(v, "at", NULL)),
-                       .commit = str_dup(json_str_at(v, "commit", NULL)),
-                       .regate = json_bool_at(v, "regate", false),
-                       .seed = json_int_at(v, "seed", 0)};
-    const json_t *sets = json_object_get(v, "set");
-    for (size_t i = 0; rc == 0 && i < json_array_size(sets); i++) {
-        const char *set = json_string_value(json_array_get(sets, i));
-        rc = strlist_add(&c->sets, set ? set : "");
-    }
-    if (rc == 0 && (!*c->name || strchr(c->name, '/') || *c->name == '.' || !*c->arm))
-        rc = err_set(GRASP_EPARSE, "%s/plan.json: cell %zu has no name or no arm", m->dir, m->n);
-    return rc;
-}
-
-int matrix_read(struct matrix *m, const char *dir)
-{
-    json_t *plan = NULL;
-    char *path = plan_path(dir);
-    *m = (struct matrix){.dir = str_dup(dir)};
-    int rc = path && m->dir ? json_read_file(&plan, path) : err_oom();
-    const json_t *cells = json_object_get(plan, "cells");
-    if (rc == 0 && (json_int_at(plan, "grasp_matrix", 0) != 1 || !json_array_size(cells)))
-        rc = err_set(GRASP_EPARSE, "%s: not a plan that this program wrote", path);
-    for (size_t i = 0; rc == 0 && i < json_array_size(cells); i++)
-        rc = read_cell(m, json_array_get(cells, i));
-    json_decref(plan);
-    free(path);
-    return rc;
-}
-
-/* Says the first thing in which two plans differ. */
-static int refuse_difference(const struct matrix *m, const json_t *now, const json_t *then)
-{
-    size_t n = json_array_size(now), was = json_array_size(then);
-    for (size_t i = 0; i < n && i < was; i++) {
-        const json_t *a = json_array_get(now, i), *b = json_array_get(then, i);
-        if (json_equal(a, b))
-            continue;
-        const char *name = json_str_at(a, "cell", "?"), *other = json_str_at(b, "cell", "?");
-        if (strcmp(name, other) != 0)
-            return err_set(GRASP_EREFUSED,
-                           "%s holds another plan: its cell %zu is %s, here it is %s; use another "
-                           "folder, or 'grasp compare %s' to go on with that plan",
-                           m->dir, i + 1, other, name, m->dir);
-        return err_set(GRASP_EREFUSED,
-                       "%s holds another plan: cell %s had other settings or another configuration "
-                       "file; use another folder, or 'grasp compare %s' to go on with that plan",
-                       m->dir, name, m->dir);
-    }
-    return err_set(GRASP_EREFUSED,
-                   "%s holds another plan: %zu cells, here %zu; use another folder, or 'grasp "
-                   "compare %s' to go on with that plan",
-                   m->dir, was, n, m->dir);
-}
-
-int matrix_claim(const struct matrix *m, bool write)
-{
-    char *path = plan_path(m->dir);
-    json_t *plan = plan_json(m), *there = NULL;
-    int rc = path && plan ? 0 : err_oom();
-    if (rc == 0 && fs_exists(path)) {
-        rc = json_read_file(&there, path);
-        if (rc == 0 && !json_equal(plan, there))
-            rc = refuse_difference(m, json_object_get(plan, "cells"),
-                                   json_object_get(there, "cells"));
-    } else if (rc == 0 && write) {
-        rc = fs_mkdirs(m->dir);
-        if (rc == 0)
-            rc = json_write_file(plan, path);
-    }
-    json_decref(plan);
-    json_decref(there);
-    free(path);
     return rc;
 }
 

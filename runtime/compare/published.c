@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/stats.h"
 #include "runtime/base/buf.h"
+#include "runtime/compare/contrast.h"
 
 void published_each(const char *model, const char *benchmark,
                     void (*fn)(void *arg, const struct published_scores *s), void *arg)
@@ -38,13 +38,9 @@ int published_check(const char *model)
 json_t *published_spread(const double *v, int n)
 {
     double x[PUBLISHED_SEEDS] = {0};
-    int m = 0;
+    size_t m = 0;
     for (int i = 0; i < n; i++)
         if (!isnan(v[i]))
             x[m++] = v[i];
-    struct estimate e = mean_of(x, (size_t)m);
-    json_t *out = m ? json_pack("{s:f, s:i}", "mean", e.mean, "n", m) : json_null();
-    if (m > 1)
-        json_object_set_new(out, "sd", json_real(e.se * sqrt(m)));
-    return out;
+    return spread_json(x, m);
 }

@@ -17,6 +17,13 @@ struct spending {
     int64_t calls, tokens;
     double usd, seconds; /* seconds: while a process of the run was there */
 };
+/* Sums what is spent; of the times, which go by side by side, nothing. */
+static inline void spending_add(struct spending *to, const struct spending *v)
+{
+    to->calls += v->calls;
+    to->tokens += v->tokens;
+    to->usd += v->usd;
+}
 struct spent_file {
     int fd; /* -1: none */
     char *path;
