@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
 #include "runtime/history/history.h"
 #include "runtime/transfer/panel.h"
 #include "skills/flat.h"
