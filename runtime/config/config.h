@@ -51,7 +51,7 @@ struct model_config {
     json_t *extra;
     double temperature; /* -1: not sent */
     int thinking;       /* enum */
-    bool stream;
+    bool stream, prompt_cache_key;
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */
     double backoff;  /* seconds before the second, doubled from then on */
