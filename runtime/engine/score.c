@@ -189,7 +189,7 @@ static int score_write_runs(const char *dir, const char *name, const struct grou
     buf_addf(&path, "%s/%s_runs.jsonl", dir, name);
     int rc = fs_mkdirs(dir);
     if (rc == 0)
-        rc = fs_out_open(&file, path.ptr);
+        rc = fs_out_put(&file, path.ptr);
     if (rc < 0)
         goto out;
     for (size_t i = 0; rc == 0 && i < group_size(g); i++) {
@@ -221,7 +221,7 @@ int score_write(const char *dir, const char *name, const struct group *g, const 
         rc = rc < 0 ? rc : err_oom();
     json_decref(score);
     if (rc == 0)
-        rc = json_write_file(v, path.ptr);
+        rc = json_put_file(v, path.ptr);
     json_decref(v);
     buf_release(&path);
     return rc;

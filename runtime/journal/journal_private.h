@@ -76,6 +76,7 @@ struct tail {
     size_t limit;        /* bytes; JOURNAL_TAIL_MAX except in tests */
     uint64_t generation; /* 0: the file has no header yet */
     struct buf bytes;    /* the file after its header, up to the last whole frame */
+    size_t flushed;      /* so many of them are on disk, or given to a barrier */
     struct tail_slot *slots;
     size_t n;
     uint32_t *index; /* by key */
