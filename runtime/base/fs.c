@@ -214,6 +214,7 @@ int fs_out_close(struct fs_out *o, int rc)
     buf_release(&o->pending);
     free(o->path);
     free(o->tmp);
+    *o = (struct fs_out){.fd = -1};
     return rc;
 }
 
