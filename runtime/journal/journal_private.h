@@ -106,6 +106,9 @@ struct journal {
 
 void journal_call_free(struct journal_call *c);
 
+/* Of a journal that LMDB cannot read. */
+#define JOURNAL_WAY_OUT "move it away, or put back a copy"
+
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
 /* GRASP_EREFUSED on a network file system. */
