@@ -69,6 +69,7 @@ struct config {
     json_t *keep;       /* owns the strings and values below */
 
     struct model_config model, writer;
+    double speculate; /* share of the calls that may be made ahead and not be wanted then */
     struct {
         int64_t trace_chars; /* of a task's steps in a prompt of the writer */
     } told;

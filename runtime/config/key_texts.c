@@ -97,6 +97,11 @@ const struct key_text key_texts[] = {
     {"*.price.cache_write",
      "USD per million prompt tokens that the endpoint writes to its cache; 0: as the prompt's.",
      "0.19", NULL},
+    {"model.speculate",
+     "Idle slots are filled with calls that will probably be wanted next; at most this share of "
+     "all "
+     "calls, and one a slot, may not be wanted then. Decisions do not depend on it. 0: none.",
+     "0.02", NULL},
     {"writer.trace_chars",
      "How many characters of a task's steps stand in the writer's prompts: actions in full, then "
      "digests of the answers.",

@@ -74,6 +74,7 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
 const struct config_key config_keys[] = {
     MODEL_KEYS("model", model),
     MODEL_KEYS("writer", writer),
+    {"model.speculate", KEY_REAL, AT(speculate), "0.05", 0, 1, NULL, KEY_HARMLESS},
     INT_KEY("writer.trace_chars", told.trace_chars, "6000", 200, 10000000),
     {"model.draws", KEY_ENUM, AT(draws), "auto", 0, 0, draws_choices, 0},
     {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 0.5, NULL, 0},

@@ -199,6 +199,30 @@ static json_t *health_json(const struct session *s)
                      (json_int_t)h.cancelled);
 }
 
+/* Calls that were made before anybody wanted them. */
+static struct journal_ahead ahead_of(const struct session *s)
+{
+    struct journal_ahead a = {0};
+    if (s->journal)
+        journal_ahead(s->journal, &a);
+    return a;
+}
+
+static json_t *ahead_json(const struct session *s)
+{
+    struct journal_ahead a = ahead_of(s);
+    return json_pack("{s:I, s:I, s:I}", "calls", (json_int_t)a.made, "used", (json_int_t)a.used,
+                     "wasted", (json_int_t)(a.made - a.used));
+}
+
+static void print_ahead(const struct session *s, FILE *out)
+{
+    struct journal_ahead a = ahead_of(s);
+    if (a.made)
+        fprintf(out, "in idle slots: %lld calls ahead, %lld of them used, %lld wasted\n",
+                (long long)a.made, (long long)a.used, (long long)(a.made - a.used));
+}
+
 static void print_health(const struct session *s, FILE *out)
 {
     struct model_health h = health_of(s);
@@ -291,6 +315,7 @@ int learn_record_summary(struct learn *l, int rc)
         learn_gate_rules(l, 0, &rules);
         json_object_set(v, "proposals", l->told.proposals);
         json_object_set_new(v, "spent", spent_json(s));
+        json_object_set_new(v, "ahead", ahead_json(s));
         json_object_set_new(v, "do_nothing", idle_json(l));
         json_object_set_new(v, "dev_endings", endings_to_json(&l->ended.dev));
         json_object_set_new(v, "writer_endings", endings_to_json(&l->ended.writer));
@@ -418,6 +443,7 @@ void summary_print(const struct learn *l, FILE *out)
             "unscored rollouts %lld\n",
             (long long)a.calls, (long long)(j.replayed + j.joined),
             (long long)l->count.probes_saved, (long long)l->count.unscored);
+    print_ahead(l->s, out);
     print_health(l->s, out);
     print_late(l->s, out);
     if (a.usage.prompt_tokens)

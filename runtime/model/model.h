@@ -51,6 +51,9 @@ struct model_request {
     int64_t also; /* a number whose answer, where it is known, stands for draw 0: that of a
                               * deterministic endpoint before it was found to be one; 0: none */
     enum model_phase phase;
+    /* Nobody waits for the answer yet: it is asked because it will probably be wanted. For accounts
+     * and precedence only; it is the same request. */
+    bool ahead;
     /* Optional: a hash that took all of chat's messages by chat_hash_message, kept by the asker so
      * that a growing conversation is hashed once. NULL: hashed here. */
     struct hash *prefix;
