@@ -125,12 +125,20 @@ struct run_scores {
     json_t *test;
 };
 
-/* The batch after the update that is being decided, rolled out ahead with a view of skills. */
+/* What comes after the update that is being decided, rolled out ahead with a view of skills. */
+enum { LEARN_AHEAD = 3 };
 struct learn_ahead {
     struct skills_view *view; /* NULL: nothing was */
-    struct group *group;
-    size_t *v, at, end; /* dev indices in its epoch's order; the next, and the first after it */
-    int epoch;
+    size_t *order;            /* of dev in the next batch's epoch */
+    struct ahead_tasks {
+        struct group *group; /* NULL: none was asked yet */
+        enum model_phase phase;
+        const struct task_set *tasks;
+        const size_t *order; /* NULL: as they are */
+        size_t at, end;      /* the next one, and the first after them */
+        int64_t draw;
+    } of[LEARN_AHEAD];
+    size_t n;
 };
 
 struct learn {
@@ -230,6 +238,8 @@ void learn_order(const struct learn *l, int epoch, size_t *out);
 /* ahead.c: there are idle slots (engine_room), and the library will probably be that of this view when
  * the update is over. */
 int learn_ahead(struct learn *l, struct skills_view *view);
+/* There are idle slots while val is scored for the last time: the tests, with a view of what is best. */
+int learn_ahead_tests(struct learn *l, struct skills_view *view);
 /* What of it is still in flight is dropped. */
 void learn_ahead_end(struct learn *l);
 
