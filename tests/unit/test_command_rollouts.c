@@ -256,18 +256,35 @@ static void report(void **state)
     ends(0, "report run");
     assert_string_equal(ran.out.ptr, "run/report.html\n");
     works(fs_read("run/report.html", &page));
-    assert_non_null(strstr(page.ptr, " characters of prompt</span>"));
-    assert_non_null(strstr(page.ptr, "prompt grew from 0 to "));
-    static const char *const parts[] = {"<h1>Run ",         "Learning curve", "<h2>id_test</h2>",
-                                        "<h2>Epoch 0</h2>", "class=\"fix\"",  ">accepted<",
-                                        ">refused<",        "<h2>Calls</h2>", "</html>"};
+    static const char *const parts[] = {
+        "<h1>With the ",
+        "class=\"chart wide\"",
+        "new tasks of the kinds that it learned from (id_test)</h3>",
+        "<h3>Epoch 0</h3>",
+        "<tr class=\"f\">",
+        "&#10003; accepted<",
+        "&#10007; refused<",
+        "<pre class=\"diff\">",
+        "The writer's diagnosis",
+        "characters longer.</p>",
+        "prompt grew from 0 to ",
+        "Failures by mechanism</h2>",
+        "The whole trace: ",
+        "<h2 id=\"costs-h\">Costs</h2>",
+        "</html>"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
         if (!strstr(page.ptr, parts[i]))
             fail_msg("the page lacks %s", parts[i]);
     assert_null(strstr(page.ptr, "<script"));
-    ends(0, "report run --out elsewhere.html");
-    assert_true(fs_exists("elsewhere.html"));
-    refuses(1, "no run_summary.json", "report clinic");
+    assert_null(strstr(page.ptr, "<details open class=\"trace\""));
+    ends(0, "report run --out elsewhere.html --open --traces 3 --library lib");
+    buf_reset(&page);
+    works(fs_read("elsewhere.html", &page));
+    assert_null(strstr(page.ptr, "<details>"));
+    assert_non_null(strstr(page.ptr, "<details open class=\"trace\""));
+    refuses(1, "neither run.json nor run_summary.json", "report clinic");
+    refuses(1, "lacks the commit that the run began at", "report run --library clinic");
+    refuses(2, "--library", "report run run --library lib");
     buf_release(&page);
 }
 
