@@ -105,7 +105,8 @@ void html_duration(struct buf *b, double seconds)
     else if (s < 3600)
         buf_addf(b, "%lld\xc2\xa0min %lld\xc2\xa0s", (long long)(s / 60), (long long)(s % 60));
     else
-        buf_addf(b, "%lld\xc2\xa0h %lld\xc2\xa0min", (long long)(s / 3600), (long long)(s % 3600 / 60));
+        buf_addf(b, "%lld\xc2\xa0h %lld\xc2\xa0min", (long long)(s / 3600),
+                 (long long)(s % 3600 / 60));
 }
 
 bool score_interval(const json_t *score, double *low, double *high)

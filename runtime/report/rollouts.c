@@ -40,7 +40,10 @@ static void add_messages(struct buf *b, const json_t *messages)
 {
     size_t n = json_array_size(messages);
     if (!n) {
-        buf_adds(b, "<p class=\"soft\">No messages were kept.</p>\n");
+        buf_adds(b, "<p class=\"soft\">Its messages cannot be shown: ");
+        html_text(b, *err_msg() ? err_msg() : "none were kept");
+        buf_adds(b, "</p>\n");
+        err_clear();
         return;
     }
     add_message(b, "The first message ends with its task", json_array_get(messages, 0), TASK_END);
@@ -57,8 +60,8 @@ static void add_messages(struct buf *b, const json_t *messages)
     buf_adds(b, "</div></details>\n");
 }
 
-static void add_rollout(struct buf *b, const struct traces *t, const struct trace *x,
-                        const char *where, const char *why, const char *label)
+static void add_rollout(struct buf *b, struct traces *t, const struct trace *x, const char *where,
+                        const char *why, const char *label)
 {
     const char *status = json_str_at(x->head, "status", "");
     const json_t *reasons = json_object_get(x->head, "reasons");

@@ -17,13 +17,15 @@
 #include "runtime/base/buf.h"
 
 struct trace {
-    json_t *head;   /* the line without its messages */
-    size_t at, len; /* of the line in the file */
+    json_t *head; /* the line without its messages */
+    size_t line;  /* of the file, from 0 */
 };
 struct traces {
-    struct buf text;
+    char *file;
     struct trace *v; /* in the file's order */
     size_t n, cap;
+    struct buf whole; /* the lines with all texts, once one of them was asked for */
+    bool read;
 };
 /* Lines that are none are left out. 0 for a file that is not there; GRASP_EIO, GRASP_ENOMEM. */
 int traces_read(struct traces *t, const char *file);
@@ -32,7 +34,7 @@ const struct trace *traces_find(const struct traces *t, const char *task);
 const char *trace_task(const struct trace *x);
 bool trace_scored(const struct trace *x);
 bool trace_correct(const struct trace *x);
-/* [{role, content}]; NULL where they cannot be read. New reference. */
-json_t *trace_messages(const struct traces *t, const struct trace *x);
+/* [{role, content}]; NULL where they cannot be read: then the message says why. New reference. */
+json_t *trace_messages(struct traces *t, const struct trace *x);
 
 #endif
