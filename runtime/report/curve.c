@@ -139,7 +139,7 @@ static void add_chart(struct buf *b, const struct frame *f, const struct curve *
             add_level(b, f, &levels[i], (int)at++);
     for (size_t i = n; i-- > 0;)
         if (c[i].n)
-            add_curve(b, f, &c[i], i == 0 && (n == 1 || c[1].shape == 1));
+            add_curve(b, f, &c[i], i == 0 && n_levels);
     buf_adds(b, "</svg>\n");
 }
 

@@ -24,7 +24,9 @@ struct curve_level { /* a level that is no curve; < 0: none */
     double y;
 };
 
-/* A figure: the chart twice, for wide screens and for phones, and its key. `epochs`: of the x axis. */
+/* Opens a figure: the chart twice, for wide screens and for phones, and its key; the caller adds to the
+ * caption and closes both. `epochs`: of the x axis. With levels, the first curve's numbers stand at its
+ * points. */
 void curve_figure(struct buf *b, const struct curve *c, size_t n, const struct curve_level *levels,
                   size_t n_levels, int epochs, const char *label);
 /* The figure of one run, with its numbers in a table below. */

@@ -117,7 +117,8 @@ void part_failures(struct buf *b, const struct run *r)
         html_table_open(b, "failures by mechanism and epoch");
         buf_adds(b, "<thead><tr><th scope=\"col\">mechanism</th>");
         for (size_t e = 0; e < r->epochs; e++)
-            buf_addf(b, "<th scope=\"col\" class=\"n\">epoch %zu</th>", e);
+            buf_addf(b, "<th scope=\"col\" class=\"n\"><span class=\"long\">epoch </span>%zu</th>",
+                     e);
         buf_adds(b, "</tr></thead><tbody>\n");
         add_rows(b, r, m, n);
         buf_adds(b, "</tbody>");

@@ -139,24 +139,22 @@ void html_score_cell(struct buf *b, const json_t *score)
         buf_adds(b, "<td class=\"n soft\">not measured</td>");
         return;
     }
+    bool has = score_interval(score, &low, &high);
     buf_adds(b, "<td class=\"score\"><b>");
     html_share(b, share);
-    buf_addf(b, "</b> <span class=\"soft\">%lld of %lld",
-             (long long)json_int_at(score, "n_correct", 0),
-             (long long)json_int_at(score, "n_total", 0));
-    if (score_interval(score, &low, &high)) {
-        buf_addf(b, ", %.0f to %.0f", 100 * low, 100 * high);
-        buf_adds(b, "</span>");
+    buf_adds(b, "</b>");
+    if (has)
         score_bar(b, share, low, high);
-    } else {
-        buf_adds(b, "</span>");
-    }
-    buf_adds(b, "</td>");
+    buf_addf(b, "<span class=\"soft\">%lld of %lld", (long long)json_int_at(score, "n_correct", 0),
+             (long long)json_int_at(score, "n_total", 0));
+    if (has)
+        buf_addf(b, ", %.0f to %.0f", 100 * low, 100 * high);
+    buf_adds(b, "</span></td>");
 }
 
 void html_table_open(struct buf *b, const char *label)
 {
-    buf_adds(b, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
+    buf_adds(b, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"table: ");
     html_text(b, label);
     buf_adds(b, "\"><table>\n");
 }

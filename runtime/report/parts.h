@@ -12,7 +12,7 @@ void part_tests(struct buf *b, const struct run *r);
 /* Every update, its candidates, what was measured of them and why each was let in or not. */
 int part_updates(struct buf *b, const struct run *r);
 /* One candidate's probes as a grid, and what the changed ones answered. */
-void part_probes(struct buf *b, const json_t *evidence);
+void part_probes(struct buf *b, const json_t *evidence, bool open);
 /* A text against the one before it (NULL: there was none), line by line; what is alike and far from a
  * change is left out. */
 int part_diff(struct buf *b, const char *before, const char *after);

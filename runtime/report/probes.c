@@ -14,9 +14,9 @@ static void add_outcome(struct buf *b, const char *name)
 {
     static const struct {
         const char *name, *text;
-    } all[] = {{"pass", "&#10003; right"},         {"fail", "&#10007; wrong"},
-               {"invalid", "&#10007; no action"},  {"error", "&#10007; task error"},
-               {"pending", "&#183; not measured"}, {"unscored", "? out of reach"}};
+    } all[] = {{"pass", "&#10003;&#160;right"},         {"fail", "&#10007;&#160;wrong"},
+               {"invalid", "&#10007;&#160;no action"},  {"error", "&#10007;&#160;task error"},
+               {"pending", "&#183;&#160;not measured"}, {"unscored", "?&#160;out of reach"}};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         if (strcmp(name, all[i].name) == 0) {
             buf_adds(b, all[i].text);
@@ -157,15 +157,15 @@ static void add_changed(struct buf *b, const json_t *evidence, const json_t *pro
     buf_adds(b, n ? "</div></details>\n" : "");
 }
 
-void part_probes(struct buf *b, const json_t *evidence)
+void part_probes(struct buf *b, const json_t *evidence, bool open)
 {
     const json_t *probes = json_object_get(evidence, "probes"),
                  *confirm = json_at(evidence, "confirm.probes");
     if (!json_array_size(probes))
         return;
     buf_addf(b,
-             "<details><summary>%zu probes: before and after</summary><div><div class=\"two\">\n",
-             json_array_size(probes));
+             "<details%s><summary>%zu probes: before and after</summary><div><div class=\"two\">\n",
+             open ? " open" : "", json_array_size(probes));
     add_side(b, probes, "failing", "that failed when they were drawn");
     add_side(b, probes, "passing", "that passed when they were drawn");
     buf_adds(b, "</div></div></details>\n");

@@ -30,10 +30,34 @@ static void add_message(struct buf *b, const char *title, const json_t *message,
     buf_adds(b, "<div class=\"msg\"><h4>");
     html_text(b, title);
     if (from)
-        buf_addf(b, " (its last %zu of %zu characters)", len - from, len);
+        buf_addf(b, " (its last %zu of %zu bytes)", len - from, len);
     buf_addf(b, "</h4><pre>%s", from ? "&#8230;" : "");
     html_text(b, text + from);
     buf_adds(b, "</pre></div>\n");
+}
+
+/* The task out of a first message, which is JSON where the world has functions; else its end. */
+static void add_task(struct buf *b, const json_t *message)
+{
+    const char *text = json_str_at(message, "content", ""), *context;
+    json_t *v = NULL;
+    if (json_parse(&v, text, strlen(text), "a first message") < 0)
+        err_clear();
+    const char *task = json_str_at(v, "task.description", NULL);
+    if (!task) {
+        add_message(b, "The first message ends with its task", message, TASK_END);
+    } else {
+        buf_addf(b,
+                 "<div class=\"msg\"><h4>The task, out of the first message of %zu bytes</h4><pre>",
+                 strlen(text));
+        html_text(b, task);
+        if ((context = json_str_at(v, "task.context", NULL)) && *context) {
+            buf_adds(b, "\n\n");
+            html_text(b, context);
+        }
+        buf_adds(b, "</pre></div>\n");
+    }
+    json_decref(v);
 }
 
 static void add_messages(struct buf *b, const json_t *messages)
@@ -46,7 +70,7 @@ static void add_messages(struct buf *b, const json_t *messages)
         err_clear();
         return;
     }
-    add_message(b, "The first message ends with its task", json_array_get(messages, 0), TASK_END);
+    add_task(b, json_array_get(messages, 0));
     if (n > 1)
         add_message(b, "The last message", json_array_get(messages, n - 1), 4000);
     buf_addf(b, "<details><summary>The whole trace: %zu %s</summary><div>\n", n,

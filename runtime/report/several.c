@@ -231,9 +231,11 @@ static void add_table(struct buf *b, const json_t *table)
     }
     buf_adds(b, "</tbody>");
     html_table_close(b);
+    buf_adds(b, "<ul class=\"why soft\">\n");
     json_array_foreach (json_object_get(table, "notes"), i, v) {
-        html_in(b, "p class=\"soft\"", json_string_value(v));
+        html_in(b, "li", json_string_value(v));
     }
+    buf_adds(b, "</ul>\n");
 }
 
 static void add_contrasts(struct buf *b, const char *const *runs, size_t n)
@@ -323,13 +325,13 @@ static void add_run(struct buf *b, const struct several *s, size_t at)
     buf_adds(b, "</p>\n");
     for (size_t i = 0; i < r->now.n; i++) {
         const struct skill *skill = &r->now.v[i];
-        buf_addf(b, "<details id=\"r%zu-", at);
-        html_text(b, skill->name);
-        buf_adds(b, "\"><summary><b>");
+        buf_adds(b, "<details><summary><b>");
         html_text(b, skill->name);
         buf_adds(b, "</b><br>");
         html_text(b, skill->description);
-        buf_adds(b, "</summary><div>\n");
+        buf_addf(b, "</summary><div id=\"r%zu-", at); /* inside: a link to it opens the row */
+        html_text(b, skill->name);
+        buf_adds(b, "\">\n");
         html_in(b, "pre", skill->body);
         buf_adds(b, "</div></details>\n");
     }

@@ -89,9 +89,7 @@ static void add_skill(struct buf *b, const struct run *r, const struct skill *s)
     bool began = skill_set_find(&r->begin, s->name) != NULL;
     struct life life = {.r = r};
     each_edit(b, r, s->name, count_edit, &life);
-    buf_adds(b, "<details id=\"skill-");
-    html_text(b, s->name);
-    buf_adds(b, "\"><summary><b>");
+    buf_adds(b, "<details><summary><b>");
     html_text(b, s->name);
     buf_addf(b, "</b> <span class=\"soft\">version %d", s->version);
     if (life.in + life.refused)

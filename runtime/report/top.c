@@ -258,7 +258,8 @@ void part_tests(struct buf *b, const struct run *r)
         html_table_close(b);
     }
     if (json_object_size(r->tests))
-        buf_adds(b, "<p class=\"soft\">Behind each share: how many of how many, and the 95 % "
-                    "interval (Wilson) in percent, drawn below it on a line from 0 to 100 %. Doing "
-                    "nothing: what an agent gets that ends each task without an action.</p>\n");
+        buf_adds(b,
+                 "<p class=\"soft\">Behind each share: how many of how many, and the 95 % "
+                 "interval (Wilson) in percent, drawn beside it on a line from 0 to 100 %. Doing "
+                 "nothing: what an agent gets that ends each task without an action.</p>\n");
 }

@@ -84,7 +84,7 @@ static int add_change(struct buf *b, const struct run *r, const json_t *v, const
     if (was)
         skill_text(was, &before);
     edit_text(edit, was, &after);
-    buf_addf(b, "<details%s><summary>%s</summary><div>\n", add ? "" : " open",
+    buf_addf(b, "<details open><summary>%s</summary><div>\n",
              add                             ? "The new skill"
              : strcmp(action, "REMOVE") == 0 ? "What is removed"
                                              : "What changes in the skill");
@@ -199,14 +199,17 @@ static int add_candidate(struct buf *b, const struct run *r, int epoch, const js
                         : "<p>What it was measured to do: ");
         ruling_html(b, &ruling, ruling_counts);
         buf_adds(b, ".");
-        if (chars)
-            buf_addf(b, " The executor's prompt becomes %+lld characters longer.",
-                     (long long)(json_int_at(chars, "after", 0) - json_int_at(chars, "before", 0)));
+        int64_t longer = json_int_at(chars, "after", 0) - json_int_at(chars, "before", 0);
+        if (chars && longer) {
+            buf_adds(b, " The executor's prompt becomes ");
+            html_int(b, longer < 0 ? -longer : longer);
+            buf_addf(b, " characters %s.", longer < 0 ? "shorter" : "longer");
+        }
         buf_adds(b, "</p>\n");
     }
     add_reason(b, r, epoch, v);
     int rc = add_edits(b, r, v, so_far);
-    part_probes(b, v);
+    part_probes(b, v, ruling_accepted(&ruling));
     buf_adds(b, "<p class=\"soft\">commit <span class=\"id\">");
     html_text(b, json_str_at(v, "commit", "?"));
     buf_adds(b, "</span></p></div></details>\n");
@@ -312,9 +315,10 @@ static int add_update(struct buf *b, const struct run *r, int epoch, int64_t upd
     const int *winner = update_winner(e->updates, update, &won) ? &won : NULL;
     size_t i;
     json_t *v;
-    buf_addf(b, "<details id=\"u%d-%lld\"><summary>", epoch, (long long)update);
+    buf_adds(b, "<details><summary>");
     add_summary(b, epoch, update, e->updates);
-    buf_adds(b, "</summary><div>\n");
+    /* inside, so that a link to it opens the row */
+    buf_addf(b, "</summary><div id=\"u%d-%lld\">\n", epoch, (long long)update);
     if (asked)
         add_asked(b, asked);
     add_diagnosis(b, row_of(json_object_get(e->taxonomy, "updates"), update));
