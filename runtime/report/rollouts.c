@@ -27,11 +27,11 @@ static void add_message(struct buf *b, const char *title, const json_t *message,
     size_t len = strlen(text), from = last && len > last ? len - last : 0;
     while (from && ((unsigned char)text[from] & 0xc0) == 0x80)
         from--;
-    buf_adds(b, "<div class=\"msg\"><h4>");
+    buf_adds(b, "<div class=\"msg\"><h3>");
     html_text(b, title);
     if (from)
         buf_addf(b, " (its last %zu of %zu bytes)", len - from, len);
-    buf_addf(b, "</h4><pre>%s", from ? "&#8230;" : "");
+    buf_addf(b, "</h3><pre>%s", from ? "&#8230;" : "");
     html_text(b, text + from);
     buf_adds(b, "</pre></div>\n");
 }
@@ -48,7 +48,7 @@ static void add_task(struct buf *b, const json_t *message)
         add_message(b, "The first message ends with its task", message, TASK_END);
     } else {
         buf_addf(b,
-                 "<div class=\"msg\"><h4>The task, out of the first message of %zu bytes</h4><pre>",
+                 "<div class=\"msg\"><h3>The task, out of the first message of %zu bytes</h3><pre>",
                  strlen(text));
         html_text(b, task);
         if ((context = json_str_at(v, "task.context", NULL)) && *context) {

@@ -77,7 +77,7 @@ static void add_life(struct buf *b, const struct run *r, const char *name, bool 
 {
     struct life life = {.r = r};
     each_edit(b, r, name, count_edit, &life);
-    buf_adds(b, "<h4>Its life</h4><ul class=\"why\">\n");
+    buf_adds(b, "<h3>Its life</h3><ul class=\"why\">\n");
     if (began)
         buf_adds(b, "<li>It was there when the run began.</li>\n");
     each_edit(b, r, name, tell_edit, &life);

@@ -91,7 +91,7 @@ static const char part_style[] =
     ".diff{padding:0;overflow:hidden}.diff>*{display:block;padding:0 .8rem;min-height:1.4em;"
     "text-decoration:none}.diff ins{background:var(--add)}.diff del{background:var(--del)}"
     ".diff .gap{color:var(--soft);background:var(--wash)}\n"
-    ".msg{margin:.6rem 0}.msg h4{margin:.4rem 0 .1rem;color:var(--soft)}\n"
+    ".msg{margin:.6rem 0}.msg h3{font-size:.92rem;margin:.4rem 0 .1rem;color:var(--soft)}\n"
     "td .few{display:inline-block;height:.55em;background:var(--mark);opacity:.75;"
     "margin-left:.45rem;border-radius:2px}\n"
     "footer{color:var(--soft);padding-top:2rem;padding-bottom:3rem}\n";
