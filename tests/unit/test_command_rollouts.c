@@ -290,6 +290,43 @@ static void report(void **state)
     buf_release(&page);
 }
 
+static void rows(void **state)
+{
+    static const char *const kinds[] = {"scores", "updates", "probes", "calls"};
+    json_t *v = NULL;
+    (void)state;
+    ends(0, "export run");
+    prints("run,dir,method,seed,benchmark,executor,split,checkpoint,epoch,family,score,");
+    prints(",val,baseline,,,0.");
+    prints(",id_test,best,,,0.");
+    ends(0, "export run --rows updates --format jsonl");
+    size_t candidates = printed_lines();
+    works(json_parse(&v, ran.out.ptr, strcspn(ran.out.ptr, "\n"), "a row"));
+    assert_string_equal(json_str_at(v, "dir", ""), "run");
+    assert_true(json_is_boolean(json_object_get(v, "accepted")));
+    assert_non_null(json_str_at(v, "why", NULL));
+    json_decref(v);
+    ends(0, "export run run --rows updates");
+    assert_int_equal(printed_lines(), 2 * candidates + 1);
+    ends(0, "export run --rows probes");
+    assert_true(printed_lines() > 10 * candidates);
+    prints(",fixed,");
+    ends(0, "export run --rows calls --journal run/journal");
+    prints(",rollout_dev,");
+    ends(0, "export run --out rows");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "rows/%s.csv", kinds[i]);
+        assert_true(fs_exists(name));
+    }
+    refuses(2, "none of csv, jsonl", "export run --format xml");
+    refuses(2, "needs a RUN", "export");
+    refuses(1, "neither run.json", "export clinic");
+    refuses(1, "nowhere", "export run --rows calls --journal nowhere");
+    ends(0, "export --columns");
+    prints("probes\n  epoch ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,7 +334,7 @@ int main(void)
         cmocka_unit_test(one_rollout), cmocka_unit_test(grade),
         cmocka_unit_test(doctor),      cmocka_unit_test(doctor_asks_servers),
         cmocka_unit_test(gate_null),   cmocka_unit_test(transfer),
-        cmocka_unit_test(report),
+        cmocka_unit_test(report),      cmocka_unit_test(rows),
     };
     return cmocka_run_group_tests(tests, clinic_learn, clinic_remove);
 }
