@@ -60,7 +60,7 @@ static const char *dashes(int shape)
 static const char *colour(int shape)
 {
     static const char *const all[] = {"var(--mark)", "var(--soft)", "var(--good)",
-                                      "var(--bad)",  "var(--ink)",  "var(--edge)"};
+                                      "var(--bad)",  "var(--ink)",  "var(--warm)"};
     return all[shape % CURVE_SHAPES];
 }
 
@@ -81,16 +81,17 @@ static void add_axes(struct buf *b, const struct frame *f)
              f->h - 8, f->w > 500 ? "before" : "epoch:");
 }
 
-static void add_level(struct buf *b, const struct frame *f, const struct curve_level *l, int at)
+static const char *level_dashes(size_t at)
 {
-    double y = y_of(f, l->y);
+    return at ? "1 4" : "6 4";
+}
+
+static void add_level(struct buf *b, const struct frame *f, const struct curve_level *l, size_t at)
+{
     buf_addf(b,
-             "<path d=\"M%d %.1fH%d\" stroke=\"var(--edge)\" stroke-width=\"1.5\" "
-             "stroke-dasharray=\"%s\"/><text class=\"v\" x=\"%d\" y=\"%.1f\" "
-             "text-anchor=\"end\">",
-             f->left, y, f->w - f->right, at ? "1 4" : "6 4", f->w - f->right - 2, y - 5);
-    html_text(b, l->name);
-    buf_addf(b, " %.1f&#160;%%</text>\n", 100 * l->y);
+             "<path d=\"M%d %.1fH%d\" stroke=\"var(--soft)\" stroke-width=\"1.2\" "
+             "stroke-dasharray=\"%s\"/>\n",
+             f->left, y_of(f, l->y), f->w - f->right, level_dashes(at));
 }
 
 static void add_curve(struct buf *b, const struct frame *f, const struct curve *c, bool numbers)
@@ -134,9 +135,9 @@ static void add_chart(struct buf *b, const struct frame *f, const struct curve *
     html_text(b, label);
     buf_adds(b, "\">\n");
     add_axes(b, f);
-    for (size_t i = 0, at = 0; i < n_levels; i++)
+    for (size_t i = 0; i < n_levels; i++)
         if (levels[i].y >= 0)
-            add_level(b, f, &levels[i], (int)at++);
+            add_level(b, f, &levels[i], i);
     for (size_t i = n; i-- > 0;)
         if (c[i].n)
             add_curve(b, f, &c[i], i == 0 && n_levels);
@@ -156,6 +157,19 @@ static void add_key(struct buf *b, const struct curve *c)
     buf_adds(b, "</li>\n");
 }
 
+static void add_level_key(struct buf *b, const struct curve_level *l, size_t at)
+{
+    buf_addf(b,
+             "<li><svg width=\"44\" height=\"14\" viewBox=\"0 0 44 14\" aria-hidden=\"true\"><path "
+             "d=\"M1 7H43\" stroke=\"var(--soft)\" stroke-width=\"1.2\" "
+             "stroke-dasharray=\"%s\"/></svg>",
+             level_dashes(at));
+    html_text(b, l->name);
+    buf_adds(b, " ");
+    html_share(b, l->y);
+    buf_adds(b, "</li>\n");
+}
+
 void curve_figure(struct buf *b, const struct curve *c, size_t n, const struct curve_level *levels,
                   size_t n_levels, int epochs, const char *label)
 {
@@ -168,6 +182,9 @@ void curve_figure(struct buf *b, const struct curve *c, size_t n, const struct c
     for (size_t i = 0; i < n; i++)
         if (c[i].n)
             add_key(b, &c[i]);
+    for (size_t i = 0; i < n_levels; i++)
+        if (levels[i].y >= 0)
+            add_level_key(b, &levels[i], i);
     buf_adds(b, "</ul>\n");
 }
 
@@ -195,16 +212,19 @@ int curve_val(struct curve *c, const struct run *r)
     return 0;
 }
 
+/* Val is scored beside learning and may be late; what an epoch met is known when it ends. */
 static int curve_dev(struct curve *c, const struct run *r)
 {
-    size_t i;
+    const json_t *ends = json_object_get(r->state, "ends");
+    size_t n = json_array_size(r->vals), m = json_array_size(ends), i;
     json_t *v;
-    if (!(c->v = calloc(json_array_size(r->vals) + 1, sizeof(*c->v))))
+    if (!(c->v = calloc(n + m + 1, sizeof(*c->v))))
         return err_oom();
-    json_array_foreach (r->vals, i, v) {
-        if (json_is_number(json_object_get(v, "dev_score")))
-            c->v[c->n++] = (struct curve_point){.x = json_num_at(v, "epoch", 0),
-                                                .y = json_num_at(v, "dev_score", 0),
+    json_array_foreach (m ? (json_t *)ends : r->vals, i, v) {
+        const json_t *score = json_object_get(v, m ? "dev" : "dev_score");
+        if (json_is_number(score))
+            c->v[c->n++] = (struct curve_point){.x = m ? (double)i : json_num_at(v, "epoch", 0),
+                                                .y = json_number_value(score),
                                                 .low = 1,
                                                 .high = 0};
     }
@@ -249,7 +269,7 @@ void curve_of_run(struct buf *b, const struct run *r)
         {"without skills", base ? json_num_at(base, "score", -1) : -1},
         {"doing nothing", idle ? json_number_value(idle) : -1}};
     int epochs = run_epochs_planned(r);
-    if (!json_array_size(r->vals)) {
+    if (!json_array_size(r->vals) && !json_array_size(json_object_get(r->state, "ends"))) {
         buf_adds(b, "<p class=\"soft\">Nothing is scored yet: there is no curve.</p>\n");
         return;
     }
@@ -257,9 +277,13 @@ void curve_of_run(struct buf *b, const struct run *r)
         for (size_t i = 0; i < c[0].n; i++)
             epochs = c[0].v[i].x + 1 > epochs ? (int)c[0].v[i].x + 1 : epochs;
         curve_figure(b, c, 2, levels, 2, epochs, "val and dev accuracy by epoch");
-        buf_adds(b,
-                 "The ring marks the checkpoint that became the library.</figcaption></figure>\n");
-        numbers_table(b, r);
+        buf_adds(
+            b,
+            c[0].n > 1 && r->life == RUN_DONE
+                ? "The ring marks the checkpoint that became the library.</figcaption></figure>\n"
+                : "</figcaption></figure>\n");
+        if (c[0].n)
+            numbers_table(b, r);
     }
     free(c[0].v);
     free(c[1].v);

@@ -53,9 +53,10 @@ static int several_read(struct several *s, const char *const *runs, size_t n)
 
 /* ---- the sentence ---- */
 
-/* The lowest and the highest score at a path of all runs; false: some run has none. */
-static bool range_of(const struct several *s, const char *path, double *low, double *high)
+/* The lowest and the highest score at a path of the runs that have one: how many. */
+static size_t range_of(const struct several *s, const char *path, double *low, double *high)
 {
+    size_t n = 0;
     *low = 2;
     *high = -1;
     for (size_t i = 0; i < s->n; i++) {
@@ -63,11 +64,12 @@ static bool range_of(const struct several *s, const char *path, double *low, dou
         const json_t *v =
             path ? json_at(r->tests, path) : json_object_get(run_best_val(r), "score");
         if (!json_is_number(v))
-            return false;
+            continue;
         *low = json_number_value(v) < *low ? json_number_value(v) : *low;
         *high = json_number_value(v) > *high ? json_number_value(v) : *high;
+        n++;
     }
-    return s->n > 0;
+    return n;
 }
 
 static void add_range(struct buf *b, double low, double high)
@@ -88,18 +90,22 @@ static void add_sentence(struct buf *b, const struct several *s)
                   {"test.best.score", "test.baseline.score", "tasks of other kinds"},
                   {NULL, NULL, "the val tasks"}};
     double low, high;
+    size_t n = 0;
     buf_addf(b, "%zu runs beside each other", s->n);
-    for (size_t i = 0; i < sizeof(splits) / sizeof(*splits); i++) {
-        if (!range_of(s, splits[i].best, &low, &high))
+    for (size_t i = 0; !n && i < sizeof(splits) / sizeof(*splits); i++) {
+        if (!(n = range_of(s, splits[i].best, &low, &high)))
             continue;
-        buf_adds(b, ": with what they learned they pass ");
+        buf_adds(b, ": with what they learned ");
+        if (n < s->n)
+            buf_addf(b, "%zu of them, which were scored, pass ", n);
+        else
+            buf_adds(b, "they pass ");
         add_range(b, low, high);
         buf_addf(b, " of %s", splits[i].of);
         if (splits[i].base && range_of(s, splits[i].base, &low, &high)) {
             buf_adds(b, ", without it ");
             add_range(b, low, high);
         }
-        break;
     }
     buf_adds(b, ".");
 }

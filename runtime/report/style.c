@@ -11,9 +11,11 @@ static const char policy[] =
 
 static const char colours[] =
     ":root{--ink:#1b2230;--soft:#566172;--line:#dfe4ec;--good:#0d6a4a;--bad:#a8231b;"
-    "--mark:#2450b8;--paper:#fff;--wash:#f5f7fa;--add:#e3f4ea;--del:#fbe6e4;--edge:#b8c1ce}\n"
+    "--mark:#2450b8;--warm:#8a5a00;--paper:#fff;--wash:#f5f7fa;--add:#e3f4ea;--del:#fbe6e4;--edge:#"
+    "b8c1ce}\n"
     "@media screen and (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#a4aebd;"
-    "--line:#2b3340;--good:#62d2a4;--bad:#ff9b91;--mark:#93b3ff;--paper:#11151c;--wash:#1a202a;"
+    "--line:#2b3340;--good:#62d2a4;--bad:#ff9b91;--mark:#93b3ff;--warm:#e3b45c;--paper:#11151c;--"
+    "wash:#1a202a;"
     "--add:#12382a;--del:#45201e;--edge:#465061}}\n";
 
 static const char text_style[] =
@@ -79,7 +81,7 @@ static const char part_style[] =
     ".top dl.facts{grid-template-columns:1fr 1fr;margin-top:1.4rem}.top dl.facts dd"
     "{font-size:1.1rem}\n"
     "figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.92rem}"
-    "svg text{fill:var(--soft);font-size:12px;font-family:inherit}svg .v{fill:var(--ink)}"
+    "svg text{fill:var(--soft);font-size:12px;font-family:inherit}svg .v{fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:3px}"
     ".chart{display:block;width:100%;height:auto;max-width:46rem}.narrow{display:none}"
     ".keys{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;list-style:none;margin:.4rem 0;padding:0}"
     ".keys svg{vertical-align:-.15em;margin-right:.4rem}\n"

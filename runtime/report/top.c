@@ -101,6 +101,13 @@ static void sentence_so_far(struct buf *b, const struct run *r)
     const json_t *val = run_best_val(r), *base = run_baseline_val(r);
     buf_addf(b, "so far %lld of %lld edits were let in", (long long)t.accepted,
              (long long)t.judged);
+    const json_t *ends = json_object_get(r->state, "ends"),
+                 *end = json_array_get(ends, json_array_size(ends) - 1);
+    if (!val && end) {
+        buf_adds(b, ", and of the last whole epoch's dev tasks ");
+        html_share(b, json_num_at(end, "dev", 0));
+        buf_adds(b, " were passed");
+    }
     if (val) {
         buf_adds(b, ", and the agent passes ");
         add_change(b, base ? json_num_at(base, "score", 0) : -1, json_num_at(val, "score", 0),

@@ -371,7 +371,7 @@ int part_updates(struct buf *b, const struct run *r)
         int64_t last = last_update(e);
         buf_addf(b, "<h3>Epoch %zu</h3>\n", i);
         if (last < 0)
-            buf_adds(b, "<p class=\"soft\">No update so far.</p>\n");
+            buf_adds(b, "<p class=\"soft\">No update.</p>\n");
         for (int64_t u = 0; rc == 0 && u <= last; u++)
             if (row_of(e->asked, u) || row_of(e->updates, u))
                 rc = add_update(b, r, (int)i, u, &skills);
