@@ -190,7 +190,7 @@ int fs_out_close(struct fs_out *o, int rc)
 {
     if (rc >= 0)
         rc = flush(o);
-    if (rc >= 0 && fsync(o->fd) < 0)
+    if (rc >= 0 && !o->unsynced && fsync(o->fd) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
     if (rc >= 0 && rename(o->tmp, o->path) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", o->path);
@@ -201,6 +201,7 @@ int fs_out_close(struct fs_out *o, int rc)
     buf_release(&o->pending);
     free(o->path);
     free(o->tmp);
+    *o = (struct fs_out){.fd = -1};
     return rc;
 }
 

@@ -26,6 +26,7 @@ struct fs_out {
     int fd;
     char *path, *tmp;
     struct buf pending;
+    bool unsynced; /* not waited for on the disk: what could be made again */
 };
 int fs_out_open(struct fs_out *o, const char *path);
 int fs_out_add(struct fs_out *o, const void *bytes, size_t len);

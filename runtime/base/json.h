@@ -32,7 +32,8 @@ json_t *json_strings(const struct strlist *l);
 int json_parse(json_t **out, const char *text, size_t len, const char *what);
 /* Reads a JSON file whole. GRASP_EIO / GRASP_ENOTFOUND / GRASP_EPARSE with file and line. */
 int json_read_file(json_t **out, const char *path);
-/* Writes JSON to a file atomically (see fs_write): indented by 2, one newline at the end. */
+/* Writes JSON to a file atomically (see fs_write): indented by 2, a short
+ * object or array of scalars on one line, one newline at the end. */
 int json_write_file(const json_t *v, const char *path);
 /* Appends compact JSON: insertion order, UTF-8, no spaces; reals as jansson prints them with 17
  * digits or fewer that read back the same. */
@@ -44,5 +45,8 @@ void buf_add_json_canonical(struct buf *b, const json_t *v);
  * blank lines are skipped; stops at the first negative return and hands it on. */
 typedef int (*json_line_fn)(json_t *v, size_t line, void *arg);
 int json_read_lines(const char *path, json_line_fn fn, void *arg);
+/* One line of that, in memory. */
+int json_read_line(const char *path, size_t number, const char *line, size_t len, json_line_fn fn,
+                   void *arg);
 
 #endif

@@ -19,6 +19,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
 #include "runtime/learn/learn_private.h"
 
 /* The time of a decision: chosen and kept before its first object is made. */
@@ -260,9 +261,14 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     if (!accepted)
         remember_rejected(l, c, decision_fate(measured, false));
     struct buf line = BUF_INIT;
-    decision_subject(&c->proposal, measured, &line);
-    log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
-             accepted ? "accepted" : "refused");
+    struct ruling v;
+    ruling_of(&v, &d->gate->rules, measured, accepted);
+    proposal_describe(&c->proposal, &line);
+    buf_adds(&line, ": ");
+    ruling_counts(&v, &line);
+    buf_adds(&line, ", ");
+    ruling_words(&v, &line);
+    log_info("epoch %d update %d: %s", l->epoch, l->update, line.ptr);
     buf_release(&line);
     return 0;
 }
@@ -479,26 +485,19 @@ int record_noise(struct learn *l, const char *rule)
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)
 {
-    struct buf line = BUF_INIT;
-    struct fs_out file;
+    struct trace_out file;
     char name[32];
     snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
     char *path = fs_join(l->run.dir, name);
-    int rc = path ? fs_out_open(&file, path) : err_oom();
+    int rc = path ? trace_out_open(&file, path) : err_oom();
     if (rc < 0)
         goto out;
     for (size_t b = 0; b < n; b++)
-        for (size_t i = 0; rc == 0 && i < batches[b].n; i++) {
-            buf_reset(&line);
-            rollout_write_line(group_result(batches[b].group, i), &line);
-            rc = buf_check(&line);
-            if (rc == 0)
-                rc = fs_out_add(&file, line.ptr, line.len);
-        }
-    rc = fs_out_close(&file, rc);
+        for (size_t i = 0; rc == 0 && i < batches[b].n; i++)
+            rc = rollout_write(group_result(batches[b].group, i), &file);
+    rc = trace_out_close(&file, rc);
 out:
     free(path);
-    buf_release(&line);
     return rc;
 }
 

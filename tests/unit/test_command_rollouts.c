@@ -4,6 +4,8 @@
 
 #include "command_harness.h"
 
+#include "runtime/base/traces.h"
+
 /* The first task of a split's file; caller frees. */
 static char *first_task(const char *split)
 {
@@ -108,7 +110,7 @@ static void grade(void **state)
              (int)json_int_at(score, "n_total", -1));
     says(said);
     json_decref(score);
-    works(fs_read("graded/val/test_runs.jsonl", &runs));
+    works(trace_whole("graded/val/test_runs.jsonl", &runs));
     /* a task of its own in the line, and a line cut in half after it */
     works(json_read_file(&tasks, "clinic/tasks/split_val.json"));
     json_t *line = json_loadb(runs.ptr, strcspn(runs.ptr, "\n"), 0, NULL);
