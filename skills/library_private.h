@@ -12,6 +12,9 @@
 
 #include <errno.h>
 #include <git2.h>
+#if __has_include(<git2/sys/errors.h>) /* since libgit2 1.8 git_error_set_str is declared there */
+#include <git2/sys/errors.h>
+#endif
 #include <stdbool.h>
 
 #include "skills/library.h"

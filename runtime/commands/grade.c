@@ -200,6 +200,7 @@ static int run(const struct args *a)
     int rc = session_options(a, &o);
     if (rc == 0 && base)
         rc = read_base(base, &g.base);
+    o.no_journal = true; /* no model is asked */
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0 && s.config->env.kind != ENV_FHIR)

@@ -37,6 +37,37 @@ static int read_faults(const char *list, unsigned *out)
     return 0;
 }
 
+/* "lognormal:MEAN_MS,SIGMA[,NUMBER]" */
+static int read_latency(const char *text, struct sim_settings *sim)
+{
+    static const char kind[] = "lognormal:";
+    double v[3] = {0, 0, 0};
+    size_t n = 0;
+    if (!text)
+        return 0;
+    if (sim->latency_ms > 0)
+        return err_set(GRASP_EUSAGE, "--latency and --latency-ms exclude each other");
+    bool good = str_starts(text, kind);
+    for (const char *p = text + strlen(kind); good; p++) {
+        char one[32] = "";
+        size_t len = strcspn(p, ",");
+        good = n < 3 && len < sizeof(one) && str_to_double(memcpy(one, p, len), &v[n]) && v[n] >= 0;
+        n++;
+        p += len;
+        if (!*p)
+            break;
+    }
+    if (!good || n < 2 || v[0] > 3600e3 || v[1] > 5 || v[2] > 1e9)
+        return err_set(GRASP_EUSAGE,
+                       "--latency: '%s' is not lognormal:MEAN_MS,SIGMA or "
+                       "lognormal:MEAN_MS,SIGMA,NUMBER (sigma up to 5)",
+                       text);
+    sim->latency_ms = v[0];
+    sim->latency_sigma = v[1];
+    sim->latency_seed = (uint64_t)v[2];
+    return 0;
+}
+
 static int read_settings(const struct args *a, struct sim_settings *sim, int64_t *port)
 {
     int64_t seed = 0;
@@ -45,6 +76,8 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
         rc = arg_int(a, "seed", 0, INT64_MAX, &seed);
     if (rc == 0)
         rc = arg_double(a, "latency-ms", 0, 3600e3, &sim->latency_ms);
+    if (rc == 0)
+        rc = read_latency(arg_str(a, "latency"), sim);
     if (rc == 0)
         rc = arg_double(a, "fail", 0, 1, &sim->fail);
     if (rc == 0)
@@ -101,6 +134,7 @@ static const struct command cmd_model_serve = {
             {"port", 'p', "N", "port to listen on; 0 takes a free one", "8000"},
             {"host", 0, "ADDRESS", "IPv4 address to listen on", "127.0.0.1"},
             {"latency-ms", 'l', "MS", "time each answer takes", "0"},
+            {"latency", 0, "DRAWN", "or draw it: lognormal:MEAN_MS,SIGMA, with a heavy tail", NULL},
             {"profile", 0, "NAME", "how able it is: default, weak or strong", "default"},
             {"noise", 0, "SHARE", "mean share of episodes whose outcome flips, up to 0.5", "0"},
             {"seed", 0, "N", "seed of what is drawn: noise and proposals", "0"},
@@ -118,7 +152,15 @@ static const struct command cmd_model_serve = {
         "simulated-weak\n"
         "and simulated-strong choose a profile by name. A call that failed passes when it is "
         "repeated\n"
-        "often enough. Ended by ctrl-C, it says how many calls it answered.",
+        "often enough: '--fail 0.001 --faults hang' is one call in a thousand that hangs.\n"
+        "A drawn latency (MEAN_MS is the mean) hangs on the request and on how often it came "
+        "before:\n"
+        "in every run the same request waits equally long, and sent again, as after a time-out, "
+        "it\n"
+        "is drawn anew, because what is slow is mostly a machine and seldom a prompt. Servers side "
+        "by\n"
+        "side draw differently where their SEEDs differ.\n"
+        "Ended by ctrl-C, it says how many calls it answered.",
     .run = serve,
 };
 

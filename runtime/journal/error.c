@@ -2,12 +2,18 @@
 #include "runtime/journal/journal_private.h"
 
 #include <errno.h>
+#include <sys/statvfs.h>
+
 #include "runtime/base/err.h"
 
 int journal_error(const struct journal *j, int rc, const char *what)
 {
     int code = GRASP_EIO;
     const char *hint = "";
+    struct statvfs fs;
+    /* LMDB's word for a write that a full disk cut short, too */
+    if (rc == EIO && statvfs(j->dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < 1 << 20)
+        rc = ENOSPC;
     switch (rc) {
     case ENOMEM:
         code = GRASP_ENOMEM;
@@ -17,7 +23,7 @@ int journal_error(const struct journal *j, int rc, const char *what)
     case EFBIG:
         hint = "; make room and start the same command again";
         break;
-    case EIO: /* LMDB's word for a write that a full disk cut short, too */
+    case EIO:
         hint = "; if the disk is full, make room and start the same command again";
         break;
     case MDB_PANIC: /* after a write that failed in the middle: the next to open it is well again */

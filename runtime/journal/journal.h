@@ -39,6 +39,10 @@ enum { JOURNAL_READ_ONLY = 1, JOURNAL_REPLAY_ONLY = 2, JOURNAL_FRESH = 4 };
  * JOURNAL_FRESH ignores what was there before this open. */
 int journal_open(struct journal **j, const char *dir, int flags);
 void journal_close(struct journal *j);
+/* GRASP_EREFUSED: the directory, which is there, is on a network file system. */
+int journal_check_place(const char *dir);
+/* The directory it was opened as. Borrowed. */
+const char *journal_where(const struct journal *j);
 /* A model that answers from `j` and asks `inner` for what is missing. Does not own `inner`. Several
  * models may share one journal (executor and writer). */
 int journal_model(struct model **m, struct journal *j, struct loop *loop, struct model *inner);

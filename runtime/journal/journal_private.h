@@ -108,7 +108,6 @@ void journal_call_free(struct journal_call *c);
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
 /* GRASP_EREFUSED on a network file system. */
-int journal_check_place(const char *dir);
 /* The kind ("ext4", "fuse.sshfs") of the file system with this device number, out of a text like
  * /proc/self/mountinfo; false: it is not in it. */
 bool journal_mount_kind(FILE *mounts, unsigned dev_major, unsigned dev_minor, char *kind,

@@ -19,6 +19,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
 #include "runtime/learn/learn_private.h"
 
 /* The time of a decision: chosen and kept before its first object is made. */
@@ -260,9 +261,14 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     if (!accepted)
         remember_rejected(l, c, decision_fate(measured, false));
     struct buf line = BUF_INIT;
-    decision_subject(&c->proposal, measured, &line);
-    log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
-             accepted ? "accepted" : "refused");
+    struct ruling v;
+    ruling_of(&v, &d->gate->rules, measured, accepted);
+    proposal_describe(&c->proposal, &line);
+    buf_adds(&line, ": ");
+    ruling_counts(&v, &line);
+    buf_adds(&line, ", ");
+    ruling_words(&v, &line);
+    log_info("epoch %d update %d: %s", l->epoch, l->update, line.ptr);
     buf_release(&line);
     return 0;
 }

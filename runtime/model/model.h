@@ -159,6 +159,10 @@ struct sim_settings {
         person; /* another one has the same habits at other tasks; only tests look at several */
     bool fixed; /* sim_serve: a request that names no draw has draw 0, not one of its own */
     double latency_ms;
+    /* Only sim_serve: above 0, latencies are lognormal with this sigma and the mean latency_ms, drawn
+     * from the seed, the request and how often it came before. */
+    double latency_sigma;
+    uint64_t latency_seed;
     const char *profile; /* "weak", "strong", "default" */
     unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */
 };

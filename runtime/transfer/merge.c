@@ -10,6 +10,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
+#include "runtime/history/frozen.h"
 #include "runtime/history/history.h"
 #include "runtime/transfer/panel.h"
 #include "skills/flat.h"
@@ -329,6 +331,8 @@ static int from_library(struct merging *m)
 {
     struct library *from = NULL;
     int rc = library_open(&from, m->o->from, LIBRARY_READ);
+    if (rc == 0)
+        rc = manifest_check_read(from, m->o->at);
     if (rc == 0)
         rc = library_resolve(from, m->o->at, &m->r->from);
     if (rc == 0)

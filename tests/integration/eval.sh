@@ -42,6 +42,33 @@ exits "from the journal alone" 0 "$GRASP" eval clinic/grasp.yaml --split dev,tes
 is "the same bytes" "$(cat o2/*/test_runs.jsonl o2/*/test_runs.jsonl.zst | cksum)" \
     "$(cat o/*/test_runs.jsonl o/*/test_runs.jsonl.zst | cksum)"
 
+# --- the journal that nobody asked for: beside the configuration
+"$GRASP" synth -q --patients 60 --out own >/dev/null
+exits "an eval" 0 "$GRASP" eval own/grasp.yaml --json
+has "keeps its calls" err "calls made, kept in own/.grasp/journal"
+cp out first
+is "where git does not see it" "$(cat own/.grasp/.gitignore)" '*'
+exits "the same again" 0 "$GRASP" eval own/grasp.yaml --json
+check "is the same" cmp out first
+has "and says what it replayed" err ", 0 calls made; --again 1 draws anew"
+exits "drawn anew" 0 "$GRASP" eval own/grasp.yaml --json --again 1
+has "it is made anew" err "calls made, kept in"
+exits "that again" 0 "$GRASP" eval own/grasp.yaml --json --again 1
+has "is that" err ", 0 calls made"
+exits "from it alone" 0 "$GRASP" eval own/grasp.yaml --json -q --replay-only
+exits "what it has not" 3 "$GRASP" eval own/grasp.yaml -q --replay-only --again 2
+usage "a count that is none" "--again" eval own/grasp.yaml --again x
+exits "without" 0 "$GRASP" eval own/grasp.yaml --json --no-journal
+hasnt "it neither replays nor keeps" err "journal"
+exits "stopped by a budget" 3 "$GRASP" eval own/grasp.yaml --split dev --set budget.calls=50
+has "it says what it has" err "50 calls made, kept in"
+exits "it goes on" 0 "$GRASP" eval own/grasp.yaml --split dev
+has "from there" err "50 of "
+mkdir other && touch other/file && mv own/.grasp other/there && ln -s "$T/other/file" own/.grasp
+exits "where none can be made" 0 "$GRASP" eval own/grasp.yaml --json
+has "that is said" err "no call is kept"
+check "and nothing else changes" cmp out first
+
 # --- run
 id=$(jq -r '.[0].id' clinic/tasks/split_dev.json)
 exits "run" 0 "$GRASP" run clinic/grasp.yaml "$id"

@@ -47,19 +47,20 @@ static void buffers_grow_and_escape(void **state)
     buf_reset(&b);
     buf_add_json(&b, "\xc3\xa9\xf0\x9f\x98\x80", 6, true);
     assert_string_equal(b.ptr, "\\u00e9\\ud83d\\ude00");
-    /* Every place in a word where something must be escaped, against the plain rule. */
-    for (size_t at = 0; at < 20; at++)
+    /* Every place in two blocks and a rest where something must be escaped, against the plain rule. */
+    enum { LEN = 40 };
+    char text[LEN + 1] = "", all[LEN + 1] = "";
+    memset(all, 'y', LEN);
+    for (size_t at = 0; at < LEN; at++)
         for (int c = 0; c < 128; c++) {
-            char text[21], want[32];
-            memset(text, 'y', 20);
+            memcpy(text, all, LEN);
             text[at] = (char)c;
             buf_reset(&b);
-            buf_add_json(&b, text, 20, true);
+            buf_add_json(&b, text, LEN, true);
             bool special = c < 0x20 || c == '"' || c == '\\';
-            snprintf(want, sizeof(want), "%.*s", (int)at, "yyyyyyyyyyyyyyyyyyyy");
-            assert_memory_equal(b.ptr, want, at);
+            assert_memory_equal(b.ptr, all, at);
             assert_int_equal(b.ptr[at], special ? '\\' : c);
-            assert_string_equal(b.ptr + b.len - (19 - at), "yyyyyyyyyyyyyyyyyyyy" + 1 + at);
+            assert_string_equal(b.ptr + b.len - (LEN - 1 - at), all + 1 + at);
         }
     buf_reset(&b);
     buf_add_url(&b, "a b/\xc3\xa9~", 7);

@@ -2,6 +2,7 @@
  * the endpoint fails, and thousands at a time. */
 #include "test.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -13,6 +14,7 @@
 #include "runtime/model/hoist.h"
 #include "runtime/session/open_model.h"
 #include "runtime/simulator/serve_api.h"
+#include "runtime/simulator/sim.h"
 #include "runtime/simulator/simulator.h"
 
 struct tally {
@@ -34,6 +36,35 @@ static void on_reply(const struct model_reply *r, void *arg)
     g->text = strdup(r->text);
     if (r->result != MODEL_OK)
         print_error("%s\n", r->error);
+}
+
+/* Drawn latencies: the mean is kept, half of them are below the median, the same request waits equally
+ * long, and once more, or with another seed, it is drawn anew. */
+static void latencies_are_drawn_from_the_request(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    struct sim_settings sim = {.latency_ms = 200, .latency_sigma = 0.8};
+    double sum = 0;
+    int below = 0, same_again = 0, same_seed = 0;
+    for (int i = 0; i < N; i++) {
+        uint8_t salt[HASH_SIZE];
+        hash_once(&i, sizeof(i), salt);
+        sim.latency_seed = 0;
+        int64_t ns = sim_latency(&sim, salt, 0);
+        assert_int_equal(ns, sim_latency(&sim, salt, 0));
+        same_again += ns == sim_latency(&sim, salt, 1);
+        sim.latency_seed = 1;
+        same_seed += ns == sim_latency(&sim, salt, 0);
+        sum += (double)ns / 1e6;
+        below += (double)ns / 1e6 < 200 * exp(-0.32);
+    }
+    assert_true(fabs(sum / N - 200) < 6);
+    assert_true(abs(below - N / 2) < 300);
+    assert_int_equal(same_again, 0);
+    assert_int_equal(same_seed, 0);
+    sim.latency_sigma = 0;
+    assert_int_equal(sim_latency(&sim, (const uint8_t[HASH_SIZE]){7}, 3), 200 * NS_PER_MS);
 }
 
 /* A rollout's first message, each for another patient. */
@@ -291,6 +322,7 @@ int main(void)
 {
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(latencies_are_drawn_from_the_request),
         cmocka_unit_test(http_and_process_answer_alike),
         cmocka_unit_test(thousands_wait_at_once),
         cmocka_unit_test(stopping_ends_what_waits),
