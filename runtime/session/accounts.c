@@ -9,6 +9,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/session/prefix.h"
 
 /* USD per million tokens. */
@@ -408,6 +409,11 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
             "budget.usd: what %s costs is not known; set %s.price.prompt and .completion, or "
             "prices: {%s: {input: ..., output: ...}} (USD per million tokens)",
             inner->name, writer ? "writer" : "model", inner->name);
+    if ((price.prompt > 0) != (price.completion > 0) &&
+        !json_object_get(a->config->prices, inner->name))
+        log_warn("%s.price.%s is not set: what is counted in USD is the price of its %s alone",
+                 writer ? "writer" : "model", price.prompt > 0 ? "completion" : "prompt",
+                 price.prompt > 0 ? "prompts" : "answers");
     struct metered *m = calloc(1, sizeof(*m));
     *out = m ? &m->base : NULL;
     if (!m)
