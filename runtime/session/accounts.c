@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -265,6 +266,13 @@ double accounts_left(const struct accounts *a)
         if (of[i][1] > 0 && 1 - of[i][0] / of[i][1] < least)
             least = 1 - of[i][0] / of[i][1];
     return least;
+}
+
+void accounts_done(struct accounts *a)
+{
+    if (a->file.fd >= 0)
+        unlink(a->file.path);
+    spent_close(&a->file);
 }
 
 bool accounts_stopped(const struct accounts *a)
