@@ -45,14 +45,14 @@ int fhir_record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t s
     struct record_head h;
     const char *p = val->mv_data;
     if (val->mv_size < sizeof(h))
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     memcpy(&h, p, sizeof(h));
     if (h.sum && !v->store->temporary && h.sum != record_sum(h, p, val->mv_size))
-        return err_set(GRASP_EIO, "FHIR store: a damaged record; load it anew, or put back a copy");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     size_t head = sizeof(h) + h.type_len + h.id_len;
     if (head > val->mv_size || h.values_len > val->mv_size - head || !h.type_len || !h.id_len ||
         p[sizeof(h) + h.type_len - 1] || p[head - 1])
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     *out = (struct fhir_record){.seq = seq,
                                 .version = h.version,
                                 .updated_us = h.updated_us,
@@ -65,7 +65,7 @@ int fhir_record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t s
                                 .summed = h.sum != 0};
     /* a page that is not there reads as zeros */
     if (out->text_len && !out->text[out->text_len - 1])
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     return 0;
 }
 

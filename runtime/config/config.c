@@ -266,9 +266,11 @@ static int want_number(const json_t *origin, const struct config_key *k, const j
 
 static int want_choice(const json_t *origin, const struct config_key *k, const json_t *v, int *out)
 {
-    const char *s = json_is_false(v) ? "false" : json_string_value(v);
+    /* YAML 1.1 takes off and on for false and true */
+    const char *s = json_is_false(v) ? "false" : json_is_true(v) ? "true" : json_string_value(v);
+    const char *other = json_is_false(v) ? "off" : json_is_true(v) ? "on" : s;
     for (int i = 0; s && k->choices[i]; i++)
-        if (strcmp(s, k->choices[i]) == 0 && *s) {
+        if ((strcmp(s, k->choices[i]) == 0 || strcmp(other, k->choices[i]) == 0) && *s) {
             *out = i;
             return 0;
         }
@@ -624,7 +626,11 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     c->keep = json_array();
     if (!c->path || !c->dir || !c->resolved || !c->keep)
         rc = err_oom();
-    if (rc < 0 || (rc = layer_read(&file, path)) < 0)
+    if (rc < 0)
+        goto out;
+    if ((rc = layer_read(&file, path)) == GRASP_ENOTFOUND)
+        err_set(rc, "there is no configuration '%s'; grasp init writes one", path);
+    if (rc < 0)
         goto out;
     if ((rc = preset_adopt(file.tree, file.lines, path)) < 0)
         goto out;

@@ -344,7 +344,7 @@ static int run_events(struct loop *loop, int64_t max_ns)
 int loop_turn(struct loop *loop, int64_t max_ns)
 {
     if (loop_interrupted(loop))
-        return err_set(GRASP_ESTOPPED, "stopped by a signal");
+        return err_set(GRASP_ESTOPPED, "stopped by a signal; run the same command to go on");
     int ran = run_deferred(loop, DEFER_PER_TURN);
     int events = run_events(loop, ran || loop->defer_n ? 0 : max_ns);
     if (events > 0)
@@ -354,7 +354,7 @@ int loop_turn(struct loop *loop, int64_t max_ns)
     for (size_t i = 0; ran && i < loop->n_ends; i++)
         loop->ends[i].fn(loop->ends[i].arg);
     if (loop_interrupted(loop))
-        return err_set(GRASP_ESTOPPED, "stopped by a signal");
+        return err_set(GRASP_ESTOPPED, "stopped by a signal; run the same command to go on");
     return events < 0 ? events : ran;
 }
 

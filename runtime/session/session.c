@@ -174,6 +174,15 @@ int session_open(struct session *s, const struct session_options *o)
                                             (s->config->draws == DRAWS_AUTO && known_alike(s))};
         config_engine(s->config, &es);
         es.prompts = s->prompts;
+        s->ahead = (struct ahead){
+            .config = s->config,
+            .journal = s->journal,
+            .accounts = s->accounts,
+            .health = {&s->backend[0]->health, s->backend[1] ? &s->backend[1]->health : NULL}};
+        if (s->journal && s->config->speculate > 0) {
+            es.room = ahead_room;
+            es.room_arg = &s->ahead;
+        }
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     return rc;
@@ -189,7 +198,10 @@ void session_drain(struct session *s, int rc)
     engine_stop(s->engine, GRASP_ESTOPPED, "stopped");
     loop_signals_clear(s->loop);
     if (s->model[0] && s->backend[0]->health.attempts) /* one that is asked over the network */
-        log_info("waiting for the answers of %zu calls in flight; ctrl-C does not", n);
+        log_info(
+            "waiting for the answers of %zu %s in flight, which %s paid for; ctrl-C again gives "
+            "them up",
+            n, plural((int64_t)n, "call", "calls"), n == 1 ? "is" : "are");
     while (journal_in_flight(s->journal) && (now = clock_mono()) < until)
         if (loop_turn(s->loop, until - now) < 0)
             break;
