@@ -74,23 +74,35 @@ static void add_scores(struct buf *b, const struct run *r)
                    "the val tasks");
 }
 
-static void sentence_done(struct buf *b, const struct run *r)
+/* What the agent has that it passes with. */
+static void add_means(struct buf *b, const struct run *r)
 {
     struct tally t = count(r);
-    bool scored = run_best_val(r) || json_object_size(r->tests);
-    if (!run_has_gate(r))
-        buf_addf(b, "With what the method %s kept in its memory, the agent passes ",
-                 json_str_at(r->summary, "method", "?"));
-    else if (!t.accepted)
-        buf_addf(b, "Nothing was learned: none of %lld edits was let in%s", (long long)t.judged,
-                 scored ? ", and the agent passes " : "");
-    else
-        buf_addf(b, "With the %zu %s it learned, the agent passes ", r->now.n,
+    if (!run_has_gate(r)) {
+        buf_adds(b, "With what the method ");
+        html_text(b, json_str_at(r->summary, "method", "?"));
+        buf_adds(b, " kept in its memory, ");
+    } else if (!t.accepted) {
+        buf_addf(b,
+                 "Nothing was learned, since none of %lld edits was let in: ", (long long)t.judged);
+    } else if (!r->now.n) {
+        buf_addf(b, "%lld of %lld edits were let in, and none of them was kept: ",
+                 (long long)t.accepted, (long long)t.judged);
+    } else {
+        buf_addf(b, "With the %zu %s it learned, ", r->now.n,
                  plural((int64_t)r->now.n, "skill", "skills"));
-    if (scored)
+    }
+}
+
+static void sentence_done(struct buf *b, const struct run *r)
+{
+    add_means(b, r);
+    if (run_best_val(r) || json_object_size(r->tests)) {
+        buf_adds(b, "the agent passes ");
         add_scores(b, r);
-    else if (t.accepted)
-        buf_adds(b, "nobody knows how much: nothing was scored");
+    } else {
+        buf_adds(b, "nobody knows how well the agent does, since nothing was scored");
+    }
     buf_adds(b, ".");
 }
 
