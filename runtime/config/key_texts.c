@@ -285,8 +285,9 @@ const struct key_text key_texts[] = {
      NULL},
 
     {"prompt.order",
-     "shared: what all tasks have in common stands first, so that model servers cache it; paper: "
-     "the reference's order.",
+     "shared: what all tasks have in common stands first and the skill that changed last stands "
+     "last, "
+     "so that model servers cache it; paper: the reference's order, skills by name.",
      "paper", NULL},
     {"prompt.texts",
      "A YAML file with the texts that the agent sees in the FHIR world; `grasp help --texts` "

@@ -6,8 +6,7 @@
 
 #include "runtime/base/err.h"
 
-#define SURE  10 /* outcomes may be made up, when it is asked for what comes after the gate */
-#define WAVES 12 /* of the way there: so far none reaches */
+#define SURE 10 /* so many outcomes may be made up, to ask for what follows from them */
 
 /* What was asked for ahead of one pick: from 1, where its rollouts begin in the group; 0: nothing. */
 struct asked {
@@ -106,54 +105,52 @@ static bool in_wave(const struct arms_ahead *h, const struct gate_pick *p)
     return false;
 }
 
-/* Asks for what the gate would ask for if its wave ended now. */
-static int ask_likely(struct arms_ahead *h, size_t *room)
+/* Asks for what the copy wants next and was not asked for; then takes it for what is likely. Returns how
+ * many outcomes are made up so. */
+static int one_wave(struct arms_ahead *h, size_t *room, size_t *made_up)
 {
     size_t repeats = (size_t)h->arms->repeats, n = gate_wave(&h->copy, h->most, h->picks);
     int rc = 0;
-    for (size_t i = 0; rc >= 0 && i < n; i++) {
+    for (size_t i = 0; rc >= 0 && i < n && !h->more; i++) {
         if (h->asked[place(h, &h->picks[i])].at || in_wave(h, &h->picks[i]))
             continue;
         h->more = *room < repeats;
-        if (h->more)
-            break;
-        rc = ask(h, &h->picks[i]);
-        *room -= repeats;
+        if (!h->more) {
+            rc = ask(h, &h->picks[i]);
+            *room -= repeats;
+        }
     }
+    for (size_t i = 0; i < n; i++)
+        *gate_place(&h->copy, &h->picks[i]) = gate_guess(&h->copy, &h->picks[i]);
+    *made_up += n;
     return rc;
-}
-
-/* Goes to the end on what is likely. Returns how much of it was made up. */
-static size_t to_the_end(struct arms_ahead *h)
-{
-    size_t wave = h->arms->wave / (size_t)h->arms->repeats, made_up = 0;
-    for (int w = 0; w < WAVES && gate_update(&h->copy) > 0; w++) {
-        size_t n = gate_wave(&h->copy, wave ? wave : 1, h->picks);
-        for (size_t i = 0; i < n; i++)
-            *gate_place(&h->copy, &h->picks[i]) = gate_guess(&h->copy, &h->picks[i]);
-        made_up += n;
-    }
-    return made_up;
 }
 
 int arms_ahead_fill(void *arg)
 {
     struct arms_ahead *h = arg;
     const struct arms *a = h->arms;
-    size_t room = engine_room(a->engine);
+    size_t room = engine_room(a->engine), made_up = 0;
+    bool near = a->near_miss && !h->gate->rules.regression_gate, ended = false;
+    int rc = 0;
     if (!stale(h) || !h->gate->rules.early_stop)
         return 0;
     h->more = false;
     look(h);
-    size_t running = gate_update(&h->copy);
-    bool near = a->near_miss && !h->gate->rules.regression_gate;
-    if (!running && a->near_miss && !near && gate_winner(&h->copy) < 0) {
-        gate_hold(&h->copy, false);
-        running = gate_update(&h->copy);
-        near = true;
+    while (rc >= 0 && !ended && !h->more && made_up <= SURE) {
+        if (gate_update(&h->copy) > 0) {
+            size_t before = made_up;
+            rc = one_wave(h, &room, &made_up);
+            if (made_up == before)
+                break;
+        } else if (a->near_miss && !near && gate_winner(&h->copy) < 0) {
+            gate_hold(&h->copy, false);
+            near = true;
+        } else {
+            ended = true;
+        }
     }
-    int rc = running ? ask_likely(h, &room) : 0;
-    if (rc >= 0 && room && a->leads && to_the_end(h) <= SURE) /* a near miss is no winner */
+    if (rc >= 0 && room && ended && a->leads) /* a near miss is no winner */
         rc = a->leads(a->arg, near ? -1 : gate_winner(&h->copy));
     return rc < 0 ? rc : 0;
 }

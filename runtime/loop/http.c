@@ -595,6 +595,8 @@ static void finish(struct http_transfer *t, CURLcode code)
 {
     long status = 0;
     char *type = NULL;
+    t->too_large |=
+        code == CURLE_FILESIZE_EXCEEDED; /* curl counts, too: from 8.4 on all that comes */
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     /* Copies: the handle forgets them before the callback runs. */

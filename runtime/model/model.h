@@ -173,6 +173,7 @@ struct sim_settings {
     uint64_t latency_seed;
     const char *profile; /* "weak", "strong", "default" */
     unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */
+    const char *cache;   /* sim_serve: a prompt cache (simulator/cache.h); NULL: none */
 };
 struct model_settings {
     const char *kind;     /* "openai", "responses", "anthropic", "simulated", "replay" */
