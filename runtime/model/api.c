@@ -614,7 +614,7 @@ static bool send_request(struct api_call *c, int i, bool fresh)
 static void start(struct api_call *c, int i)
 {
     move(c, false, false);
-    if (!c->lost)
+    if (!c->started)
         late_sent(&c->api->late);
     if (!send_request(c, i, c->lost > 0))
         end_later(c, MODEL_OUTAGE);
@@ -722,8 +722,10 @@ static void on_late(void *arg)
     struct api *a = arg;
     struct api_call *c, *next;
     int64_t now = clock_mono();
-    size_t waiting = 0;
+    size_t waiting = 0, urgent = 0;
     a->late_timer = 0;
+    TAILQ_FOREACH (c, &a->others, link)
+        urgent += !c->rq.ahead && in_flight(c, NULL);
     for (c = TAILQ_FIRST(&a->others); c; c = next) {
         next = TAILQ_NEXT(c, link);
         struct api_request *r = youngest(c);
@@ -738,6 +740,7 @@ static void on_late(void *arg)
                                   .requests = 1 + (in_flight(c, r) != NULL),
                                   .given_up = c->lost,
                                   .in_flight = on_their_way(a),
+                                  .urgent = c->rq.ahead ? on_their_way(a) : urgent,
                                   .may_hedge = a->hedge != HEDGE_OFF};
         enum late_step step = late_judge(&a->late, &about);
         if (step == LATE_LOST)
