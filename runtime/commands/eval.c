@@ -66,7 +66,7 @@ static int compare_with(const char *dir, enum split split, const struct group *g
 
 /* Runs one split; partial results are written whatever stopped it. */
 static int eval_split(struct session *s, enum split split, struct skills_view *skills,
-                      const char *out_dir, struct score *score, const char *against,
+                      uint32_t again, const char *out_dir, struct score *score, const char *against,
                       json_t **contrast)
 {
     const struct task_set *tasks;
@@ -75,7 +75,7 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
     if (rc < 0)
         return rc;
     struct group *g = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, skills,
-                                      draw_number(&s->draws, DRAW_TEST, 0));
+                                      draw_number(&s->draws, DRAW_TEST, again));
     if (!g)
         return GRASP_ENOMEM;
     group_on_end(g, rollout_ended, &p);
@@ -87,6 +87,8 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
         /* the message of what stopped it outlives the writing */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;
         written = score_write(dir, "test", g, score, NULL);
+        if (written == 0)
+            written = barrier_path(dir);
         if (why)
             rc = err_set(rc, "%s", why);
         free(why);
@@ -151,6 +153,7 @@ static int run(const struct args *a)
     json_t *contrasts[SPLITS] = {0};
     enum split splits[SPLITS];
     size_t n = 0, done = 0;
+    uint32_t again = 0;
     int rc = splits_parse(arg_str(a, "split"), splits, &n);
     if (rc == 0)
         rc = session_options(a, &o);
@@ -166,22 +169,29 @@ static int run(const struct args *a)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &skills);
     if (rc == 0)
         rc = session_open(&s, &o);
+    if (rc == 0)
+        rc = session_again(a, &s, &again);
     if (rc == 0 && skills)
         rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config, !o.preset);
     if (rc == 0 && arg_str(a, "out"))
         rc = fs_mkdirs(arg_str(a, "out"));
     while (rc == 0 && done < n) {
-        rc = eval_split(&s, splits[done], skills, arg_str(a, "out"), &scores[done],
+        rc = eval_split(&s, splits[done], skills, again, arg_str(a, "out"), &scores[done],
                         arg_str(a, "against"), &contrasts[done]);
         if (rc == 0)
             rc = score_covered(&scores[done], s.config->gate.coverage_floor,
                                split_name(splits[done]), s.engine);
         done++;
     }
+    session_drain(&s, rc);
+    char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is printed now */
+    if (done)
+        session_say_journal(&s, "--again 1 draws anew");
     if (s.engine && done && (rc == 0 || rc == GRASP_ESTOPPED)) {
         int printed = print_scores(&s, a, splits, scores, contrasts, done, rc == 0);
-        rc = rc < 0 ? rc : printed;
+        rc = rc < 0 ? err_set(rc, "%s", why ? why : "out of memory") : printed;
     }
+    free(why);
     for (size_t i = 0; i < SPLITS; i++)
         score_release(&scores[i]);
     for (size_t i = 0; i < SPLITS; i++)
@@ -208,6 +218,7 @@ const struct command cmd_eval = {
             {"out", 'o', "DIR", "write SPLIT/test_runs.jsonl and SPLIT/test_score.json here", NULL},
             {"against", 0, "RUN", "compare with an eval's --out or a run: tasks fixed and broken",
              NULL},
+            AGAIN_OPTION,
             {"json", 0, NULL, "scores as JSON", NULL},
             SESSION_OPTIONS,
             {0}},

@@ -118,6 +118,8 @@ static int measure_edit(const struct args *a, struct session *s, const struct se
         o.library ? session_open(s, so) : err_set(GRASP_EUSAGE, "an edit of what? --library DIR");
     if (rc == 0)
         rc = merge(s, &o, &r);
+    session_drain(s, rc);
+    session_say_journal(s, "");
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives the table of what was done before */
     if (rc == 0 || r.n) {
         int shown = 0;
@@ -161,6 +163,8 @@ static int run(const struct args *a)
         goto out;
     s.draws.shared = false; /* samples that are one cannot show noise, whatever the temperature */
     rc = measure(&n, (int)rounds);
+    session_drain(&s, rc);
+    session_say_journal(&s, "");
     if (rc == 0 || n.result.n) { /* the rounds that are there, whatever stopped it */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;
         int shown = show(&n, a);

@@ -29,8 +29,7 @@ static int learn(struct learn **out, struct session *s, const char *library, con
     rc = learn_run(l);
     progress_clear();
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is written now */
-    if (rc == GRASP_ESTOPPED || rc == GRASP_EOUTAGE)
-        session_drain(s);
+    session_drain(s, rc);
     int written = learn_record_summary(l, rc);
     summary_print(l, stdout);
     if (rc < 0)
@@ -85,12 +84,11 @@ static int run(const struct args *a)
     if (arg_flag(a, "dry-run")) {
         struct fhir_texts *texts = NULL; /* of the world, which a plan does not open */
         o.journal_flags = 0;
-        o.no_env = true;
+        o.no_env = o.no_journal = true;
         rc = fhir_texts_open(&texts, c->prompt.texts);
         fhir_texts_close(texts);
     } else {
         o.journal = journal;
-        o.no_journal = arg_flag(a, "no-journal");
         rc = fs_mkdirs(run_dir);
     }
     o.splits = 1u << SPLIT_DEV | 1u << SPLIT_VAL | (c->data.id_test ? 1u << SPLIT_ID_TEST : 0) |
@@ -142,8 +140,6 @@ const struct command cmd_learn = {
              NULL},
             {"accept-changes", 0, NULL,
              "what the run decides from has changed: its epoch begins anew with that", NULL},
-            {"no-journal", 0, NULL, "keep no journal: every call is paid, a resume starts anew",
-             NULL},
             SESSION_OPTIONS,
             {0}},
     .details =

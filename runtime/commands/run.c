@@ -45,9 +45,12 @@ static int run(const struct args *a)
     struct skills_view *skills = NULL;
     const struct task *task;
     struct group *g = NULL;
+    uint32_t again = 0;
     int rc = session_options(a, &o);
     if (rc == 0)
         rc = session_open(&s, &o);
+    if (rc == 0)
+        rc = session_again(a, &s, &again);
     if (rc == 0)
         rc = session_task(&s, operand(a, 1), &task);
     if (rc == 0)
@@ -55,9 +58,10 @@ static int run(const struct args *a)
     if (rc < 0)
         goto out;
     g = engine_group(s.engine, PHASE_OTHER);
-    rc = g ? group_add(g, task, skills, draw_number(&s.draws, DRAW_TEST, 0)) : GRASP_ENOMEM;
+    rc = g ? group_add(g, task, skills, draw_number(&s.draws, DRAW_TEST, again)) : GRASP_ENOMEM;
     if (rc >= 0)
         rc = group_wait(g);
+    session_say_journal(&s, "--again 1 draws anew");
     const struct rollout *r = group_result(g, 0);
     correct = rc == 0 && r->correct;
     if (rc == 0 && r->status == ROLLOUT_UNSCORED)
@@ -91,6 +95,7 @@ const struct command cmd_run = {
             {"at", 0, "REV", "at this revision", NULL},
             {"model", 'm', "NAME", "another model name than the configuration's", NULL},
             {"whole", 'w', NULL, "do not cut long messages", NULL},
+            AGAIN_OPTION,
             {"json", 0, NULL, "the rollout as JSON", NULL},
             {"exit-code", 0, NULL,
              "exit 0 when correct, 1 when not, 125 when it could not be scored, 128 on any other "

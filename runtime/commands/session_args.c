@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/log.h"
 
 int splits_parse(const char *text, enum split out[SPLITS], size_t *n)
 {
@@ -46,7 +47,34 @@ int session_options(const struct args *a, struct session_options *o)
     o->n_sets = n;
     o->preset = arg_str(a, "preset");
     o->journal = arg_str(a, "journal");
+    o->no_journal = arg_flag(a, "no-journal");
     o->journal_flags = (arg_flag(a, "replay-only") ? JOURNAL_REPLAY_ONLY : 0) |
                        (arg_flag(a, "fresh") ? JOURNAL_FRESH : 0);
     return 0;
+}
+
+void session_say_journal(const struct session *s, const char *anew)
+{
+    struct journal_counts n;
+    if (!s->journal)
+        return;
+    journal_counts(s->journal, MODEL_PHASES, &n);
+    long long made = n.made - n.failed; /* those that a spent budget refused were none */
+    if (n.replayed)
+        log_info("%lld of %lld answers replayed from %s, %lld calls made%s%s",
+                 (long long)n.replayed, (long long)n.asked, journal_where(s->journal), made,
+                 *anew ? "; " : "", anew);
+    else if (made)
+        log_info("%lld calls made, kept in %s: the same again costs nothing", made,
+                 journal_where(s->journal));
+}
+
+int session_again(const struct args *a, struct session *s, uint32_t *counter)
+{
+    int64_t n = 0;
+    int rc = arg_str(a, "again") ? arg_int(a, "again", 0, (1 << 28) - 1, &n) : 0;
+    *counter = (uint32_t)n;
+    if (n)
+        s->draws.shared = false; /* a sample that is everybody's is no other one */
+    return rc;
 }

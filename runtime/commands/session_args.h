@@ -17,7 +17,12 @@
 #define SESSION_OPTIONS                                                                            \
     {"set", 0, "KEY=VALUE...", "override a configuration key", NULL},                              \
         {"preset", 0, "NAME", "another model: agents/NAME.yaml beside the configuration", NULL},   \
-        {"journal", 0, "DIR", "keep every model call and its answer here", NULL},                  \
+        {"journal", 0, "DIR",                                                                      \
+         "keep every model call and its answer here (default: the key journal, or .grasp/journal " \
+         "beside CONFIG)",                                                                         \
+         NULL},                                                                                    \
+        {"no-journal", 0, NULL, "keep none: every call is paid, what is stopped begins anew",      \
+         NULL},                                                                                    \
         {"replay-only", 0, NULL, "never call the model; answer from the journal alone", NULL},     \
     {                                                                                              \
         "fresh", 0, NULL, "ignore what the journal held before", NULL                              \
@@ -26,6 +31,16 @@
 /* Fills in the configuration's path, sets and journal from a command's options; `o->sets` is freed
  * by the caller. */
 int session_options(const struct args *a, struct session_options *o);
+/* After rollouts: how many answers were asked for now and how many came from the journal; `anew` says how
+ * to have others. Silent without a journal. */
+void session_say_journal(const struct session *s, const char *anew);
+/* --again N: other samples than those that were drawn before; NULL: as ever. */
+#define AGAIN_OPTION                                                                               \
+    {                                                                                              \
+        "again", 0, "N", "draw anew: the N-th repetition, with answers of its own", NULL           \
+    }
+/* Sets *counter to N, and that samples are not shared; 0 without the option. */
+int session_again(const struct args *a, struct session *s, uint32_t *counter);
 /* "dev,val" or "all" (the first four) into a list without repetitions; GRASP_EUSAGE names what is
  * wrong. */
 int splits_parse(const char *text, enum split out[SPLITS], size_t *n);

@@ -45,6 +45,8 @@ GRASP_SKILLS_COMMANDS(SKILLS_DECLARE)
 /* library_open, and a warning when this copy lacks evidence or candidates: then no subcommand takes
  * what is not here for what never was. `lacks`: the LIBRARY_LACKS_* bits (NULL: not wanted). */
 int skills_open(struct library **lib, const char *dir, int flags, int *lacks);
+/* library_read of what may be read: as manifest_check_read. */
+int skills_read(struct library *lib, const char *rev, struct skill_set *out);
 /* The value of --at, or HEAD. */
 const char *rev_of(const struct args *a);
 /* Prints and frees; NULL is out of memory. */

@@ -9,6 +9,7 @@
 #include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/history/bisect.h"
+#include "runtime/history/frozen.h"
 
 struct bisect {
     struct session s;
@@ -154,6 +155,8 @@ static int search(struct bisect *b, const struct args *a)
     struct bisection range;
     bool was = false, now;
     int rc = skills_open(&b->lib, b->dir, LIBRARY_READ, NULL);
+    if (rc == 0)
+        rc = manifest_check_read(b->lib, rev_of(a));
     if (rc == 0)
         rc = history_read(b->lib, rev_of(a), &b->h);
     if (rc == 0)

@@ -50,7 +50,7 @@ static int run_list(const struct args *a)
     struct skill_set set = {0};
     int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
-        rc = library_read(lib, rev_of(a), &set);
+        rc = skills_read(lib, rev_of(a), &set);
     if (rc == 0 && arg_flag(a, "json"))
         rc = print_json(list_json(&set));
     else if (rc == 0)
@@ -94,7 +94,7 @@ static int run_show(const struct args *a)
     struct buf text = BUF_INIT;
     int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, NULL);
     if (rc == 0)
-        rc = library_read(lib, rev_of(a), &set);
+        rc = skills_read(lib, rev_of(a), &set);
     if (rc < 0)
         goto out;
     const struct skill *s = skill_set_find(&set, operand(a, 1));

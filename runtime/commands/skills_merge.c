@@ -38,6 +38,8 @@ static int run(const struct args *a)
         rc = session_open(&s, &so);
     if (rc == 0)
         rc = merge(&s, &o, &r);
+    session_drain(&s, rc);
+    session_say_journal(&s, "");
     if (rc < 0)
         message = str_dup(err_msg()); /* outlives the table of what was done before */
     if (rc == 0 || r.n) {

@@ -280,7 +280,7 @@ static int run_export(const struct args *a)
     int lacks = 0;
     int rc = skills_open(&lib, operand(a, 0), LIBRARY_READ, &lacks);
     if (rc == 0)
-        rc = library_read(lib, rev_of(a), &set);
+        rc = skills_read(lib, rev_of(a), &set);
     if (rc == 0)
         rc = history_fill_gate(lib, rev_of(a), &set);
     if (rc == 0)

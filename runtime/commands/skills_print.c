@@ -6,6 +6,13 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
+#include "runtime/history/frozen.h"
+
+int skills_read(struct library *lib, const char *rev, struct skill_set *out)
+{
+    int rc = manifest_check_read(lib, rev);
+    return rc < 0 ? rc : library_read(lib, rev, out);
+}
 
 const char *rev_of(const struct args *a)
 {

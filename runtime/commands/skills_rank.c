@@ -6,6 +6,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/commands/skills.h"
+#include "runtime/history/frozen.h"
 #include "skills/inject.h"
 
 /* The library of the line before: most inputs ask about one of them many times. */
@@ -79,7 +80,9 @@ static int open_library(struct rank *r, const char *dir, const char *rev)
     if (rc < 0 || (r->ranker && strcmp(commit.hex, r->commit.hex) == 0))
         return rc;
     forget(r);
-    rc = library_read(r->lib, commit.hex, &r->set);
+    rc = manifest_check_read(r->lib, rev);
+    if (rc == 0)
+        rc = library_read(r->lib, commit.hex, &r->set);
     r->commit = commit;
     return rc;
 }

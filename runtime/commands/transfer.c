@@ -37,16 +37,6 @@ static int first_executor(const struct library_commit_info *c, void *arg)
     return 1;
 }
 
-/* A tag of `grasp skills freeze` leads to what its manifest says; another revision has none. */
-static int check_manifest(struct library *lib, const char *at)
-{
-    int rc = manifest_check_frozen(lib, at);
-    if (rc == GRASP_EREFUSED || rc == GRASP_ENOMEM)
-        return rc;
-    err_clear();
-    return 0;
-}
-
 static int open_frozen(struct transfer *t, struct frozen *f)
 {
     struct library *lib = NULL;
@@ -56,7 +46,7 @@ static int open_frozen(struct transfer *t, struct frozen *f)
     if (rc == 0)
         rc = library_object(lib, t->at, &t->object);
     if (rc == 0)
-        rc = check_manifest(lib, t->at);
+        rc = manifest_check_read(lib, t->at);
     if (rc == 0)
         rc = library_head(lib, &f->head);
     if (rc == 0)
@@ -150,6 +140,8 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
         rc = buf_check(&path);
         if (rc == 0)
             rc = score_write(path.ptr, transfer_arm_name(arm), g, score, NULL);
+        if (rc == 0)
+            rc = barrier_path(path.ptr);
         buf_release(&path);
     }
     return rc;
@@ -272,8 +264,6 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     }
     if (rc == 0 && e == t->v) /* the models differ, the rest of the configuration is one */
         rc = manifest_warn(t->library, t->at, s.config, !e->target.preset);
-    if (rc == 0 && e == t->v && !s.journal && !dry)
-        log_info("without a journal a transfer that is stopped begins anew: --journal or --out");
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
     if (rc == 0 && arg_flag(a, "regate")) {
@@ -291,6 +281,9 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         rc = regate(&s, e, t, arg_str(a, "out"));
     if (s.accounts)
         accounts_counts(s.accounts, MODEL_PHASES, &spent->counts);
+    session_drain(&s, rc);
+    if (!dry)
+        session_say_journal(&s, "");
     session_close(&s);
     skills_view_unref(views[ARM_LIBRARY]);
     free((void *)sets);
@@ -402,6 +395,10 @@ static int run(const struct args *a)
             rc = err_oom();
         o.journal_else = journal;
     }
+    if (arg_flag(a, "dry-run")) {
+        o.no_journal = true;
+        o.journal_flags = 0;
+    }
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
         rc = measure(&t.v[i], &t, &f, &o, a, &spent);
         done += t.v[i].done;
@@ -465,8 +462,7 @@ const struct command cmd_transfer = {
         "  simulated[:PROFILE]   the simulated model: weak, default or strong\n"
         "Each is scored without skills and with the library, on the same tasks. The revision is\n"
         "only read, and its object id is the same before and after.\n"
-        "Stopped, the same command goes on where it was: with a journal (--journal, the key, or "
-        "--out).\n"
+        "Stopped, the same command goes on where it was.\n"
         "--regate draws a probe set from dev by how the model does with the library, tries the\n"
         "library without each of its skills, and takes removals through the gate of learning "
         "until\n"

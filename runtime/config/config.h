@@ -51,6 +51,7 @@ struct model_config {
     json_t *extra;
     double temperature; /* -1: not sent */
     int thinking;       /* enum */
+    int hedge;          /* enum model_hedge, by the same names */
     bool stream;
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */

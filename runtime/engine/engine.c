@@ -583,7 +583,7 @@ void group_ahead(struct group *g)
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
 {
     struct engine *e = g->engine;
-    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts);
+    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts, e->settings.order);
     if (rc < 0)
         return rc;
     if (g->n == g->cap) {

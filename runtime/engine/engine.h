@@ -14,6 +14,7 @@
 #define GRASP_RUNTIME_ENGINE_ENGINE_H
 
 #include "gate/gate.h"
+#include "runtime/base/traces.h"
 #include "runtime/env/env.h"
 #include "runtime/model/model.h"
 #include "skills/inject.h"
@@ -74,8 +75,8 @@ json_t *rollout_to_json(const struct rollout *r);
  * (of all of it, when it is cut), reasons, skills, prompt, call}. New reference; NULL when out of
  * memory. */
 json_t *rollout_seen(const struct rollout *r);
-/* Appends that line and its newline. */
-void rollout_write_line(const struct rollout *r, struct buf *out);
+/* Adds that line. */
+int rollout_write(const struct rollout *r, struct trace_out *out);
 
 struct engine;
 struct group;

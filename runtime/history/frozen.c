@@ -448,6 +448,15 @@ int manifest_check_frozen(struct library *lib, const char *name)
     return rc < 0 ? rc : manifest_check(lib, name);
 }
 
+int manifest_check_read(struct library *lib, const char *rev)
+{
+    int rc = manifest_check_frozen(lib, rev);
+    if (rc == GRASP_EREFUSED || rc == GRASP_ENOMEM)
+        return rc;
+    err_clear();
+    return 0;
+}
+
 int manifest_check(struct library *lib, const char *name)
 {
     struct buf message = BUF_INIT;

@@ -33,5 +33,8 @@ int manifest_parse(const char *message, json_t **out);
 int manifest_check(struct library *lib, const char *name);
 /* The same, and it is the tag that was frozen here: GRASP_EREFUSED when another took its place. */
 int manifest_check_frozen(struct library *lib, const char *name);
+/* What a reader asks before it uses a revision: GRASP_EREFUSED for a frozen tag that was replaced or
+ * leads elsewhere than its manifest says; 0 for any other, frozen or not. */
+int manifest_check_read(struct library *lib, const char *rev);
 
 #endif

@@ -45,6 +45,11 @@ void journal_counts(const struct journal *j, enum model_phase phase, struct jour
     *out = j->counts[phase];
 }
 
+const char *journal_where(const struct journal *j)
+{
+    return j->dir;
+}
+
 size_t journal_in_flight(const struct journal *j)
 {
     return j->in_flight;

@@ -84,6 +84,7 @@ struct tail {
     size_t limit;        /* bytes; JOURNAL_TAIL_MAX except in tests */
     uint64_t generation; /* 0: the file has no header yet */
     struct buf bytes;    /* the file after its header, up to the last whole frame */
+    size_t flushed;      /* so many of them are on disk, or given to a barrier */
     struct tail_slot *slots;
     size_t n;
     uint32_t *index; /* by key */
@@ -123,10 +124,12 @@ void ahead_answered(struct journal *j, struct journal_call *c);
 
 void journal_call_free(struct journal_call *c);
 
+/* Of a journal that LMDB cannot read. */
+#define JOURNAL_WAY_OUT "move it away, or put back a copy"
+
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);
 /* GRASP_EREFUSED on a network file system. */
-int journal_check_place(const char *dir);
 /* The kind ("ext4", "fuse.sshfs") of the file system with this device number, out of a text like
  * /proc/self/mountinfo; false: it is not in it. */
 bool journal_mount_kind(FILE *mounts, unsigned dev_major, unsigned dev_minor, char *kind,

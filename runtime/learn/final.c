@@ -238,7 +238,7 @@ int learn_final(struct learn *l)
             rc = finish_final(l, i, scores);
     if (rc == 0) {
         char *path = fs_join(l->run.dir, "test_scores.json");
-        rc = json_write_file(scores, path);
+        rc = json_put_file(scores, path);
         free(path);
     }
     json_decref(l->scores.test);

@@ -28,6 +28,7 @@
 #include "probes/leak.h"
 #include "probes/probe_set.h"
 #include "probes/rng.h"
+#include "runtime/base/fs.h"
 #include "runtime/engine/noise.h"
 #include "runtime/engine/score.h"
 #include "runtime/session/session.h"
@@ -59,7 +60,9 @@ struct run_state {
     int lock; /* its descriptor, locked: one process a run; 0: none */
     char id[64];
     json_t *state; /* run.json: what a resume must not choose anew */
-    size_t wave;   /* probes in flight at once over all candidates */
+    bool dirty;    /* the file is not as it; written by record_settle or record_state */
+    struct barrier barrier;
+    size_t wave; /* probes in flight at once over all candidates */
     bool resumed;
     int64_t began; /* monotonic */
 };
@@ -352,14 +355,22 @@ int line_open(struct learn *l);
 int line_turn(struct learn *l);
 /* Before anything of a decision is written: the branch is still where it was when the update began. */
 int line_stands(struct learn *l);
-/* Moves branch and run to a commit. */
+/* The branch moves to a commit when the update settles (record_settle); then the run is there. */
 int line_accept(struct learn *l, const struct oid *commit);
+int line_accepted(struct learn *l, const struct oid *commit);
 /* Whether somebody committed after the last update, and the run was told to go on from such. */
 bool line_ends_elsewhere(const struct learn *l);
 
 /* state.c */
 /* Writes run.json as it stands. */
 int record_state(struct learn *l);
+int record_state_open(const struct learn *l, struct fs_out *o);
+
+/* settle.c: around what an update writes; `rc` is what came of it, and a negative one leaves nothing.
+ * Answers that it stands on and run.json are on disk before refs move, and the loop turns meanwhile. */
+void record_begin(struct learn *l);
+int record_settle(struct learn *l, int rc);
+
 /* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
  * reference; NULL with the error set. */
 json_t *record_id(const struct learn *l, const json_t *inputs);

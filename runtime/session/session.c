@@ -3,10 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/history/frozen.h"
 #include "runtime/model/said_model.h"
 
 static const char *const split_names[] = {"dev", "val", "id_test", "test", "full"};
@@ -80,24 +83,77 @@ void config_engine(const struct config *c, struct engine_settings *out)
     };
 }
 
-int session_open(struct session *s, const struct session_options *o)
+/* .grasp/journal beside the configuration: nobody asked for it, so where it cannot be made that is said
+ * and the command goes on without. `there`: only one that is. NULL in *out: none. */
+static int default_journal(const char *config, bool there, char **out)
 {
-    struct engine_settings es;
-    *s = (struct session){0};
-    int rc = config_load_preset(&s->config, o->config, o->preset, o->sets, o->n_sets);
-    const char *dir = o->journal ? o->journal : rc == 0 ? s->config->journal : NULL;
+    static const char ignore[] = "*\n"; /* git leaves the folder alone */
+    char *beside = fs_dirname(config);
+    char *top = beside ? fs_join(strcmp(beside, ".") == 0 ? NULL : beside, ".grasp") : NULL;
+    char *dir = top ? fs_join(top, "journal") : NULL,
+         *file = top ? fs_join(top, ".gitignore") : NULL;
+    int rc = dir && file ? 0 : err_oom();
+    if (rc == 0 && there && !fs_exists(dir))
+        goto end;
+    if (rc == 0)
+        rc = fs_mkdirs(dir);
+    if (rc == 0 && access(dir, W_OK | X_OK) != 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write in '%s'", dir);
+    if (rc == 0)
+        rc = journal_check_place(dir);
+    if (rc == 0 && !fs_exists(file))
+        rc = fs_write(file, ignore, sizeof(ignore) - 1);
+    if (rc < 0 && rc != GRASP_ENOMEM) {
+        log_warn(
+            "%s; no call is kept, and the same again pays again: --journal DIR, or --no-journal",
+            err_msg());
+        err_clear();
+        rc = 0;
+        goto end;
+    }
+    *out = dir;
+    dir = NULL;
+end:
+    free(dir);
+    free(beside);
+    free(top);
+    free(file);
+    return rc;
+}
+
+static int open_journal(struct session *s, const struct session_options *o)
+{
+    const char *dir = o->journal ? o->journal : s->config->journal;
+    char *own = NULL;
+    int rc = 0;
     if (!dir)
         dir = o->journal_else;
-    if (rc == 0)
-        rc = loop_open(&s->loop);
-    if (rc == 0)
-        rc = loop_signals(s->loop);
+    /* a recording is what a journal would be, and may change */
+    if (!dir && !o->no_journal && !o->no_env && strcmp(s->config->model.kind, "replay") != 0)
+        rc = default_journal(s->config->path, o->journal_flags & JOURNAL_REPLAY_ONLY, &own);
+    if (own)
+        dir = own;
     if (o->no_journal)
         dir = NULL;
     if (rc == 0 && o->journal_flags && !dir)
         rc = err_set(GRASP_EUSAGE, "--replay-only and --fresh need a journal: --journal DIR");
     if (rc == 0 && dir)
         rc = journal_open(&s->journal, dir, o->journal_flags);
+    free(own);
+    return rc;
+}
+
+int session_open(struct session *s, const struct session_options *o)
+{
+    struct engine_settings es;
+    *s = (struct session){0};
+    int rc = config_load_preset(&s->config, o->config, o->preset, o->sets, o->n_sets);
+    if (rc == 0)
+        rc = loop_open(&s->loop);
+    if (rc == 0)
+        rc = loop_signals(s->loop);
+    if (rc == 0)
+        rc = open_journal(s, o);
     if (rc == 0 && !(s->accounts = accounts_new(s->config, over_budget, s)))
         rc = err_oom();
     if (rc == 0)
@@ -132,12 +188,13 @@ int session_open(struct session *s, const struct session_options *o)
     return rc;
 }
 
-void session_drain(struct session *s)
+void session_drain(struct session *s, int rc)
 {
     int64_t until = clock_mono() + 60 * NS_PER_SEC, now;
     size_t n = s->journal ? journal_in_flight(s->journal) : 0;
-    if (!n || !s->engine)
+    if (!n || !s->engine || (rc != GRASP_ESTOPPED && rc != GRASP_EOUTAGE))
         return;
+    char *why = str_dup(err_msg());
     engine_stop(s->engine, GRASP_ESTOPPED, "stopped");
     loop_signals_clear(s->loop);
     if (s->model[0] && s->backend[0]->health.attempts) /* one that is asked over the network */
@@ -145,6 +202,8 @@ void session_drain(struct session *s)
     while (journal_in_flight(s->journal) && (now = clock_mono()) < until)
         if (loop_turn(s->loop, until - now) < 0)
             break;
+    err_set(rc, "%s", why ? why : "");
+    free(why);
 }
 
 /* A line for each kind of answer that was none: how many of all. */
@@ -296,6 +355,8 @@ int session_skills(const char *dir, const char *rev, struct skills_view **out)
     if (!dir)
         return 0;
     int rc = library_open(&lib, dir, LIBRARY_READ);
+    if (rc == 0 && rev)
+        rc = manifest_check_read(lib, rev);
     if (rc == 0)
         rc = library_read(lib, rev ? rev : "HEAD", &set);
     if (rc == 0 && !(*out = skills_view_new(&set)))

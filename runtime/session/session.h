@@ -56,13 +56,14 @@ struct session_options {
     const char *config;
     const char *const *sets;
     size_t n_sets;
-    const char *model_name;   /* replaces model.name; NULL: as configured */
-    const char *preset;       /* agents/PRESET.yaml instead of the section `model`; NULL: no */
-    const char *journal;      /* directory; NULL: the configuration's, or none */
-    const char *journal_else; /* the directory when neither says one; NULL: none */
+    const char *model_name; /* replaces model.name; NULL: as configured */
+    const char *preset;     /* agents/PRESET.yaml instead of the section `model`; NULL: no */
+    const char *journal;    /* directory; NULL: the configuration's */
+    const char
+        *journal_else; /* when neither says one; NULL: .grasp/journal beside the configuration */
     int journal_flags;
     bool no_journal; /* whatever the configuration says */
-    bool no_env;     /* grade needs no model, doctor no rollouts */
+    bool no_env;     /* no rollout: then no journal either but one that is named */
     unsigned splits; /* 1u << SPLIT_X: read before a server is asked for anything */
 };
 
@@ -72,9 +73,10 @@ int session_open(struct session *s, const struct session_options *o);
 void session_close(struct session *s);
 /* Closes only the models: from here on no callback comes into what their users free next. */
 void session_close_models(struct session *s);
-/* After a stop: no new call is made, and the answers of those in flight, which are paid for, are
- * still taken into the journal. Waits for a minute at most; ctrl-C ends it. */
-void session_drain(struct session *s);
+/* After what ended with `rc`: where that is a stop or an outage, no new call is made, and the answers
+ * of those in flight, which are paid for, are still taken into the journal. Waits for a minute at most;
+ * ctrl-C ends it. The message stays what it was. */
+void session_drain(struct session *s, int rc);
 /* The executor's and the writer's model (journaled and counted). */
 struct model *session_model(struct session *s, bool writer);
 /* Loads a split once. GRASP_EINVAL when the configuration names no file for it. */

@@ -13,6 +13,7 @@ serve() { scripted_serve "$@"; }
 requests() { grep -c ' HTTP/' ep.log; }
 remote() { # SUBCOMMAND ARGUMENTS...
     c=$1; shift
+    [ "$c" = eval ] && set -- "$@" --no-journal
     "$GRASP" "$c" $C "$@" --set model.kind=openai --set "model.base_url=$URL" \
         --set "model.api_key=$KEY" --set model.attempts=2 --set cycle.batch_concurrency=4 -q
 }

@@ -11,6 +11,7 @@ serve() { # RULE...
 requests() { grep -c ' HTTP/' ep.log; }
 remote() { # SUBCOMMAND ARGUMENTS...
     c=$1; shift
+    case "$c $*" in *--journal*) ;; eval*) set -- "$@" --no-journal ;; esac
     "$GRASP" "$c" $C "$@" --set model.kind=openai --set "model.base_url=$URL" --set model.name=m \
         --set cycle.batch_concurrency=4
 }

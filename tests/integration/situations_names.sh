@@ -33,6 +33,16 @@ eval git -C lib $how
 > it was frozen here
 1$ grasp transfer "$CONFIG" --library lib --at v1 --to simulated:weak --split dev
 1$ grasp eval "$CONFIG" --library lib --at v1 --split dev
+1$ grasp run "$CONFIG" task1_1 --library lib --at v1
+> it was frozen here
+1$ grasp gate "$CONFIG" --null --rounds 1 --library lib --at v1
+> it was frozen here
+1$ grasp skills list lib --at v1
+> it was frozen here
+1$ grasp skills export lib --at v1 taken-out
+> it was frozen here
+1$ grasp skills merge "$CONFIG" --library lib --from lib --at v1
+> it was frozen here
 git -C lib update-ref refs/tags/v1 refs/grasp/frozen/v1
 0$ grasp skills verify lib
 END
@@ -87,7 +97,7 @@ situation 41 "stopped, and the same command again" <<'END'
 0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak --out tables
 0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak --out tables --replay-only --journal tables/journal -q
 0$ grasp transfer "$CONFIG" --library lib --split val --to simulated:weak
-> without a journal a transfer that is stopped begins anew
+> .grasp/journal
 END
 
 # Two endpoints that have a model of the same name.

@@ -18,7 +18,7 @@ port() { sed -n "s/^$1 //p" ways; }
 
 ask() { # OPTIONS...: three tasks, one call each
     : >asked
-    "$GRASP" eval clinic/grasp.yaml --split val --json -q --out o --set model.kind=openai --set model.name=m \
+    "$GRASP" eval clinic/grasp.yaml --split val --json -q --no-journal --out o --set model.kind=openai --set model.name=m \
         --set model.attempts=1 --set cycle.max_rounds=1 --set model.timeout=20 "$@"
 }
 said() { jq -rs 'map(.result) | unique | join(" ")' o/val/test_runs.jsonl; }
