@@ -650,6 +650,7 @@ static void pump(struct api *a)
                 continue;
             return;
         }
+        a->pool.home = a->pool.n > 1 ? (int)(wire_beginning(&c->rq) % a->pool.n) : -1;
         int i = pool_pick(&a->pool, now, c->avoid, &when);
         if (i >= 0) {
             start(c, i);
@@ -961,6 +962,11 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         return err_set(GRASP_EINVAL, "model.kind '%s' needs an endpoint's base URL", s->kind);
     if (!s->model || !*s->model)
         return err_set(GRASP_EINVAL, "model.kind '%s' needs the model's name", s->kind);
+    if (s->cache_key && wire == &wire_anthropic)
+        return err_set(GRASP_EINVAL,
+                       "prompt_cache_key: OpenAI's interfaces have it, kind '%s' does "
+                       "not",
+                       s->kind);
     struct api *a = calloc(1, sizeof(*a));
     if (!a)
         return err_oom();
@@ -975,7 +981,8 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     a->unix_socket = str_dup(s->unix_socket);
     a->client_cert = str_dup(s->client_cert);
     a->client_key = str_dup(s->client_key);
-    a->params = (struct wire_params){.model = a->model, .extra = a->extra, .stream = s->stream};
+    a->params = (struct wire_params){
+        .model = a->model, .extra = a->extra, .stream = s->stream, .cache_key = s->cache_key};
     a->max_wait_ns =
         (int64_t)((s->max_wait_s > 0 ? s->max_wait_s : DEFAULT_MAX_WAIT_S) * (double)NS_PER_SEC);
     a->attempts = s->attempts > 0 ? s->attempts : DEFAULT_ATTEMPTS;
