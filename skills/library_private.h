@@ -63,6 +63,7 @@ struct ref_change {
 
 struct batch {
     bool open, written; /* written: packed-refs.lock is ours */
+    bool moved;         /* the refs have */
     struct ref_change *v;
     size_t n, cap;
     bool follows; /* the working tree, from one commit to another */
@@ -222,6 +223,8 @@ int library_checkout_begin(struct library *lib, const git_oid *from, const git_o
 /* The same, and the new files are written beside; all of it is added to `b`. */
 int library_checkout_stage(struct library *lib, const git_oid *from, const git_oid *to,
                            struct barrier *b);
+/* The branch does not move after all. */
+void library_checkout_drop(struct library *lib);
 /* Keeps git from the index until it was written. */
 int library_index_lock(struct library *lib);
 /* Finishes what library_checkout_begin announced, here or in a process that was killed. */
