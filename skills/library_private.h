@@ -139,7 +139,7 @@ int library_shadow_open(struct library *lib);
 int library_objects_want(struct library *lib, const git_oid *tip);
 /* Writes what is wanted, as a pack or as git would, and adds it to `b`. */
 int library_objects_write(struct library *lib, bool pack, struct barrier *b);
-/* Makes one pack of those that this process wrote, once there are many; `all`: in any case. */
+/* Makes one pack of many that this process wrote; `all`: of as good as all. */
 int library_objects_join(struct library *lib, bool all);
 /* Writes again what somebody removed from the disk: of the last ones, or of all. */
 int library_shadow_settle(struct library *lib, bool all);
