@@ -63,6 +63,13 @@ struct journal_counts {
 /* Per phase and in all (phase MODEL_PHASES). */
 void journal_counts(const struct journal *j, enum model_phase phase, struct journal_counts *out);
 
+/* Calls made ahead (model_request's `ahead`), and how many of them somebody wanted since. */
+struct journal_ahead {
+    int64_t made, used;
+    size_t in_flight; /* not answered and not wanted yet; journal_in_flight has them too */
+};
+void journal_ahead(const struct journal *j, struct journal_ahead *out);
+
 /* Calls made and not yet answered. */
 size_t journal_in_flight(const struct journal *j);
 /* Entries that were damaged, or another request's (a hash collision), as far as anybody looked. */

@@ -1,7 +1,8 @@
 /*
  * journal_private.h - what the journal's files share. open.c opens and closes, journal.c is the
  * model in front of a model, store.c the LMDB environment, tail.c the write-ahead tail, record.c one
- * entry as bytes, gc.c walking and cleaning up, merge.c several in one, check.c looking for damage, error.c what LMDB's codes
+ * entry as bytes, ahead.c counts what
+ * was asked before it was wanted, gc.c walking and cleaning up, merge.c several in one, check.c looking for damage, error.c what LMDB's codes
  * mean.
  */
 #ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
@@ -67,7 +68,14 @@ struct journal_call {
     struct journal_answer answer;
     enum model_result result;
     char *error; /* of a call that failed */
+    bool ahead;  /* in flight, and nobody wants it yet */
     struct journal_waiter *waiters, **last;
+};
+
+/* Keys of the calls made ahead, by their first bytes; the lowest bit says that it was wanted since. */
+struct ahead_keys {
+    uint64_t *v; /* open addressing; 0: free */
+    size_t n, cap;
 };
 
 /* The write-ahead tail and its mirror in memory. */
@@ -102,7 +110,17 @@ struct journal {
     int64_t damaged;
     struct strlist missing;
     struct journal_counts counts[MODEL_PHASES + 1];
+    struct journal_ahead ahead;
+    struct ahead_keys ahead_keys;
 };
+
+/* ahead.c: a call is made that nobody wants yet. Out of memory: it will not be known as such. */
+void ahead_made(struct journal *j, struct journal_call *c);
+/* It could not be answered. */
+void ahead_failed(struct journal *j, const struct journal_call *c);
+/* An answer that was or is being asked for is wanted: counts it if it was ahead of that. */
+void ahead_wanted(struct journal *j, struct journal_call *c);
+void ahead_answered(struct journal *j, struct journal_call *c);
 
 void journal_call_free(struct journal_call *c);
 

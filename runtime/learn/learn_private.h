@@ -13,6 +13,7 @@
  *   candidates.c  a reply becomes candidates
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
+ *   ahead.c       what will probably come after it, rolled out in idle slots
  *   record.c      commits, notes, refs and the files of the run
  *   line.c        the branch they are made on, and what others do to it
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
@@ -124,6 +125,22 @@ struct run_scores {
     json_t *test;
 };
 
+/* What comes after the update that is being decided, rolled out ahead with a view of skills. */
+enum { LEARN_AHEAD = 3 };
+struct learn_ahead {
+    struct skills_view *view; /* NULL: nothing was */
+    size_t *order;            /* of dev in the next batch's epoch */
+    struct ahead_tasks {
+        struct group *group; /* NULL: none was asked yet */
+        enum model_phase phase;
+        const struct task_set *tasks;
+        const size_t *order; /* NULL: as they are */
+        size_t at, end;      /* the next one, and the first after them */
+        int64_t draw;
+    } of[LEARN_AHEAD];
+    size_t n;
+};
+
 struct learn {
     struct session *s;
     const struct config *c;
@@ -146,7 +163,8 @@ struct learn {
     struct run_scores scores;
     json_t *base_seen;           /* of the update's baseline, for the evidence */
     struct learn_method *method; /* another one than GRASP (methods.c); NULL */
-    struct noise noise;          /* of the executor's endpoint, once noise_known */
+    struct learn_ahead ahead;
+    struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
 };
 
@@ -214,6 +232,16 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
 /* After that, and without a winner: the one that only regressions keep out (arms_near_miss). */
 int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
                       struct candidate *const *candidates, int *which);
+
+/* learn.c: the order of dev in an epoch. */
+void learn_order(const struct learn *l, int epoch, size_t *out);
+/* ahead.c: there are idle slots (engine_room), and the library will probably be that of this view when
+ * the update is over. */
+int learn_ahead(struct learn *l, struct skills_view *view);
+/* There are idle slots while val is scored for the last time: the tests, with a view of what is best. */
+int learn_ahead_tests(struct learn *l, struct skills_view *view);
+/* What of it is still in flight is dropped. */
+void learn_ahead_end(struct learn *l);
 
 /* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
  * shared from here on. Does nothing when that is known. */

@@ -74,6 +74,12 @@ static int new_state(struct learn *l)
         json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", id, "start",
                   l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
                   library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+    char *dir = realpath(library_dir(l->lib), NULL); /* for who reads the run from elsewhere */
+    if (l->run.state && dir)
+        json_object_set_new(l->run.state, "library", json_string(dir));
+    free(dir);
+    if (l->run.state)
+        json_object_set_new(l->run.state, "version", json_string(GRASP_VERSION));
     return l->run.state ? record_state(l) : err_oom();
 }
 
@@ -258,6 +264,8 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     if (rc < 0)
         return rc;
     c->commit = j.commit;
+    if (c->label)
+        json_object_set_new(evidence, "label", json_string(c->label));
     json_array_append_new(l->told.log, evidence);
     if (!accepted)
         remember_rejected(l, c, decision_fate(measured, false));
