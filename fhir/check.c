@@ -20,10 +20,6 @@
 #include "runtime/base/json.h"
 
 #define KEYS_MAX 65536 /* looked up together, in their order */
-#define WAY_OUT                                                                                    \
-    "load it anew from the files it came from ('grasp fhir load --store NEW FILE...'), or put "    \
-    "back a copy"
-
 struct check {
     struct fhir_view v;
     struct fhir_check *out;
@@ -263,19 +259,20 @@ static int look(const char *dir, void *out)
     if (rc != GRASP_EREFUSED && rc != GRASP_EIO)
         return rc;
     snprintf(why, sizeof(why), "%s", err_msg());
+    why[strcspn(why, ";")] = '\0'; /* what to do about it comes below */
     return err_set(GRASP_EREFUSED, "FHIR store '%s' is damaged: it cannot be read whole (%s); %s",
-                   dir, why, WAY_OUT);
+                   dir, why, FHIR_WAY_OUT);
 }
 
 int fhir_check(const char *dir, struct fhir_check *out)
 {
     *out = (struct fhir_check){0};
-    int rc = damage_look(look, dir, out, sizeof(*out), "FHIR store", WAY_OUT);
+    int rc = damage_look(look, dir, out, sizeof(*out), "FHIR store", FHIR_WAY_OUT);
     if (rc < 0 || (!out->damaged && !out->missing && !out->dangling))
         return rc;
     return err_set(GRASP_EREFUSED,
                    "FHIR store '%s' is damaged (resources that have changed: %" PRId64
                    ", entries that its indexes lack: %" PRId64 ", that lead nowhere: %" PRId64
                    "); %s",
-                   dir, out->damaged, out->missing, out->dangling, WAY_OUT);
+                   dir, out->damaged, out->missing, out->dangling, FHIR_WAY_OUT);
 }

@@ -15,6 +15,7 @@
 #include "fhir/cache.h"
 #include "fhir/index.h"
 #include "fhir/overlay.h"
+#include "runtime/base/damage.h"
 #include "fhir/pack.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -31,18 +32,9 @@
 
 int fhir_store_error(int rc, const char *what)
 {
-    if (rc == 0)
-        return 0;
-    if (rc == ENOMEM)
-        return err_set(GRASP_ENOMEM, "FHIR store: %s: out of memory", what);
-    /* a write cut short, which is how LMDB sees a disk that fills up, is EIO to it */
-    bool full = rc == EIO || rc == ENOSPC || rc == EFBIG || rc == EDQUOT;
-    bool damaged = rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_NOTFOUND ||
-                   rc == MDB_INCOMPATIBLE;
-    return err_set(GRASP_EIO, "FHIR store: %s: %s%s", what, mdb_strerror(rc),
-                   full      ? "; is the disk full?"
-                   : damaged ? "; load it anew, or put back a copy"
-                             : "");
+    char where[200];
+    snprintf(where, sizeof(where), "FHIR store: %s", what);
+    return damage_error(rc, where, GRASP_EIO, "name another directory", FHIR_WAY_OUT);
 }
 
 /* A store whose making was interrupted is made anew. */
@@ -203,9 +195,12 @@ static int open_env(struct fhir_store *s, bool no_sync)
         if (rc != ENOMEM && rc != EINVAL) /* EINVAL: valgrind's word for it */
             break;
     }
-    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
-        return err_set(GRASP_EREFUSED, "'%s' is no FHIR store: %s", s->dir, mdb_strerror(rc));
-    return rc ? err_set(GRASP_EIO, "cannot open FHIR store '%s': %s", s->dir, mdb_strerror(rc)) : 0;
+    struct buf where = BUF_INIT;
+    buf_addf(&where, "cannot open FHIR store '%s'", s->dir);
+    rc = damage_error(rc, where.ptr, GRASP_EREFUSED, "it is no FHIR store: name another directory",
+                      FHIR_WAY_OUT);
+    buf_release(&where);
+    return rc;
 }
 
 /* Reading a page that the file does not have would end the process (SIGBUS). Pages that were never
@@ -223,10 +218,9 @@ static int check_length(struct fhir_store *s)
     off_t want = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
     if (file.st_size >= want || (!s->unwritable && ftruncate(fd, want) == 0))
         return 0;
-    return err_set(
-        GRASP_EREFUSED,
-        "FHIR store '%s' was cut off (%lld of %lld bytes): load it anew, or put back a copy",
-        s->dir, (long long)file.st_size, (long long)want);
+    return err_set(GRASP_EREFUSED,
+                   "FHIR store '%s' was cut off (%lld of %lld bytes): " FHIR_WAY_OUT, s->dir,
+                   (long long)file.st_size, (long long)want);
 }
 
 /* For as long as it is open, so that nobody puts another file in its place. Waits while that happens.

@@ -140,6 +140,10 @@ bool fhir_view_has(struct fhir_view *v, const struct fhir_resource_type *type);
 int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,
                      char out[FHIR_ID_MAX + 1]);
 
+/* Of a store that is damaged. */
+#define FHIR_WAY_OUT                                                                               \
+    "load it anew from the files it came from ('grasp fhir load --store NEW FILE...'), or put "    \
+    "back a copy"
 /* Turns LMDB's code into ours, with the message set. */
 int fhir_store_error(int mdb_rc, const char *what);
 

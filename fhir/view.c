@@ -48,15 +48,15 @@ int fhir_record_decode(struct fhir_view *v, const MDB_val *val, uint64_t seq,
     struct record_head h;
     const char *p = val->mv_data;
     if (val->mv_size < sizeof(h))
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     memcpy(&h, p, sizeof(h));
     if (h.sum && !v->store->temporary && h.sum != record_sum(h, p, val->mv_size))
-        return err_set(GRASP_EIO, "FHIR store: a damaged record; load it anew, or put back a copy");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     size_t head = sizeof(h) + h.type_len + h.id_len;
     bool short_of_values = !h.dictionary && h.values_len > val->mv_size - head;
     if (head > val->mv_size || short_of_values || !h.type_len || !h.id_len ||
         p[sizeof(h) + h.type_len - 1] || p[head - 1])
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     *out = (struct fhir_record){.seq = seq,
                                 .version = h.version,
                                 .updated_us = h.updated_us,
@@ -73,7 +73,7 @@ int fhir_record_decode(struct fhir_view *v, const MDB_val *val, uint64_t seq,
     out->text_len = val->mv_size - head - h.values_len;
     /* a page that is not there reads as zeros */
     if (out->text_len && !out->text[out->text_len - 1])
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     return 0;
 }
 

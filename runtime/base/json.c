@@ -257,16 +257,41 @@ void buf_add_json_canonical(struct buf *b, const json_t *v)
     dump(b, v, JSON_COMPACT | JSON_SORT_KEYS);
 }
 
+static int file_text(const json_t *v, struct buf *text)
+{
+    add_indented(text, v, 0);
+    buf_addch(text, '\n');
+    return buf_check(text);
+}
+
 int json_write_file(const json_t *v, const char *path)
 {
     struct buf text = BUF_INIT;
-    add_indented(&text, v, 0);
-    buf_addch(&text, '\n');
-    int rc = buf_check(&text);
+    int rc = file_text(v, &text);
     if (rc == 0)
         rc = fs_write(path, text.ptr, text.len);
     buf_release(&text);
     return rc;
+}
+
+int json_put_file(const json_t *v, const char *path)
+{
+    struct buf text = BUF_INIT;
+    int rc = file_text(v, &text);
+    if (rc == 0)
+        rc = fs_put(path, text.ptr, text.len);
+    buf_release(&text);
+    return rc;
+}
+
+int json_hold_file(const json_t *v, struct fs_out *o, struct barrier *b)
+{
+    struct buf text = BUF_INIT;
+    int rc = file_text(v, &text);
+    if (rc == 0)
+        rc = fs_out_add(o, text.ptr, text.len);
+    buf_release(&text);
+    return rc < 0 ? rc : fs_out_hold(o, b);
 }
 
 int json_read_line(const char *path, size_t number, const char *line, size_t len, json_line_fn fn,

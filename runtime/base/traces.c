@@ -26,9 +26,9 @@ int trace_out_open(struct trace_out *o, const char *path)
     buf_addf(&whole, "%s" SUFFIX, path);
     int rc = buf_check(&whole);
     if (rc == 0)
-        rc = fs_out_open(&o->lines, path);
+        rc = fs_out_put(&o->lines, path);
     if (rc == 0)
-        rc = fs_out_open(&o->whole, whole.ptr);
+        rc = fs_out_put(&o->whole, whole.ptr);
     ZSTD_CCtx *c = rc == 0 ? ZSTD_createCCtx() : NULL;
     o->zstd = c;
     if (rc == 0 && !c)
@@ -39,7 +39,6 @@ int trace_out_open(struct trace_out *o, const char *path)
         /* far enough for a prompt of a whole library to be seen again a few prompts later */
         ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, 21);
     }
-    o->whole.unsynced = true;
     buf_release(&whole);
     return rc < 0 ? trace_out_close(o, rc) : 0;
 }

@@ -24,8 +24,8 @@ struct trace_out {
 int trace_out_open(struct trace_out *o, const char *path);
 /* One episode: `summary` is an object of all but the messages. */
 int trace_out_add(struct trace_out *o, const json_t *summary, const struct chat *chat);
-/* As fs_out_close: with what came of it. Whole lines first, and they are not waited for on the disk:
- * after a power failure FILE is there, and FILE.zst may be damaged, which a reader is told. */
+/* As fs_out_close of what fs_out_put opened: with what came of it. Whole lines first: after a power
+ * failure FILE.zst may be damaged, which a reader is told. */
 int trace_out_close(struct trace_out *o, int rc);
 
 /* Appends the whole lines of a file, which may be any file of JSON, a FILE as above with its FILE.zst

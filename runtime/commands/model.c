@@ -87,6 +87,7 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
     sim->seed = (uint64_t)seed;
     sim->fixed = arg_flag(a, "fixed");
     sim->profile = arg_str(a, "profile");
+    sim->cache = arg_str(a, "cache");
     if (rc == 0 && strcmp(sim->profile, "default") != 0 && strcmp(sim->profile, "weak") != 0 &&
         strcmp(sim->profile, "strong") != 0)
         rc =
@@ -116,9 +117,13 @@ static int serve(const struct args *a)
     while (rc >= 0);
     if (rc == GRASP_ESTOPPED) /* a signal is how a server ends */
         rc = 0;
-    int64_t answered, failed;
+    int64_t answered, failed, prompt, cached;
     sim_server_counts(server, &answered, &failed);
     printf("%" PRId64 " calls answered, %" PRId64 " failed\n", answered, failed);
+    sim_server_tokens(server, &prompt, &cached);
+    if (cached >= 0)
+        printf("%" PRId64 " prompt tokens, %" PRId64 " of them cached, %.2f %% new\n", prompt,
+               cached, prompt ? 100 * (double)(prompt - cached) / (double)prompt : 0);
 out:
     sim_server_stop(server);
     loop_close(loop);
@@ -142,6 +147,8 @@ static const struct command cmd_model_serve = {
             {"fail", 0, "SHARE", "share of the calls that fail as an endpoint does", "0"},
             {"faults", 0, "LIST", "how they fail: 429, 500, cut, empty, truncated, hang",
              "429,500,cut,empty,truncated"},
+            {"cache", 0, "LIST",
+             "report cached_tokens, as of so many machines: machines=M,lifetime=SECONDS", NULL},
             {0}},
     .details =
         "A stand-in for a language model, to try and test things with: give its address as the\n"
@@ -160,7 +167,17 @@ static const struct command cmd_model_serve = {
         "is drawn anew, because what is slow is mostly a machine and seldom a prompt. Servers side "
         "by\n"
         "side draw differently where their SEEDs differ.\n"
-        "Ended by ctrl-C, it says how many calls it answered.",
+        "Ended by ctrl-C, it says how many calls it answered.\n"
+        "\n"
+        "With --cache usage says how many tokens of a prompt OpenAI's prompt cache, as its guide\n"
+        "describes it, would have had: exact prefixes in steps of 128 tokens from 1,024 on, on "
+        "the\n"
+        "machine that the first 256 tokens and prompt_cache_key choose, for the lifetime after "
+        "the\n"
+        "last use (default 600, 0: for ever); what is beyond 15 requests a minute for one prefix\n"
+        "and key goes to any machine (rate=15, 0: no limit). A prompt is cached once it is\n"
+        "answered. rate=, block= and minimum= set other numbers: with\n"
+        "machines=1,lifetime=0,rate=0,block=1,minimum=0 nothing is forgotten.",
     .run = serve,
 };
 

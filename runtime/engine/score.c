@@ -215,7 +215,7 @@ int score_write(const char *dir, const char *name, const struct group *g, const 
         rc = rc < 0 ? rc : err_oom();
     json_decref(score);
     if (rc == 0)
-        rc = json_write_file(v, path.ptr);
+        rc = json_put_file(v, path.ptr);
     json_decref(v);
     buf_release(&path);
     return rc;

@@ -58,8 +58,10 @@ struct sim_server {
         uint64_t key;
         int n;
     } * attempts;
+    struct sim_cache *cache;          /* NULL: none */
     int64_t asked;                    /* requests so far, for draws that nobody names */
     _Atomic int64_t answered, failed; /* calls of the model */
+    _Atomic int64_t prompt_tokens, cached_tokens;
 };
 
 /* ---- the clock ---- */
@@ -251,6 +253,7 @@ static void answer(struct sim_server *s, struct sim_call *c, const char *url, co
         {"/v1/chat/completions", "POST"}, {"/v1/responses", "POST"}, {"/v1/models", "GET"}};
     static const uint8_t nothing[HASH_SIZE];
     uint8_t salt[HASH_SIZE] = {0};
+    struct sim_prompt_use use = {.cache = s->cache, .now = c->arrived};
     size_t i = 0;
     c->latency_ns = sim_latency(&s->sim, nothing, 0);
     while (i < 3 && strcmp(url, routes[i].path) != 0)
@@ -268,9 +271,9 @@ static void answer(struct sim_server *s, struct sim_call *c, const char *url, co
     else if (i == 2)
         sim_serve_models(&c->reply);
     else
-        c->status =
-            sim_serve_answer(&s->sim, i == 0 ? SIM_CHAT : SIM_RESPONSES, draw_of(c->connection),
-                             FIRST_FRESH + s->asked++, c->body.ptr, c->body.len, &c->reply, salt);
+        c->status = sim_serve_answer(&s->sim, i == 0 ? SIM_CHAT : SIM_RESPONSES,
+                                     draw_of(c->connection), FIRST_FRESH + s->asked++, c->body.ptr,
+                                     c->body.len, &c->reply, salt, &use);
     buf_release(&c->body);
     if (memcmp(salt, nothing, HASH_SIZE) != 0) {
         int attempt = seen(s, salt);
@@ -279,6 +282,12 @@ static void answer(struct sim_server *s, struct sim_call *c, const char *url, co
     }
     if (c->status == 200 && i < 2)
         c->fault ? s->failed++ : s->answered++;
+    if (c->status == 200 && i < 2 && !c->fault) {
+        s->prompt_tokens += use.prompt_tokens;
+        s->cached_tokens += use.cached_tokens;
+        if (s->cache)
+            sim_cache_ready(s->cache, c->arrived + c->latency_ns);
+    }
     c->ready = true;
 }
 
@@ -375,11 +384,15 @@ int sim_serve(struct sim_server **out, const struct sim_settings *sim, const cha
     s->sim.profile = s->profile;
     s->attempts = calloc(ATTEMPT_SLOTS, sizeof(*s->attempts));
     hash_free(hash_new()); /* fetches the algorithm before there are two threads to do it */
+    struct sim_cache_settings cache;
+    if (sim->cache && (rc = sim_cache_parse(&cache, sim->cache)) == 0 &&
+        !(s->cache = sim_cache_new(&cache)))
+        rc = err_code();
     if (!s->profile || !s->attempts)
         rc = err_oom();
-    else if (pthread_create(&s->clock, NULL, clock_main, s) != 0)
+    else if (rc == 0 && pthread_create(&s->clock, NULL, clock_main, s) != 0)
         rc = err_set(GRASP_EIO, "cannot start a thread");
-    else
+    else if (rc == 0)
         s->clock_runs = true;
     if (rc == 0)
         rc = start_daemon(s, host, port);
@@ -403,6 +416,12 @@ void sim_server_counts(const struct sim_server *s, int64_t *answered, int64_t *f
     *failed = s->failed;
 }
 
+void sim_server_tokens(const struct sim_server *s, int64_t *prompt, int64_t *cached)
+{
+    *prompt = s->prompt_tokens;
+    *cached = s->cache ? s->cached_tokens : -1;
+}
+
 void sim_server_stop(struct sim_server *s)
 {
     if (!s)
@@ -417,6 +436,7 @@ void sim_server_stop(struct sim_server *s)
         MHD_stop_daemon(s->daemon);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
+    sim_cache_free(s->cache);
     free(s->waiting);
     free(s->attempts);
     free(s->profile);
