@@ -23,6 +23,7 @@
 #include "runtime/journal/journal.h"
 #include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
+#include "runtime/session/life.h"
 #include "runtime/session/open_model.h"
 #include "skills/edit.h"
 #include "skills/library.h"
@@ -48,6 +49,7 @@ struct session {
     struct task_set splits[SPLITS]; /* loaded by session_split */
     struct score idle[SPLITS];      /* measured by session_idle */
     bool idle_known[SPLITS];
+    struct life *life; /* NULL: none */
 };
 
 struct session_options {
