@@ -22,7 +22,7 @@ T =
 B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter fuzz coverage,$(SAN)),/$(SAN))
 PACKAGES := build-essential pkg-config libgit2-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev \
 	libmicrohttpd-dev libyaml-dev libcmocka-dev libzstd-dev libxxhash-dev zlib1g-dev libssl-dev \
-	ca-certificates git curl jq
+	ca-certificates git curl jq zstd
 MODULES := libgit2 libcurl jansson lmdb libmicrohttpd yaml-0.1 libzstd libxxhash zlib libcrypto
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -53,7 +53,7 @@ EXAMPLES_C := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c)
 
 # pkg-config is asked only once the packages are there, and only by targets that compile.
 HAVE_DEPS := $(shell pkg-config --exists $(MODULES) cmocka 2>/dev/null && \
-	command -v $(firstword $(CC)) git curl jq >/dev/null && echo yes)
+	command -v $(firstword $(CC)) git curl jq zstd >/dev/null && echo yes)
 DEP_CFLAGS = $(eval DEP_CFLAGS := $(shell pkg-config --cflags $(MODULES)))$(DEP_CFLAGS)
 DEP_LIBS = $(eval DEP_LIBS := $(shell pkg-config --libs $(MODULES)))$(DEP_LIBS)
 

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "fhir/index.h"
+#include "fhir/pack.h"
 #include "fhir/pending.h"
+#include "fhir/quickjson.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
@@ -86,6 +88,8 @@ int fhir_prepared_init(struct fhir_prepared *p, struct fhir_store *store, const 
         text++, len--;
     if (len > FHIR_TEXT_MAX)
         return err_set(GRASP_ELIMIT, "a resource of more than %u bytes", FHIR_TEXT_MAX);
+    if (!tree)
+        tree = own = fhir_quickjson(text, len);
     if (!tree) {
         tree = own = json_loadb(text, len, JSON_ALLOW_NUL, &error);
         if (!tree)
@@ -119,11 +123,13 @@ static int write_gathering(struct fhir_view *v, void *arg)
 {
     struct fhir_batch *b = arg;
     struct gathering *g = b->writing;
-    int rc = 0;
-    fhir_pending_clear(&b->pending);
+    int rc = fhir_packs_train(v, g->v, g->n);
+    struct fhir_mark mark = fhir_view_mark(v);
+    fhir_pending_clear(&b->pending, v);
     v->pending = &b->pending;
     for (size_t i = 0; rc == 0 && i < g->n; i++) {
         rc = fhir_view_put(v, &g->v[i], 0, g->v[i].updated_us);
+        fhir_view_cut(v, mark); /* what it looked at */
         if (i % PENDING_TRIM_EVERY == PENDING_TRIM_EVERY - 1)
             fhir_pending_trim(v);
     }

@@ -7,6 +7,7 @@
 #include "fhir/include.h"
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
+#include "fhir/pack.h"
 #include "fhir/page.h"
 #include "fhir/rest.h"
 #include "fhir/search.h"
@@ -111,6 +112,7 @@ static int add_entry(struct searchset *a, struct buf *out, uint64_t seq, const c
                      bool first)
 {
     struct fhir_record r;
+    struct fhir_mark mark = fhir_view_mark(a->v);
     int rc = fhir_search_fetch(a->v, seq, &r);
     if (rc < 0)
         return rc;
@@ -128,6 +130,7 @@ static int add_entry(struct searchset *a, struct buf *out, uint64_t seq, const c
     buf_adds(out, ",\"search\":{\"mode\":\"");
     buf_adds(out, mode);
     buf_adds(out, "\"}}");
+    fhir_view_cut(a->v, mark);
     return 0;
 }
 

@@ -4,23 +4,22 @@
  * Whoever looks something up follows the trees, whoever searches a range walks them: both are done.
  * Each entry that a record must have is looked up; that there are no others shows in their number.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fhir/index.h"
+#include "fhir/pack.h"
 #include "fhir/pending.h"
+#include "fhir/quickjson.h"
 #include "fhir/store.h"
 #include "runtime/base/damage.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 
 #define KEYS_MAX 65536 /* looked up together, in their order */
-#define WAY_OUT                                                                                    \
-    "load it anew from the files it came from ('grasp fhir load --store NEW FILE...'), or put "    \
-    "back a copy"
-
 struct check {
     struct fhir_view v;
     struct fhir_check *out;
@@ -46,6 +45,7 @@ static int walk(struct check *c, MDB_dbi dbi, walk_fn fn)
     MDB_val k, d, last = {0}, last_d = {0}, got;
     MDB_stat st;
     size_t n = 0, of_key = 0;
+    struct fhir_mark mark = fhir_view_mark(&c->v);
     int rc = mdb_stat(txn, dbi, &st), err = 0;
     if (rc == 0)
         rc = mdb_cursor_open(txn, dbi, &cur);
@@ -69,6 +69,7 @@ static int walk(struct check *c, MDB_dbi dbi, walk_fn fn)
             err = spoiled("more entries than there are");
         if (fn && err == 0)
             err = fn(c, &k, &d);
+        fhir_view_cut(&c->v, mark);
         if (n % PENDING_TRIM_EVERY == 0)
             fhir_pending_trim(&c->v);
     }
@@ -89,27 +90,32 @@ static int look_up_keys(struct check *c)
     if (rc)
         return fhir_store_error(rc, "reading the index");
     fhir_pending_sort(p);
-    for (size_t i = 0; i < p->n && (rc == 0 || rc == MDB_NOTFOUND); i++) {
-        const struct fhir_pending_entry *e = &p->v[i], *before = i ? e - 1 : NULL;
-        MDB_val k = {e->len, p->keys.ptr + e->at}, d = {sizeof(e->seq), (void *)&e->seq};
-        if (before && before->len == e->len && before->seq == e->seq &&
-            memcmp(p->keys.ptr + before->at, k.mv_data, e->len) == 0)
-            continue; /* a key that came twice */
-        rc = mdb_cursor_get(cur, &k, &d, MDB_GET_BOTH);
-        c->indexed += rc == 0;
-        c->out->missing += rc == MDB_NOTFOUND;
+    for (size_t i = 0; i < p->n_keys && (rc == 0 || rc == MDB_NOTFOUND); i++) {
+        size_t n;
+        const uint64_t *seqs = fhir_pending_seqs(p, &p->key[i], &n);
+        if (!seqs)
+            rc = ENOMEM;
+        for (size_t s = 0; seqs && s < n && (rc == 0 || rc == MDB_NOTFOUND); s++) {
+            MDB_val k = {p->key[i].len, p->keys.ptr + p->key[i].at};
+            MDB_val d = {sizeof(seqs[s]), (void *)&seqs[s]};
+            rc = mdb_cursor_get(cur, &k, &d, MDB_GET_BOTH);
+            c->indexed += rc == 0;
+            c->out->missing += rc == MDB_NOTFOUND;
+        }
         if (i % PENDING_TRIM_EVERY == PENDING_TRIM_EVERY - 1)
             fhir_pending_trim(&c->v);
     }
     mdb_cursor_close(cur);
-    fhir_pending_clear(p);
+    fhir_pending_clear(p, &c->v);
     return rc == MDB_NOTFOUND ? 0 : fhir_store_error(rc, "reading the index");
 }
 
 /* Is the text a resource, the one that the record says it is? */
 static bool is_resource(const struct fhir_record *r)
 {
-    json_t *tree = json_loadb(r->text, r->text_len, JSON_ALLOW_NUL, NULL);
+    json_t *tree = fhir_quickjson(r->text, r->text_len);
+    if (!tree)
+        tree = json_loadb(r->text, r->text_len, JSON_ALLOW_NUL, NULL);
     bool is = tree && strcmp(json_str_at(tree, "resourceType", ""), r->type) == 0 &&
               strcmp(json_str_at(tree, "id", ""), r->id) == 0;
     json_decref(tree);
@@ -144,7 +150,7 @@ static int check_record(struct check *c, const MDB_val *k, const MDB_val *d)
     }
     c->out->resources++;
     c->out->unsummed += !r.summed;
-    if (fhir_view_get(&c->v, r.type, r.id, &found, &entry) < 0 || found.text != r.text ||
+    if (fhir_view_get(&c->v, r.type, r.id, &found, &entry) < 0 || entry.seq != of.seq ||
         entry.version != r.version)
         c->out->missing++;
     int rc = fhir_index_keys(type, r.values, r.values_len, add_key, &of);
@@ -253,19 +259,20 @@ static int look(const char *dir, void *out)
     if (rc != GRASP_EREFUSED && rc != GRASP_EIO)
         return rc;
     snprintf(why, sizeof(why), "%s", err_msg());
+    why[strcspn(why, ";")] = '\0'; /* what to do about it comes below */
     return err_set(GRASP_EREFUSED, "FHIR store '%s' is damaged: it cannot be read whole (%s); %s",
-                   dir, why, WAY_OUT);
+                   dir, why, FHIR_WAY_OUT);
 }
 
 int fhir_check(const char *dir, struct fhir_check *out)
 {
     *out = (struct fhir_check){0};
-    int rc = damage_look(look, dir, out, sizeof(*out), "FHIR store", WAY_OUT);
+    int rc = damage_look(look, dir, out, sizeof(*out), "FHIR store", FHIR_WAY_OUT);
     if (rc < 0 || (!out->damaged && !out->missing && !out->dangling))
         return rc;
     return err_set(GRASP_EREFUSED,
                    "FHIR store '%s' is damaged (resources that have changed: %" PRId64
                    ", entries that its indexes lack: %" PRId64 ", that lead nowhere: %" PRId64
                    "); %s",
-                   dir, out->damaged, out->missing, out->dangling, WAY_OUT);
+                   dir, out->damaged, out->missing, out->dangling, FHIR_WAY_OUT);
 }

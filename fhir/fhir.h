@@ -101,6 +101,10 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
 struct fhir_overlay *fhir_overlay_new(void);
 void fhir_overlay_free(struct fhir_overlay *overlay);
 
+/* Gives back what a load left free in the store's files, if that is much (*done) and nobody has the store
+ * open, this process neither. What goes wrong leaves it as it is. */
+int fhir_compact(const char *dir, bool *done);
+
 /* How many resources (of a type; NULL: all). */
 uint64_t fhir_count(struct fhir_store *store, const char *type);
 

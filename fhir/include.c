@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fhir/pack.h"
 #include "runtime/base/err.h"
 
 struct include {
@@ -112,6 +113,7 @@ static int include_for(struct include *a, uint64_t seq, bool again)
 {
     const struct fhir_query *q = a->q;
     struct fhir_record r;
+    struct fhir_mark mark = fhir_view_mark(a->v);
     int rc = fhir_search_fetch(a->v, seq, &r);
     for (size_t j = 0; rc == 0 && j < q->n_includes; j++)
         if (!again || q->includes[j].iterate)
@@ -119,6 +121,7 @@ static int include_for(struct include *a, uint64_t seq, bool again)
     for (size_t j = 0; rc == 0 && j < q->n_revincludes; j++)
         if (!again || q->revincludes[j].iterate)
             rc = include_to(a, &q->revincludes[j], &r);
+    fhir_view_cut(a->v, mark);
     if (rc == 0 && a->included->n > INCLUDED_MAX)
         fhir_matches_sort(a->included);
     if (rc == 0 && a->included->n > INCLUDED_MAX)

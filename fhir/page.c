@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "fhir/overlay.h"
+#include "fhir/pack.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
@@ -105,11 +106,13 @@ static int fill_row(struct fhir_view *v, const struct fhir_query *q, uint64_t se
                     struct sort_row *row)
 {
     struct fhir_record r;
+    struct fhir_mark mark = fhir_view_mark(v);
     int rc = fhir_search_fetch(v, seq, &r);
     row->seq = seq;
     row->q = q;
     for (size_t i = 0; rc == 0 && i < q->n_sort; i++)
         sort_value_of(&q->sort[i], &r, &row->values[i]);
+    fhir_view_cut(v, mark);
     return rc;
 }
 

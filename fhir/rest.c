@@ -9,6 +9,7 @@
 #include "fhir/custom.h"
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
+#include "fhir/pack.h"
 #include "fhir/search.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
@@ -430,11 +431,13 @@ int fhir_search(struct fhir_store *store, struct fhir_overlay *overlay, const ch
     list = json_array();
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
         struct fhir_record r;
+        struct fhir_mark before = fhir_view_mark(&v);
         if ((rc = fhir_search_fetch(&v, found.v[i], &r)) < 0)
             break;
         if (json_array_append_new(list, json_loadb(r.text, r.text_len, JSON_ALLOW_NUL, NULL)) < 0)
             rc = err_oom();
         cost += CACHE_TREE_COST * r.text_len;
+        fhir_view_cut(&v, before);
     }
     if (rc == 0) {
         if (plain_view(overlay) && !strstr(query, "=ap"))

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "fhir/overlay.h"
+#include "fhir/pack.h"
 #include "fhir/postings.h"
 #include "runtime/base/err.h"
 
@@ -288,12 +289,14 @@ static int check_candidates(struct search_plan *p, struct fhir_matches *out)
         todo |= !p->done[i];
     for (size_t i = 0; todo && i < out->n; i++) {
         struct fhir_record r;
+        struct fhir_mark mark = fhir_view_mark(p->v);
         int rc = fhir_view_at(p->v, out->v[i], &r);
         if (rc < 0)
             return rc == GRASP_ENOTFOUND ? err_set(GRASP_EIO, "FHIR store: index without resource")
                                          : rc;
         if (all_match(p, &r, false))
             out->v[n++] = out->v[i];
+        fhir_view_cut(p->v, mark);
     }
     if (todo)
         out->n = n;
@@ -390,9 +393,11 @@ static int follow(struct fhir_view *v, struct ends *e, struct fhir_chain *way)
     q->arena = inner.arena;
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
         struct fhir_record r;
+        struct fhir_mark mark = fhir_view_mark(v);
         if ((rc = fhir_search_fetch(v, found.v[i], &r)) < 0)
             break;
         rc = way->back.param ? add_referred(e, way, &r) : add_end(e, r.id, way->type->name);
+        fhir_view_cut(v, mark);
     }
     fhir_matches_release(&found);
     return rc;

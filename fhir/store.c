@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -13,11 +15,14 @@
 #include "fhir/cache.h"
 #include "fhir/index.h"
 #include "fhir/overlay.h"
+#include "runtime/base/damage.h"
+#include "fhir/pack.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/text.h"
 
-#define FORMAT       "grasp-fhir 2"
+#define FORMAT       "grasp-fhir 3"
+#define FORMAT_PLAIN "grasp-fhir 2"       /* records are never packed there */
 #define MAP_START    (UINT64_C(64) << 30) /* address space, not disk: the file grows as it fills */
 #define MAP_FALLBACK (UINT64_C(1) << 30)  /* where address space is limited */
 #define READERS_MAX  510
@@ -27,18 +32,9 @@
 
 int fhir_store_error(int rc, const char *what)
 {
-    if (rc == 0)
-        return 0;
-    if (rc == ENOMEM)
-        return err_set(GRASP_ENOMEM, "FHIR store: %s: out of memory", what);
-    /* a write cut short, which is how LMDB sees a disk that fills up, is EIO to it */
-    bool full = rc == EIO || rc == ENOSPC || rc == EFBIG || rc == EDQUOT;
-    bool damaged = rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_NOTFOUND ||
-                   rc == MDB_INCOMPATIBLE;
-    return err_set(GRASP_EIO, "FHIR store: %s: %s%s", what, mdb_strerror(rc),
-                   full      ? "; is the disk full?"
-                   : damaged ? "; load it anew, or put back a copy"
-                             : "");
+    char where[200];
+    snprintf(where, sizeof(where), "FHIR store: %s", what);
+    return damage_error(rc, where, GRASP_EIO, "name another directory", FHIR_WAY_OUT);
 }
 
 /* A store whose making was interrupted is made anew. */
@@ -111,8 +107,9 @@ static bool may_write(const char *dir, bool *lock)
     return writable;
 }
 
+/* `or` is what may stand there as well (NULL: nothing); *other: it does. */
 static int check_value(struct fhir_store *s, MDB_txn *txn, const char *key, const char *value,
-                       bool fresh)
+                       const char * or, bool fresh, bool *other)
 {
     MDB_val k = {strlen(key), (void *)key}, v = {strlen(value), (void *)value}, got;
     if (fresh)
@@ -120,6 +117,10 @@ static int check_value(struct fhir_store *s, MDB_txn *txn, const char *key, cons
     int rc = mdb_get(txn, s->meta, &k, &got);
     if (rc == 0 && got.mv_size == v.mv_size && memcmp(got.mv_data, value, v.mv_size) == 0)
         return 0;
+    if (rc == 0 && or &&got.mv_size == strlen(or) && memcmp(got.mv_data, or, got.mv_size) == 0) {
+        *other = true;
+        return 0;
+    }
     if (rc != 0 && rc != MDB_NOTFOUND)
         return fhir_store_error(rc, "reading its format");
     return err_set(GRASP_EREFUSED,
@@ -132,6 +133,7 @@ static int open_tables(struct fhir_store *s)
 {
     MDB_txn *txn = NULL;
     MDB_stat stat;
+    bool plain = s->temporary; /* it is read more often than it is long */
     char tables[32];
     unsigned create = s->unwritable ? 0 : MDB_CREATE;
     int rc = fhir_store_error(mdb_txn_begin(s->env, NULL, s->unwritable ? MDB_RDONLY : 0, &txn),
@@ -158,9 +160,11 @@ static int open_tables(struct fhir_store *s)
         rc = fhir_store_error(mdb_stat(txn, s->meta, &stat), "reading its format");
     snprintf(tables, sizeof(tables), "%016llx", (unsigned long long)fhir_params_fingerprint());
     if (rc == 0)
-        rc = check_value(s, txn, FORMAT_KEY, FORMAT, stat.ms_entries == 0);
+        rc = check_value(s, txn, FORMAT_KEY, FORMAT, FORMAT_PLAIN, stat.ms_entries == 0, &plain);
     if (rc == 0)
-        rc = check_value(s, txn, TABLES_KEY, tables, stat.ms_entries == 0);
+        rc = check_value(s, txn, TABLES_KEY, tables, NULL, stat.ms_entries == 0, NULL);
+    if (rc == 0 && !plain && !(s->packs = fhir_packs_new()))
+        rc = err_oom();
     if (rc == 0)
         return fhir_store_error(mdb_txn_commit(txn), "first transaction");
     mdb_txn_abort(txn);
@@ -191,9 +195,12 @@ static int open_env(struct fhir_store *s, bool no_sync)
         if (rc != ENOMEM && rc != EINVAL) /* EINVAL: valgrind's word for it */
             break;
     }
-    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
-        return err_set(GRASP_EREFUSED, "'%s' is no FHIR store: %s", s->dir, mdb_strerror(rc));
-    return rc ? err_set(GRASP_EIO, "cannot open FHIR store '%s': %s", s->dir, mdb_strerror(rc)) : 0;
+    struct buf where = BUF_INIT;
+    buf_addf(&where, "cannot open FHIR store '%s'", s->dir);
+    rc = damage_error(rc, where.ptr, GRASP_EREFUSED, "it is no FHIR store: name another directory",
+                      FHIR_WAY_OUT);
+    buf_release(&where);
+    return rc;
 }
 
 /* Reading a page that the file does not have would end the process (SIGBUS). Pages that were never
@@ -211,10 +218,22 @@ static int check_length(struct fhir_store *s)
     off_t want = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
     if (file.st_size >= want || (!s->unwritable && ftruncate(fd, want) == 0))
         return 0;
-    return err_set(
-        GRASP_EREFUSED,
-        "FHIR store '%s' was cut off (%lld of %lld bytes): load it anew, or put back a copy",
-        s->dir, (long long)file.st_size, (long long)want);
+    return err_set(GRASP_EREFUSED,
+                   "FHIR store '%s' was cut off (%lld of %lld bytes): " FHIR_WAY_OUT, s->dir,
+                   (long long)file.st_size, (long long)want);
+}
+
+/* For as long as it is open, so that nobody puts another file in its place. Waits while that happens.
+ * Where directories cannot be locked, fhir_compact cannot do it either. */
+static void take_guard(struct fhir_store *s)
+{
+    if (s->temporary)
+        return;
+    s->guard = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (s->guard >= 0 && flock(s->guard, LOCK_SH) < 0 && errno == EINTR)
+        ;
+    if (s->guard >= 0 && !s->look) /* of one that was killed */
+        unlinkat(s->guard, FHIR_COPY, 0);
 }
 
 static int init_locks(struct fhir_store *s)
@@ -243,6 +262,7 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
     s->keep_versions = o->keep_versions;
     s->look = o->look;
     s->temporary = !dir;
+    s->guard = -1;
     rc = init_locks(s);
     if (rc < 0)
         goto out;
@@ -257,8 +277,10 @@ int fhir_open(struct fhir_store **store, const char *dir, const struct fhir_opti
         rc = err_set(GRASP_EINVAL, "FHIR base URL '%s' must end in '/'", s->base_url);
         goto out;
     }
-    if ((rc = check_dir(s->dir, s->look)) < 0 || (!s->look && (rc = fs_mkdirs(s->dir)) < 0) ||
-        (rc = open_env(s, o->no_sync)) < 0 || (!s->look && (rc = check_length(s)) < 0) ||
+    if ((rc = check_dir(s->dir, s->look)) < 0 || (!s->look && (rc = fs_mkdirs(s->dir)) < 0))
+        goto out;
+    take_guard(s);
+    if ((rc = open_env(s, o->no_sync)) < 0 || (!s->look && (rc = check_length(s)) < 0) ||
         (rc = open_tables(s)) < 0)
         goto out;
     /* an open file needs no name: nothing is left behind, however this process ends */
@@ -276,9 +298,12 @@ void fhir_close(struct fhir_store *s)
     if (!s)
         return;
     mdb_env_close(s->env);
+    if (s->guard >= 0)
+        close(s->guard);
     if (s->temporary && s->dir)
         fs_remove_tree(s->dir);
     fhir_cache_free(s->cache);
+    fhir_packs_free(s->packs);
     pthread_rwlock_destroy(&s->map_lock);
     pthread_mutex_destroy(&s->write_lock);
     free(s->base_url);
@@ -357,7 +382,7 @@ int fhir_view_open(struct fhir_view *v, struct fhir_store *store, struct fhir_ov
 {
     *v = (struct fhir_view){.store = store, .overlay = overlay};
     int rc = begin(v, MDB_RDONLY);
-    if (rc == 0 && (rc = read_state(v)) < 0)
+    if (rc == 0 && ((rc = read_state(v)) < 0 || (rc = fhir_packer_take(v)) < 0))
         fhir_view_close(v);
     return rc;
 }
@@ -366,6 +391,7 @@ void fhir_view_close(struct fhir_view *v)
 {
     if (!v->txn)
         return;
+    fhir_packer_give(v);
     mdb_txn_abort(v->txn);
     v->txn = NULL;
     pthread_rwlock_unlock(&v->store->map_lock);
@@ -389,19 +415,27 @@ static int write_once(struct fhir_view *v, fhir_write_fn fn, void *arg, bool *fu
         return rc;
     v->writing = true;
     v->full = false;
-    if ((rc = read_state(v)) == 0 && (rc = fn(v, arg)) == 0) {
+    if ((rc = fhir_packer_take(v)) < 0 || (rc = read_state(v)) < 0 ||
+        (rc = fhir_packs_begin(v)) < 0)
+        goto out;
+    if ((rc = fn(v, arg)) == 0) {
         mdb = write_state(v);
         if (mdb == 0) {
             mdb = mdb_txn_commit(v->txn);
             v->txn = NULL; /* gone either way */
+            fhir_packs_end(v, mdb == 0);
             atomic_fetch_add(&v->store->generation, 1);
         }
         v->full |= mdb == MDB_MAP_FULL;
         rc = fhir_store_error(mdb, "committing");
     }
-    if (v->txn)
+out:
+    if (v->txn) {
+        fhir_packs_end(v, false);
         mdb_txn_abort(v->txn);
+    }
     v->txn = NULL;
+    fhir_packer_give(v);
     pthread_rwlock_unlock(&v->store->map_lock);
     *full = v->full;
     return rc;

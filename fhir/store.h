@@ -9,9 +9,10 @@
  *     rc = fhir_batch_commit(batch);                          // frees the batch, also on failure
  *
  * Five LMDB tables:
- *   meta  format, fingerprint of the search parameters, next sequence number
+ *   meta  format, fingerprint of the search parameters, next sequence number, dictionaries (pack.h)
  *   ids   "Type/id" -> struct fhir_id_entry (sequence number, version, deleted)
- *   res   sequence number -> record: head, type, id, packed index values, text as it came
+ *   res   sequence number -> record: head, type, id, then packed index values and text as it came
+ *         (one frame where it is packed, see pack.h)
  *   idx   index key (see index.h) -> sequence numbers (sorted duplicates)
  *   hist  "Type/id", NUL, version (4 bytes) -> what that version was: a record, or one without
  *         text for a deletion (only when versions are kept)
@@ -33,9 +34,12 @@
 #define FHIR_ID_MAX     64
 #define FHIR_TEXT_MAX   (64u << 20) /* bytes of one resource */
 #define FHIR_TIME_NEVER INT64_MIN
+#define FHIR_COPY       "data.mdb.new" /* what fhir_compact writes */
 
 struct fhir_cache;
 struct fhir_matches;
+struct fhir_packer;
+struct fhir_packs;
 
 struct fhir_store {
     MDB_env *env;
@@ -50,9 +54,11 @@ struct fhir_store {
     pthread_mutex_t write_lock;  /* one writer */
     _Atomic uint64_t generation; /* counts commits: what a cache is checked against */
     struct fhir_cache *cache;
+    int guard;                /* its directory, with a shared lock: see compact.c; -1: none */
+    struct fhir_packs *packs; /* how records are packed (pack.h); NULL: they are plain */
 };
 
-/* A resource as stored. Pointers borrow from the transaction or the overlay. */
+/* A resource as stored. Pointers borrow from the view or the overlay. */
 struct fhir_record {
     uint64_t seq;
     uint32_t version;
@@ -83,7 +89,8 @@ struct fhir_view {
     bool writing;
     bool full; /* the map is: the write is undone and run again after growing it */
     struct fhir_pending
-        *pending; /* index entries that wait to be written in order; NULL: at once */
+        *pending;               /* index entries that wait to be written in order; NULL: at once */
+    struct fhir_packer *packer; /* NULL: records are plain */
 };
 
 /* A resource checked and indexed, ready to be stored. Owned memory. */
@@ -113,7 +120,7 @@ int fhir_view_get(struct fhir_view *v, const char *type, const char *id, struct 
 /* The store's own resource at a sequence number. */
 int fhir_view_at(struct fhir_view *v, uint64_t seq, struct fhir_record *out);
 /* The record that a value of `res` or `hist` is; GRASP_EIO: it is damaged. */
-int fhir_record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t seq,
+int fhir_record_decode(struct fhir_view *v, const MDB_val *val, uint64_t seq,
                        struct fhir_record *out);
 /* Inside a write: stores it, replacing one of the same type and id (which keeps its place).
  * `version` 0: as loaded. */
@@ -133,6 +140,10 @@ bool fhir_view_has(struct fhir_view *v, const struct fhir_resource_type *type);
 int fhir_view_new_id(struct fhir_view *v, const char *type, uint64_t *next,
                      char out[FHIR_ID_MAX + 1]);
 
+/* Of a store that is damaged. */
+#define FHIR_WAY_OUT                                                                               \
+    "load it anew from the files it came from ('grasp fhir load --store NEW FILE...'), or put "    \
+    "back a copy"
 /* Turns LMDB's code into ours, with the message set. */
 int fhir_store_error(int mdb_rc, const char *what);
 

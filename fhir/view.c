@@ -9,19 +9,22 @@
 #include "fhir/index.h"
 #include "fhir/jsontext.h"
 #include "fhir/overlay.h"
+#include "fhir/pack.h"
 #include "fhir/pending.h"
 #include "fhir/search.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
 
-/* A record in the store begins with this; type, id (both with NUL), values and text follow. */
+/* A record in the store begins with this; type, id (both with NUL), values and text follow, or their
+ * frame. */
 struct record_head {
     int64_t updated_us;
     uint32_t version;
     uint32_t values_len;
     uint8_t type_len, id_len; /* with NUL */
-    uint8_t unused[2];
+    uint8_t dictionary;       /* of the frame; 0: none, they are plain */
+    uint8_t unused;
     uint32_t sum; /* CRC-32 of the record with 0 here; 0: an older store, which has none */
 };
 
@@ -39,33 +42,36 @@ static int write_error(struct fhir_view *v, int rc, const char *what)
     return fhir_store_error(rc, what);
 }
 
-int fhir_record_decode(const struct fhir_view *v, const MDB_val *val, uint64_t seq,
+int fhir_record_decode(struct fhir_view *v, const MDB_val *val, uint64_t seq,
                        struct fhir_record *out)
 {
     struct record_head h;
     const char *p = val->mv_data;
     if (val->mv_size < sizeof(h))
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     memcpy(&h, p, sizeof(h));
     if (h.sum && !v->store->temporary && h.sum != record_sum(h, p, val->mv_size))
-        return err_set(GRASP_EIO, "FHIR store: a damaged record; load it anew, or put back a copy");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     size_t head = sizeof(h) + h.type_len + h.id_len;
-    if (head > val->mv_size || h.values_len > val->mv_size - head || !h.type_len || !h.id_len ||
+    bool short_of_values = !h.dictionary && h.values_len > val->mv_size - head;
+    if (head > val->mv_size || short_of_values || !h.type_len || !h.id_len ||
         p[sizeof(h) + h.type_len - 1] || p[head - 1])
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     *out = (struct fhir_record){.seq = seq,
                                 .version = h.version,
                                 .updated_us = h.updated_us,
                                 .type = p + sizeof(h),
                                 .id = p + sizeof(h) + h.type_len,
-                                .values = (const uint8_t *)p + head,
                                 .values_len = h.values_len,
-                                .text = p + head + h.values_len,
-                                .text_len = val->mv_size - head - h.values_len,
                                 .summed = h.sum != 0};
+    if (h.dictionary)
+        return fhir_unpack(v, h.dictionary, p + head, val->mv_size - head, out);
+    out->values = (const uint8_t *)p + head;
+    out->text = p + head + h.values_len;
+    out->text_len = val->mv_size - head - h.values_len;
     /* a page that is not there reads as zeros */
     if (out->text_len && !out->text[out->text_len - 1])
-        return err_set(GRASP_EIO, "FHIR store: a damaged record");
+        return err_set(GRASP_EIO, "FHIR store: a damaged record; " FHIR_WAY_OUT);
     return 0;
 }
 
@@ -165,41 +171,43 @@ static int put_id(struct fhir_view *v, const char *type, const char *id,
     return write_error(v, mdb_put(v->txn, v->store->ids, &k, &d, 0), "writing an id");
 }
 
-static size_t record_size(const struct fhir_record *r)
+/* A record as it is stored. */
+static int encode_record(struct fhir_view *v, const struct fhir_record *r, struct buf *out)
 {
-    return sizeof(struct record_head) + strlen(r->type) + 1 + strlen(r->id) + 1 + r->values_len +
-           r->text_len;
-}
-
-/* A record as it is stored, into room of that size. */
-static void encode_record(char *record, const struct fhir_record *r)
-{
-    char *p = record;
     struct record_head h = {.updated_us = r->updated_us,
                             .version = r->version,
                             .values_len = (uint32_t)r->values_len,
                             .type_len = (uint8_t)(strlen(r->type) + 1),
                             .id_len = (uint8_t)(strlen(r->id) + 1)};
-    p = mempcpy(p, &h, sizeof(h));
-    p = mempcpy(p, r->type, h.type_len);
-    p = mempcpy(p, r->id, h.id_len);
-    if (r->values_len)
-        p = mempcpy(p, r->values, r->values_len);
-    if (r->text_len)
-        memcpy(p, r->text, r->text_len);
-    h.sum = record_sum(h, record, record_size(r));
-    memcpy(record, &h, sizeof(h));
+    buf_add(out, &h, sizeof(h));
+    buf_add(out, r->type, h.type_len);
+    buf_add(out, r->id, h.id_len);
+    int rc = v->packer ? fhir_pack(v, r, out, &h.dictionary) : 0;
+    if (rc == 0 && !h.dictionary) {
+        buf_add(out, r->values, r->values_len);
+        buf_add(out, r->text, r->text_len);
+    }
+    if (rc == 0)
+        rc = buf_check(out);
+    if (rc < 0)
+        return rc;
+    memcpy(out->ptr, &h, sizeof(h));
+    h.sum = record_sum(h, out->ptr, out->len);
+    memcpy(out->ptr, &h, sizeof(h));
+    return 0;
 }
 
 static int put_record(struct fhir_view *v, const struct fhir_record *r, bool append)
 {
     uint64_t seq = r->seq;
-    MDB_val k = {sizeof(seq), &seq}, d = {record_size(r), NULL};
-    int rc = mdb_put(v->txn, v->store->res, &k, &d, MDB_RESERVE | (append ? MDB_APPEND : 0));
-    if (rc != 0)
-        return write_error(v, rc, "writing a resource");
-    encode_record(d.mv_data, r);
-    return 0;
+    struct buf own = BUF_INIT, *record = v->packer ? fhir_pack_room(v) : &own;
+    int rc = encode_record(v, r, record);
+    MDB_val k = {sizeof(seq), &seq}, d = {record->len, record->ptr};
+    if (rc == 0)
+        rc = write_error(v, mdb_put(v->txn, v->store->res, &k, &d, append ? MDB_APPEND : 0),
+                         "writing a resource");
+    buf_release(&own);
+    return rc;
 }
 
 /* ---- versions that were ---- */
@@ -218,14 +226,13 @@ static int keep_version(struct fhir_view *v, const struct fhir_record *r)
     char key[176];
     struct fhir_record own = *r;
     own.values_len = 0;
+    struct buf record = BUF_INIT;
     MDB_val k = {version_key(key, r->type, r->id, r->version), key};
-    MDB_val d = {record_size(&own), malloc(record_size(&own))};
-    if (!d.mv_data)
-        return err_oom();
-    /* not with MDB_RESERVE: the text lies in a page that this very write may move */
-    encode_record(d.mv_data, &own);
-    int rc = write_error(v, mdb_put(v->txn, v->store->hist, &k, &d, 0), "keeping a version");
-    free(d.mv_data);
+    int rc = encode_record(v, &own, &record);
+    MDB_val d = {record.len, record.ptr};
+    if (rc == 0)
+        rc = write_error(v, mdb_put(v->txn, v->store->hist, &k, &d, 0), "keeping a version");
+    buf_release(&record);
     return rc;
 }
 

@@ -261,6 +261,15 @@ void gate_keep(struct gate *g, const struct gate *from)
     }
 }
 
+void gate_copy(struct gate *g, const struct gate *from)
+{
+    g->rules = from->rules;
+    memcpy(g->failing, from->failing, g->n * sizeof(*g->failing));
+    memcpy(g->base, from->base, g->n * sizeof(*g->base));
+    memcpy(g->past, from->past, g->n * sizeof(*g->past));
+    gate_keep(g, from);
+}
+
 /* Whether arm k cannot win because of what another arm is sure to reach: a later one must exceed
  * that, an earlier one reach it. */
 static bool beaten(const struct gate *g, size_t k)

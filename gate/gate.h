@@ -157,6 +157,8 @@ void gate_release(struct gate *g);
 /* Takes over what was measured of the arms of `from`, the first of g's, over the same probes: outcomes,
  * redraws, why they stopped. */
 void gate_keep(struct gate *g, const struct gate *from);
+/* Makes g, of the same probes and as many arms, all of `from`: rules, baseline, hints, arms. */
+void gate_copy(struct gate *g, const struct gate *from);
 /* Looks at all arms anew: those without pending probes are finished, those that can no longer win
  * stop (rules.early_stop). Returns how many still run. A stopped arm stays stopped, and outcomes
  * that come in for it afterwards change nothing. Call it after the baseline's outcomes are in, too.
@@ -172,6 +174,9 @@ size_t gate_next(const struct gate *g, size_t arm, size_t max, size_t *out);
  * outcomes, gate_update, next wave: then what is measured does not depend on who answered first.
  * Smaller waves measure less and take longer. */
 size_t gate_wave(const struct gate *g, size_t max, struct gate_pick *out);
+/* What an outcome that is not known will probably be: a redraw like the first draw, a first draw as its
+ * side and what others showed there say. For what is asked ahead; nothing is decided by it. */
+enum outcome gate_guess(const struct gate *g, const struct gate_pick *pick);
 /* Room that gate_wave needs without early stopping: every draw that can be wanted at once. */
 size_t gate_wave_max(const struct gate *g);
 /* The flip rate p of an endpoint on which `differ` of `n` tasks came out differently when they were

@@ -45,6 +45,13 @@ static double likely_wrong(const struct gate *g, size_t arm, size_t probe)
     return wrong / seen;
 }
 
+enum outcome gate_guess(const struct gate *g, const struct gate_pick *p)
+{
+    if (p->draw > 0)
+        return p->arm == GATE_BASE ? g->base[p->probe] : g->arm[p->arm].outcomes[p->probe];
+    return likely_wrong(g, p->arm, p->probe) > 0.5 ? OUTCOME_FAIL : OUTCOME_PASS;
+}
+
 static int by_wrong(const void *a, const void *b)
 {
     const struct gate_rank *x = a, *y = b;

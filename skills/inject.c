@@ -7,6 +7,7 @@
 
 #include "runtime/base/grow.h"
 #include "runtime/base/err.h"
+#include "runtime/base/text.h"
 #include "skills/prompts.h"
 
 /* ---- rendering ---- */
@@ -70,6 +71,29 @@ void inject_render(const struct skill_set *set, const size_t *pick, size_t n, st
 {
     if (inject_render_by(NULL, set, pick, n, out) < 0)
         out->failed = true;
+}
+
+/* When a skill got its text, in a number that grows from update to update; 0: it is not said. */
+static int64_t changed_at(const struct skill *s)
+{
+    enum { UPDATES = 1 << 20 }; /* more than an epoch has */
+    const char *in_epoch = skill_meta(s, "epoch"), *in_update = skill_meta(s, "update");
+    int64_t epoch, update;
+    if (!in_epoch || !in_update || !str_to_i64(in_epoch, 0, UPDATES, &epoch) ||
+        !str_to_i64(in_update, 0, UPDATES - 1, &update))
+        return 0;
+    return 1 + epoch * UPDATES + update;
+}
+
+void inject_order(const struct skill_set *set, size_t *pick)
+{
+    for (size_t i = 0; i < set->n; i++) { /* insertion sort: stable, and libraries are small */
+        int64_t at = changed_at(&set->v[i]);
+        size_t k = i;
+        for (; k > 0 && changed_at(&set->v[pick[k - 1]]) > at; k--)
+            pick[k] = pick[k - 1];
+        pick[k] = i;
+    }
 }
 
 int inject_chars(const struct prompts *prompts, const struct skill_set *set, size_t *chars)

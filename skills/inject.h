@@ -31,6 +31,11 @@ void inject_render(const struct skill_set *set, const size_t *pick, size_t n, st
 int inject_render_by(const struct prompts *prompts, const struct skill_set *set, const size_t *pick,
                      size_t n, struct buf *out);
 
+/* The order in which all of a set is shown, set->n indices: what was changed last (provenance: epoch,
+ * update) stands last, so that a library and a candidate of it begin alike, to the changed skill;
+ * ties by name. */
+void inject_order(const struct skill_set *set, size_t *pick);
+
 /* How many characters the block of all skills has. As inject_render_by. */
 int inject_chars(const struct prompts *prompts, const struct skill_set *set, size_t *chars);
 

@@ -333,7 +333,8 @@ void library_close(struct library *lib)
 {
     if (!lib)
         return;
-    if (library_shadow_settle(lib, true) < 0)
+    library_batch_drop(lib);
+    if (library_shadow_settle(lib, true) < 0 || library_objects_join(lib, true) < 0)
         log_warn("%s", err_msg());
     library_unlock(lib);
     library_scan_release(lib);

@@ -22,6 +22,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "runtime/base/barrier.h"
 #include "skills/skill.h"
 
 struct library;
@@ -108,6 +109,23 @@ struct commit_text {
     size_t n;
     int64_t when; /* nanoseconds since the epoch; 0: clock_stamp() */
 };
+/* In a batch, refs that the functions below set only move when it is published, all of them at once,
+ * and what they lead to is one pack:
+ *
+ *     library_batch_begin(lib);
+ *     ...                                  // library_keep, library_note, library_blob, library_accept
+ *     library_batch_write(lib, &b);        // all of it is on its way to the disk
+ *     barrier_wait(&b);                    // barrier.h; or on a thread
+ *     library_batch_publish(lib);          // nothing is half-way, whatever happens here
+ *
+ * Writing and publishing end it when they fail, as library_batch_drop does: nothing has moved. A ref
+ * that somebody else moved meanwhile is GRASP_ECONFLICT, a lock of git's that stays GRASP_ESTOPPED.
+ * library_batch_commit is all three. */
+void library_batch_begin(struct library *lib);
+int library_batch_write(struct library *lib, struct barrier *b);
+int library_batch_publish(struct library *lib);
+int library_batch_commit(struct library *lib);
+void library_batch_drop(struct library *lib);
 /* A commit object of `tree` with parent `parent`; no ref is touched. */
 int library_commit(struct library *lib, const struct oid *tree, const struct oid *parent,
                    const struct commit_text *text, struct oid *commit);

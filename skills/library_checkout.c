@@ -8,6 +8,10 @@
  * so there is no half-written one); anything else in the working tree must be as in the commit.
  * Otherwise nothing is touched and the library is refused. Files that git does not track stand in
  * nobody's way outside skills/.
+ *
+ * The new files are written beside before the branch moves (library_checkout_stage), so that one
+ * barrier is there for all of them. index.lock is held from before the branch moves until the index
+ * has followed: a person's `git commit` in between would take back what was let in.
  */
 #include "skills/library_private.h"
 
@@ -19,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/barrier.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -85,6 +90,19 @@ int library_clean(struct library *lib)
                      lib->dir, names.ptr, changed > NAMED_MAX ? ", ..." : "", lib->dir);
     git_status_list_free(list);
     buf_release(&names);
+    return rc;
+}
+
+int library_head_check(struct library *lib)
+{
+    git_reference *head = NULL;
+    int rc = git_reference_lookup(&head, lib->repo, "HEAD");
+    const char *target = rc == 0 ? git_reference_symbolic_target(head) : NULL;
+    if (!target || strcmp(target, lib->head_ref) != 0)
+        rc = err_set(GRASP_EREFUSED,
+                     "another branch was checked out in the library '%s': git -C '%s' switch '%s'",
+                     lib->dir, lib->dir, lib->branch);
+    git_reference_free(head);
     return rc;
 }
 
@@ -199,31 +217,42 @@ int library_checkout_check(struct library *lib, const git_oid *from, const git_o
     return rc;
 }
 
+/* A new file with these bytes, opened: the caller closes it. */
+static int write_new(const char *path, const void *bytes, size_t len, mode_t mode)
+{
+    unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return err_set_errno(GRASP_EIO, "cannot create '%s'", path);
+    if (fs_write_all(fd, bytes, len) < 0) {
+        int rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
 /* Replaces `path` by rename. The temporary file is in the git directory, where it is in nobody's
- * way if we are killed, and always the same one: we have the lock. */
+ * way if we are killed, and always the same one: we have the lock. With a barrier that flushes it,
+ * it need not be flushed here. */
 static int replace_file(struct library *lib, const char *path, const void *bytes, size_t len,
-                        mode_t mode)
+                        mode_t mode, struct barrier *b)
 {
     char *tmp = fs_join(lib->gitdir, "grasp-checkout.tmp");
-    int rc = 0;
     if (!tmp)
         return err_oom();
-    unlink(tmp);
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd < 0) {
-        rc = err_set_errno(GRASP_EIO, "cannot create '%s'", tmp);
-        goto out;
-    }
-    if (fs_write_all(fd, bytes, len) < 0 || fsync(fd) < 0)
+    int fd = write_new(tmp, bytes, len, mode), rc = fd < 0 ? fd : 0;
+    if (rc == 0 && b)
+        rc = barrier_add(b, fd);
+    else if (rc == 0 && fsync(fd) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
-    if (close(fd) < 0 && rc == 0)
+    if (fd >= 0 && close(fd) < 0 && rc == 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
     if (rc == 0 && rename(tmp, path) < 0)
         rc = errno == EXDEV ? fs_write(path, bytes, len)
                             : err_set_errno(GRASP_EIO, "cannot replace '%s'", path);
     if (rc < 0)
         unlink(tmp);
-out:
     free(tmp);
     return rc;
 }
@@ -240,24 +269,71 @@ static int put_link(const char *path, const char *bytes, size_t len)
     return rc;
 }
 
-static int put_file(struct library *lib, const git_diff_file *file)
+static mode_t mode_of(const git_diff_file *file)
+{
+    return file->mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0777 : 0666;
+}
+
+static int blob_of(struct library *lib, const git_diff_file *file, git_blob **blob)
+{
+    int rc = library_object_at(lib, &file->id, GIT_OBJECT_BLOB, (git_object **)blob);
+    return rc < 0 ? library_git_error(rc, "cannot read %s of '%s'", file->path, lib->dir) : 0;
+}
+
+/* Where the new content of the n-th file that differs is until its place is free. */
+static char *staged_file(struct library *lib, size_t n)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "file-%zu", n);
+    return library_staged(lib, name);
+}
+
+static bool is_plain(const git_diff_delta *d)
+{
+    return d->status != GIT_DELTA_DELETED && (d->new_file.mode == GIT_FILEMODE_BLOB ||
+                                              d->new_file.mode == GIT_FILEMODE_BLOB_EXECUTABLE);
+}
+
+static int stage_file(struct library *lib, const git_diff_file *file, size_t n, struct barrier *b)
+{
+    git_blob *blob = NULL;
+    char *path = staged_file(lib, n);
+    int rc = path ? blob_of(lib, file, &blob) : err_oom();
+    int fd = rc == 0 ? write_new(path, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob),
+                                 mode_of(file))
+                     : -1;
+    if (rc == 0)
+        rc = fd < 0 ? fd : barrier_add(b, fd);
+    if (fd >= 0)
+        close(fd);
+    git_blob_free(blob);
+    free(path);
+    return rc;
+}
+
+/* False: it is written then, by whoever finishes what another process began. */
+static bool take_staged(struct library *lib, const char *path, size_t n)
+{
+    char *staged = lib->staged ? staged_file(lib, n) : NULL;
+    bool is = staged && rename(staged, path) == 0;
+    free(staged);
+    return is;
+}
+
+static int put_file(struct library *lib, const git_diff_file *file, size_t n)
 {
     git_blob *blob = NULL;
     char *full = workdir_path(lib, file->path), *dir = full ? fs_dirname(full) : NULL;
     int rc = dir ? fs_mkdirs(dir) : err_oom();
-    if (rc < 0)
+    if (rc < 0 || (file->mode != GIT_FILEMODE_LINK && take_staged(lib, full, n)) ||
+        (rc = blob_of(lib, file, &blob)) < 0)
         goto out;
-    if ((rc = library_object_at(lib, &file->id, GIT_OBJECT_BLOB, (git_object **)&blob)) < 0) {
-        rc = library_git_error(rc, "cannot read %s of '%s'", file->path, lib->dir);
-        goto out;
-    }
     const char *bytes = git_blob_rawcontent(blob);
     size_t len = (size_t)git_blob_rawsize(blob);
     if (file->mode == GIT_FILEMODE_LINK)
         rc = put_link(full, bytes, len);
     else
-        rc = replace_file(lib, full, bytes, len,
-                          file->mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0777 : 0666);
+        rc = replace_file(lib, full, bytes, len, mode_of(file), NULL);
 out:
     git_blob_free(blob);
     free(dir);
@@ -312,13 +388,57 @@ static int index_put(struct library *lib, git_index *index, const git_diff_file 
     return rc < 0 ? library_git_error(rc, "cannot write the index of '%s'", lib->dir) : 0;
 }
 
+int library_index_lock(struct library *lib)
+{
+    int fd = library_git_lock(lib, "index");
+    if (fd < 0)
+        return fd;
+    close(fd);
+    lib->index_locked = true;
+    return 0;
+}
+
+/* A copy of the index, which is written beside and takes its place: index.lock is ours. */
+static int index_open(struct library *lib, git_index **out)
+{
+    struct buf bytes = BUF_INIT;
+    char *from = fs_join(lib->gitdir, "index"), *to = library_staged(lib, "index");
+    int rc = from && to ? fs_read(from, &bytes) : err_oom();
+    if (rc == 0) {
+        int fd = write_new(to, bytes.ptr, bytes.len, 0666);
+        rc = fd < 0 ? fd : 0;
+        if (fd >= 0)
+            close(fd);
+    } else if (rc == GRASP_ENOTFOUND) {
+        rc = 0;
+        unlink(to);
+    }
+    if (rc == 0 && (rc = git_index_open(out, to)) < 0)
+        rc = library_git_error(rc, "cannot read the index of '%s'", lib->dir);
+    buf_release(&bytes);
+    free(from);
+    free(to);
+    return rc;
+}
+
 static int index_save(struct library *lib, git_index *index)
 {
-    int rc;
-    library_lock_intent(lib, "index");
-    LIBRARY_TRY(lib, rc, git_index_write(index));
-    library_lock_intent(lib, NULL);
-    return rc < 0 ? library_git_error(rc, "cannot write the index of '%s'", lib->dir) : 0;
+    char *from = library_staged(lib, "index"), *to = fs_join(lib->gitdir, "index.lock");
+    int rc = from && to ? 0 : err_oom();
+    if (rc == 0) {
+        LIBRARY_TRY(lib, rc, git_index_write(index));
+        if (rc < 0)
+            rc = library_git_error(rc, "cannot write the index of '%s'", lib->dir);
+    }
+    if (rc == 0 && rename(from, to) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", to);
+    if (rc == 0)
+        rc = library_git_place(lib, "index");
+    if (rc == 0)
+        lib->index_locked = false;
+    free(from);
+    free(to);
+    return rc;
 }
 
 /* Files first, removals before additions (a file may give way to a folder), then the index. */
@@ -326,14 +446,12 @@ static int apply(struct library *lib, const git_oid *from, const git_oid *to)
 {
     git_diff *diff = NULL;
     git_index *index = NULL;
-    int rc = diff_commits(lib, from, to, &diff);
-    if (rc < 0)
-        return rc;
-    if ((rc = git_repository_index(&index, lib->repo)) < 0 || (rc = git_index_read(index, 1)) < 0) {
-        rc = library_git_error(rc, "cannot read the index of '%s'", lib->dir);
-        goto out;
-    }
-    size_t n = git_diff_num_deltas(diff);
+    int rc = library_stage(lib);
+    if (rc == 0)
+        rc = index_open(lib, &index);
+    if (rc == 0)
+        rc = diff_commits(lib, from, to, &diff);
+    size_t n = rc == 0 ? git_diff_num_deltas(diff) : 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const git_diff_delta *d = git_diff_get_delta(diff, i);
         if (d->status != GIT_DELTA_DELETED)
@@ -345,31 +463,74 @@ static int apply(struct library *lib, const git_oid *from, const git_oid *to)
         const git_diff_delta *d = git_diff_get_delta(diff, i);
         if (d->status == GIT_DELTA_DELETED || d->new_file.mode == GIT_FILEMODE_COMMIT)
             continue;
-        rc = put_file(lib, &d->new_file);
+        rc = put_file(lib, &d->new_file, i);
         if (rc == 0)
             rc = index_put(lib, index, &d->new_file);
     }
     if (rc == 0)
         rc = index_save(lib, index);
-out:
     git_index_free(index);
     git_diff_free(diff);
     return rc;
 }
 
-int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to)
+/* The same with the lock that nobody else holds meanwhile. */
+static int apply_locked(struct library *lib, const git_oid *from, const git_oid *to)
 {
-    struct oid a, b;
+    bool mine = !lib->index_locked;
+    if (mine)
+        library_lock_intent(lib, "index");
+    int rc = mine ? library_index_lock(lib) : 0;
+    if (rc == 0)
+        rc = apply(lib, from, to);
+    if (mine && lib->index_locked)
+        library_git_unlock(lib, "index");
+    if (mine) {
+        lib->index_locked = false;
+        library_stage_clear(lib);
+        library_lock_intent(lib, NULL);
+    }
+    return rc;
+}
+
+static int write_state(struct library *lib, const git_oid *from, const git_oid *to,
+                       struct barrier *b)
+{
+    struct oid old, new;
     char text[2 * OID_HEX + 3];
     char *path = fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE);
     if (!path)
         return err_oom();
-    library_oid_out(&a, from);
-    library_oid_out(&b, to);
-    snprintf(text, sizeof(text), "%s %s\n", a.hex, b.hex);
-    int rc = replace_file(lib, path, text, strlen(text), 0666);
+    library_oid_out(&old, from);
+    library_oid_out(&new, to);
+    snprintf(text, sizeof(text), "%s %s\n", old.hex, new.hex);
+    int rc = replace_file(lib, path, text, strlen(text), 0666, b);
     free(path);
     return rc;
+}
+
+int library_checkout_stage(struct library *lib, const git_oid *from, const git_oid *to,
+                           struct barrier *b)
+{
+    git_diff *diff = NULL;
+    int rc = library_stage(lib);
+    if (rc == 0)
+        rc = diff_commits(lib, from, to, &diff);
+    for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++) {
+        const git_diff_delta *d = git_diff_get_delta(diff, i);
+        if (is_plain(d))
+            rc = stage_file(lib, &d->new_file, i, b);
+    }
+    git_diff_free(diff);
+    if (rc == 0)
+        rc = write_state(lib, from, to, b);
+    lib->staged = rc == 0;
+    return rc;
+}
+
+int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to)
+{
+    return write_state(lib, from, to, NULL);
 }
 
 int library_checkout_settle(struct library *lib)
@@ -388,12 +549,14 @@ int library_checkout_settle(struct library *lib)
      * judged by what it is. */
     if (ours && git_reference_name_to_id(&tip, lib->repo, lib->head_ref) == 0 &&
         git_oid_equal(&tip, &to)) {
-        if ((rc = library_checkout_check(lib, &from, &to)) < 0 || (rc = apply(lib, &from, &to)) < 0)
+        if ((rc = library_checkout_check(lib, &from, &to)) < 0 ||
+            (rc = apply_locked(lib, &from, &to)) < 0)
             goto out;
     }
     if (unlink(path) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot remove '%s'", path);
 out:
+    lib->staged = false;
     free(path);
     buf_release(&text);
     return rc;

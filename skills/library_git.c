@@ -135,9 +135,8 @@ int library_signature(struct library *lib, int64_t when, git_signature **out)
 
 int library_tip(struct library *lib, git_oid *out)
 {
-    int rc =
-        lib->line_ref ? git_reference_name_to_id(out, lib->repo, lib->line_ref) : GIT_ENOTFOUND;
+    int rc = lib->line_ref ? library_ref_id(lib, lib->line_ref, out) : GIT_ENOTFOUND;
     if (rc == GIT_ENOTFOUND)
-        rc = git_reference_name_to_id(out, lib->repo, lib->head_ref);
+        rc = library_ref_id(lib, lib->head_ref, out);
     return rc < 0 ? library_git_error(rc, "the library '%s' has no commit yet", lib->dir) : 0;
 }

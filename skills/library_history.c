@@ -258,25 +258,23 @@ int library_contains(struct library *lib, const struct oid *commit, const struct
     return contains(lib, &a, &b);
 }
 
-/* The branch is still where HEAD points, and the working tree is as its commit says. */
-static int follow_possible(struct library *lib, const git_oid *from, const git_oid *to)
+/* The branch is still where HEAD points, and the working tree is as its commit says, which it will
+ * follow. */
+static int follow(struct library *lib, const git_oid *from, const git_oid *to)
 {
-    git_reference *head = NULL;
-    int rc = git_reference_lookup(&head, lib->repo, "HEAD");
-    const char *target = rc == 0 ? git_reference_symbolic_target(head) : NULL;
-    if (!target || strcmp(target, lib->head_ref) != 0)
-        rc = err_set(GRASP_EREFUSED,
-                     "another branch was checked out in the library '%s': git -C '%s' switch '%s'",
-                     lib->dir, lib->dir, lib->branch);
-    git_reference_free(head);
+    int rc = library_head_check(lib);
     if (rc < 0 || (rc = library_clean(lib)) < 0 || (rc = library_checkout_check(lib, from, to)) < 0)
         return rc;
-    return library_checkout_begin(lib, from, to);
+    if (!lib->batch.follows)
+        lib->batch.from = *from;
+    lib->batch.to = *to;
+    lib->batch.follows = true;
+    return 0;
 }
 
 /* The order is what makes it safe: the working tree is judged before the branch moves, the move is a
- * compare-and-swap, and what is still to do is on disk before it (library_checkout_begin). */
-int library_accept(struct library *lib, const struct oid *from, const struct oid *to)
+ * compare-and-swap, and what is still to do is on disk before it (library_checkout_stage). */
+static int accept(struct library *lib, const struct oid *from, const struct oid *to)
 {
     git_oid a, b, tip;
     int rc = library_need_write(lib);
@@ -297,11 +295,22 @@ int library_accept(struct library *lib, const struct oid *from, const struct oid
         return rc < 0
                    ? rc
                    : err_set(GRASP_EINVAL, "%.10s is no descendant of %.10s", to->hex, from->hex);
-    if (!bare && (rc = follow_possible(lib, &a, &b)) < 0)
+    if (!bare && (rc = follow(lib, &a, &b)) < 0)
         return rc;
-    if ((rc = library_line_move(lib, &b, &a)) < 0)
-        return rc;
-    return bare ? 0 : library_checkout_settle(lib);
+    return library_line_move(lib, &b, &a);
+}
+
+int library_accept(struct library *lib, const struct oid *from, const struct oid *to)
+{
+    bool alone = !lib->batch.open;
+    if (alone)
+        library_batch_begin(lib);
+    int rc = accept(lib, from, to);
+    if (alone && rc == 0)
+        rc = library_batch_commit(lib);
+    else if (alone)
+        library_batch_drop(lib);
+    return rc;
 }
 
 static int notes_of(struct library *lib, const char *ref, library_ref_fn fn, void *arg)
@@ -379,7 +388,7 @@ static int note_text(struct library *lib, const struct oid *commit, git_oid *id,
         return rc;
     if (lib->lock_fd < 0)
         return known_note(lib, id, out);
-    if ((rc = git_note_read(&note, lib->repo, LIBRARY_NOTES_REF, id)) < 0)
+    if ((rc = library_note_at(lib, LIBRARY_NOTES_REF, id, &note)) < 0)
         return library_git_error(rc, "no evidence for %.10s in '%s'", commit->hex, lib->dir);
     buf_adds(out, git_note_message(note));
     git_note_free(note);
@@ -433,7 +442,7 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
 {
     struct buf there = BUF_INIT, text = BUF_INIT;
     git_signature *who = NULL;
-    git_oid id, made;
+    git_oid id;
     int rc = library_need_write(lib);
     if (rc < 0)
         return rc;
@@ -447,12 +456,7 @@ int library_note(struct library *lib, const struct oid *commit, const json_t *ev
         goto out;
     if ((rc = library_signature(lib, when, &who)) < 0)
         goto out;
-    library_lock_intent(lib, LIBRARY_NOTES_REF);
-    LIBRARY_TRY(lib, rc,
-                git_note_create(&made, lib->repo, LIBRARY_NOTES_REF, who, who, &id, text.ptr, 0));
-    library_lock_intent(lib, NULL);
-    rc = rc < 0 ? library_git_error(rc, "cannot write evidence to '%s'", lib->dir)
-                : library_shadow_settle(lib, false);
+    rc = library_note_put(lib, LIBRARY_NOTES_REF, &id, who, text.ptr, false);
 out:
     git_signature_free(who);
     buf_release(&there);

@@ -68,17 +68,21 @@ static int record_write(struct library *lib, const char *what)
     return 0;
 }
 
-/* What the last holder was writing when it was killed. */
+/* What the last holder was writing when it was killed: names separated by spaces. */
 static void remove_stale(struct library *lib, const char *what)
 {
-    struct buf path = BUF_INIT;
-    if (!*what || strstr(what, "..") || *what == '/')
+    if (strstr(what, ".."))
         return;
-    buf_addf(&path, "%s%s.lock", lib->gitdir, what);
-    if (buf_check(&path) == 0 && unlink(path.ptr) == 0)
-        log_info("library '%s': removed the lock of '%s' that a killed process left", lib->dir,
-                 what);
-    buf_release(&path);
+    for (const char *at = what; *at; at += strspn(at, " ")) {
+        struct buf path = BUF_INIT;
+        int len = (int)strcspn(at, " ");
+        buf_addf(&path, "%s%.*s.lock", lib->gitdir, len, at);
+        if (*at != '/' && buf_check(&path) == 0 && unlink(path.ptr) == 0)
+            log_info("library '%s': removed the lock of '%.*s' that a killed process left",
+                     lib->dir, len, at);
+        buf_release(&path);
+        at += len;
+    }
 }
 
 int library_lock(struct library *lib)
@@ -110,7 +114,9 @@ int library_lock(struct library *lib)
     }
     record_read(lib->lock_fd, record);
     record_get(record, "writing", value, sizeof(value));
-    remove_stale(lib, value);
+    if (strcmp(value, LIBRARY_INTENT_CREATE) != 0)
+        remove_stale(lib, value);
+    library_stage_clear(lib);
     lib->lock_since = clock_wall();
     lib->creating = strcmp(value, LIBRARY_INTENT_CREATE) == 0;
     rc = record_write(lib, lib->creating ? value : NULL);

@@ -18,7 +18,7 @@ static bool said(struct library *lib, const char *ref, const git_oid *id, const 
 {
     git_note *note = NULL;
     bool same =
-        git_note_read(&note, lib->repo, ref, id) == 0 && strcmp(git_note_message(note), text) == 0;
+        library_note_at(lib, ref, id, &note) == 0 && strcmp(git_note_message(note), text) == 0;
     git_note_free(note);
     return same;
 }
@@ -27,7 +27,7 @@ static bool said(struct library *lib, const char *ref, const git_oid *id, const 
 static int put_word(struct library *lib, const char *ref, const struct oid *commit, const char *why)
 {
     git_signature *who = NULL;
-    git_oid id, made;
+    git_oid id;
     struct buf text = BUF_INIT;
     int rc = library_need_write(lib);
     if (rc < 0 || (rc = library_oid_in(&id, commit)) < 0)
@@ -36,13 +36,8 @@ static int put_word(struct library *lib, const char *ref, const struct oid *comm
     bool done = (rc = buf_check(&text)) == 0 && said(lib, ref, &id, text.ptr);
     if (rc == 0)
         rc = library_signature(lib, 0, &who);
-    if (rc == 0 && !done) {
-        library_lock_intent(lib, ref);
-        LIBRARY_TRY(lib, rc, git_note_create(&made, lib->repo, ref, who, who, &id, text.ptr, 1));
-        library_lock_intent(lib, NULL);
-        rc = rc < 0 ? library_git_error(rc, "cannot write a note to '%s'", lib->dir)
-                    : library_shadow_settle(lib, false);
-    }
+    if (rc == 0 && !done)
+        rc = library_note_put(lib, ref, &id, who, text.ptr, true);
     git_signature_free(who);
     buf_release(&text);
     return rc;
@@ -56,7 +51,7 @@ static int get_word(struct library *lib, const char *ref, const struct oid *comm
     int rc = library_oid_in(&id, commit);
     if (rc < 0)
         return rc;
-    if (git_note_read(&note, lib->repo, ref, &id) < 0)
+    if (library_note_at(lib, ref, &id, &note) < 0)
         return err_set(GRASP_ENOTFOUND, "%.10s has no note under %s", commit->hex, ref);
     const char *text = git_note_message(note);
     buf_add(why, text, strcspn(text, "\n"));

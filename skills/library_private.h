@@ -1,17 +1,22 @@
 /*
- * library_private.h - what the files of the library share. From the bottom up: `library_lock.c`
- * keeps other writers out, `library_git.c` is what all speak with libgit2 through,
- * `library_shadow.c` remembers what was written, `library_repo.c` opens the repository,
+ * library_private.h - what the files of the library share. From the bottom up: `library_stage.c`
+ * keeps files that are on their way, `library_lock.c` keeps other writers out, `library_change.c`
+ * notes refs that are set, `library_git.c` is what all speak with libgit2 through,
+ * `library_shadow.c` holds and writes objects, `library_repo.c` opens the repository,
  * `library_ref.c` sets refs and knows the best checkpoint, `library_tree.c` reads and writes skills
- * as git trees, `library_checkout.c` lets the working tree follow, `library_history.c` makes
- * commits and notes, `library_read.c` reads history back and has the tags, `library_notes.c` finds
- * notes that were altered, `library_clone.c` knows what clones lack, `library_scan.c` what changes from commit to commit, `library.c` opens and closes.
+ * as git trees, `library_checkout.c` lets the working tree follow, `library_batch.c` moves refs
+ * together, `library_history.c` makes commits and notes, `library_read.c` reads history back and has
+ * the tags, `library_notes.c` finds notes that were altered, `library_clone.c` knows what clones
+ * lack, `library_scan.c` what changes from commit to commit, `library.c` opens and closes.
  */
 #ifndef GRASP_SKILLS_LIBRARY_PRIVATE_H
 #define GRASP_SKILLS_LIBRARY_PRIVATE_H
 
 #include <errno.h>
 #include <git2.h>
+#if __has_include(<git2/sys/errors.h>) /* since libgit2 1.8 git_error_set_str is declared there */
+#include <git2/sys/errors.h>
+#endif
 #include <stdbool.h>
 
 #include "skills/library.h"
@@ -48,6 +53,22 @@ struct note_places {
     bool known;
 };
 
+/* Refs that are to move together (library_batch.c). */
+struct ref_change {
+    char *name, *why, *line; /* line: of packed-refs */
+    git_oid id, expected, was;
+    bool checked, found; /* against expected, which may be none; there was one, `was` */
+    bool loose, locked;
+};
+
+struct batch {
+    bool open, written; /* written: packed-refs.lock is ours */
+    struct ref_change *v;
+    size_t n, cap;
+    bool follows; /* the working tree, from one commit to another */
+    git_oid from, to;
+};
+
 struct library {
     git_repository *repo;
     char *dir, *gitdir; /* gitdir ends in '/' */
@@ -63,6 +84,9 @@ struct library {
     bool partial;           /* a clone that leaves objects out until somebody asks for them */
     struct strlist shallow; /* commits whose parents were not fetched */
     bool creating;          /* nothing in the git directory counts yet */
+    struct batch batch;
+    bool index_locked; /* index.lock is ours */
+    bool staged;       /* this process wrote the files that the working tree will have */
     int64_t lock_since;
 };
 
@@ -108,10 +132,42 @@ int library_object_at(struct library *lib, const git_oid *id, git_object_t type,
 /* A commit that has to be there; the caller frees it. */
 int library_commit_at(struct library *lib, const struct oid *commit, git_commit **out);
 
-/* Objects written from here on are remembered (library_shadow.c). */
+/* Objects made from here on are held in memory (library_shadow.c) until a ref is about to lead to
+ * them: then they are wanted, with all that they lead to. */
 int library_shadow_open(struct library *lib);
+int library_objects_want(struct library *lib, const git_oid *tip);
+/* Writes what is wanted, as a pack or as git would, and adds it to `b`. */
+int library_objects_write(struct library *lib, bool pack, struct barrier *b);
+/* Makes one pack of those that this process wrote, once there are many; `all`: in any case. */
+int library_objects_join(struct library *lib, bool all);
 /* Writes again what somebody removed from the disk: of the last ones, or of all. */
 int library_shadow_settle(struct library *lib, bool all);
+
+/* Files that are on their way into the repository, in a folder of the git directory: where one would
+ * be (the caller frees), making the folder, and taking away what is in it. */
+char *library_staged(struct library *lib, const char *file);
+int library_stage(struct library *lib);
+void library_stage_clear(struct library *lib);
+/* Takes NAME.lock of the git directory, as git does; a descriptor of it, empty. Waits for others:
+ * GRASP_ESTOPPED. Say so first (library_lock_intent). */
+int library_git_lock(struct library *lib, const char *name);
+void library_git_unlock(struct library *lib, const char *name);
+int library_git_place(struct library *lib, const char *name); /* the lock becomes the file */
+/* Of the git directory: NAME and an ending. The caller frees; NULL: no memory. */
+char *library_git_path(const struct library *lib, const char *name, const char *ending);
+/* What a ref leads to, in this batch too. libgit2's code. */
+int library_ref_id(struct library *lib, const char *ref, git_oid *out);
+/* library_ref_set in a batch. */
+int library_batch_ref(struct library *lib, const char *ref, const git_oid *id,
+                      const git_oid *expected, const char *why);
+void library_changes_forget(struct library *lib); /* the batch is over */
+/* The note on an object under a notes ref, in this batch too (libgit2's code, the caller frees); and
+ * one written, `replace`: also over another. */
+int library_note_at(struct library *lib, const char *ref, const git_oid *on, git_note **note);
+int library_note_put(struct library *lib, const char *ref, const git_oid *on,
+                     const git_signature *who, const char *text, bool replace);
+/* GRASP_EREFUSED when HEAD is not where it was when the library was opened. */
+int library_head_check(struct library *lib);
 
 /* Translates libgit2's code and message; returns a GRASP_E* code. */
 int library_git_error(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -142,7 +198,8 @@ void library_lock_clear(struct library *lib);
 /* Waits for locks of git's on what we are going to write, so that a stale one is found before
  * anything is paid for: GRASP_ESTOPPED. */
 int library_lock_others(struct library *lib);
-/* "refs/heads/main": git may create that + ".lock" now. NULL: done. */
+/* "refs/heads/main": we or libgit2 may create that + ".lock" now; several are separated by spaces.
+ * NULL: done. */
 void library_lock_intent(struct library *lib, const char *what);
 /* From the first file of a new repository to its first commit. */
 int library_lock_creating(struct library *lib, bool creating);
@@ -162,6 +219,11 @@ int library_clean(struct library *lib);
 int library_checkout_check(struct library *lib, const git_oid *from, const git_oid *to);
 /* Remembers that the branch is about to move, on disk. */
 int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to);
+/* The same, and the new files are written beside; all of it is added to `b`. */
+int library_checkout_stage(struct library *lib, const git_oid *from, const git_oid *to,
+                           struct barrier *b);
+/* Keeps git from the index until it was written. */
+int library_index_lock(struct library *lib);
 /* Finishes what library_checkout_begin announced, here or in a process that was killed. */
 int library_checkout_settle(struct library *lib);
 

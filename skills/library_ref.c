@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/barrier.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
@@ -16,7 +17,15 @@ int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
                     const git_oid *expected, const char *why)
 {
     git_reference *made = NULL;
-    int rc;
+    struct barrier b = {0};
+    if (lib->batch.open)
+        return library_batch_ref(lib, ref, id, expected, why);
+    int rc = library_objects_want(lib, id);
+    if (rc == 0)
+        rc = library_objects_write(lib, false, &b);
+    int flushed = barrier_wait(&b);
+    if (rc < 0 || flushed < 0)
+        return rc < 0 ? rc : flushed;
     library_lock_intent(lib, ref);
     if (expected && git_oid_is_zero(expected))
         LIBRARY_TRY(lib, rc, git_reference_create(&made, lib->repo, ref, id, 0, why));
@@ -31,6 +40,49 @@ int library_ref_set(struct library *lib, const char *ref, const git_oid *id,
                   : library_shadow_settle(lib, false);
 }
 
+/* A notes ref is a branch of commits of its own; NULL: there is none yet. */
+static int notes_tip(struct library *lib, const char *ref, git_commit **out)
+{
+    git_oid id;
+    *out = NULL;
+    int rc = library_ref_id(lib, ref, &id);
+    if (rc == 0)
+        rc = library_object_at(lib, &id, GIT_OBJECT_COMMIT, (git_object **)out);
+    return rc == GIT_ENOTFOUND ? 0 : rc;
+}
+
+int library_note_at(struct library *lib, const char *ref, const git_oid *on, git_note **note)
+{
+    git_commit *tip = NULL;
+    int rc = notes_tip(lib, ref, &tip);
+    if (rc == 0)
+        rc = tip ? git_note_commit_read(note, lib->repo, tip, on) : GIT_ENOTFOUND;
+    git_commit_free(tip);
+    return rc;
+}
+
+int library_note_put(struct library *lib, const char *ref, const git_oid *on,
+                     const git_signature *who, const char *text, bool replace)
+{
+    const git_oid zero = {{0}};
+    git_commit *tip = NULL;
+    git_oid made;
+    int rc = library_objects_want(lib, on);
+    if (rc < 0)
+        return rc;
+    if ((rc = notes_tip(lib, ref, &tip)) == 0)
+        LIBRARY_TRY(
+            lib, rc,
+            git_note_commit_create(&made, NULL, lib->repo, tip, who, who, on, text, replace));
+    if (rc < 0)
+        rc = library_git_error(rc, "cannot write a note to '%s'", lib->dir);
+    else
+        rc = library_ref_set(lib, ref, &made, tip ? git_commit_id(tip) : &zero,
+                             "notes: Notes added by grasp");
+    git_commit_free(tip);
+    return rc;
+}
+
 int library_keep(struct library *lib, const struct oid *commit, const char *run, int update, int k)
 {
     const git_oid zero = {{0}};
@@ -43,7 +95,7 @@ int library_keep(struct library *lib, const struct oid *commit, const char *run,
     if (n < 0 || (size_t)n >= sizeof(ref) || strchr(run, '/') ||
         git_reference_name_is_valid(&valid, ref) < 0 || !valid)
         return err_set(GRASP_EINVAL, "'%.80s' cannot be a run's name", run);
-    if (git_reference_name_to_id(&there, lib->repo, ref) < 0)
+    if (library_ref_id(lib, ref, &there) < 0)
         return library_ref_set(lib, ref, &id, &zero, "grasp: candidate");
     if (!git_oid_equal(&there, &id))
         return err_set(GRASP_ECONFLICT, "%s of the library '%s' is %.10s already, not %.10s", ref,
@@ -57,7 +109,7 @@ static bool ref_exists(struct library *lib, const char *prefix, const char *name
     git_oid id;
     buf_adds(&ref, prefix);
     buf_add(&ref, name, len);
-    bool is = !ref.failed && git_reference_name_to_id(&id, lib->repo, ref.ptr) == 0;
+    bool is = !ref.failed && library_ref_id(lib, ref.ptr, &id) == 0;
     buf_release(&ref);
     return is;
 }

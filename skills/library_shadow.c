@@ -1,29 +1,45 @@
 /*
- * library_shadow.c - objects that this process wrote, kept until a ref leads to them.
+ * library_shadow.c - objects that this process made: kept in memory, written when a ref is about to
+ * lead to them.
  *
- * A candidate is a tree before it is a commit, and a commit before a ref names it. `git gc
- * --prune=now` beside us removes what no ref leads to, at any moment. So what is written goes to the
- * disk and is remembered here, too: it can be read whatever became of it there, and what is gone is
- * written again when a ref has come to lead to it.
+ * A candidate is a tree before it is a commit, and a commit before a ref names it; most of what is
+ * tried is never named at all. So an object is held here, where it can be read, until
+ * library_objects_want finds that a ref needs it. Many at once become one pack, a few are written as
+ * git writes them; either way a barrier (barrier.h) is what stands between them and the ref. `git gc
+ * --prune=now` beside us removes what no ref leads to, at any moment: what is gone is written again
+ * when a ref has come to lead to it.
  */
 #include "skills/library_private.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <git2/sys/odb_backend.h>
 
-#include "runtime/base/grow.h"
+#include "runtime/base/barrier.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/grow.h"
+#include "runtime/base/log.h"
+#include "skills/pack.h"
 
 enum {
     RECENT = 256, /* so many are looked after when a ref was set; all of them at the end */
-    FIRST_SLOTS = 1024
+    FIRST_SLOTS = 1024,
+    LOOSE_MOST = 32, /* more than that at once are a pack */
+    PACKS_MOST = 16  /* of one process; then they are joined */
 };
+
+enum state { HELD, WANTED, LOOSE, PACKED };
 
 struct shadow_object {
     git_oid id;
     git_object_t type;
+    enum state state;
     size_t len;
     void *bytes;
 };
@@ -31,10 +47,12 @@ struct shadow_object {
 struct shadow {
     git_odb_backend backend; /* first: libgit2 hands out this address */
     git_odb *disk;
+    char *objects; /* the directory */
     struct shadow_object *v;
-    size_t n, cap;
+    size_t n, cap, wanted;
     uint32_t *slots; /* 1 + index in v; open addressing, a power of two */
     size_t n_slots;
+    struct strlist packs; /* "pack-NAME" of those that it wrote and that were there last */
 };
 
 static uint32_t *slot_of(const struct shadow *s, const git_oid *id)
@@ -48,7 +66,7 @@ static uint32_t *slot_of(const struct shadow *s, const git_oid *id)
     }
 }
 
-static const struct shadow_object *shadow_find(const struct shadow *s, const git_oid *id)
+static struct shadow_object *shadow_find(const struct shadow *s, const git_oid *id)
 {
     uint32_t at = *slot_of(s, id);
     return at ? &s->v[at - 1] : NULL;
@@ -82,7 +100,7 @@ static int remember(struct shadow *s, const git_oid *id, const void *bytes, size
         return -1;
     }
     memcpy(copy, bytes, len);
-    s->v[s->n++] = (struct shadow_object){*id, type, len, copy};
+    s->v[s->n++] = (struct shadow_object){*id, type, HELD, len, copy};
     *slot_of(s, id) = (uint32_t)s->n;
     return 0; /* cppcheck-suppress memleak ; the list has it */
 }
@@ -90,13 +108,7 @@ static int remember(struct shadow *s, const git_oid *id, const void *bytes, size
 static int shadow_write(git_odb_backend *b, const git_oid *id, const void *bytes, size_t len,
                         git_object_t type)
 {
-    struct shadow *s = (struct shadow *)b;
-    git_oid made;
-    int rc = git_odb_write(&made, s->disk, bytes, len, type);
-    const git_error *e = rc < 0 ? git_error_last() : NULL;
-    if (e && e->message && strstr(e->message, strerror(ENOSPC)))
-        errno = ENOSPC; /* for library_git_error: the layers above say something of their own */
-    return rc < 0 ? rc : remember(s, id, bytes, len, type);
+    return remember((struct shadow *)b, id, bytes, len, type);
 }
 
 static int shadow_read(void **out, size_t *len, git_object_t *type, git_odb_backend *b,
@@ -136,6 +148,8 @@ static void shadow_free(git_odb_backend *b)
         free(s->v[i].bytes);
     free(s->v);
     free(s->slots);
+    free(s->objects);
+    strlist_release(&s->packs);
     git_odb_free(s->disk);
     free(s);
 }
@@ -160,6 +174,8 @@ int library_shadow_open(struct library *lib)
     rc = git_repository_item_path(&path, lib->repo, GIT_REPOSITORY_ITEM_OBJECTS);
     if (rc == 0)
         rc = git_odb_open(&s->disk, path.ptr);
+    if (rc == 0 && !(s->objects = str_dup(path.ptr)))
+        rc = -1;
     if (rc == 0)
         rc = git_repository_odb(&odb, lib->repo);
     if (rc == 0)
@@ -175,17 +191,315 @@ int library_shadow_open(struct library *lib)
     return rc;
 }
 
+/* ---- which ones a ref needs ---- */
+
+struct stack {
+    uint32_t *v;
+    size_t n, cap;
+};
+
+static int want(struct shadow *s, const git_oid *id, struct stack *todo)
+{
+    struct shadow_object *o = shadow_find(s, id);
+    if (!o || o->state != HELD)
+        return 0;
+    int rc = grow(&todo->v, &todo->cap, todo->n + 1);
+    if (rc < 0)
+        return rc;
+    o->state = WANTED;
+    s->wanted++;
+    todo->v[todo->n++] = (uint32_t)(o - s->v);
+    return 0;
+}
+
+/* "tree HEX", "parent HEX", "object HEX": the lines that a commit or a tag begins with. */
+static int want_named(struct shadow *s, const struct shadow_object *o, struct stack *todo)
+{
+    static const char *const keys[] = {"tree ", "parent ", "object "};
+    const char *p = o->bytes, *end = p + o->len;
+    int rc = 0;
+    for (bool more = true; rc == 0 && more;
+         p = memchr(p, '\n', (size_t)(end - p)), p += p != NULL) {
+        more = false;
+        for (size_t i = 0; p && i < sizeof(keys) / sizeof(*keys); i++) {
+            size_t n = strlen(keys[i]);
+            git_oid id;
+            if ((size_t)(end - p) < n + OID_HEX || memcmp(p, keys[i], n) != 0 ||
+                git_oid_fromstrn(&id, p + n, OID_HEX) < 0)
+                continue;
+            more = true;
+            rc = want(s, &id, todo);
+        }
+        if (!p)
+            break;
+    }
+    return rc;
+}
+
+/* "MODE NAME\0ID" an entry. */
+static int want_entries(struct shadow *s, const struct shadow_object *o, struct stack *todo)
+{
+    const char *p = o->bytes, *end = p + o->len;
+    int rc = 0;
+    while (rc == 0 && p < end) {
+        git_oid id;
+        const char *nul = memchr(p, '\0', (size_t)(end - p));
+        if (!nul || end - nul <= GIT_OID_RAWSZ)
+            break;
+        memcpy(id.id, nul + 1, sizeof(id.id));
+        rc = want(s, &id, todo);
+        p = nul + 1 + GIT_OID_RAWSZ;
+    }
+    return rc;
+}
+
+int library_objects_want(struct library *lib, const git_oid *tip)
+{
+    struct shadow *s = lib->shadow;
+    struct stack todo = {0};
+    int rc = s ? want(s, tip, &todo) : 0;
+    while (rc == 0 && todo.n) {
+        const struct shadow_object *o = &s->v[todo.v[--todo.n]];
+        if (o->type == GIT_OBJECT_TREE)
+            rc = want_entries(s, o, &todo);
+        else if (o->type != GIT_OBJECT_BLOB)
+            rc = want_named(s, o, &todo);
+    }
+    free(todo.v);
+    return rc;
+}
+
+/* ---- writing ---- */
+
+/* Git itself looks for a file that says so in the name of the index, so that comes last. */
+static int place_pack(struct library *lib, const char *name, const char *ending,
+                      const struct buf *bytes, char **place, struct barrier *b)
+{
+    char file[80];
+    snprintf(file, sizeof(file), "pack-%s.%s", name, ending);
+    char *staged = library_staged(lib, file);
+    int rc =
+        staged && asprintf(place, "%spack/%s", lib->shadow->objects, file) >= 0 ? 0 : err_oom();
+    int fd = rc == 0 ? open(staged, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444) : -1;
+    if (rc == 0 && (fd < 0 || fs_write_all(fd, bytes->ptr, bytes->len) < 0))
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", staged);
+    if (rc == 0)
+        rc = barrier_add(b, fd);
+    if (fd >= 0)
+        close(fd);
+    free(staged);
+    return rc;
+}
+
+static int move_staged(struct library *lib, const char *place)
+{
+    char *staged = library_staged(lib, strrchr(place, '/') + 1);
+    int rc = staged ? 0 : err_oom();
+    if (rc == 0 && rename(staged, place) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot make '%s'", place);
+    free(staged);
+    return rc;
+}
+
+static int write_pack(struct library *lib, struct pack_object *v, size_t n, struct barrier *b)
+{
+    struct buf pack = BUF_INIT, index = BUF_INIT, dir = BUF_INIT;
+    char name[2 * HASH_GIT + 1], *at[2] = {NULL, NULL};
+    buf_addf(&dir, "%spack", lib->shadow->objects);
+    int rc = buf_check(&dir);
+    if (rc == 0)
+        rc = pack_make(v, n, &pack, &index, name);
+    if (rc == 0)
+        rc = library_stage(lib);
+    if (rc == 0)
+        rc = place_pack(lib, name, "pack", &pack, &at[0], b);
+    if (rc == 0)
+        rc = place_pack(lib, name, "idx", &index, &at[1], b);
+    if (rc == 0)
+        rc = fs_mkdirs(dir.ptr);
+    for (int i = 0; rc == 0 && i < 2; i++)
+        rc = move_staged(lib, at[i]);
+    if (rc == 0)
+        rc = barrier_add_path(b, dir.ptr);
+    if (rc == 0)
+        rc = strlist_addf(&lib->shadow->packs, "pack-%s", name);
+    free(at[0]);
+    free(at[1]);
+    buf_release(&pack);
+    buf_release(&index);
+    buf_release(&dir);
+    return rc;
+}
+
+/* All objects in this state, in packs. */
+static int write_packs(struct library *lib, enum state which, struct barrier *b)
+{
+    struct shadow *s = lib->shadow;
+    struct pack_object *v = calloc(s->n + 1, sizeof(*v));
+    size_t n = 0, bytes = 0;
+    int rc = v ? 0 : err_oom();
+    for (size_t i = 0; rc == 0 && i < s->n; i++) {
+        const struct shadow_object *o = &s->v[i];
+        if (o->state != which)
+            continue;
+        if (n && bytes + o->len > PACK_BYTES) {
+            rc = write_pack(lib, v, n, b);
+            n = bytes = 0;
+        }
+        v[n] = (struct pack_object){.type = o->type, .bytes = o->bytes, .len = o->len};
+        memcpy(v[n++].id, o->id.id, HASH_GIT);
+        bytes += o->len;
+    }
+    if (rc == 0 && n)
+        rc = write_pack(lib, v, n, b);
+    for (size_t i = 0; rc == 0 && i < s->n; i++)
+        if (s->v[i].state == which)
+            s->v[i].state = PACKED;
+    free(v);
+    return rc;
+}
+
+static int write_one(struct library *lib, struct shadow_object *o)
+{
+    git_oid made;
+    int rc;
+    LIBRARY_TRY(lib, rc, git_odb_write(&made, lib->shadow->disk, o->bytes, o->len, o->type));
+    const git_error *e = rc < 0 ? git_error_last() : NULL;
+    if (e && e->message && strstr(e->message, strerror(ENOSPC)))
+        errno = ENOSPC; /* the layers above say something of their own */
+    if (rc < 0)
+        return library_git_error(rc, "cannot write to '%s'", lib->dir);
+    o->state = LOOSE;
+    return 0;
+}
+
+static int write_loose(struct library *lib, struct barrier *b)
+{
+    struct shadow *s = lib->shadow;
+    int rc = barrier_add_path(b, s->objects);
+    bool whole = rc == 0 && barrier_whole(b->fd[b->n - 1]);
+    if (whole)
+        git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
+    for (size_t i = 0; rc == 0 && i < s->n; i++)
+        if (s->v[i].state == WANTED)
+            rc = write_one(lib, &s->v[i]);
+    if (whole)
+        git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+    return rc;
+}
+
+int library_objects_write(struct library *lib, bool pack, struct barrier *b)
+{
+    struct shadow *s = lib->shadow;
+    if (!s || !s->wanted)
+        return 0;
+    int rc = pack || s->wanted > LOOSE_MOST ? write_packs(lib, WANTED, b) : write_loose(lib, b);
+    if (rc == 0)
+        s->wanted = 0;
+    return rc;
+}
+
+/* ---- afterwards ---- */
+
+static bool pack_there(const struct shadow *s, const char *name)
+{
+    struct buf path = BUF_INIT;
+    buf_addf(&path, "%spack/%s.idx", s->objects, name);
+    bool is = buf_check(&path) == 0 && fs_exists(path.ptr);
+    buf_release(&path);
+    return is;
+}
+
+/* What was in packs that somebody took away, and is nowhere else. A handle that had them open would
+ * see them still. */
+static int want_lost(struct library *lib)
+{
+    struct shadow *s = lib->shadow;
+    git_odb *now = NULL;
+    int rc = git_odb_open(&now, s->objects);
+    if (rc < 0)
+        return library_git_error(rc, "cannot open the objects of '%s'", lib->dir);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->v[i].state == PACKED && !git_odb_exists(now, &s->v[i].id)) {
+            s->v[i].state = WANTED;
+            s->wanted++;
+        }
+    git_odb_free(now);
+    return 0;
+}
+
 int library_shadow_settle(struct library *lib, bool all)
 {
     struct shadow *s = lib->shadow;
+    struct barrier b = {0};
+    size_t there = 0;
     int rc = 0;
     if (!s)
         return 0;
-    for (size_t i = all || s->n < RECENT ? 0 : s->n - RECENT; rc == 0 && i < s->n; i++) {
-        const struct shadow_object *o = &s->v[i];
-        git_oid made;
-        if (!git_odb_exists(s->disk, &o->id))
-            LIBRARY_TRY(lib, rc, git_odb_write(&made, s->disk, o->bytes, o->len, o->type));
+    for (size_t i = all || s->n < RECENT ? 0 : s->n - RECENT; rc == 0 && i < s->n; i++)
+        if (s->v[i].state == LOOSE && !git_odb_exists(s->disk, &s->v[i].id))
+            rc = write_one(lib, &s->v[i]);
+    for (size_t i = 0; i < s->packs.n; i++) {
+        if (pack_there(s, s->packs.v[i])) {
+            char *kept = s->packs.v[there];
+            s->packs.v[there++] = s->packs.v[i];
+            s->packs.v[i] = kept;
+        }
     }
-    return rc < 0 ? library_git_error(rc, "cannot write to '%s'", lib->dir) : 0;
+    bool lost = there < s->packs.n;
+    while (s->packs.n > there)
+        free(s->packs.v[--s->packs.n]);
+    if (rc == 0 && lost)
+        rc = want_lost(lib);
+    if (rc == 0)
+        rc = library_objects_write(lib, lost, &b);
+    int flushed = barrier_wait(&b);
+    return rc < 0 ? rc : flushed;
+}
+
+/* To where what is staged is, which is taken away by whoever comes next: first the index, so that
+ * nobody finds a pack by it that goes away. */
+static int drop_pack(struct library *lib, const char *name)
+{
+    static const char *const endings[] = {"idx", "pack"};
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        struct buf from = BUF_INIT, file = BUF_INIT;
+        buf_addf(&from, "%spack/%s.%s", lib->shadow->objects, name, endings[i]);
+        buf_addf(&file, "%s.%s", name, endings[i]);
+        char *to = buf_check(&file) == 0 ? library_staged(lib, file.ptr) : NULL;
+        rc = to ? buf_check(&from) : err_oom();
+        if (rc == 0 && rename(from.ptr, to) < 0 && errno != ENOENT)
+            rc = err_set_errno(GRASP_EIO, "cannot remove '%s'", from.ptr);
+        free(to);
+        buf_release(&from);
+        buf_release(&file);
+    }
+    return rc;
+}
+
+int library_objects_join(struct library *lib, bool all)
+{
+    struct shadow *s = lib->shadow;
+    struct barrier b = {0};
+    struct buf midx = BUF_INIT;
+    struct strlist old = {0};
+    if (!s || s->packs.n <= (all ? 1 : PACKS_MOST))
+        return 0;
+    buf_addf(&midx, "%spack/multi-pack-index", s->objects);
+    int rc = buf_check(&midx);
+    if (rc == 0 && !fs_exists(midx.ptr)) { /* that is an index of git's over all of them */
+        old = s->packs;
+        s->packs = (struct strlist){0};
+        rc = write_packs(lib, PACKED, &b);
+        int flushed = barrier_wait(&b);
+        rc = rc < 0 ? rc : flushed;
+    }
+    for (size_t i = 0; rc == 0 && i < old.n; i++)
+        if (!strlist_has(&s->packs, old.v[i]))
+            rc = drop_pack(lib, old.v[i]);
+    library_stage_clear(lib);
+    strlist_release(&old);
+    buf_release(&midx);
+    return rc;
 }

@@ -374,7 +374,7 @@ int library_blob(struct library *lib, const void *bytes, size_t len, struct oid 
         return library_git_error(rc, "cannot write to '%s'", lib->dir);
     library_oid_out(blob, &id);
     snprintf(ref, sizeof(ref), LIBRARY_PROBES "%s", blob->hex);
-    if (git_reference_name_to_id(&there, lib->repo, ref) == 0 && git_oid_equal(&there, &id))
+    if (library_ref_id(lib, ref, &there) == 0 && git_oid_equal(&there, &id))
         return 0;
     return library_ref_set(lib, ref, &id, NULL, "grasp: probe set");
 }

@@ -301,7 +301,8 @@ static const char *pass_failed(struct reading *r, const char *p, const struct sc
 
 /* ---- the walk ---- */
 
-/* Behind a closed block of thinking that begins at `p`; NULL: none does. An open one never ends.
+/* Behind a closed block of thinking that begins at `p`; NULL: none does. An open one never ends,
+ * unless it stands within a line: that is prose about the tag.
  * The end of one without its beginning (which some servers keep back) makes thinking of all that
  * stands before it, if a value may follow. */
 static const char *pass_thinking(struct reading *r, const char *p)
@@ -313,7 +314,7 @@ static const char *pass_thinking(struct reading *r, const char *p)
             for (const char *q = p + n + 1; q + n + 1 < r->end; q++)
                 if (*q == '<' && q[1] == '/' && strncasecmp(q + 2, tags[i], n) == 0)
                     return q + n + 2;
-            return r->end;
+            return at_line_start(r, p) ? r->end : NULL;
         }
         if (left > n + 1 && p[1] == '/' && strncasecmp(p + 2, tags[i], n) == 0) {
             const char *behind = p + n + 2;
@@ -388,8 +389,8 @@ static void walk(struct reading *r)
     end_run(r);
 }
 
-json_t *reply_read(const char *text, size_t len, const struct reply_shape *shape,
-                   struct reply_fault *fault)
+static json_t *read_plain(const char *text, size_t len, const struct reply_shape *shape,
+                          struct reply_fault *fault)
 {
     enum { WORK = 4 * REPLY_MAX }; /* bytes looked at, all attempts together */
     struct reading r = {
@@ -420,4 +421,21 @@ json_t *reply_read(const char *text, size_t len, const struct reply_shape *shape
     }
     json_decref(r.best.v);
     return fault->state == REPLY_READ ? json_array() : NULL;
+}
+
+json_t *reply_read(const char *text, size_t len, const struct reply_shape *shape,
+                   struct reply_fault *fault)
+{
+    const char *p = text, *end = text + len;
+    while (p < end && ascii_isspace(*p))
+        p++;
+    /* a reply that was encoded as a JSON string once more */
+    json_t *encoded = p < end && *p == '"' && len <= REPLY_MAX
+                          ? json_loadb(p, (size_t)(end - p), JSON_DECODE_ANY, NULL)
+                          : NULL;
+    json_t *v = json_is_string(encoded) ? read_plain(json_string_value(encoded),
+                                                     json_string_length(encoded), shape, fault)
+                                        : read_plain(text, len, shape, fault);
+    json_decref(encoded);
+    return v;
 }

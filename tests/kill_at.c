@@ -65,6 +65,7 @@ static int kind_of(pid_t pid, const struct user_regs_struct *r)
     case SYS_fsync:
     case SYS_fdatasync:
     case SYS_msync:
+    case SYS_syncfs:
         return 1;
     default:
         return 0;

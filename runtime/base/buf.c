@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "runtime/base/err.h"
 #include "runtime/base/text.h"
@@ -96,8 +99,25 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
-/* How many of the eight bytes at s can stand in a JSON string as they are, counted from the first
- * (SWAR: a flag in each byte that cannot; above the first such byte flags may be wrong). */
+/* plain(): how many of the STEP bytes at s can stand in a JSON string as they are, counted from the
+ * first. */
+enum { STEP = 16 };
+#ifdef __SSE2__
+static size_t plain(const char *s, bool ascii)
+{
+    __m128i w = _mm_loadu_si128((const __m128i *)s);
+    const __m128i control = _mm_set1_epi8(0x1f);
+    __m128i odd = _mm_cmpeq_epi8(_mm_min_epu8(w, control), w);
+    odd = _mm_or_si128(odd, _mm_cmpeq_epi8(w, _mm_set1_epi8('"')));
+    odd = _mm_or_si128(odd, _mm_cmpeq_epi8(w, _mm_set1_epi8('\\')));
+    if (ascii)
+        odd = _mm_or_si128(odd, w); /* only the highest bits are looked at */
+    int mask = _mm_movemask_epi8(odd);
+    return mask ? (size_t)__builtin_ctz((unsigned)mask) : STEP;
+}
+#else
+/* Of eight bytes (SWAR: a flag in each byte that cannot; above the first such byte flags may be
+ * wrong). */
 static size_t plain8(const char *s, bool ascii)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
@@ -111,6 +131,13 @@ static size_t plain8(const char *s, bool ascii)
     odd = (odd | (ascii ? w : 0)) & highs;
     return odd ? (size_t)__builtin_ctzll(odd) / 8 : 8;
 }
+
+static size_t plain(const char *s, bool ascii)
+{
+    size_t n = plain8(s, ascii);
+    return n < 8 ? n : n + plain8(s + 8, ascii);
+}
+#endif
 
 /* One character that cannot stand in a JSON string as it is; there is room for it. Returns how many
  * bytes of s it took. */
@@ -141,25 +168,26 @@ static size_t add_escape(struct buf *b, const char *s, size_t len)
 
 void buf_add_json(struct buf *b, const char *s, size_t len, bool ascii)
 {
-    enum { STEP = 8, LONGEST_ESCAPE = 12 };
+    enum { LONGEST_ESCAPE = 12 };
     if (!len || !buf_grow(b, len + len / 8))
         return;
     for (size_t i = 0; i < len;) {
-        size_t left = len - i, plain = 0;
+        size_t left = len - i, n = 0;
         if (b->cap - b->len <= STEP + LONGEST_ESCAPE && !buf_grow(b, STEP + LONGEST_ESCAPE))
             return;
         if (left >= STEP) {
             memcpy(b->ptr + b->len, s + i, STEP);
-            plain = plain8(s + i, ascii);
+            n = plain(s + i, ascii);
         } else {
-            char tail[STEP] = "\"\"\"\"\"\"\""; /* what follows s ends the plain run */
+            char tail[STEP]; /* what follows s ends the plain run */
+            memset(tail, '"', sizeof(tail));
             memcpy(tail, s + i, left);
             memcpy(b->ptr + b->len, tail, STEP);
-            plain = plain8(tail, ascii);
+            n = plain(tail, ascii);
         }
-        b->len += plain;
-        i += plain;
-        if (plain < STEP && i < len)
+        b->len += n;
+        i += n;
+        if (n < STEP && i < len)
             i += add_escape(b, s + i, len - i);
     }
     b->ptr[b->len] = '\0';

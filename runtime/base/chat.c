@@ -57,7 +57,11 @@ int chat_from_json(struct chat *c, const json_t *messages)
                 role = r;
         if (name && strcmp(name, "assistant") == 0)
             role = CHAT_AGENT;
-        if (role < 0 || !json_is_string(content))
+        if (role >= 0 && !content && json_object_get(m, "left_out"))
+            rc = err_set(
+                GRASP_EPARSE,
+                "messages[%zu]: its text is left out; the .zst file beside its file has it", i);
+        else if (role < 0 || !json_is_string(content))
             rc = err_set(GRASP_EPARSE,
                          "messages[%zu]: needs a role (system, user, agent) and a string content",
                          i);

@@ -108,3 +108,55 @@ int damage_free_pages(MDB_env *env, MDB_txn *txn)
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc ? rc : MDB_CORRUPTED;
 }
+
+enum meaning { OTHER, DISK_FULL, AFTER_FAILURE, FOREIGN, DAMAGED };
+
+static enum meaning meaning_of(int rc)
+{
+    switch (rc) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EIO: /* LMDB's word for a write that a full disk cut short, too */
+        return DISK_FULL;
+    case MDB_PANIC: /* after a write that failed in the middle: the next to open it is well again */
+        return AFTER_FAILURE;
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return FOREIGN;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_BAD_TXN: /* an earlier call met the damage */
+    case MDB_BAD_DBI:
+    case MDB_BAD_VALSIZE: /* of keys that are ours and of one length */
+    case MDB_CURSOR_FULL: /* a tree without an end */
+    case MDB_PAGE_FULL:
+    case MDB_TXN_FULL:
+    case MDB_INCOMPATIBLE: /* flags of a table that are not as it was made */
+    case MDB_KEYEXIST:     /* what is appended is not the last */
+    case MDB_NOTFOUND:     /* what has to be there */
+        return DAMAGED;
+    default:
+        return OTHER;
+    }
+}
+
+int damage_error(int rc, const char *where, int damaged, const char *foreign, const char *way_out)
+{
+    static const char full[] = "is the disk full? Then make room and start the same command again";
+    static const char failed[] =
+        "a write failed before: is the disk full? The same command goes on";
+    const char *said = rc == ENOMEM ? "out of memory" : mdb_strerror(rc);
+    switch (meaning_of(rc)) {
+    case DISK_FULL:
+        return err_set(GRASP_EIO, "%s: %s; %s", where, said, full);
+    case AFTER_FAILURE:
+        return err_set(GRASP_EIO, "%s: %s; %s", where, said, failed);
+    case FOREIGN:
+        return err_set(GRASP_EREFUSED, "%s: %s; %s", where, said, foreign);
+    case DAMAGED:
+        return err_set(damaged, "%s: %s; it is damaged: %s", where, said, way_out);
+    default:
+        return rc ? err_set(rc == ENOMEM ? GRASP_ENOMEM : GRASP_EIO, "%s: %s", where, said) : 0;
+    }
+}

@@ -186,11 +186,24 @@ int fs_out_add(struct fs_out *o, const void *bytes, size_t len)
     return o->pending.len < 65536 && !o->pending.failed ? 0 : flush(o);
 }
 
+int fs_out_put(struct fs_out *o, const char *path)
+{
+    int rc = fs_out_open(o, path);
+    o->flushed = rc == 0 && barrier_whole(o->fd);
+    return rc;
+}
+
+int fs_out_hold(struct fs_out *o, struct barrier *b)
+{
+    int rc = flush(o);
+    return rc < 0 ? rc : barrier_add(b, o->fd);
+}
+
 int fs_out_close(struct fs_out *o, int rc)
 {
     if (rc >= 0)
         rc = flush(o);
-    if (rc >= 0 && fsync(o->fd) < 0)
+    if (rc >= 0 && !o->flushed && fsync(o->fd) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
     if (rc >= 0 && rename(o->tmp, o->path) < 0)
         rc = err_set_errno(GRASP_EIO, "cannot replace '%s'", o->path);
@@ -201,18 +214,30 @@ int fs_out_close(struct fs_out *o, int rc)
     buf_release(&o->pending);
     free(o->path);
     free(o->tmp);
+    *o = (struct fs_out){.fd = -1};
     return rc;
+}
+
+static int write_whole(struct fs_out *o, const void *bytes, size_t len)
+{
+    int rc = 0;
+    if (fs_write_all(o->fd, bytes, len) < 0)
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", o->path);
+    return fs_out_close(o, rc);
 }
 
 int fs_write(const char *path, const void *bytes, size_t len)
 {
     struct fs_out o;
     int rc = fs_out_open(&o, path);
-    if (rc < 0)
-        return rc;
-    if (fs_write_all(o.fd, bytes, len) < 0)
-        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
-    return fs_out_close(&o, rc);
+    return rc < 0 ? rc : write_whole(&o, bytes, len);
+}
+
+int fs_put(const char *path, const void *bytes, size_t len)
+{
+    struct fs_out o;
+    int rc = fs_out_put(&o, path);
+    return rc < 0 ? rc : write_whole(&o, bytes, len);
 }
 
 int fs_mkdirs(const char *path)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/barrier.h"
 #include "runtime/base/buf.h"
 
 #define FS_READ_MAX ((int64_t)1 << 30) /* bytes that fs_read takes */
@@ -20,16 +21,23 @@ int fs_read(const char *path, struct buf *out);
 /* Replaces a file atomically: temporary file beside it, fsync, rename. After a failure (full disk)
  * the old content stands. */
 int fs_write(const char *path, const void *bytes, size_t len);
+/* The same without waiting for the disk where a barrier flushes all of it (barrier.h): for what the
+ * same command makes again, should the power fail before the next one. */
+int fs_put(const char *path, const void *bytes, size_t len);
 /* The same in pieces: open, add, close. Close with what came of it: negative drops the new file and
  * is returned; otherwise the new file takes the old one's place. */
 struct fs_out {
     int fd;
+    bool flushed; /* the caller's: it is on disk when it is closed; or it is as fs_put */
     char *path, *tmp;
     struct buf pending;
 };
 int fs_out_open(struct fs_out *o, const char *path);
 int fs_out_add(struct fs_out *o, const void *bytes, size_t len);
 int fs_out_close(struct fs_out *o, int rc);
+int fs_out_put(struct fs_out *o, const char *path); /* opens one that is as fs_put */
+/* All of it is written and added to `b`; once that was waited for, close it with `flushed` set. */
+int fs_out_hold(struct fs_out *o, struct barrier *b);
 /* All of it to a descriptor. -1 with errno. */
 int fs_write_all(int fd, const void *bytes, size_t len);
 /* Takes away what a process that was killed in fs_write left anywhere below `dir`. Nobody else

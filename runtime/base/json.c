@@ -139,44 +139,76 @@ static void add_line(struct buf *b, int depth)
     buf_addf(b, "\n%*s", 2 * depth, "");
 }
 
-/* Indented by two, as jansson does it, but for its reals. */
+/* A value of scalars stands on one line where it fits. */
+enum { LINE = 140 };
+
+static bool nests(const json_t *v)
+{
+    return (json_is_object(v) && json_object_size(v)) || (json_is_array(v) && json_array_size(v));
+}
+
+static bool fits(const json_t *v, int depth)
+{
+    size_t i, len = (size_t)(2 * depth);
+    const char *key;
+    json_t *item;
+    json_object_keylen_foreach((json_t *)v, key, i, item)
+    {
+        len += i + 6 + (json_is_string(item) ? json_string_length(item) : 4);
+        if (nests(item) || len > LINE)
+            return false;
+    }
+    json_array_foreach (v, i, item) {
+        len += 4 + (json_is_string(item) ? json_string_length(item) : 4);
+        if (nests(item) || len > LINE)
+            return false;
+    }
+    return true;
+}
+
+static void add_indented(struct buf *b, const json_t *v, int depth);
+
+static void add_members(struct buf *b, const json_t *v, int depth)
+{
+    bool one_line = fits(v, depth), first = true, object = json_is_object(v);
+    size_t i;
+    const char *key;
+    json_t *item;
+    buf_addch(b, object ? '{' : '[');
+    json_object_keylen_foreach((json_t *)v, key, i, item)
+    {
+        buf_adds(b, first ? "" : one_line ? ", " : ",");
+        first = false;
+        if (!one_line)
+            add_line(b, depth + 1);
+        add_string(b, key, i);
+        buf_adds(b, ": ");
+        add_indented(b, item, depth + 1);
+    }
+    json_array_foreach (v, i, item) {
+        buf_adds(b, first ? "" : one_line ? ", " : ",");
+        first = false;
+        if (!one_line)
+            add_line(b, depth + 1);
+        add_indented(b, item, depth + 1);
+    }
+    if (!one_line)
+        add_line(b, depth);
+    buf_addch(b, object ? '}' : ']');
+}
+
 static void add_indented(struct buf *b, const json_t *v, int depth)
 {
-    size_t i;
-    const char *key, *sep = "";
-    json_t *item;
-    if (depth > JSON_PARSER_MAX_DEPTH) {
+    if (depth > JSON_PARSER_MAX_DEPTH)
         b->failed = true;
-    } else if (json_is_object(v) && json_object_size(v)) {
-        buf_addch(b, '{');
-        json_object_keylen_foreach((json_t *)v, key, i, item)
-        {
-            buf_adds(b, sep);
-            sep = ",";
-            add_line(b, depth + 1);
-            add_string(b, key, i);
-            buf_adds(b, ": ");
-            add_indented(b, item, depth + 1);
-        }
-        add_line(b, depth);
-        buf_addch(b, '}');
-    } else if (json_is_array(v) && json_array_size(v)) {
-        buf_addch(b, '[');
-        json_array_foreach (v, i, item) {
-            buf_adds(b, sep);
-            sep = ",";
-            add_line(b, depth + 1);
-            add_indented(b, item, depth + 1);
-        }
-        add_line(b, depth);
-        buf_addch(b, ']');
-    } else if (json_is_string(v)) {
+    else if (nests(v))
+        add_members(b, v, depth);
+    else if (json_is_string(v))
         add_string(b, json_string_value(v), json_string_length(v));
-    } else if (json_is_real(v)) {
+    else if (json_is_real(v))
         add_real(b, json_real_value(v));
-    } else {
+    else
         dump(b, v, 0);
-    }
 }
 
 /* Values are mostly long texts, and jansson writes those a character at a time: ten times slower.
@@ -225,15 +257,57 @@ void buf_add_json_canonical(struct buf *b, const json_t *v)
     dump(b, v, JSON_COMPACT | JSON_SORT_KEYS);
 }
 
+static int file_text(const json_t *v, struct buf *text)
+{
+    add_indented(text, v, 0);
+    buf_addch(text, '\n');
+    return buf_check(text);
+}
+
 int json_write_file(const json_t *v, const char *path)
 {
     struct buf text = BUF_INIT;
-    add_indented(&text, v, 0);
-    buf_addch(&text, '\n');
-    int rc = buf_check(&text);
+    int rc = file_text(v, &text);
     if (rc == 0)
         rc = fs_write(path, text.ptr, text.len);
     buf_release(&text);
+    return rc;
+}
+
+int json_put_file(const json_t *v, const char *path)
+{
+    struct buf text = BUF_INIT;
+    int rc = file_text(v, &text);
+    if (rc == 0)
+        rc = fs_put(path, text.ptr, text.len);
+    buf_release(&text);
+    return rc;
+}
+
+int json_hold_file(const json_t *v, struct fs_out *o, struct barrier *b)
+{
+    struct buf text = BUF_INIT;
+    int rc = file_text(v, &text);
+    if (rc == 0)
+        rc = fs_out_add(o, text.ptr, text.len);
+    buf_release(&text);
+    return rc < 0 ? rc : fs_out_hold(o, b);
+}
+
+int json_read_line(const char *path, size_t number, const char *line, size_t len, json_line_fn fn,
+                   void *arg)
+{
+    json_error_t e;
+    while (len && ascii_isspace(line[len - 1]))
+        len--;
+    if (!len)
+        return 0;
+    json_t *v = json_loadb(line, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
+    if (!v)
+        return err_set(GRASP_EPARSE, "%s:%zu:%d: %s",
+                       strcmp(path, "-") == 0 ? "standard input" : path, number, e.column, e.text);
+    int rc = fn(v, number, arg);
+    json_decref(v);
     return rc;
 }
 
@@ -253,22 +327,7 @@ int json_read_lines(const char *path, json_line_fn fn, void *arg)
     int rc = 0;
     while (rc >= 0 && (len = getline(&line, &cap, f)) >= 0) {
         number++;
-        size_t n = (size_t)len;
-        while (n && ascii_isspace(line[n - 1]))
-            n--;
-        if (!n)
-            continue;
-        json_t *v;
-        json_error_t e;
-        v = json_loadb(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
-        if (!v) {
-            rc =
-                err_set(GRASP_EPARSE, "%s:%zu:%d: %s",
-                        strcmp(path, "-") == 0 ? "standard input" : path, number, e.column, e.text);
-            break;
-        }
-        rc = fn(v, number, arg);
-        json_decref(v);
+        rc = json_read_line(path, number, line, (size_t)len, fn, arg);
     }
     if (rc >= 0 && ferror(f))
         rc = err_set_errno(GRASP_EIO, "cannot read '%s'", path);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "runtime/base/buf.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/text.h"
 
 /* The value at a path such as "code.coding[0].system" (the path is ours, not outside text); NULL
@@ -32,8 +33,12 @@ json_t *json_strings(const struct strlist *l);
 int json_parse(json_t **out, const char *text, size_t len, const char *what);
 /* Reads a JSON file whole. GRASP_EIO / GRASP_ENOTFOUND / GRASP_EPARSE with file and line. */
 int json_read_file(json_t **out, const char *path);
-/* Writes JSON to a file atomically (see fs_write): indented by 2, one newline at the end. */
+/* Writes JSON to a file atomically (see fs_write): indented by 2, a short
+ * object or array of scalars on one line, one newline at the end. */
 int json_write_file(const json_t *v, const char *path);
+int json_put_file(const json_t *v, const char *path); /* as fs_put */
+/* The whole content of a file that is open; as fs_out_hold. */
+int json_hold_file(const json_t *v, struct fs_out *o, struct barrier *b);
 /* Appends compact JSON: insertion order, UTF-8, no spaces; reals as jansson prints them with 17
  * digits or fewer that read back the same. */
 void buf_add_json_value(struct buf *b, const json_t *v);
@@ -44,5 +49,8 @@ void buf_add_json_canonical(struct buf *b, const json_t *v);
  * blank lines are skipped; stops at the first negative return and hands it on. */
 typedef int (*json_line_fn)(json_t *v, size_t line, void *arg);
 int json_read_lines(const char *path, json_line_fn fn, void *arg);
+/* One line of that, in memory. */
+int json_read_line(const char *path, size_t number, const char *line, size_t len, json_line_fn fn,
+                   void *arg);
 
 #endif

@@ -43,10 +43,10 @@ bool utf8_valid(const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
         uint32_t cp;
-        uint64_t w;
+        uint64_t w[4];
         while (len - i >= sizeof(w)) { /* most text is ASCII */
-            memcpy(&w, s + i, sizeof(w));
-            if (w & UINT64_C(0x8080808080808080))
+            memcpy(w, s + i, sizeof(w));
+            if ((w[0] | w[1] | w[2] | w[3]) & UINT64_C(0x8080808080808080))
                 break;
             i += sizeof(w);
         }

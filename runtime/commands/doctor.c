@@ -11,6 +11,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/commands/doctor.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/commands/table.h"
 #include "runtime/env/fhir.h"
@@ -144,8 +145,9 @@ static void check_env(struct doctor *d)
     }
     if (c->fhir.store && !fs_exists(c->fhir.store)) {
         say(d, MARK_FAIL, "FHIR store",
-            "%s does not exist; fill it with: grasp fhir load FILES --store %s", c->fhir.store,
-            c->fhir.store);
+            "%s does not exist; fill it from a server: grasp fhir import %s --store %s, or from "
+            "files: grasp fhir load FILES --store %s",
+            c->fhir.store, c->fhir_api_base, c->fhir.store, c->fhir.store);
         return;
     }
     if (env_open(&d->s.env, d->s.loop, c) < 0) {
@@ -493,28 +495,20 @@ static void check_prompts(struct doctor *d)
     prompts_close(p);
 }
 
-static void print(const struct doctor *d, bool as_json)
+void doctor_print(const json_t *checks)
 {
     size_t i;
     json_t *v;
-    if (as_json) {
-        json_dumpf(d->out, stdout, JSON_INDENT(2));
-        putchar('\n');
-        return;
-    }
-    json_array_foreach (d->out, i, v) {
+    json_array_foreach (checks, i, v) {
         printf("%-8s %-13s %s\n", json_str_at(v, "result", ""), json_str_at(v, "check", ""),
                json_str_at(v, "detail", ""));
     }
 }
 
-static int run(const struct args *a)
+int doctor_checks(const struct doctor_options *o, json_t *out, int *failed)
 {
-    struct doctor d = {.out = json_array()};
-    struct session_options o = {0};
-    int rc = session_options(a, &o);
-    if (rc == 0)
-        rc = config_load(&d.s.config, o.config, o.sets, o.n_sets);
+    struct doctor d = {.out = out};
+    int rc = config_load(&d.s.config, o->config, o->sets, o->n_sets);
     if (rc == 0)
         rc = loop_open(&d.s.loop);
     if (rc == 0)
@@ -522,22 +516,46 @@ static int run(const struct args *a)
     if (rc < 0)
         goto out;
     const struct config *c = d.s.config;
-    const char *library = arg_str(a, "library"), *run_dir = arg_str(a, "run");
     say(&d, MARK_OK, "configuration", "%s", c->path);
     check_tasks(&d);
     check_env(&d);
-    check_model(&d, false, arg_flag(a, "ask"));
+    check_model(&d, false, o->ask);
     if (config_has_writer(c))
-        check_model(&d, true, arg_flag(a, "ask"));
+        check_model(&d, true, o->ask);
     check_prompts(&d);
-    check_library(&d, library ? library : c->library ? c->library : "library");
-    check_run(&d, run_dir ? run_dir : c->run ? c->run : "run");
-    print(&d, arg_flag(a, "json"));
-    if (d.failed)
-        rc = err_set(GRASP_EINVAL, "%d of %zu checks failed", d.failed, json_array_size(d.out));
+    check_library(&d, o->library ? o->library : c->library ? c->library : "library");
+    check_run(&d, o->run ? o->run : c->run ? c->run : "run");
 out:
+    *failed = d.failed;
     session_close(&d.s);
-    json_decref(d.out);
+    return rc;
+}
+
+static int run(const struct args *a)
+{
+    struct session_options o = {0};
+    json_t *checks = json_array();
+    int failed, rc = session_options(a, &o);
+    if (rc < 0)
+        goto out;
+    const struct doctor_options what = {.config = o.config,
+                                        .sets = o.sets,
+                                        .n_sets = o.n_sets,
+                                        .library = arg_str(a, "library"),
+                                        .run = arg_str(a, "run"),
+                                        .ask = arg_flag(a, "ask")};
+    if ((rc = doctor_checks(&what, checks, &failed)) < 0)
+        goto out;
+    if (arg_flag(a, "json")) {
+        json_dumpf(checks, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        doctor_print(checks);
+    }
+    if (failed)
+        rc = err_set(GRASP_EINVAL, "%d of %zu checks failed", failed, json_array_size(checks));
+out:
+    json_decref(checks);
     free((void *)o.sets);
     return rc;
 }

@@ -72,6 +72,8 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
         /* the message of what stopped it outlives the writing */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;
         written = score_write(dir, "test", g, score, NULL);
+        if (written == 0)
+            written = barrier_path(dir);
         if (why)
             rc = err_set(rc, "%s", why);
         free(why);

@@ -127,6 +127,16 @@ static int summary(const struct args *a, const struct fhir_load_report *report, 
     return 0;
 }
 
+/* What was loaded is there; that the file may be longer than it has to be fails nothing. */
+static void give_back(const char *dir)
+{
+    bool done;
+    if (fhir_compact(dir, &done) < 0)
+        log_warn("%s", err_msg());
+    else if (done)
+        log_debug("what was free in %s was given back", dir);
+}
+
 static int load(const struct args *a)
 {
     struct fhir_store *store = NULL;
@@ -145,6 +155,8 @@ static int load(const struct args *a)
         log_info("%llu resources before that are in %s", (unsigned long long)report.loaded,
                  arg_str(a, "store"));
     fhir_close(store);
+    if (rc == 0)
+        give_back(arg_str(a, "store"));
     return rc;
 }
 
@@ -165,6 +177,8 @@ static int import(const struct args *a)
     if (rc == 0)
         rc = summary(a, &report, clock_mono() - start, fhir_count(store, NULL));
     fhir_close(store);
+    if (rc == 0)
+        give_back(arg_str(a, "store"));
     free(types);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/traces.h"
 #include "runtime/commands/table.h"
 #include "runtime/env/fhir.h"
 #include "runtime/commands/session_args.h"
@@ -166,7 +167,7 @@ static int grade_file(struct grade_run *g, const char *path)
     struct buf text = BUF_INIT;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     json_t *whole = NULL;
-    int rc = fs_read(path, &text);
+    int rc = trace_whole(path, &text);
     if (rc == 0)
         whole = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, NULL);
     if (whole)
@@ -233,7 +234,8 @@ const struct command cmd_grade = {
     .details =
         "A row in: {\"task\": {...} or \"task_id\": \"task5_3\", \"messages\": [{role, content}],\n"
         "\"result\": text, list or number}; without a result it is what the last message hands to\n"
-        "FINISH. Our own runs are read so, and the benchmark's runs.jsonl and overall.json "
+        "FINISH. Our own runs are read so (with or without .zst), and the benchmark's runs.jsonl "
+        "and overall.json "
         "(\"index\",\n"
         "\"output\": {\"result\", \"history\"}; the place is one in data.full).\n"
         "A line out, in order: {\"task_id\", \"correct\", \"reason\", \"reasons\": all of them, "

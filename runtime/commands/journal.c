@@ -339,7 +339,7 @@ static const struct command cmd_show = {
     .details = "KEY is the call's hash or enough of its first digits.",
     .run = run_show,
 };
-static const struct command cmd_export = {
+static const struct command journal_export = {
     .name = "export",
     .summary = "all calls as JSON lines, in the order in which they were made",
     .operands = "DIR",
@@ -399,7 +399,7 @@ const struct command cmd_journal = {
     .name = "journal",
     .summary = "the model calls that were paid for, and their answers",
     .operands = "",
-    .sub = (const struct command *const[]){&cmd_stat, &cmd_show, &cmd_export, &cmd_check, &cmd_gc,
-                                           &cmd_merge, NULL},
+    .sub = (const struct command *const[]){&cmd_stat, &cmd_show, &journal_export, &cmd_check,
+                                           &cmd_gc, &cmd_merge, NULL},
     .details = "DIR is a journal, or a run directory with one inside.",
 };

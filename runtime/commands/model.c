@@ -37,6 +37,37 @@ static int read_faults(const char *list, unsigned *out)
     return 0;
 }
 
+/* "lognormal:MEAN_MS,SIGMA[,NUMBER]" */
+static int read_latency(const char *text, struct sim_settings *sim)
+{
+    static const char kind[] = "lognormal:";
+    double v[3] = {0, 0, 0};
+    size_t n = 0;
+    if (!text)
+        return 0;
+    if (sim->latency_ms > 0)
+        return err_set(GRASP_EUSAGE, "--latency and --latency-ms exclude each other");
+    bool good = str_starts(text, kind);
+    for (const char *p = text + strlen(kind); good; p++) {
+        char one[32] = "";
+        size_t len = strcspn(p, ",");
+        good = n < 3 && len < sizeof(one) && str_to_double(memcpy(one, p, len), &v[n]) && v[n] >= 0;
+        n++;
+        p += len;
+        if (!*p)
+            break;
+    }
+    if (!good || n < 2 || v[0] > 3600e3 || v[1] > 5 || v[2] > 1e9)
+        return err_set(GRASP_EUSAGE,
+                       "--latency: '%s' is not lognormal:MEAN_MS,SIGMA or "
+                       "lognormal:MEAN_MS,SIGMA,NUMBER (sigma up to 5)",
+                       text);
+    sim->latency_ms = v[0];
+    sim->latency_sigma = v[1];
+    sim->latency_seed = (uint64_t)v[2];
+    return 0;
+}
+
 static int read_settings(const struct args *a, struct sim_settings *sim, int64_t *port)
 {
     int64_t seed = 0;
@@ -46,6 +77,8 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
     if (rc == 0)
         rc = arg_double(a, "latency-ms", 0, 3600e3, &sim->latency_ms);
     if (rc == 0)
+        rc = read_latency(arg_str(a, "latency"), sim);
+    if (rc == 0)
         rc = arg_double(a, "fail", 0, 1, &sim->fail);
     if (rc == 0)
         rc = arg_double(a, "noise", 0, 0.5, &sim->noise);
@@ -54,6 +87,7 @@ static int read_settings(const struct args *a, struct sim_settings *sim, int64_t
     sim->seed = (uint64_t)seed;
     sim->fixed = arg_flag(a, "fixed");
     sim->profile = arg_str(a, "profile");
+    sim->cache = arg_str(a, "cache");
     if (rc == 0 && strcmp(sim->profile, "default") != 0 && strcmp(sim->profile, "weak") != 0 &&
         strcmp(sim->profile, "strong") != 0)
         rc =
@@ -83,9 +117,13 @@ static int serve(const struct args *a)
     while (rc >= 0);
     if (rc == GRASP_ESTOPPED) /* a signal is how a server ends */
         rc = 0;
-    int64_t answered, failed;
+    int64_t answered, failed, prompt, cached;
     sim_server_counts(server, &answered, &failed);
     printf("%" PRId64 " calls answered, %" PRId64 " failed\n", answered, failed);
+    sim_server_tokens(server, &prompt, &cached);
+    if (cached >= 0)
+        printf("%" PRId64 " prompt tokens, %" PRId64 " of them cached, %.2f %% new\n", prompt,
+               cached, prompt ? 100 * (double)(prompt - cached) / (double)prompt : 0);
 out:
     sim_server_stop(server);
     loop_close(loop);
@@ -101,6 +139,7 @@ static const struct command cmd_model_serve = {
             {"port", 'p', "N", "port to listen on; 0 takes a free one", "8000"},
             {"host", 0, "ADDRESS", "IPv4 address to listen on", "127.0.0.1"},
             {"latency-ms", 'l', "MS", "time each answer takes", "0"},
+            {"latency", 0, "DRAWN", "or draw it: lognormal:MEAN_MS,SIGMA, with a heavy tail", NULL},
             {"profile", 0, "NAME", "how able it is: default, weak or strong", "default"},
             {"noise", 0, "SHARE", "mean share of episodes whose outcome flips, up to 0.5", "0"},
             {"seed", 0, "N", "seed of what is drawn: noise and proposals", "0"},
@@ -108,6 +147,8 @@ static const struct command cmd_model_serve = {
             {"fail", 0, "SHARE", "share of the calls that fail as an endpoint does", "0"},
             {"faults", 0, "LIST", "how they fail: 429, 500, cut, empty, truncated, hang",
              "429,500,cut,empty,truncated"},
+            {"cache", 0, "LIST",
+             "report cached_tokens, as of so many machines: machines=M,lifetime=SECONDS", NULL},
             {0}},
     .details =
         "A stand-in for a language model, to try and test things with: give its address as the\n"
@@ -118,7 +159,25 @@ static const struct command cmd_model_serve = {
         "simulated-weak\n"
         "and simulated-strong choose a profile by name. A call that failed passes when it is "
         "repeated\n"
-        "often enough. Ended by ctrl-C, it says how many calls it answered.",
+        "often enough: '--fail 0.001 --faults hang' is one call in a thousand that hangs.\n"
+        "A drawn latency (MEAN_MS is the mean) hangs on the request and on how often it came "
+        "before:\n"
+        "in every run the same request waits equally long, and sent again, as after a time-out, "
+        "it\n"
+        "is drawn anew, because what is slow is mostly a machine and seldom a prompt. Servers side "
+        "by\n"
+        "side draw differently where their SEEDs differ.\n"
+        "Ended by ctrl-C, it says how many calls it answered.\n"
+        "\n"
+        "With --cache usage says how many tokens of a prompt OpenAI's prompt cache, as its guide\n"
+        "describes it, would have had: exact prefixes in steps of 128 tokens from 1,024 on, on "
+        "the\n"
+        "machine that the first 256 tokens and prompt_cache_key choose, for the lifetime after "
+        "the\n"
+        "last use (default 600, 0: for ever); what is beyond 15 requests a minute for one prefix\n"
+        "and key goes to any machine (rate=15, 0: no limit). A prompt is cached once it is\n"
+        "answered. rate=, block= and minimum= set other numbers: with\n"
+        "machines=1,lifetime=0,rate=0,block=1,minimum=0 nothing is forgotten.",
     .run = serve,
 };
 

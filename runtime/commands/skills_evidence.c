@@ -10,6 +10,7 @@
 #include "runtime/base/json.h"
 #include "runtime/commands/skills.h"
 #include "runtime/history/seen.h"
+#include "runtime/history/words.h"
 
 /* ---- all probes ---- */
 
@@ -78,7 +79,12 @@ static void evidence_text(const struct oid *commit, const json_t *v, bool all)
     const json_t *confirm = json_object_get(v, "confirm");
     printf("%.10s  epoch %lld.%lld  ", commit->hex, (long long)json_int_at(v, "epoch", -1),
            (long long)json_int_at(v, "update", -1));
-    print_text(fate_words(json_str_at(v, "fate", "no evidence")), 0);
+    struct buf words = BUF_INIT;
+    struct ruling ruling;
+    ruling_read(&ruling, v);
+    ruling_words(&ruling, &words);
+    print_text(words.ptr, 0);
+    buf_release(&words);
     putchar('\n');
     evidence_score("probes", v);
     evidence_rows(json_object_get(v, "probes"), all);

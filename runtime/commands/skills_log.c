@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/commands/skills.h"
+#include "runtime/history/words.h"
 
 /* ---- log ---- */
 

@@ -7,6 +7,7 @@
 /* X(name): `extern const struct command cmd_name` lives in name.c */
 /* clang-format off */
 #define GRASP_COMMANDS(X) \
+    X(init) \
     X(learn) \
     X(eval) \
     X(transfer) \
@@ -16,6 +17,7 @@
     X(grade) \
     X(doctor) \
     X(report) \
+    X(export) \
     X(skills) \
     X(fhir) \
     X(model) \

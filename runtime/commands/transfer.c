@@ -124,6 +124,8 @@ static int finish(struct session *s, struct executor *e, enum split split, enum 
         rc = buf_check(&path);
         if (rc == 0)
             rc = score_write(path.ptr, transfer_arm_name(arm), g, score, NULL);
+        if (rc == 0)
+            rc = barrier_path(path.ptr);
         buf_release(&path);
     }
     return rc;

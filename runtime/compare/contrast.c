@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/stats.h"
 #include "runtime/base/text.h"
 
@@ -370,24 +371,21 @@ static int arm_json(const struct arm_runs *a, json_t **out)
     return 0;
 }
 
-/* Over the contrasts of one split: those of one family of comparisons. */
-static int adjust(json_t *contrasts, const char *split)
+int contrasts_holm(const json_t *family)
 {
-    size_t n = 0, i, size = json_array_size(contrasts);
+    size_t n = 0, i, size = json_array_size(family);
     double *p = calloc(size + 1, sizeof(*p));
     json_t *v;
     if (!p)
         return err_oom();
-    json_array_foreach (contrasts, i, v) {
-        if (!strcmp(json_string_value(json_object_get(v, "split")), split) &&
-            json_object_get(v, "p"))
-            p[n++] = json_number_value(json_object_get(v, "p"));
+    json_array_foreach (family, i, v) {
+        if (json_object_get(v, "p"))
+            p[n++] = json_num_at(v, "p", 1);
     }
     int rc = holm(p, n);
     n = 0;
-    json_array_foreach (contrasts, i, v) {
-        if (rc == 0 && !strcmp(json_string_value(json_object_get(v, "split")), split) &&
-            json_object_get(v, "p")) {
+    json_array_foreach (family, i, v) {
+        if (rc == 0 && json_object_get(v, "p")) {
             json_object_set_new(v, "p_holm", json_real(p[n]));
             json_object_set_new(v, "told_apart",
                                 json_boolean(p[n] < 0.05 && !json_object_get(v, "few")));
@@ -396,6 +394,19 @@ static int adjust(json_t *contrasts, const char *split)
     }
     free(p);
     return rc;
+}
+
+/* The contrasts of one split are a family. */
+static int adjust(const json_t *contrasts, const char *split)
+{
+    json_auto_t *family = json_array();
+    size_t i;
+    json_t *v;
+    json_array_foreach (contrasts, i, v) {
+        if (!strcmp(json_str_at(v, "split", ""), split))
+            json_array_append(family, v);
+    }
+    return contrasts_holm(family);
 }
 
 static json_t *notes_of(const struct arm_runs *arms, size_t n, const json_t *contrasts)

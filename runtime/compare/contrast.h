@@ -36,6 +36,9 @@ struct contrast_options {
 int contrast_arms(const struct arm_runs *arms, size_t n, const struct contrast_options *o,
                   json_t **out);
 
+/* Contrasts that are a family of comparisons: each that has a p gets p_holm and told_apart. GRASP_ENOMEM. */
+int contrasts_holm(const json_t *family);
+
 /* {mean, n, sd}, sd from two values on; null where there is none. New reference. */
 json_t *spread_json(const double *v, size_t n);
 /* Two libraries on one split: a less b, as a member of contrasts without names. The same errors. New

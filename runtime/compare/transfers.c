@@ -123,6 +123,19 @@ static int add_cell(const struct matrix *m, const struct cell *c, json_t *tables
     return rc;
 }
 
+/* A table's contrasts with the score without skills are a family. */
+static int adjust(const json_t *table)
+{
+    json_auto_t *family = json_array();
+    size_t i, k;
+    json_t *row, *cell;
+    json_array_foreach (json_object_get(table, "rows"), i, row) {
+        json_array_foreach (json_object_get(row, "cells"), k, cell)
+            json_array_append(family, json_object_get(cell, "against_none"));
+    }
+    return contrasts_holm(family);
+}
+
 int transfers_compare(const struct matrix *m, json_t **out)
 {
     json_t *tables = json_array();
@@ -136,6 +149,8 @@ int transfers_compare(const struct matrix *m, json_t **out)
         else
             missing++;
     }
+    for (size_t i = 0; rc == 0 && i < json_array_size(tables); i++)
+        rc = adjust(json_array_get(tables, i));
     *out =
         rc == 0 ? json_pack("{s:I, s:O}", "missing", (json_int_t)missing, "tables", tables) : NULL;
     json_decref(tables);
@@ -164,7 +179,7 @@ static void cell_text(const json_t *v, char *out, size_t size)
     }
     char p[16];
     const json_t *interval = json_at(v, "against_none.interval");
-    paper_p(json_num_at(v, "against_none.p", 1), p);
+    paper_p(json_num_at(v, "against_none.p_holm", 1), p);
     int n = snprintf(out, size, "%.1f (%+.1f, %+.1f to %+.1f, p %s)%s",
                      100 * json_num_at(v, "library.score", 0),
                      100 * json_num_at(v, "against_none.diff", 0),
@@ -233,7 +248,7 @@ static void print_table(struct paper *p, const json_t *table)
     snprintf(
         text, sizeof(text),
         "%.60s, %.20s: percent, and against no skills in points with its 95 %% interval (exact "
-        "sign-flip over tasks)",
+        "sign-flip over tasks; p by Holm over the table)",
         json_str_at(table, "benchmark", "?"), json_str_at(table, "split", "?"));
     paper_title(p, text);
     paper_header(p, columns, widths, n + 1);

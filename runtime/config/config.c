@@ -266,9 +266,11 @@ static int want_number(const json_t *origin, const struct config_key *k, const j
 
 static int want_choice(const json_t *origin, const struct config_key *k, const json_t *v, int *out)
 {
-    const char *s = json_is_false(v) ? "false" : json_string_value(v);
+    /* YAML 1.1 takes off and on for false and true */
+    const char *s = json_is_false(v) ? "false" : json_is_true(v) ? "true" : json_string_value(v);
+    const char *other = json_is_false(v) ? "off" : json_is_true(v) ? "on" : s;
     for (int i = 0; s && k->choices[i]; i++)
-        if (strcmp(s, k->choices[i]) == 0 && *s) {
+        if ((strcmp(s, k->choices[i]) == 0 || strcmp(other, k->choices[i]) == 0) && *s) {
             *out = i;
             return 0;
         }

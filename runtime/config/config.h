@@ -51,6 +51,7 @@ struct model_config {
     json_t *extra;
     double temperature; /* -1: not sent */
     int thinking;       /* enum */
+    int hedge;          /* enum model_hedge, by the same names */
     bool stream;
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */
@@ -68,6 +69,7 @@ struct config {
     json_t *keep;       /* owns the strings and values below */
 
     struct model_config model, writer;
+    double speculate; /* share of the calls that may be made ahead and not be wanted then */
     struct {
         int64_t trace_chars; /* of a task's steps in a prompt of the writer */
     } told;

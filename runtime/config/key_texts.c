@@ -59,8 +59,12 @@ const struct key_text key_texts[] = {
      "The longest answer asked for, in tokens; 0: no limit is sent where the interface does not "
      "need one.",
      "4096", NULL},
-    {"*.timeout", "Seconds for one attempt; where the endpoint streams, between two chunks.", "120",
-     NULL},
+    {"*.timeout",
+     "Seconds for one attempt; where the endpoint streams, between two chunks. Once the endpoint "
+     "has "
+     "answered a few times, a call is sent again much sooner: after about ten times the usual "
+     "latency, each time with twice the patience.",
+     "120", NULL},
     {"*.requests_per_minute",
      "At most so many requests a minute to each endpoint; 0: no limit but those that the endpoint "
      "tells, which are kept to in any case.",
@@ -72,6 +76,15 @@ const struct key_text key_texts[] = {
     {"*.attempts", "How often a call is made before it counts as an outage.", "4", NULL},
     {"*.backoff", "Seconds before the second attempt, doubled from then on.", "1", NULL},
     {"*.concurrency", "At most so many calls in flight at once.", "64", NULL},
+    {"*.hedge",
+     "Whether a call that is answered late is sent once more while few are in flight; the first "
+     "answer counts. At most one request in eight more, and none within a minute of a rate limit "
+     "or "
+     "where limits are near. auto: only where nothing says that a request costs: no API key, price "
+     "or budget, and no cost in the endpoint's replies. At a temperature the quicker of two "
+     "samples "
+     "is more often the shorter one.",
+     "off", NULL},
     {"*.outage_limit",
      "After so many outages in a row no further call is made and the run stops, to be resumed; 0: "
      "never.",
@@ -84,6 +97,11 @@ const struct key_text key_texts[] = {
     {"*.price.cache_write",
      "USD per million prompt tokens that the endpoint writes to its cache; 0: as the prompt's.",
      "0.19", NULL},
+    {"model.speculate",
+     "Idle slots are filled with calls that will probably be wanted next; at most this share of "
+     "all "
+     "calls, and one a slot, may not be wanted then. Decisions do not depend on it. 0: none.",
+     "0.02", NULL},
     {"writer.trace_chars",
      "How many characters of a task's steps stand in the writer's prompts: actions in full, then "
      "digests of the answers.",
@@ -267,8 +285,9 @@ const struct key_text key_texts[] = {
      NULL},
 
     {"prompt.order",
-     "shared: what all tasks have in common stands first, so that model servers cache it; paper: "
-     "the reference's order.",
+     "shared: what all tasks have in common stands first and the skill that changed last stands "
+     "last, "
+     "so that model servers cache it; paper: the reference's order, skills by name.",
      "paper", NULL},
     {"prompt.texts",
      "A YAML file with the texts that the agent sees in the FHIR world; `grasp help --texts` "

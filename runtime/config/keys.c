@@ -18,6 +18,7 @@ static const char *const version_choices[] = {"", "v1", "v2", NULL};
 static const char *const order_choices[] = {"shared", "paper", NULL};
 static const char *const inject_choices[] = {"all", "top_k", NULL};
 static const char *const thinking_choices[] = {"drop", "keep", NULL};
+static const char *const hedge_choices[] = {"off", "auto", "on", NULL};
 static const char *const draws_choices[] = {"auto", "fresh", "shared", NULL};
 static const char *const rule_choices[] = {"auto", "paper", "replicate", NULL};
 static const char *const checkpoint_choices[] = {"auto", "one_se", "max", NULL};
@@ -53,6 +54,7 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
     {p ".attempts", KEY_INT, AT(f.attempts), "8", 1, 1000, NULL, KEY_HARMLESS}, \
     {p ".backoff", KEY_REAL, AT(f.backoff), "0.5", 0.001, 600, NULL, KEY_HARMLESS}, \
     {p ".concurrency", KEY_INT, AT(f.concurrency), "4096", 1, 4096, NULL, KEY_HARMLESS}, \
+    {p ".hedge", KEY_ENUM, AT(f.hedge), "auto", 0, 0, hedge_choices, KEY_HARMLESS}, \
     {p ".outage_limit", KEY_INT, AT(f.outage_limit), "20", 0, 1e6, NULL, KEY_HARMLESS}, \
     {p ".price.prompt", KEY_REAL, AT(f.price_prompt), "0", 0, 1e6, NULL, KEY_HARMLESS}, \
     {p ".price.completion", KEY_REAL, AT(f.price_completion), "0", 0, 1e6, NULL, KEY_HARMLESS}, \
@@ -72,6 +74,7 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
 const struct config_key config_keys[] = {
     MODEL_KEYS("model", model),
     MODEL_KEYS("writer", writer),
+    {"model.speculate", KEY_REAL, AT(speculate), "0.05", 0, 1, NULL, KEY_HARMLESS},
     INT_KEY("writer.trace_chars", told.trace_chars, "6000", 200, 10000000),
     {"model.draws", KEY_ENUM, AT(draws), "auto", 0, 0, draws_choices, 0},
     {"sim.noise", KEY_REAL, AT(sim.noise), "0", 0, 0.5, NULL, 0},

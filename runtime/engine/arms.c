@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/engine/arms_ahead.h"
 
 static int64_t draw_of(const struct arms *a, size_t arm, int r)
 {
@@ -12,9 +13,8 @@ static int64_t draw_of(const struct arms *a, size_t arm, int r)
     return draw_number(a->draws, a->purpose, a->counter + off + (uint32_t)r);
 }
 
-/* Adds the rollouts of one outcome: under the paper's rule each probe is measured `repeats` times. */
-static int add(const struct arms *a, struct group *g, const struct gate_pick *p,
-               struct skills_view *view)
+int arms_add(const struct arms *a, struct group *g, const struct gate_pick *p,
+             struct skills_view *view)
 {
     int rc = 0;
     for (int r = 0; rc >= 0 && r < a->repeats; r++)
@@ -28,7 +28,7 @@ struct group *arms_start(const struct arms *a, struct skills_view *view)
     if (g)
         group_called(g, "baseline");
     for (size_t i = 0; g && i < a->probes->n; i++)
-        if (add(a, g, &(struct gate_pick){GATE_BASE, i, 0}, view) < 0) {
+        if (arms_add(a, g, &(struct gate_pick){GATE_BASE, i, 0}, view) < 0) {
             group_free(g);
             return NULL;
         }
@@ -62,15 +62,20 @@ static void keep_seen(const struct arms *a, const struct group *g, size_t first,
         }
 }
 
-/* The outcome whose rollouts begin at `first` in the group. */
+enum outcome arms_outcome(const struct arms *a, const struct group *g, size_t first)
+{
+    enum { MOST = 99 };
+    enum outcome draws[MOST];
+    for (int r = 0; r < a->repeats; r++)
+        draws[r] = rollout_outcome(group_result(g, first + (size_t)r));
+    return a->repeats == 1 ? draws[0] : gate_majority(draws, a->repeats);
+}
+
+/* What counts as the outcome of a pick, whose rollouts have ended. */
 static enum outcome outcome_at(const struct arms *a, const struct group *g, size_t first,
                                const struct gate_pick *p)
 {
-    enum { MOST = 99 };
-    enum outcome draws[MOST], o;
-    for (int r = 0; r < a->repeats; r++)
-        draws[r] = rollout_outcome(group_result(g, first + (size_t)r));
-    o = a->repeats == 1 ? draws[0] : gate_majority(draws, a->repeats);
+    enum outcome o = arms_outcome(a, g, first);
     if (a->measured)
         o = a->measured(a->arg, p->arm, p->draw, &a->probes->v[p->probe], o);
     keep_seen(a, g, first, p, o);
@@ -89,8 +94,8 @@ int arms_wait(const struct arms *a, struct group *g, enum outcome *outcomes)
 }
 
 /* One wave: its outcomes are entered once all of it is measured. */
-static int one_wave(const struct arms *a, struct gate *g, struct skills_view *base,
-                    struct skills_view *const *views, struct gate_pick *picks)
+static int one_wave(const struct arms *a, struct gate *g, struct arms_ahead *ahead,
+                    struct gate_pick *picks)
 {
     size_t repeats = (size_t)a->repeats;
     size_t n = g->rules.early_stop ? a->wave / repeats : gate_wave_max(g);
@@ -98,7 +103,9 @@ static int one_wave(const struct arms *a, struct gate *g, struct skills_view *ba
     int rc = group ? 0 : GRASP_ENOMEM;
     n = gate_wave(g, n ? n : 1, picks);
     for (size_t i = 0; rc >= 0 && i < n; i++)
-        rc = add(a, group, &picks[i], picks[i].arm == GATE_BASE ? base : views[picks[i].arm]);
+        rc = arms_add(a, group, &picks[i],
+                      picks[i].arm == GATE_BASE ? ahead->base : ahead->views[picks[i].arm]);
+    arms_ahead_wave(ahead, group, picks, n);
     if (rc >= 0)
         rc = group_wait(group);
     for (size_t i = 0; rc == 0 && i < n; i++)
@@ -112,9 +119,15 @@ int arms_measure(const struct arms *a, struct gate *g, struct skills_view *base,
 {
     size_t wave = a->wave > gate_wave_max(g) ? a->wave : gate_wave_max(g);
     struct gate_pick *picks = calloc(wave, sizeof(*picks));
-    int rc = picks ? 0 : err_oom();
+    struct arms_ahead ahead;
+    int rc = arms_ahead_open(&ahead, a, g, base, views, wave);
+    if (rc == 0 && !picks)
+        rc = err_oom();
+    engine_on_room(a->engine, arms_ahead_fill, &ahead);
     while (rc == 0 && gate_update(g) > 0)
-        rc = one_wave(a, g, base, views, picks);
+        rc = one_wave(a, g, &ahead, picks);
+    engine_on_room(a->engine, NULL, NULL);
+    arms_ahead_close(&ahead);
     free(picks);
     return rc;
 }

@@ -9,7 +9,8 @@
  *
  * Candidates are measured in waves: up to `wave` rollouts over all of them, and only when a wave is
  * over is anything stopped. So what is measured depends on outcomes and on the size of the wave,
- * never on which answer happened to come first.
+ * never on which answer happened to come first. What the next waves will probably be is asked for
+ * while one waits for its last answers (arms_ahead.h).
  */
 #ifndef GRASP_RUNTIME_ENGINE_ARMS_H
 #define GRASP_RUNTIME_ENGINE_ARMS_H
@@ -39,7 +40,17 @@ struct arms {
      * arms_seen makes them, of the baseline and one a candidate. NULL: nowhere. */
     json_t *base_seen;
     json_t *const *seen;
+    /* Without a winner, arms_near_miss comes next. */
+    bool near_miss;
+    /* There are idle slots, and the gate can think of nothing to measure ahead: the candidate that will
+     * probably win, -1 for none; `arg` as above. May be NULL. */
+    int (*leads)(void *arg, int candidate);
 };
+/* For arms_ahead: adds the rollouts of one pick, `repeats` of them; what those from `first` on came to
+ * by themselves. */
+int arms_add(const struct arms *a, struct group *g, const struct gate_pick *p,
+             struct skills_view *view);
+enum outcome arms_outcome(const struct arms *a, const struct group *g, size_t first);
 /* An array with a place for each of n probes; NULL and a message when out of memory. */
 json_t *arms_seen(size_t n);
 

@@ -39,11 +39,14 @@ struct slot {
     bool waiting, cancelled; /* waiting: for a callback of model or environment */
 };
 
+/* Which of the waiting rollouts start first. */
+enum rank { FOREGROUND, BACKGROUND, AHEAD, RANKS };
+
 struct group {
     struct engine *engine;
     enum model_phase phase;
     size_t tally; /* its kind's */
-    bool background;
+    enum rank rank;
     struct slot **v;
     size_t n, cap, ended;
     bool freed; /* the last callback frees it */
@@ -58,8 +61,10 @@ struct engine {
     struct engine_settings settings;
     struct queue {
         struct slot *first, **last; /* FIFO */
-    } queue[2];                     /* foreground, background */
-    size_t running;
+    } queue[RANKS];
+    size_t running, ahead; /* ahead: rollouts of that rank, waiting or running */
+    int (*on_room)(void *);
+    void *on_room_arg;
     uint64_t pump;               /* timer of the next start of rollouts, 0: none */
     int64_t alike[MODEL_PHASES]; /* engine_draws_alike */
     int stop_code;
@@ -89,7 +94,7 @@ int engine_open(struct engine **out, struct loop *loop, struct model *model, str
     if (!e)
         return err_oom();
     *e = (struct engine){.loop = loop, .model = model, .env = env, .settings = *settings};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < RANKS; i++)
         e->queue[i].last = &e->queue[i].first;
     e->spare = calloc(settings->concurrency, sizeof(*e->spare));
     e->none = skills_view_new(NULL);
@@ -135,9 +140,37 @@ const char *engine_outage(const struct engine *e)
     return e->outage ? e->outage : "";
 }
 
+/* A rollout waits that somebody wants. */
+static bool wanted(const struct engine *e)
+{
+    return e->queue[FOREGROUND].first || e->queue[BACKGROUND].first;
+}
+
+size_t engine_room(const struct engine *e)
+{
+    const struct engine_settings *o = &e->settings;
+    size_t slots = o->concurrency - o->concurrency / 8, waiting = 0;
+    if (!o->room || e->stop_code || wanted(e))
+        return 0;
+    for (const struct slot *s = e->queue[AHEAD].first; s; s = s->next)
+        waiting++;
+    if (e->running + waiting >= slots)
+        return 0;
+    size_t idle = slots - e->running - waiting, calls = o->room(o->room_arg);
+    /* those under way will make one more call each, or so */
+    calls = calls > e->ahead ? calls - e->ahead : 0;
+    return calls < idle ? calls : idle;
+}
+
+void engine_on_room(struct engine *e, int (*fn)(void *arg), void *arg)
+{
+    e->on_room = fn;
+    e->on_room_arg = arg;
+}
+
 static void schedule(struct engine *e)
 {
-    bool waiting = e->queue[0].first || e->queue[1].first;
+    bool waiting = wanted(e) || e->queue[AHEAD].first;
     if (!e->pump && waiting && e->running < e->settings.concurrency)
         e->pump = loop_timer(e->loop, 0, pump, e);
 }
@@ -212,6 +245,7 @@ static void finish(struct slot *s)
     s->shown = (struct chat){0};
     tally_end(s);
     e->running--;
+    e->ahead -= g->rank == AHEAD;
     g->in_flight--;
     g->ended++;
     schedule(e);
@@ -225,7 +259,8 @@ static void end_with(struct slot *s, enum rollout_status status, const char *err
     s->r.status = status;
     if (error && !s->r.error)
         s->r.error = str_dup(error);
-    if (error && status == ROLLOUT_UNSCORED && !s->cancelled && !e->outage)
+    if (error && status == ROLLOUT_UNSCORED && !s->cancelled && s->group->rank != AHEAD &&
+        !e->outage)
         e->outage = str_dup(error);
 }
 
@@ -310,7 +345,7 @@ static void fail_call(struct slot *s, const struct model_reply *reply)
         end_with(s, ROLLOUT_CONTEXT_LIMIT, reply->error);
     } else {
         end_with(s, ROLLOUT_UNSCORED, reply->error);
-        if (reply->result == MODEL_FATAL)
+        if (reply->result == MODEL_FATAL && s->group->rank != AHEAD)
             engine_stop(e, GRASP_EINVAL, reply->error);
     }
     conclude(s);
@@ -457,11 +492,13 @@ static void ask(struct slot *s)
         .draw = s->r.draw,
         .also = s->r.draw ? 0 : e->alike[s->group->phase],
         .phase = s->group->phase,
+        .ahead = s->group->rank == AHEAD,
         .prefix = s->hash,
     };
     int rc = e->stop_code;
-    if (rc < 0) {
-        end_with(s, ROLLOUT_UNSCORED, e->stop_message);
+    bool dropped = rq.ahead && wanted(e) && e->running >= o->concurrency;
+    if (rc < 0 || dropped) {
+        end_with(s, ROLLOUT_UNSCORED, dropped ? "its slot is wanted" : e->stop_message);
         conclude(s);
         return;
     }
@@ -540,7 +577,9 @@ static void pump(void *arg)
     struct engine *e = arg;
     e->pump = 0;
     for (int n = 0; n < STARTS_PER_TURN && e->running < e->settings.concurrency; n++) {
-        struct queue *q = &e->queue[e->queue[0].first ? 0 : 1];
+        struct queue *q = e->queue;
+        while (!q->first && q < &e->queue[AHEAD])
+            q++;
         struct slot *s = q->first;
         if (!s)
             break;
@@ -607,13 +646,19 @@ struct group *engine_group(struct engine *e, enum model_phase phase)
 
 void group_background(struct group *g)
 {
-    g->background = true;
+    g->rank = BACKGROUND;
+}
+
+void group_ahead(struct group *g)
+{
+    g->rank = AHEAD;
+    group_called(g, TALLY_AHEAD);
 }
 
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
 {
     struct engine *e = g->engine;
-    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts);
+    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts, e->settings.order);
     if (rc < 0)
         return rc;
     if (g->n == g->cap) {
@@ -635,9 +680,10 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     s->skills = skills_view_ref(skills ? skills : e->none);
     g->v[g->n++] = s;
     e->tally[g->tally].added++;
-    struct queue *q = &e->queue[g->background];
+    struct queue *q = &e->queue[g->rank];
     *q->last = s;
     q->last = &s->next;
+    e->ahead += g->rank == AHEAD;
     schedule(e);
     return (int)s->index;
 }
@@ -674,6 +720,8 @@ int engine_turn(struct engine *e)
     int rc = stopped(e);
     if (rc == 0)
         rc = loop_turn(e->loop, -1);
+    if (rc >= 0 && e->on_room && engine_room(e) > 0)
+        rc = e->on_room(e->on_room_arg);
     return rc < 0 ? rc : 0;
 }
 
@@ -690,6 +738,11 @@ int group_wait(struct group *g)
 bool group_done(const struct group *g)
 {
     return g->ended == g->n;
+}
+
+size_t group_ended(const struct group *g)
+{
+    return g->ended;
 }
 
 size_t group_size(const struct group *g)
@@ -711,7 +764,7 @@ void group_unscore(struct group *g, size_t index, const char *why)
 /* Takes the group's rollouts that have not started out of the queue. */
 static void unqueue(struct group *g)
 {
-    struct queue *q = &g->engine->queue[g->background];
+    struct queue *q = &g->engine->queue[g->rank];
     struct slot **p = &q->first;
     q->last = p;
     while (*p) {
@@ -723,6 +776,7 @@ static void unqueue(struct group *g)
             end_with(s, ROLLOUT_UNSCORED, "cancelled");
             g->ended++;
             g->engine->tally[g->tally].added--;
+            g->engine->ahead -= g->rank == AHEAD;
         } else {
             p = &s->next;
             q->last = p;

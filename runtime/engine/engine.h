@@ -14,6 +14,7 @@
 #define GRASP_RUNTIME_ENGINE_ENGINE_H
 
 #include "gate/gate.h"
+#include "runtime/base/traces.h"
 #include "runtime/env/env.h"
 #include "runtime/model/model.h"
 #include "skills/inject.h"
@@ -38,6 +39,9 @@ struct engine_settings {
     const struct prompts *prompts; /* of the user's; NULL: ours */
     double temperature;
     int max_tokens;
+    /* How many calls may be made that nobody wants yet (group_ahead); NULL: none. */
+    size_t (*room)(void *arg);
+    void *room_arg;
 };
 
 struct rollout {
@@ -71,8 +75,8 @@ json_t *rollout_to_json(const struct rollout *r);
  * (of all of it, when it is cut), reasons, skills, prompt, call}. New reference; NULL when out of
  * memory. */
 json_t *rollout_seen(const struct rollout *r);
-/* Appends that line and its newline. */
-void rollout_write_line(const struct rollout *r, struct buf *out);
+/* Adds that line. */
+int rollout_write(const struct rollout *r, struct trace_out *out);
 
 struct engine;
 struct group;
@@ -85,6 +89,16 @@ void engine_close(struct engine *e);
 struct group *engine_group(struct engine *e, enum model_phase phase);
 /* Call before the first group_add: its rollouts start only while no other group's are waiting. */
 void group_background(struct group *g);
+/* Likewise: its rollouts are made for their answers, which will probably be wanted (and are in the
+ * journal then), start in slots that nobody else wants, and are dropped between two calls, unscored,
+ * when somebody does. How many may be added is asked of engine_room. */
+void group_ahead(struct group *g);
+/* Rollouts that may be made ahead now: idle slots, but for some that are left for requests that are
+ * sent again, as far as the settings allow more such calls. 0 while any other rollout waits. */
+size_t engine_room(const struct engine *e);
+/* `fn` is called after each turn of engine_turn and group_wait in which there is room, to fill it;
+ * what it returns below 0 they return. NULL: nobody is. */
+void engine_on_room(struct engine *e, int (*fn)(void *arg), void *arg);
 /* Adds a rollout; its index in the group, or negative. `task` is borrowed until group_free. */
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw);
 /* Draws are shared from here on, and in this phase an answer to `draw` that was paid for before
@@ -101,6 +115,7 @@ int engine_turn(struct engine *e);
 /* Hash of the user's texts that its agents see; NULL: ours. Lives as long as the engine's world. */
 const char *group_texts(const struct group *g);
 bool group_done(const struct group *g);
+size_t group_ended(const struct group *g); /* rollouts that ended */
 size_t group_size(const struct group *g);
 /* Valid until group_free; status ROLLOUT_RUNNING while it has not ended. */
 const struct rollout *group_result(const struct group *g, size_t index);
@@ -114,6 +129,7 @@ void group_free(struct group *g);
 /* What a group's rollouts are counted as, instead of by its phase ("dev", "val", "candidates", "tests"):
  * lasts as long as the engine. Call before the first group_add. */
 void group_called(struct group *g, const char *what);
+#define TALLY_AHEAD "ahead" /* kind of those of group_ahead, which nobody waits for */
 struct engine_tally {
     const char *what;
     size_t added, ended, scored, passed; /* of this stage; cancelled ones are not counted */

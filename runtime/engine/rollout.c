@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/rollout.h"
@@ -92,15 +93,10 @@ json_t *rollout_seen(const struct rollout *r)
     return v;
 }
 
-void rollout_write_line(const struct rollout *r, struct buf *out)
+int rollout_write(const struct rollout *r, struct trace_out *out)
 {
     json_t *v = summary(r);
-    out->failed |= !v;
-    if (v)
-        buf_add_json_value(out, v);
-    buf_truncate(out, out->len - !!out->len); /* its closing brace */
-    buf_adds(out, ",\"messages\":");
-    chat_write_json(&r->chat, out);
-    buf_adds(out, "}\n");
+    int rc = v ? trace_out_add(out, v, &r->chat) : err_oom();
     json_decref(v);
+    return rc;
 }

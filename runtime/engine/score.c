@@ -184,27 +184,21 @@ json_t *score_to_json(const struct score *s)
 
 static int score_write_runs(const char *dir, const char *name, const struct group *g)
 {
-    struct buf line = BUF_INIT, path = BUF_INIT;
-    struct fs_out file;
+    struct buf path = BUF_INIT;
+    struct trace_out file;
     buf_addf(&path, "%s/%s_runs.jsonl", dir, name);
     int rc = fs_mkdirs(dir);
     if (rc == 0)
-        rc = fs_out_open(&file, path.ptr);
+        rc = trace_out_open(&file, path.ptr);
     if (rc < 0)
         goto out;
     for (size_t i = 0; rc == 0 && i < group_size(g); i++) {
         const struct rollout *r = group_result(g, i);
-        if (r->status == ROLLOUT_RUNNING)
-            continue;
-        buf_reset(&line);
-        rollout_write_line(r, &line);
-        rc = buf_check(&line);
-        if (rc == 0)
-            rc = fs_out_add(&file, line.ptr, line.len);
+        if (r->status != ROLLOUT_RUNNING)
+            rc = rollout_write(r, &file);
     }
-    rc = fs_out_close(&file, rc);
+    rc = trace_out_close(&file, rc);
 out:
-    buf_release(&line);
     buf_release(&path);
     return rc;
 }
@@ -221,7 +215,7 @@ int score_write(const char *dir, const char *name, const struct group *g, const 
         rc = rc < 0 ? rc : err_oom();
     json_decref(score);
     if (rc == 0)
-        rc = json_write_file(v, path.ptr);
+        rc = json_put_file(v, path.ptr);
     json_decref(v);
     buf_release(&path);
     return rc;

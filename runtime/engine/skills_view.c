@@ -32,17 +32,26 @@ fail:
     return NULL;
 }
 
-int skills_view_ready(struct skills_view *v, const struct prompts *prompts)
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts, enum prompt_order order)
 {
-    if (v->memory || (v->ready && v->prompts == prompts)) /* a memory has a text of its own */
-        return 0;
+    size_t *pick = NULL;
+    if (v->memory || (v->ready && v->prompts == prompts && v->order == order))
+        return 0; /* a memory has a text of its own */
+    if (order != PROMPT_PAPER && v->set.n) {
+        pick = calloc(v->set.n, sizeof(*pick));
+        if (!pick)
+            return err_oom();
+        inject_order(&v->set, pick);
+    }
     buf_reset(&v->block);
     v->prefix_of = NULL;
     for (size_t i = 0; i < BLOCKS_KEPT; i++)
         v->chosen[i].n = 0;
     v->prompts = prompts;
-    int rc = inject_render_by(prompts, &v->set, NULL, v->set.n, &v->block);
+    v->order = order;
+    int rc = inject_render_by(prompts, &v->set, pick, v->set.n, &v->block);
     v->ready = rc == 0;
+    free(pick);
     return rc;
 }
 

@@ -21,8 +21,9 @@ struct skills_view {
     struct buf block; /* all skills rendered, once `ready`; of a memory: what every task is
                                       shown */
     bool ready;
-    struct buf prefix;     /* the first message up to the task, once it is known */
-    const void *prefix_of; /* for which shared parts */
+    enum prompt_order order; /* that the block has */
+    struct buf prefix;       /* the first message up to the task, once it is known */
+    const void *prefix_of;   /* for which shared parts */
     struct chosen_block chosen[BLOCKS_KEPT]; /* rendered so far; then round robin */
     size_t n_chosen;
 };
@@ -36,8 +37,9 @@ int skills_view_top(struct skills_view *v, const struct chat *chat, int k, struc
 /* Adds "NAME vVERSION" of these skills (NULL: the first n) to `shown`, each once. */
 int skills_view_names(const struct skills_view *v, const size_t *pick, size_t n,
                       struct strlist *shown);
-/* Renders the block, by the engine's templates; what was rendered by others is dropped. 0, or as
- * inject_render_by. */
-int skills_view_ready(struct skills_view *v, const struct prompts *prompts);
+/* Renders the block, by the engine's templates, its skills by name in the paper's order, else as
+ * inject_order has them; what was rendered otherwise is dropped. 0, or as inject_render_by. */
+int skills_view_ready(struct skills_view *v, const struct prompts *prompts,
+                      enum prompt_order order);
 
 #endif

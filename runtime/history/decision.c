@@ -10,8 +10,8 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
-#include "runtime/history/history.h"
 #include "runtime/history/seen.h"
+#include "runtime/history/words.h"
 #include "skills/inject.h"
 
 void trailers_add(struct trailers *t, const char *key, const char *fmt, ...)
@@ -190,15 +190,6 @@ int decision_when(struct library *lib, const char *run, int update, int64_t *whe
     int rc = library_notes(lib, find_earlier, &e);
     *when = e.when ? e.when : clock_stamp() / NS_PER_SEC * NS_PER_SEC;
     return rc < 0 ? rc : 0;
-}
-
-const char *decision_fate(const struct gate_arm *arm, bool accepted)
-{
-    if (accepted)
-        return "accepted";
-    if (arm->stop != GATE_FINISHED)
-        return gate_stop_name(arm->stop);
-    return arm->score.eligible ? "beaten" : arm->score.gains ? "regressions" : "score";
 }
 
 /* Up to ten tasks that the edit repaired: what it is good for, in the words of the probe set. */

@@ -71,8 +71,6 @@ int decision_unmeasured(const struct decision *d, struct judged *j);
 void decision_counts(const struct gate_score *s, struct buf *out);
 /* "ADD x: +5 (6 fixes against 1, 0 regressions)" */
 void decision_subject(const struct proposal *p, const struct gate_arm *arm, struct buf *out);
-/* "accepted", "beaten", "score", "regressions", ... */
-const char *decision_fate(const struct gate_arm *arm, bool accepted);
 
 /* Trailers of a commit message: one line each, at most 95 bytes. */
 enum { MAX_TRAILERS = 24, TRAILER_TEXT = 96 };

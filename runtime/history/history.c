@@ -216,23 +216,6 @@ bool candidate_ref_parse(const char *ref, char *run, size_t size, int *update, i
 
 /* ---- evidence ---- */
 
-const char *fate_words(const char *fate)
-{
-    static const struct {
-        const char *fate, *words;
-    } all[] = {
-        {"accepted", "accepted"},
-        {"score", "fixed no more than it broke, beyond what the baseline did"},
-        {"regressions", "broke more than the budget allows"},
-        {"beaten", "another candidate of the update reached more"},
-        {"not confirmed", "did not hold on the second probe set"},
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-        if (strcmp(all[i].fate, fate) == 0)
-            return all[i].words;
-    return fate;
-}
-
 enum effect probe_effect(const json_t *row)
 {
     int base = outcome_from_name(json_str_at(row, "base", ""));

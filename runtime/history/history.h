@@ -57,9 +57,6 @@ json_t *step_to_json(const struct step *s);
 /* "RUN", update number and K of "refs/grasp/candidates/RUN/UPDATE/K"; false for another ref. */
 bool candidate_ref_parse(const char *ref, char *run, size_t size, int *update, int *k);
 
-/* Why a candidate was refused, from its evidence's fate, in words. */
-const char *fate_words(const char *fate);
-
 /* How one task fared in a piece of evidence. */
 enum effect { EFFECT_NONE, EFFECT_FIXED, EFFECT_BROKE, EFFECT_UNKNOWN };
 const char *effect_name(enum effect e);

@@ -112,7 +112,7 @@ int journal_check(const char *dir, struct journal_check *out)
 {
     *out = (struct journal_check){0};
     int rc = damage_look(check_here, dir, out, sizeof(*out), "journal",
-                         "move it away, or put back a copy");
+                         JOURNAL_WAY_OUT);
     if (rc < 0 || (!out->damaged && !out->unreachable && !out->dangling))
         return rc;
     return err_set(GRASP_EREFUSED,

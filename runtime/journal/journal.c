@@ -251,6 +251,7 @@ static void answered(const struct model_reply *reply, void *arg)
     struct journal_answer *a = &c->answer;
     bool known = reply->result == MODEL_OK || reply->result == MODEL_CONTEXT_LIMIT;
     j->in_flight--;
+    ahead_answered(j, c);
     if (known) {
         bool ok = reply->result == MODEL_OK;
         const char *text = ok ? reply->text : reply->error ? reply->error : "";
@@ -270,6 +271,7 @@ static void answered(const struct model_reply *reply, void *arg)
         }
     }
     COUNT(j, a->e.phase, failed, 1);
+    ahead_failed(j, c);
     call_fail(c, known ? MODEL_FATAL : reply->result, known ? err_msg() : reply->error);
     table_remove(j, c);
     make_ready(c);
@@ -282,8 +284,12 @@ static int ask_inner(struct journal_model *jm, const struct model_request *rq,
     table_add(j, c);
     j->in_flight++;
     COUNT(j, rq->phase, made, 1);
+    if (rq->ahead)
+        ahead_made(j, c);
     int rc = model_ask(jm->inner, rq, answered, c);
     if (rc < 0) {
+        ahead_answered(j, c);
+        ahead_failed(j, c);
         COUNT(j, rq->phase, made, -1);
         j->in_flight--;
         table_remove(j, c);
@@ -360,6 +366,8 @@ static int known(struct journal_model *jm, const struct model_request *rq, model
     if (c && c->model) {
         if ((rc = call_join(c, rq->phase, false, fn, arg)) < 0)
             return rc;
+        if (!rq->ahead)
+            ahead_wanted(j, c);
         COUNT(j, rq->phase, asked, 1);
         COUNT(j, rq->phase, joined, 1);
         return 1;
@@ -370,6 +378,8 @@ static int known(struct journal_model *jm, const struct model_request *rq, model
     c->answer.request_hash = codec_request(&j->codec, rq, identity, &c->answer.e.request_len);
     rc = look_up(j, c);
     if (rc == 1 && (rc = call_join(c, rq->phase, false, fn, arg)) == 0) {
+        if (!rq->ahead)
+            ahead_wanted(j, c);
         COUNT(j, rq->phase, asked, 1);
         make_ready(c);
         return 1;

@@ -12,9 +12,9 @@
  *
  * What is on disk when: all answers that came in one turn of the loop are appended together, by one
  * write, to DIR/tail before any of them is delivered, so a killed process loses no answer that it
- * used. journal_sync moves the tail into LMDB in one durable transaction; so do closing, opening
- * for writing, and a tail of 8 MiB. Power failure may lose what came after the last journal_sync,
- * and damages nothing. An answer that could not be written (full disk) is delivered as MODEL_FATAL,
+ * used. journal_sync flushes it, or the barrier that journal_keep adds it to. Closing, opening for
+ * writing, and a tail of 8 MiB move the tail into LMDB in one durable transaction. Power failure may
+ * lose what came after the last flush, and damages nothing. An answer that could not be written (full disk) is delivered as MODEL_FATAL,
  * and no further call is made.
  *
  * Records have a checksum. A damaged one that is asked for, or that stands in the tail, ends the run
@@ -28,6 +28,7 @@
 #ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_H
 #define GRASP_RUNTIME_JOURNAL_JOURNAL_H
 
+#include "runtime/base/barrier.h"
 #include "runtime/base/text.h"
 #include "runtime/model/model.h"
 
@@ -49,6 +50,8 @@ int journal_model(struct model **m, struct journal *j, struct loop *loop, struct
 /* Makes every answer that was delivered durable. Cheap when nothing was written since the last one.
  */
 int journal_sync(struct journal *j);
+/* The same by a barrier that the caller waits for, beside what else has to be on disk. */
+int journal_keep(struct journal *j, struct barrier *b);
 
 struct journal_counts {
     int64_t asked;                     /* calls of this process, the sum of the next four */
@@ -59,6 +62,13 @@ struct journal_counts {
 };
 /* Per phase and in all (phase MODEL_PHASES). */
 void journal_counts(const struct journal *j, enum model_phase phase, struct journal_counts *out);
+
+/* Calls made ahead (model_request's `ahead`), and how many of them somebody wanted since. */
+struct journal_ahead {
+    int64_t made, used;
+    size_t in_flight; /* not answered and not wanted yet; journal_in_flight has them too */
+};
+void journal_ahead(const struct journal *j, struct journal_ahead *out);
 
 /* Calls made and not yet answered. */
 size_t journal_in_flight(const struct journal *j);

@@ -1,7 +1,8 @@
 /*
  * journal_private.h - what the journal's files share. open.c opens and closes, journal.c is the
  * model in front of a model, store.c the LMDB environment, tail.c the write-ahead tail, record.c one
- * entry as bytes, gc.c walking and cleaning up, merge.c several in one, check.c looking for damage, error.c what LMDB's codes
+ * entry as bytes, ahead.c counts what
+ * was asked before it was wanted, gc.c walking and cleaning up, merge.c several in one, check.c looking for damage, error.c what LMDB's codes
  * mean.
  */
 #ifndef GRASP_RUNTIME_JOURNAL_JOURNAL_PRIVATE_H
@@ -67,7 +68,14 @@ struct journal_call {
     struct journal_answer answer;
     enum model_result result;
     char *error; /* of a call that failed */
+    bool ahead;  /* in flight, and nobody wants it yet */
     struct journal_waiter *waiters, **last;
+};
+
+/* Keys of the calls made ahead, by their first bytes; the lowest bit says that it was wanted since. */
+struct ahead_keys {
+    uint64_t *v; /* open addressing; 0: free */
+    size_t n, cap;
 };
 
 /* The write-ahead tail and its mirror in memory. */
@@ -76,6 +84,7 @@ struct tail {
     size_t limit;        /* bytes; JOURNAL_TAIL_MAX except in tests */
     uint64_t generation; /* 0: the file has no header yet */
     struct buf bytes;    /* the file after its header, up to the last whole frame */
+    size_t flushed;      /* so many of them are on disk, or given to a barrier */
     struct tail_slot *slots;
     size_t n;
     uint32_t *index; /* by key */
@@ -101,9 +110,22 @@ struct journal {
     int64_t damaged;
     struct strlist missing;
     struct journal_counts counts[MODEL_PHASES + 1];
+    struct journal_ahead ahead;
+    struct ahead_keys ahead_keys;
 };
 
+/* ahead.c: a call is made that nobody wants yet. Out of memory: it will not be known as such. */
+void ahead_made(struct journal *j, struct journal_call *c);
+/* It could not be answered. */
+void ahead_failed(struct journal *j, const struct journal_call *c);
+/* An answer that was or is being asked for is wanted: counts it if it was ahead of that. */
+void ahead_wanted(struct journal *j, struct journal_call *c);
+void ahead_answered(struct journal *j, struct journal_call *c);
+
 void journal_call_free(struct journal_call *c);
+
+/* Of a journal that LMDB cannot read. */
+#define JOURNAL_WAY_OUT "move it away, or put back a copy"
 
 int journal_open_sized(struct journal **j, const char *dir, int flags, size_t map_size);
 int journal_error(const struct journal *j, int rc, const char *what);

@@ -45,6 +45,7 @@ void journal_close(struct journal *j)
     strlist_release(&j->missing);
     buf_release(&j->scratch);
     buf_release(&j->frames);
+    free(j->ahead_keys.v);
     free(j->broken);
     free(j->dir);
     free(j);

@@ -327,11 +327,23 @@ int store_put(struct journal *j, struct journal_call *list)
     return rc;
 }
 
-int journal_sync(struct journal *j)
+int journal_keep(struct journal *j, struct barrier *b)
 {
+    struct tail *t = &j->tail;
     if (j->broken)
         return err_set(GRASP_EIO, "%s", j->broken);
-    return j->tail.n ? tail_move(j) : 0;
+    if (t->flushed == t->bytes.len)
+        return 0;
+    t->flushed = t->bytes.len;
+    return barrier_add(b, t->fd);
+}
+
+int journal_sync(struct journal *j)
+{
+    struct barrier b = {0};
+    int rc = journal_keep(j, &b);
+    int flushed = barrier_wait(&b);
+    return rc < 0 ? rc : flushed;
 }
 
 /* How many of the tail's keys LMDB does not know. */

@@ -5,8 +5,8 @@
  *     16    frames: 4 length of the record, 4 check of the frame, then the record (record.c)
  *
  * Answers go here at the end of a turn of the loop by one write() without a flush: what a process
- * wrote outlives it. journal_sync moves them into LMDB in one durable transaction and empties the
- * tail. Whoever writes holds the file's flock: it first takes in what others appended, so the first
+ * wrote outlives it. journal_sync flushes the file; tail_move moves them into LMDB in one durable
+ * transaction and empties the tail. Whoever writes holds the file's flock: it first takes in what others appended, so the first
  * answer to a request stands for all processes, as it would in one database.
  *
  * A frame's check covers its generation, place and length, the record has a check of its own: bytes
@@ -50,7 +50,7 @@ void tail_init(struct tail *t)
 static void forget(struct tail *t)
 {
     buf_reset(&t->bytes);
-    t->n = 0;
+    t->n = t->flushed = 0;
     if (t->index)
         memset(t->index, 0, t->index_size * sizeof(*t->index));
 }

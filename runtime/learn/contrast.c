@@ -154,17 +154,20 @@ static void add_skill_facts(struct update *u, const struct contrast *c, json_t *
 {
     struct learn *l = u->l;
     bool chosen = l->c->skills.inject == INJECT_TOP_K;
-    for (size_t k = 0; k < l->at.set.n; k++) {
-        json_t *skill = json_array_get(skills, k), *repaired = json_array();
+    json_t *skill;
+    size_t at;
+    json_array_foreach (skills, at, skill) {
+        const struct skill *s = skill_set_find(&l->at.set, json_str_at(skill, "name", ""));
+        json_t *repaired = json_array();
         for (size_t i = 0; i < c->n; i++) {
             const char *id = c->shown[i]->task->id;
-            if (json_object_get(json_object_get(l->told.repaired, id), l->at.set.v[k].name))
+            if (s && json_object_get(json_object_get(l->told.repaired, id), s->name))
                 json_array_append_new(repaired, json_string(id));
         }
         json_object_set_new(skill, "repaired", repaired);
         int shown = 0;
         for (size_t i = 0; i < c->failing; i++)
-            shown += skills_view_shown(&l->at.set.v[k], &c->shown[i]->shown);
+            shown += s && skills_view_shown(s, &c->shown[i]->shown);
         if (chosen)
             json_object_set_new(skill, "shown", json_sprintf("%d of %zu", shown, c->failing));
     }

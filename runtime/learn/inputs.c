@@ -10,6 +10,7 @@
  *     "before": [{"run", "epoch", "changed"}]          what it was until then
  */
 #include <errno.h>
+#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,13 +42,11 @@ static int take_text(json_t *out, const char *name, const char *file, const char
 }
 
 /* The bytes of a file, however long it is. */
-static int take_file(json_t *out, const char *name, const char *path)
+static int add_file(struct hash *h, const char *path)
 {
     static const size_t piece = 1 << 16;
-    uint8_t digest[HASH_SIZE];
-    struct hash *h = hash_new();
     char *bytes = malloc(piece);
-    int fd = fs_open_read(path), rc = fd < 0 ? fd : h && bytes ? 0 : err_oom();
+    int fd = fs_open_read(path), rc = fd < 0 ? fd : bytes ? 0 : err_oom();
     ssize_t got = 1;
     while (rc == 0 && got != 0) {
         got = read(fd, bytes, piece);
@@ -56,14 +55,49 @@ static int take_file(json_t *out, const char *name, const char *path)
         else if (got < 0 && errno != EINTR)
             rc = err_set_errno(GRASP_EIO, "cannot read '%s'", path);
     }
+    if (fd >= 0)
+        close(fd);
+    free(bytes);
+    return rc;
+}
+
+static int in_order(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/* Names and bytes of the files in a folder that are loaded as FHIR data. */
+static int add_folder(struct hash *h, const char *path)
+{
+    char *roots[] = {(char *)(uintptr_t)path, NULL};
+    FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, in_order);
+    int rc = walk ? 0 : err_set_errno(GRASP_EIO, "cannot read '%s'", path);
+    for (FTSENT *e; rc == 0 && walk && (e = fts_read(walk));) {
+        if (e->fts_level > 0 && *e->fts_name == '.') {
+            fts_set(walk, e, FTS_SKIP);
+        } else if (e->fts_info == FTS_F && strstr(e->fts_name, "json")) {
+            hash_add(h, e->fts_path + strlen(path), strlen(e->fts_path + strlen(path)) + 1);
+            rc = add_file(h, e->fts_path);
+        } else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
+            errno = e->fts_errno;
+            rc = err_set_errno(GRASP_EIO, "cannot read '%s'", e->fts_path);
+        }
+    }
+    if (walk)
+        fts_close(walk);
+    return rc;
+}
+
+static int take_path(json_t *out, const char *name, const char *path)
+{
+    uint8_t digest[HASH_SIZE];
+    struct hash *h = hash_new();
+    int rc = !h ? err_oom() : fs_is_dir(path) ? add_folder(h, path) : add_file(h, path);
     if (rc == 0) {
         hash_peek(h, digest);
         rc = take_digest(out, name, path, digest);
     }
-    if (fd >= 0)
-        close(fd);
     hash_free(h);
-    free(bytes);
     return rc;
 }
 
@@ -85,7 +119,7 @@ static int take_command(const struct config *c, json_t *out)
         bool system = text && (str_starts(text, "/usr/") || str_starts(text, "/bin/"));
         snprintf(name, sizeof(name), "env.command[%zu]", i);
         if (rc == 0 && path && !system && is_file(path))
-            rc = take_file(out, name, path);
+            rc = take_path(out, name, path);
         free(path);
     }
     return rc;
@@ -100,11 +134,11 @@ static int take_fhir(const struct config *c, json_t *out)
         char name[48];
         snprintf(name, sizeof(name), "fhir.load[%zu]", i);
         if (rc == 0)
-            rc = take_file(out, name, json_string_value(file));
+            rc = take_path(out, name, json_string_value(file));
     }
     if (rc == 0 && c->fhir.store && !c->fhir.load) { /* else it is written at every start */
         char *data = fs_join(c->fhir.store, "data.mdb");
-        rc = data ? take_file(out, "fhir.store", data) : err_oom();
+        rc = data ? take_path(out, "fhir.store", data) : err_oom();
         free(data);
     }
     return rc;
@@ -140,7 +174,7 @@ int inputs_of(const struct learn *l, json_t **out)
     int rc = v ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(*files); i++)
         if (files[i].path)
-            rc = take_file(v, files[i].name, files[i].path);
+            rc = take_path(v, files[i].name, files[i].path);
     if (rc == 0 && c->env.kind == ENV_FHIR)
         rc = take_fhir(c, v);
     if (rc == 0 && c->env.kind == ENV_EXEC)

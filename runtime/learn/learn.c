@@ -65,6 +65,7 @@ static int roll_out(struct learn *l, struct batch *b)
     for (size_t i = 0; rc >= 0 && i < b->n; i++)
         rc = group_add(b->group, &l->dev->v[b->v[i]], l->at.view,
                        draw_number(&l->s->draws, DRAW_DEV, (uint32_t)l->epoch));
+    learn_ahead_end(l);
     return rc < 0 ? rc : 0;
 }
 
@@ -138,8 +139,7 @@ static int one_epoch(struct learn *l)
     size_t every = (size_t)l->c->cycle.update_every, n = batches_of(l);
     struct batch *batches = calloc(n + 1, sizeof(*batches));
     int rc = batches ? 0 : err_oom();
-    probe_epoch_order(method_order_seed(&l->c->method, (uint64_t)l->c->cycle.seed),
-                      (uint64_t)l->epoch, l->dev->n, l->seen.order);
+    learn_order(l, l->epoch, l->seen.order);
     for (size_t i = 0; i < l->dev->n; i++)
         l->seen.now[i] = OUTCOME_PENDING;
     for (size_t i = 0; rc == 0 && i < n; i++) {

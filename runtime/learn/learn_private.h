@@ -13,6 +13,7 @@
  *   candidates.c  a reply becomes candidates
  *   measure.c     the arms, measured with what the run remembers of outcomes
  *   gate.c        the decision: the winner, its revision
+ *   ahead.c       what will probably come after it, rolled out in idle slots
  *   record.c      commits, notes, refs and the files of the run
  *   line.c        the branch they are made on, and what others do to it
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
@@ -28,6 +29,7 @@
 #include "probes/leak.h"
 #include "probes/probe_set.h"
 #include "probes/rng.h"
+#include "runtime/base/fs.h"
 #include "runtime/engine/noise.h"
 #include "runtime/engine/score.h"
 #include "runtime/session/session.h"
@@ -59,7 +61,9 @@ struct run_state {
     int lock; /* its descriptor, locked: one process a run; 0: none */
     char id[64];
     json_t *state; /* run.json: what a resume must not choose anew */
-    size_t wave;   /* probes in flight at once over all candidates */
+    bool dirty;    /* the file is not as it; written by record_settle or record_state */
+    struct barrier barrier;
+    size_t wave; /* probes in flight at once over all candidates */
     bool resumed;
     int64_t began; /* monotonic */
 };
@@ -122,6 +126,22 @@ struct run_scores {
     json_t *test;
 };
 
+/* What comes after the update that is being decided, rolled out ahead with a view of skills. */
+enum { LEARN_AHEAD = 3 };
+struct learn_ahead {
+    struct skills_view *view; /* NULL: nothing was */
+    size_t *order;            /* of dev in the next batch's epoch */
+    struct ahead_tasks {
+        struct group *group; /* NULL: none was asked yet */
+        enum model_phase phase;
+        const struct task_set *tasks;
+        const size_t *order; /* NULL: as they are */
+        size_t at, end;      /* the next one, and the first after them */
+        int64_t draw;
+    } of[LEARN_AHEAD];
+    size_t n;
+};
+
 struct learn {
     struct session *s;
     const struct config *c;
@@ -149,6 +169,7 @@ struct learn {
         const struct probe_set *probes;
         struct candidate *const *arms;
     } live;
+    struct learn_ahead ahead;
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
 };
@@ -217,6 +238,16 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
 /* After that, and without a winner: the one that only regressions keep out (arms_near_miss). */
 int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
                       struct candidate *const *candidates, int *which);
+
+/* ahead.c: the order of dev in an epoch. */
+void learn_order(const struct learn *l, int epoch, size_t *out);
+/* ahead.c: there are idle slots (engine_room), and the library will probably be that of this view when
+ * the update is over. */
+int learn_ahead(struct learn *l, struct skills_view *view);
+/* There are idle slots while val is scored for the last time: the tests, with a view of what is best. */
+int learn_ahead_tests(struct learn *l, struct skills_view *view);
+/* What of it is still in flight is dropped. */
+void learn_ahead_end(struct learn *l);
 
 /* noise.c: after the first batch (or from run.json): how noisy the endpoint is, whether samples are
  * shared from here on. Does nothing when that is known. */
@@ -330,14 +361,22 @@ int line_open(struct learn *l);
 int line_turn(struct learn *l);
 /* Before anything of a decision is written: the branch is still where it was when the update began. */
 int line_stands(struct learn *l);
-/* Moves branch and run to a commit. */
+/* The branch moves to a commit when the update settles (record_settle); then the run is there. */
 int line_accept(struct learn *l, const struct oid *commit);
+int line_accepted(struct learn *l, const struct oid *commit);
 /* Whether somebody committed after the last update, and the run was told to go on from such. */
 bool line_ends_elsewhere(const struct learn *l);
 
 /* state.c */
 /* Writes run.json as it stands. */
 int record_state(struct learn *l);
+int record_state_open(const struct learn *l, struct fs_out *o);
+
+/* settle.c: around what an update writes; `rc` is what came of it, and a negative one leaves nothing.
+ * Answers that it stands on and run.json are on disk before refs move, and the loop turns meanwhile. */
+void record_begin(struct learn *l);
+int record_settle(struct learn *l, int rc);
+
 /* A name for a run that begins now; `inputs` (may be NULL) tells it from one that began before. New
  * reference; NULL with the error set. */
 json_t *record_id(const struct learn *l, const json_t *inputs);

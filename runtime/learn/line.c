@@ -144,10 +144,21 @@ static int refuse(struct learn *l, const struct oid *tip)
     return rc;
 }
 
+/* In run.json when it is written the next time: find_place knows a commit of this run that it does not. */
+static void note_place(struct learn *l)
+{
+    const char *branch = library_branch(l->lib);
+    if (strcmp(json_str_at(l->run.state, "branch", ""), branch) == 0 &&
+        strcmp(json_str_at(l->run.state, "head", ""), l->line.at.hex) == 0)
+        return;
+    json_object_set_new(l->run.state, "branch", json_string(branch));
+    json_object_set_new(l->run.state, "head", json_string(l->line.at.hex));
+    l->run.dirty = true;
+}
+
 static int keep_place(struct learn *l)
 {
-    json_object_set_new(l->run.state, "branch", json_string(library_branch(l->lib)));
-    json_object_set_new(l->run.state, "head", json_string(l->line.at.hex));
+    note_place(l);
     return record_state(l);
 }
 
@@ -271,15 +282,18 @@ int line_stands(struct learn *l)
 
 int line_accept(struct learn *l, const struct oid *commit)
 {
+    return replayed(l) ? 0 : library_accept(l->lib, &l->at.head, commit);
+}
+
+int line_accepted(struct learn *l, const struct oid *commit)
+{
     struct oid tip;
     if (replayed(l))
         return learn_move(l, commit);
-    int rc = library_accept(l->lib, &l->at.head, commit);
-    if (rc == 0)
-        rc = library_head(l->lib, &tip);
+    int rc = library_head(l->lib, &tip);
     if (rc == 0 && strcmp(tip.hex, commit->hex) == 0) {
         l->line.at = tip;
-        rc = keep_place(l);
+        note_place(l);
     }
     return rc < 0 ? rc : learn_move(l, commit);
 }

@@ -35,6 +35,13 @@ static enum outcome remember(void *arg, size_t arm, int draw, const struct probe
     return o;
 }
 
+/* Idle slots are for what comes after the gate. */
+static int leads(void *arg, int candidate)
+{
+    const struct remembered *r = arg;
+    return learn_ahead(r->l, candidate < 0 ? r->l->at.view : r->candidates[candidate]->view);
+}
+
 static struct arms arms_of(const struct learn *l, const struct probe_set *p)
 {
     return (struct arms){.engine = l->s->engine,
@@ -75,6 +82,9 @@ static int measure(struct learn *l, const struct probe_set *p, struct gate *g,
     json_t **seen = calloc(g->arms + 1, sizeof(json_t *)); /* borrowed of the candidates */
     int rc = views && seen ? 0 : err_oom();
     arms.measured = remember;
+    arms.leads = leads;
+    arms.near_miss =
+        l->c->gate.revise == REVISE_WIDE && g->arms > 0 && !candidates[g->arms - 1]->revision;
     arms.arg = &r;
     for (size_t arm = 0; rc == 0 && arm < g->arms; arm++) {
         views[arm] = candidates[arm]->view;

@@ -66,6 +66,7 @@ int learn_begin(struct learn *l, struct session *s, const char *library, const c
 void learn_end(struct learn *l)
 {
     writer_close(l);
+    learn_ahead_end(l);
     learn_method_free(l);
     for (size_t i = 0; i < l->scores.n_checks; i++) {
         group_free(l->scores.checks[i].group);

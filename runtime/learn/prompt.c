@@ -1,11 +1,13 @@
 /* prompt.c - what the writer is told: JSON for the prompt templates (spec: "Writer calls"). The
  * steps of an episode: trace.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/env/digest.h"
 #include "runtime/learn/learn_private.h"
+#include "skills/inject.h"
 
 /* A string of at most `chars` code points; what is not UTF-8 becomes U+FFFD. */
 static json_t *cut(const char *s, size_t chars)
@@ -300,12 +302,26 @@ void prompt_told(const struct learn *l, const struct rollout *const *r, size_t n
                                       "response_format", form));
 }
 
+/* The i-th skill of a set in the order in which agents are shown them, which is why the writer's
+ * prompts begin alike from one update to the next. NULL: no memory. */
+static size_t *shown_order(const struct skill_set *set)
+{
+    size_t *pick = calloc(set->n + 1, sizeof(*pick));
+    if (pick)
+        inject_order(set, pick);
+    return pick;
+}
+
 json_t *prompt_library(const struct skill_set *set)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < set->n; i++)
-        json_array_append_new(out, json_pack("{s:s, s:s}", "name", set->v[i].name, "description",
-                                             set->v[i].description));
+    size_t *pick = shown_order(set);
+    for (size_t i = 0; pick && i < set->n; i++) {
+        const struct skill *s = &set->v[pick[i]];
+        json_array_append_new(
+            out, json_pack("{s:s, s:s}", "name", s->name, "description", s->description));
+    }
+    free(pick);
     return out;
 }
 
@@ -334,8 +350,9 @@ json_t *prompt_skills(const struct learn *l)
                       {"epoch", "epoch"},
                       {"update", "update"}};
     json_t *out = json_array();
-    for (size_t i = 0; i < l->at.set.n; i++) {
-        const struct skill *s = &l->at.set.v[i];
+    size_t *pick = shown_order(&l->at.set);
+    for (size_t i = 0; pick && i < l->at.set.n; i++) {
+        const struct skill *s = &l->at.set.v[pick[i]];
         json_t *v =
             json_pack("{s:s, s:i, s:s, s:o, s:s}", "name", s->name, "version", s->version,
                       "description", s->description, "tags", tags_of(&s->tags), "body", s->body);
@@ -355,6 +372,7 @@ json_t *prompt_skills(const struct learn *l)
                                              s->version, r->best_version));
         json_array_append_new(out, v);
     }
+    free(pick);
     return out;
 }
 

@@ -19,9 +19,10 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
 #include "runtime/learn/learn_private.h"
 
-/* The time of a decision: chosen and kept before its first object is made. */
+/* The time of a decision: chosen before its first object is made, kept before a ref leads to one. */
 static int decided_at(struct learn *l, const char *key, int64_t *when)
 {
     json_t *times = json_object_get(l->run.state, "decided");
@@ -32,7 +33,8 @@ static int decided_at(struct learn *l, const char *key, int64_t *when)
     }
     *when = clock_stamp() / NS_PER_SEC * NS_PER_SEC;
     json_object_set_new(times, key, json_integer(*when));
-    return record_state(l);
+    l->run.dirty = true;
+    return 0;
 }
 
 static int decision_time(struct learn *l, int64_t *when)
@@ -72,6 +74,12 @@ static int new_state(struct learn *l)
         json_pack("{s:o, s:s, s:i, s:s, s:s, s:{}, s:{}, s:o, s:[]}", "run", id, "start",
                   l->at.head.hex, "wave", (int)wave, "author", library_author(l->lib), "email",
                   library_email(l->lib), "decided", "unscored", "inputs", inputs, "ends");
+    char *dir = realpath(library_dir(l->lib), NULL); /* for who reads the run from elsewhere */
+    if (l->run.state && dir)
+        json_object_set_new(l->run.state, "library", json_string(dir));
+    free(dir);
+    if (l->run.state)
+        json_object_set_new(l->run.state, "version", json_string(GRASP_VERSION));
     return l->run.state ? record_state(l) : err_oom();
 }
 
@@ -256,13 +264,20 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     if (rc < 0)
         return rc;
     c->commit = j.commit;
+    if (c->label)
+        json_object_set_new(evidence, "label", json_string(c->label));
     json_array_append_new(l->told.log, evidence);
     if (!accepted)
         remember_rejected(l, c, decision_fate(measured, false));
     struct buf line = BUF_INIT;
-    decision_subject(&c->proposal, measured, &line);
-    log_info("epoch %d update %d: %s %s", l->epoch, l->update, line.ptr,
-             accepted ? "accepted" : "refused");
+    struct ruling v;
+    ruling_of(&v, &d->gate->rules, measured, accepted);
+    proposal_describe(&c->proposal, &line);
+    buf_adds(&line, ": ");
+    ruling_counts(&v, &line);
+    buf_adds(&line, ", ");
+    ruling_words(&v, &line);
+    log_info("epoch %d update %d: %s", l->epoch, l->update, line.ptr);
     buf_release(&line);
     return 0;
 }
@@ -289,9 +304,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
                   struct candidate *const *candidates, size_t n, int winner)
 {
     struct decision d = decision_of(l, p, g);
-    int rc = l->s->journal ? journal_sync(l->s->journal) : 0; /* it stands on durable answers */
-    if (rc == 0 && winner >= 0)
-        rc = line_stands(l);
+    int rc = winner >= 0 ? line_stands(l) : 0;
+    record_begin(l);
     if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
@@ -305,7 +319,8 @@ int record_update(struct learn *l, const struct probe_set *p, const struct gate 
         l->count.accepted++;
     }
     decision_release(&d);
-    return rc;
+    rc = record_settle(l, rc);
+    return rc == 0 && winner >= 0 ? line_accepted(l, &candidates[winner]->commit) : rc;
 }
 
 int record_unmeasured(struct learn *l, struct candidate *c)
@@ -313,9 +328,8 @@ int record_unmeasured(struct learn *l, struct candidate *c)
     struct decision d = decision_of(l, NULL, NULL);
     struct buf reason = BUF_INIT;
     struct judged j = judged_of(c, &reason);
-    int rc = l->s->journal ? journal_sync(l->s->journal) : 0;
-    if (rc == 0)
-        rc = line_stands(l);
+    int rc = line_stands(l);
+    record_begin(l);
     if (rc == 0)
         rc = decision_time(l, &d.when);
     if (rc == 0)
@@ -324,6 +338,9 @@ int record_unmeasured(struct learn *l, struct candidate *c)
     c->commit = j.commit;
     if (rc == 0)
         rc = line_accept(l, &c->commit);
+    rc = record_settle(l, rc);
+    if (rc == 0)
+        rc = line_accepted(l, &c->commit);
     if (rc == 0) {
         l->count.accepted++;
         json_array_append_new(
@@ -373,10 +390,9 @@ int record_document(struct learn *l, struct skill *document, bool first)
         rc = skill_set_put(&set, document);
     else
         skill_release(document);
-    if (rc == 0 && l->s->journal)
-        rc = journal_sync(l->s->journal); /* it stands on durable answers */
     if (rc == 0)
         rc = line_stands(l);
+    record_begin(l);
     if (rc == 0)
         rc = decision_time(l, &text.when);
     if (rc == 0)
@@ -385,6 +401,9 @@ int record_document(struct learn *l, struct skill *document, bool first)
         rc = library_commit(l->lib, &tree, &l->at.head, &text, &made);
     if (rc == 0)
         rc = line_accept(l, &made);
+    rc = record_settle(l, rc);
+    if (rc == 0)
+        rc = line_accepted(l, &made);
     if (rc == 0) {
         l->count.accepted++;
         json_array_append_new(l->told.log,
@@ -398,7 +417,9 @@ int record_document(struct learn *l, struct skill *document, bool first)
     return rc;
 }
 
-int record_best(struct learn *l, const struct checkpoint *best)
+/* The branch "best", and the learned one where it is not there; *restored: a commit for that, or none.
+ */
+static int set_best(struct learn *l, const struct checkpoint *best, struct oid *restored)
 {
     struct oid tree, now_tree, commit = best->commit;
     struct buf message = BUF_INIT, subject = BUF_INIT;
@@ -434,14 +455,21 @@ int record_best(struct learn *l, const struct checkpoint *best)
                                    .trailers = t.v,
                                    .n = t.n,
                                    .when = when};
-        struct oid restored;
-        rc = library_commit(l->lib, &tree, &l->at.head, &text, &restored);
+        rc = library_commit(l->lib, &tree, &l->at.head, &text, restored);
         if (rc == 0)
-            rc = line_accept(l, &restored);
+            rc = line_accept(l, restored);
     }
     buf_release(&message);
     buf_release(&subject);
     return rc;
+}
+
+int record_best(struct learn *l, const struct checkpoint *best)
+{
+    struct oid restored = {""};
+    record_begin(l);
+    int rc = record_settle(l, set_best(l, best, &restored));
+    return rc == 0 && *restored.hex ? line_accepted(l, &restored) : rc;
 }
 
 /* ---- files of the run ---- */
@@ -453,7 +481,7 @@ static int write_in_epoch(struct learn *l, const char *name, const json_t *v)
     char *dir = fs_join(l->run.dir, path), *file = dir ? fs_join(dir, name) : NULL;
     int rc = file ? fs_mkdirs(dir) : err_oom();
     if (rc == 0)
-        rc = json_write_file(v, file);
+        rc = json_put_file(v, file);
     free(file);
     free(dir);
     return rc;
@@ -479,26 +507,19 @@ int record_noise(struct learn *l, const char *rule)
 
 int record_epoch(struct learn *l, const struct batch *batches, size_t n)
 {
-    struct buf line = BUF_INIT;
-    struct fs_out file;
+    struct trace_out file;
     char name[32];
     snprintf(name, sizeof(name), "epoch_%d/dev_runs.jsonl", l->epoch);
     char *path = fs_join(l->run.dir, name);
-    int rc = path ? fs_out_open(&file, path) : err_oom();
+    int rc = path ? trace_out_open(&file, path) : err_oom();
     if (rc < 0)
         goto out;
     for (size_t b = 0; b < n; b++)
-        for (size_t i = 0; rc == 0 && i < batches[b].n; i++) {
-            buf_reset(&line);
-            rollout_write_line(group_result(batches[b].group, i), &line);
-            rc = buf_check(&line);
-            if (rc == 0)
-                rc = fs_out_add(&file, line.ptr, line.len);
-        }
-    rc = fs_out_close(&file, rc);
+        for (size_t i = 0; rc == 0 && i < batches[b].n; i++)
+            rc = rollout_write(group_result(batches[b].group, i), &file);
+    rc = trace_out_close(&file, rc);
 out:
     free(path);
-    buf_release(&line);
     return rc;
 }
 
@@ -507,8 +528,12 @@ int record_end(struct learn *l)
     char name[96];
     snprintf(name, sizeof(name), "proposed/%s", l->run.id);
     json_object_set_new(l->run.state, "ended", json_true());
+    l->run.dirty = true;
     int rc = l->c->gate.adopt == ADOPT_ASK ? library_branch_drop(l->lib, name) : 0;
-    return rc < 0 ? rc : record_state(l);
+    if (rc == 0)
+        rc = barrier_add_path(&l->run.barrier, l->run.dir); /* and all that lies there */
+    record_begin(l);
+    return record_settle(l, rc);
 }
 
 int record_val_scores(struct learn *l)
@@ -527,7 +552,7 @@ int record_val_scores(struct learn *l)
                       c->has_dev ? json_real(c->dev_score) : json_null(), "commit", c->commit.hex));
     }
     char *path = fs_join(l->run.dir, "val_scores.json");
-    int rc = path ? json_write_file(out, path) : err_oom();
+    int rc = path ? json_put_file(out, path) : err_oom();
     free(path);
     json_decref(out);
     return rc;

@@ -33,6 +33,15 @@ int record_state(struct learn *l)
     char *path = fs_join(l->run.dir, "run.json");
     int rc = path ? json_write_file(l->run.state, path) : err_oom();
     free(path);
+    l->run.dirty = rc < 0;
+    return rc;
+}
+
+int record_state_open(const struct learn *l, struct fs_out *o)
+{
+    char *path = fs_join(l->run.dir, "run.json");
+    int rc = path ? fs_out_open(o, path) : err_oom();
+    free(path);
     return rc;
 }
 

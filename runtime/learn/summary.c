@@ -178,6 +178,10 @@ static struct model_health health_of(const struct session *s)
             h.garbled += m->garbled;
             h.outages += m->outages;
             h.lowered += m->lowered;
+            h.hedges += m->hedges;
+            h.lost += m->lost;
+            h.later_first += m->later_first;
+            h.cancelled += m->cancelled;
         }
     return h;
 }
@@ -185,12 +189,38 @@ static struct model_health health_of(const struct session *s)
 static json_t *health_json(const struct session *s)
 {
     struct model_health h = health_of(s);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "requests",
-                     (json_int_t)h.attempts, "retries", (json_int_t)h.retries, "limited",
-                     (json_int_t)h.limited, "server_errors", (json_int_t)h.server_errors, "cut",
-                     (json_int_t)h.cut, "timeouts", (json_int_t)h.timeouts, "garbled",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                     "requests", (json_int_t)h.attempts, "retries", (json_int_t)h.retries,
+                     "limited", (json_int_t)h.limited, "server_errors", (json_int_t)h.server_errors,
+                     "cut", (json_int_t)h.cut, "timeouts", (json_int_t)h.timeouts, "garbled",
                      (json_int_t)h.garbled, "outages", (json_int_t)h.outages, "concurrency_lowered",
-                     (json_int_t)h.lowered);
+                     (json_int_t)h.lowered, "hedges", (json_int_t)h.hedges, "lost",
+                     (json_int_t)h.lost, "later_first", (json_int_t)h.later_first, "cancelled",
+                     (json_int_t)h.cancelled);
+}
+
+/* Calls that were made before anybody wanted them. */
+static struct journal_ahead ahead_of(const struct session *s)
+{
+    struct journal_ahead a = {0};
+    if (s->journal)
+        journal_ahead(s->journal, &a);
+    return a;
+}
+
+static json_t *ahead_json(const struct session *s)
+{
+    struct journal_ahead a = ahead_of(s);
+    return json_pack("{s:I, s:I, s:I}", "calls", (json_int_t)a.made, "used", (json_int_t)a.used,
+                     "wasted", (json_int_t)(a.made - a.used));
+}
+
+static void print_ahead(const struct session *s, FILE *out)
+{
+    struct journal_ahead a = ahead_of(s);
+    if (a.made)
+        fprintf(out, "in idle slots: %lld calls ahead, %lld of them used, %lld wasted\n",
+                (long long)a.made, (long long)a.used, (long long)(a.made - a.used));
 }
 
 static void print_health(const struct session *s, FILE *out)
@@ -205,6 +235,19 @@ static void print_health(const struct session *s, FILE *out)
             (long long)h.attempts, (long long)h.retries, (long long)h.limited,
             (long long)h.server_errors, (long long)h.cut, (long long)h.timeouts,
             (long long)h.garbled, (long long)h.outages, (long long)h.lowered);
+}
+
+static void print_late(const struct session *s, FILE *out)
+{
+    struct model_health h = health_of(s);
+    if (!h.hedges && !h.lost)
+        return;
+    fprintf(
+        out,
+        "late answers: %lld requests sent once more in idle slots, %lld because no answer came; "
+        "the later one answered first %lld times; %lld cancelled, whose tokens are not known and "
+        "counted as those of the answer\n",
+        (long long)h.hedges, (long long)h.lost, (long long)h.later_first, (long long)h.cancelled);
 }
 
 /* Of the splits that were scored. */
@@ -272,6 +315,7 @@ int learn_record_summary(struct learn *l, int rc)
         learn_gate_rules(l, 0, &rules);
         json_object_set(v, "proposals", l->told.proposals);
         json_object_set_new(v, "spent", spent_json(s));
+        json_object_set_new(v, "ahead", ahead_json(s));
         json_object_set_new(v, "do_nothing", idle_json(l));
         json_object_set_new(v, "dev_endings", endings_to_json(&l->ended.dev));
         json_object_set_new(v, "writer_endings", endings_to_json(&l->ended.writer));
@@ -399,7 +443,9 @@ void summary_print(const struct learn *l, FILE *out)
             "unscored rollouts %lld\n",
             (long long)a.calls, (long long)(j.replayed + j.joined),
             (long long)l->count.probes_saved, (long long)l->count.unscored);
+    print_ahead(l->s, out);
     print_health(l->s, out);
+    print_late(l->s, out);
     if (a.usage.prompt_tokens)
         fprintf(out, "tokens: %lld prompt (%lld cached), %lld completion",
                 (long long)a.usage.prompt_tokens, (long long)a.usage.cached_tokens,

@@ -358,6 +358,8 @@ int learn_update(struct learn *l, const struct batch *b, struct probing *probes)
         json_t *row = json_pack("{s:i, s:O}", "update", l->update, "labels", u.labels);
         if (json_object_size(u.also))
             json_object_set(row, "also", u.also);
+        if (json_object_size(u.notes))
+            json_object_set(row, "notes", u.notes);
         json_array_append_new(l->told.taxonomy, row);
     }
     if (rc == 0 && measured)

@@ -426,7 +426,8 @@ static void set_options(struct http_transfer *t, const struct http_request *rq)
     curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->max_body);
     if (tls) {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-        curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L); /* a stream rather than a connection */
+        curl_easy_setopt(e, CURLOPT_PIPEWAIT,
+                         rq->fresh ? 0L : 1L);     /* a stream rather than a connection */
         const char *ca = getenv("CURL_CA_BUNDLE"); /* the names that other clients know */
         ca = ca && *ca ? ca : getenv("SSL_CERT_FILE");
         if (ca && *ca)
@@ -438,6 +439,7 @@ static void set_options(struct http_transfer *t, const struct http_request *rq)
     } else {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     }
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, rq->fresh ? 1L : 0L);
     if (is_loopback(rq->url))
         curl_easy_setopt(e, CURLOPT_PROXY, "");
     set_method(e, rq);
@@ -504,14 +506,27 @@ no_memory:
     return 0;
 }
 
-void http_cancel(struct loop *loop, uint64_t id)
+/* NULL: it has ended. */
+static struct http_transfer *transfer_of(struct loop *loop, uint64_t id)
 {
     struct http *h = loop_http_slot(loop)->http;
     uint32_t slot = (uint32_t)id - 1;
-    if (!h || !id || slot >= h->n_slots || h->slots[slot].generation != (uint32_t)(id >> 32) ||
-        !h->slots[slot].t)
-        return;
-    discard(h->slots[slot].t);
+    if (!h || !id || slot >= h->n_slots || h->slots[slot].generation != (uint32_t)(id >> 32))
+        return NULL;
+    return h->slots[slot].t;
+}
+
+void http_cancel(struct loop *loop, uint64_t id)
+{
+    struct http_transfer *t = transfer_of(loop, id);
+    if (t)
+        discard(t);
+}
+
+size_t http_received(struct loop *loop, uint64_t id)
+{
+    const struct http_transfer *t = transfer_of(loop, id);
+    return t ? t->body.len : 0;
 }
 
 /* ---- the end of a transfer ---- */
@@ -580,6 +595,8 @@ static void finish(struct http_transfer *t, CURLcode code)
 {
     long status = 0;
     char *type = NULL;
+    t->too_large |=
+        code == CURLE_FILESIZE_EXCEEDED; /* curl counts, too: from 8.4 on all that comes */
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     /* Copies: the handle forgets them before the callback runs. */

@@ -61,6 +61,7 @@ struct http_request {
     size_t max_body;            /* a longer reply is cut off as HTTP_TOO_LARGE; 0: 16 MiB */
     const char *unix_socket;    /* connect to this path instead of the URL's host; NULL: no */
     const char *client_cert, *client_key; /* PEM files for TLS; NULL: none */
+    bool fresh; /* on a connection of its own, not one that is there: that may be dead */
 };
 enum http_result { HTTP_OK, HTTP_CONNECT, HTTP_TIMEOUT, HTTP_CUT, HTTP_TOO_LARGE, HTTP_BAD };
 struct http_reply {
@@ -85,6 +86,8 @@ const char *http_header(const struct http_reply *reply, const char *name);
  * when it could not be started (message set). */
 uint64_t http_start(struct loop *loop, const struct http_request *request, http_fn fn, void *arg);
 void http_cancel(struct loop *loop, uint64_t id);
+/* Bytes of the reply's body that have come so far. */
+size_t http_received(struct loop *loop, uint64_t id);
 /* At most this many connections to one host (default 512); further requests wait. Returns how many
  * it will be: fewer when the process may not open as many files. */
 size_t http_limit(struct loop *loop, size_t per_host);

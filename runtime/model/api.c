@@ -3,7 +3,9 @@
  * failover, and what a status or a broken reply means. wire.h has the dialects, pool.h the manners.
  *
  * A call is queued, in flight, or waiting for its timer (back-off, or its end: an answer is never
- * delivered from inside model_ask). Its body exists only while it is in flight.
+ * delivered from inside model_ask). One whose answer is late may be in flight twice (late.h): then
+ * the first answer counts, and a request that fails leaves the call to the other. The body exists
+ * only while a request is in flight.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include "runtime/model/backend.h"
 #include "runtime/model/judge.h"
 #include "runtime/model/key.h"
+#include "runtime/model/late.h"
 #include "runtime/model/limits.h"
 #include "runtime/model/local.h"
 #include "runtime/model/pool.h"
@@ -50,18 +53,29 @@ struct api {
     char *model;
     struct api_endpoint *endpoints;
     struct pool pool;
+    struct late late;
+    enum model_hedge hedge;
     char *auth_name, *unix_socket, *client_cert, *client_key;
     struct strlist headers; /* further ones, as lines */
     int64_t timeout_ns, backoff_ns, max_wait_ns;
     int attempts, outage_limit, outages_in_row;
     char *fatal; /* why it can never work */
     char *gone;  /* why an endpoint that has worked is asked no more: an outage */
-    uint64_t pump_timer, silence_timer;
+    uint64_t pump_timer, silence_timer, late_timer;
     int64_t answered_at; /* the last answer, or the first call */
     size_t waiting;      /* calls not answered */
     bool said_estimated;
     bool short_of_files;                  /* not yet said that it limits the calls in flight */
     TAILQ_HEAD(, api_call) queue, others; /* others: in flight or waiting for their timer */
+};
+struct api_request {
+    struct api_call *call;
+    uint64_t http; /* 0: not in flight */
+    int endpoint;
+    int64_t started;
+    int64_t expected;       /* tokens that it was thought to take */
+    bool completion_tokens; /* how its body called max_tokens */
+    struct buf body;
 };
 struct api_call {
     struct api *api;
@@ -70,16 +84,16 @@ struct api_call {
     struct model_request rq;
     model_fn fn;
     void *arg;
-    int endpoint, avoid; /* -1: none */
+    struct api_request rqs[2];
+    int avoid; /* an endpoint; -1: none */
     int failures, limited, empties, doubts;
-    bool completion_tokens; /* how its body called max_tokens */
-    uint64_t http, timer;
-    int64_t started, latency_ns;
-    int64_t before;           /* when the attempt before this one began */
-    int64_t expected;         /* tokens that the attempt was thought to take */
+    int lost;      /* so often it was sent again because its answer did not come */
+    int cancelled; /* requests that nobody waited for any more: what they took is not known */
+    uint64_t timer;
+    int64_t latency_ns;
+    int64_t started, before;  /* when the last request began, and the one before */
     struct model_usage usage; /* of all attempts: what is thrown away is paid for, too */
-    struct buf body;
-    enum model_result end; /* what its timer delivers */
+    enum model_result end;    /* what its timer delivers */
     char why[512];
 };
 
@@ -104,15 +118,44 @@ static void move(struct api_call *c, bool queued, bool first)
         TAILQ_INSERT_TAIL(&a->queue, c, link);
 }
 
+/* The request in flight beside `r` (NULL: any); NULL: none. */
+static struct api_request *in_flight(struct api_call *c, const struct api_request *r)
+{
+    for (int k = 0; k < 2; k++)
+        if (c->rqs[k].http && &c->rqs[k] != r)
+            return &c->rqs[k];
+    return NULL;
+}
+
+static enum late_kind kind_of(const struct api_call *c)
+{
+    return c->rq.phase <= PHASE_ROLLOUT_TEST ? LATE_TURN : LATE_WRITING;
+}
+
+/* Nobody waits for it any more. */
+static void cancel(struct api_request *r)
+{
+    struct api *a = r->call->api;
+    int64_t now = clock_mono();
+    http_cancel(a->loop, r->http);
+    r->http = 0;
+    buf_release(&r->body);
+    pool_end(&a->pool, r->endpoint, POOL_FINISHED, r->started, now, -1);
+    late_left(&a->late, r->endpoint, kind_of(r->call), now - r->started);
+    a->m.health.cancelled++;
+    r->call->cancelled++;
+}
+
 static void drop(struct api_call *c)
 {
+    struct api_request *r;
+    while ((r = in_flight(c, NULL)))
+        cancel(r);
     if (c->queued)
         TAILQ_REMOVE(&c->api->queue, c, link);
     else
         TAILQ_REMOVE(&c->api->others, c, link);
-    http_cancel(c->api->loop, c->http);
     loop_timer_cancel(c->api->loop, c->timer);
-    buf_release(&c->body);
     c->api->waiting--;
     free(c);
 }
@@ -138,10 +181,28 @@ static const char *whole_text(const struct wire_reply *r, struct buf *own, size_
     return own->ptr;
 }
 
+/* What a cancelled request took is not known. It is thought to be as much as the answer to the same
+ * one, or its prompt alone where there is none. */
+static void take_cancelled(struct api_call *c, const struct wire_reply *r)
+{
+    struct api *a = c->api;
+    int n = c->cancelled + (in_flight(c, NULL) != NULL);
+    struct model_usage u = n && (!r || !r->usage.prompt_tokens) ? local_usage(c->rq.chat, 0)
+                           : r                                  ? r->usage
+                                                                : (struct model_usage){0};
+    u.estimated = true;
+    for (; n > 0; n--) {
+        add_usage(&c->usage, &u);
+        if (a->m.meter.used)
+            a->m.meter.used(a->m.meter.arg, &u);
+    }
+}
+
 static void deliver(struct api_call *c, enum model_result result, const struct wire_reply *r)
 {
     struct api *a = c->api;
     struct buf own = BUF_INIT;
+    take_cancelled(c, r);
     struct model_reply reply = {.result = result,
                                 .text = "",
                                 .latency_ns = c->latency_ns,
@@ -308,11 +369,11 @@ static void give_up_waiting(struct api_call *c, int i, int64_t wait)
 }
 
 /* After a 401: a key that others have read anew meanwhile, or can be read anew, may do. */
-static void refresh_key(struct api_call *c, int i)
+static void refresh_key(struct api_call *c, int i, int64_t started)
 {
     struct api_endpoint *e = &c->api->endpoints[i];
     char *key = NULL;
-    if ((!e->key_file && !e->key_command) || c->started < e->key_read_at)
+    if ((!e->key_file && !e->key_command) || started < e->key_read_at)
         return;
     int rc = key_read(e->key_file, e->key_command, KEY_TIMEOUT_NS, &key);
     e->key_read_at = clock_mono();
@@ -379,7 +440,7 @@ static bool wants_other_limit(const struct wire_reply *r)
 }
 
 /* What the attempt cost. A server that does not say is not free: four bytes are a token then. */
-static void take_usage(struct api_call *c, const struct wire_reply *r)
+static void take_usage(struct api_call *c, struct wire_reply *r)
 {
     struct api *a = c->api;
     struct model_usage u = r->usage;
@@ -395,45 +456,69 @@ static void take_usage(struct api_call *c, const struct wire_reply *r)
                      a->m.name);
         }
     }
+    r->usage = u;
     add_usage(&c->usage, &u);
+    if (a->hedge == HEDGE_AUTO && u.cost > 0)
+        a->hedge = HEDGE_OFF;
     if (a->m.meter.used)
         a->m.meter.used(a->m.meter.arg, &u);
 }
 
+/* What the end of a request says of latencies. */
+static void learn_latency(struct api_call *c, const struct api_request *r,
+                          const struct api_request *other, enum judgement j, bool timed_out)
+{
+    struct late *l = &c->api->late;
+    bool later = other && r->started > other->started;
+    if (timed_out)
+        late_left(l, r->endpoint, kind_of(c), c->latency_ns);
+    else if (j == JUDGE_ANSWER || j == JUDGE_CONTEXT)
+        late_answered(l, r->endpoint, kind_of(c), c->latency_ns, c->lost && (later || !other));
+    c->api->m.health.later_first += later && j == JUDGE_ANSWER;
+}
+
 static void on_http(const struct http_reply *reply, void *arg)
 {
-    struct api_call *c = arg;
+    struct api_request *rq = arg, *other;
+    struct api_call *c = rq->call;
     struct api *a = c->api;
     struct wire_reply r;
-    int i = c->endpoint;
+    int i = rq->endpoint;
     int64_t now = clock_mono();
-    c->http = 0;
-    c->endpoint = -1;
+    rq->http = 0;
     c->avoid = i;
-    c->latency_ns = now - c->started;
-    buf_release(&c->body);
+    c->latency_ns = now - rq->started;
+    buf_release(&rq->body);
     wire_reply_init(&r);
     enum judgement j = judge_reply(a->wire, reply, a->pool.v[i].proven, &r);
     log_redact_data(r.text.ptr, r.text.len); /* it may repeat the key that it was sent */
     count(&a->m.health, reply);
     int64_t wait = j == JUDGE_LIMITED || j == JUDGE_RETRY ? asked_wait(reply, &r) : -1;
-    pool_end(&a->pool, i, event_of(j, reply), c->started, now, wait);
+    pool_end(&a->pool, i, event_of(j, reply), rq->started, now, wait);
     take_limits(a, i, reply, now);
     a->m.health.lowered = 0;
     for (size_t k = 0; k < a->pool.n; k++)
         a->m.health.lowered += a->pool.v[k].halvings;
     judge_explain(j, reply, &r, a->endpoints[i].base, c->why, sizeof(c->why));
-    if (reply->status >= 400 && !c->completion_tokens && wants_other_limit(&r)) {
+    if (reply->status >= 400 && !rq->completion_tokens && wants_other_limit(&r)) {
         a->params.completion_tokens = true;
         j = JUDGE_RETRY;
     }
-    if (j == JUDGE_ANSWER && r.kind == WIRE_EMPTY && c->empties++ < EMPTY_REPLIES)
+    other = in_flight(c, rq);
+    if (j == JUDGE_ANSWER && r.kind == WIRE_EMPTY && (other || c->empties++ < EMPTY_REPLIES))
         j = JUDGE_RETRY;
-    if (reply->result == HTTP_OK && reply->status == 200)
-        take_usage(c, &r);
     if (r.usage.prompt_tokens > 0)
         pool_spend(&a->pool, i, now, false,
-                   r.usage.prompt_tokens + r.usage.completion_tokens - c->expected);
+                   r.usage.prompt_tokens + r.usage.completion_tokens - rq->expected);
+    if (reply->result == HTTP_OK && reply->status == 200)
+        take_usage(c, &r);
+    learn_latency(c, rq, other, j, reply->result == HTTP_TIMEOUT);
+    if (other && j != JUDGE_ANSWER && j != JUDGE_CONTEXT && j != JUDGE_REFUSED) {
+        log_debug("%s: one of two requests: %s", a->m.name, c->why);
+        wire_reply_release(&r);
+        pump(a);
+        return;
+    }
     switch (j) {
     case JUDGE_ANSWER:
         deliver(c, MODEL_OK, &r);
@@ -446,7 +531,7 @@ static void on_http(const struct http_reply *reply, void *arg)
         break;
     case JUDGE_DOUBT:
         if (reply->status == 401)
-            refresh_key(c, i);
+            refresh_key(c, i, rq->started);
         if (c->doubts++ < DOUBTS && c->failures + 1 < a->attempts && alive(a) == 1)
             try_again(c, false, -1);
         else
@@ -470,9 +555,13 @@ static void on_http(const struct http_reply *reply, void *arg)
 
 /* ---- starting calls ---- */
 
-static void start(struct api_call *c, int i)
+static void on_late(void *arg);
+
+/* Sends the call to an endpoint, perhaps once more; whether that could be done. */
+static bool send_request(struct api_call *c, int i, bool fresh)
 {
     struct api *a = c->api;
+    struct api_request *r = &c->rqs[c->rqs[0].http != 0];
     const struct api_endpoint *e = &a->endpoints[i];
     char draw[48];
     const char *headers[MAX_HEADERS + 5];
@@ -487,37 +576,48 @@ static void start(struct api_call *c, int i)
     snprintf(draw, sizeof(draw), "X-Grasp-Draw: %lld", (long long)c->rq.draw);
     headers[n++] = draw;
     headers[n] = NULL;
-    move(c, false, false);
-    c->completion_tokens = a->params.completion_tokens;
-    a->wire->encode(&a->params, &c->rq, &c->body);
+    r->completion_tokens = a->params.completion_tokens;
+    a->wire->encode(&a->params, &c->rq, &r->body);
     struct http_request rq = {
         .method = "POST",
         .url = e->url,
         .headers = headers,
-        .body = c->body.ptr,
-        .body_len = c->body.len,
+        .body = r->body.ptr,
+        .body_len = r->body.len,
         .timeout_ns = a->params.stream ? 0 : a->timeout_ns,
         .idle_ns = a->params.stream ? a->timeout_ns : 0,
         .max_body = JUDGE_MAX_BODY,
         .unix_socket = a->unix_socket,
         .client_cert = a->client_cert,
         .client_key = a->client_key,
+        .fresh = fresh,
     };
-    c->endpoint = i;
-    c->before = c->started ? c->started : c->before;
-    c->started = clock_mono();
     a->m.health.attempts++;
-    c->http = c->body.failed ? 0 : http_start(a->loop, &rq, on_http, c);
-    if (c->http) {
-        pool_begin(&a->pool, i);
-        c->expected = (int64_t)c->rq.max_tokens + local_usage(c->rq.chat, 0).prompt_tokens;
-        pool_spend(&a->pool, i, c->started, true, c->expected);
-        return;
+    r->started = clock_mono();
+    r->http = r->body.failed ? 0 : http_start(a->loop, &rq, on_http, r);
+    if (!r->http) {
+        snprintf(c->why, sizeof(c->why), "%s", r->body.failed ? "out of memory" : err_msg());
+        buf_release(&r->body);
+        return false;
     }
-    snprintf(c->why, sizeof(c->why), "%s", c->body.failed ? "out of memory" : err_msg());
-    buf_release(&c->body);
-    c->endpoint = -1;
-    end_later(c, MODEL_OUTAGE);
+    r->endpoint = i;
+    c->before = c->started ? c->started : c->before;
+    c->started = r->started;
+    pool_begin(&a->pool, i);
+    r->expected = (int64_t)c->rq.max_tokens + local_usage(c->rq.chat, 0).prompt_tokens;
+    pool_spend(&a->pool, i, r->started, true, r->expected);
+    if (!a->late_timer)
+        a->late_timer = loop_timer(a->loop, late_pause(&a->late), on_late, a);
+    return true;
+}
+
+static void start(struct api_call *c, int i)
+{
+    move(c, false, false);
+    if (!c->lost)
+        late_sent(&c->api->late);
+    if (!send_request(c, i, c->lost > 0))
+        end_later(c, MODEL_OUTAGE);
 }
 
 static void on_pump(void *arg)
@@ -567,6 +667,89 @@ static void pump(struct api *a)
     }
 }
 
+/* ---- answers that are late ---- */
+
+/* The call's request that began last. */
+static struct api_request *youngest(struct api_call *c)
+{
+    struct api_request *r = in_flight(c, NULL), *other = r ? in_flight(c, r) : NULL;
+    return other && other->started > r->started ? other : r;
+}
+
+/* Whether one more request of the call may go to the endpoint. */
+static bool may_send(struct api *a)
+{
+    return TAILQ_EMPTY(&a->queue) && (!a->m.meter.allows || a->m.meter.allows(a->m.meter.arg)) &&
+           (!a->m.meter.room || a->m.meter.room(a->m.meter.arg, on_their_way(a)));
+}
+
+/* Its answer does not come: it is sent once more. The older of two is given up for that, or the only
+ * one where there is no room for two. */
+static void send_lost(struct api_call *c, struct api_request *last, int64_t now)
+{
+    struct api *a = c->api;
+    struct api_request *older = in_flight(c, last);
+    int64_t when;
+    late_lost(&a->late);
+    a->m.health.lost++;
+    c->lost++;
+    c->avoid = last->endpoint;
+    snprintf(c->why, sizeof(c->why), "%s: no answer after %.1f s, longer than others took",
+             a->endpoints[last->endpoint].base, (double)(now - last->started) / 1e9);
+    log_debug("%s: sent once more: %s", a->m.name, c->why);
+    if (older)
+        cancel(older);
+    int i = may_send(a) ? pool_pick(&a->pool, now, c->avoid, &when) : -1;
+    if (i >= 0 && send_request(c, i, true))
+        return;
+    cancel(last);
+    move(c, true, true);
+}
+
+static void send_hedge(struct api_call *c, struct api_request *last, int64_t now)
+{
+    struct api *a = c->api;
+    int64_t when;
+    int i = pool_pick(&a->pool, now, last->endpoint, &when);
+    if (i < 0 || !pool_relaxed(&a->pool, i, now) || !send_request(c, i, false))
+        return;
+    late_hedged(&a->late);
+    a->m.health.hedges++;
+}
+
+static void on_late(void *arg)
+{
+    struct api *a = arg;
+    struct api_call *c, *next;
+    int64_t now = clock_mono();
+    size_t waiting = 0;
+    a->late_timer = 0;
+    for (c = TAILQ_FIRST(&a->others); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        struct api_request *r = youngest(c);
+        if (!r)
+            continue;
+        waiting++;
+        if (a->params.stream && http_received(a->loop, r->http) > 0)
+            continue; /* it comes, however slowly */
+        struct late_call about = {.endpoint = r->endpoint,
+                                  .kind = kind_of(c),
+                                  .age = now - r->started,
+                                  .requests = 1 + (in_flight(c, r) != NULL),
+                                  .given_up = c->lost,
+                                  .in_flight = on_their_way(a),
+                                  .may_hedge = a->hedge != HEDGE_OFF};
+        enum late_step step = late_judge(&a->late, &about);
+        if (step == LATE_LOST)
+            send_lost(c, r, now);
+        else if (step == LATE_HEDGE && may_send(a))
+            send_hedge(c, r, now);
+    }
+    if (waiting && !a->late_timer)
+        a->late_timer = loop_timer(a->loop, late_pause(&a->late), on_late, a);
+    pump(a);
+}
+
 /* Nobody got an answer for a while: a word, so that waiting is told from hanging. */
 static void on_silence(void *arg)
 {
@@ -590,7 +773,7 @@ static void halt(struct model *m, const char *why)
         a->gone = str_dup(why);
     for (c = TAILQ_FIRST(&a->others); c; c = next) {
         next = TAILQ_NEXT(c, link);
-        if (c->http || !c->timer || c->end)
+        if (in_flight(c, NULL) || !c->timer || c->end)
             continue;
         loop_timer_cancel(a->loop, c->timer);
         snprintf(c->why, sizeof(c->why), "%s", a->gone ? a->gone : why);
@@ -610,13 +793,17 @@ static json_t *state(const struct model *m)
     const struct api_call *c;
     json_t *endpoints = json_array();
     int64_t now = clock_mono(), oldest = now, soonest = INT64_MAX;
-    size_t in_flight = 0, retrying = 0, queued = 0;
+    size_t under_way = 0, retrying = 0, queued = 0;
     const char *why = "";
     TAILQ_FOREACH (c, &a->others, link) {
-        in_flight += c->http != 0;
-        if (c->http && c->started < oldest)
-            oldest = c->started;
-        if (!c->http && c->timer && !c->end) {
+        bool asked = false;
+        for (int k = 0; k < 2; k++) {
+            asked |= c->rqs[k].http != 0;
+            if (c->rqs[k].http && c->rqs[k].started < oldest)
+                oldest = c->rqs[k].started;
+        }
+        under_way += asked;
+        if (!asked && c->timer && !c->end) {
             retrying++;
             why = c->why;
         }
@@ -633,7 +820,7 @@ static json_t *state(const struct model *m)
                                         "window", e->window, "rests", seconds(e->not_before - now),
                                         "failures", e->failures, "dead", (int)e->dead));
     }
-    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:o}", "in_flight", (json_int_t)in_flight,
+    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:o}", "in_flight", (json_int_t)under_way,
                      "longest", seconds(now - oldest), "queued", (json_int_t)queued, "retrying",
                      (json_int_t)retrying, "why", why, "limited",
                      soonest == INT64_MAX ? 0.0 : seconds(soonest - now), "endpoints", endpoints);
@@ -654,11 +841,13 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
                            .rq = *rq,
                            .fn = fn,
                            .arg = arg,
-                           .endpoint = -1,
                            .avoid = -1,
                            .queued = true,
                            .before = clock_mono()};
-    buf_init(&c->body);
+    for (int k = 0; k < 2; k++) {
+        c->rqs[k].call = c;
+        buf_init(&c->rqs[k].body);
+    }
     TAILQ_INSERT_TAIL(&a->queue, c, link);
     pump(a);
     return 0;
@@ -674,6 +863,7 @@ static void close_api(struct model *m)
         drop(c);
     loop_timer_cancel(a->loop, a->pump_timer);
     loop_timer_cancel(a->loop, a->silence_timer);
+    loop_timer_cancel(a->loop, a->late_timer);
     for (size_t i = 0; a->endpoints && i < a->pool.n; i++) {
         free(a->endpoints[i].base);
         free(a->endpoints[i].url);
@@ -683,6 +873,7 @@ static void close_api(struct model *m)
     }
     free(a->endpoints);
     pool_release(&a->pool);
+    late_release(&a->late);
     json_decref(a->extra);
     free(a->model);
     free(a->fatal);
@@ -785,6 +976,8 @@ static size_t limit_calls(struct api *a, const struct model_settings *s)
 static int set_endpoints(struct api *a, const struct model_settings *s, size_t limit)
 {
     int rc = pool_init(&a->pool, s->n_endpoints, limit);
+    if (rc >= 0)
+        rc = late_init(&a->late, s->n_endpoints, s->slots);
     pool_pace(&a->pool, s->requests_per_minute, s->tokens_per_minute);
     a->endpoints = calloc(s->n_endpoints, sizeof(*a->endpoints));
     if (rc >= 0 && !a->endpoints)
@@ -827,6 +1020,7 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         (int64_t)((s->max_wait_s > 0 ? s->max_wait_s : DEFAULT_MAX_WAIT_S) * (double)NS_PER_SEC);
     a->attempts = s->attempts > 0 ? s->attempts : DEFAULT_ATTEMPTS;
     a->outage_limit = s->outage_limit;
+    a->hedge = s->hedge;
     a->timeout_ns =
         (int64_t)((s->timeout_s > 0 ? s->timeout_s : DEFAULT_TIMEOUT_S) * (double)NS_PER_SEC);
     a->backoff_ns =

@@ -51,6 +51,9 @@ struct model_request {
     int64_t also; /* a number whose answer, where it is known, stands for draw 0: that of a
                               * deterministic endpoint before it was found to be one; 0: none */
     enum model_phase phase;
+    /* Nobody waits for the answer yet: it is asked because it will probably be wanted. For accounts
+     * and precedence only; it is the same request. */
+    bool ahead;
     /* Optional: a hash that took all of chat's messages by chat_hash_message, kept by the asker so
      * that a growing conversation is hashed once. NULL: hashed here. */
     struct hash *prefix;
@@ -96,7 +99,12 @@ struct model_health {
     int64_t garbled;                               /* a reply that was empty or no JSON */
     int64_t outages;                               /* calls given up */
     int64_t lowered;                               /* times that fewer calls at once were made */
+    /* Sent once more beside one that was late: as a hedge, or because it seemed lost; how often the
+     * later one answered first. And how many requests were cancelled unanswered. */
+    int64_t hedges, lost, later_first, cancelled;
 };
+
+enum model_hedge { HEDGE_OFF, HEDGE_AUTO, HEDGE_ON }; /* auto: until a reply says what it cost */
 
 /* Who counts what a backend spends within one call: attempts that are thrown away are paid for, too. */
 struct model_meter {
@@ -161,8 +169,13 @@ struct sim_settings {
         person; /* another one has the same habits at other tasks; only tests look at several */
     bool fixed; /* sim_serve: a request that names no draw has draw 0, not one of its own */
     double latency_ms;
+    /* Only sim_serve: above 0, latencies are lognormal with this sigma and the mean latency_ms, drawn
+     * from the seed, the request and how often it came before. */
+    double latency_sigma;
+    uint64_t latency_seed;
     const char *profile; /* "weak", "strong", "default" */
     unsigned faults;     /* of enum sim_fault; 0: all but SIM_HANG. Only sim_serve plays them */
+    const char *cache;   /* sim_serve: a prompt cache (simulator/cache.h); NULL: none */
 };
 struct model_settings {
     const char *kind;     /* "openai", "responses", "anthropic", "simulated", "replay" */
@@ -186,6 +199,8 @@ struct model_settings {
     double backoff_s; /* first wait before a call is tried again, doubled each time; default 0.5 */
     size_t concurrency; /* most calls in flight per endpoint; adaptive below it. default 4096 */
     double requests_per_minute, tokens_per_minute; /* to each endpoint; 0: no limit */
+    enum model_hedge hedge;
+    size_t slots;     /* calls in flight that are usual; with fewer there is room for hedges */
     int outage_limit; /* so many consecutive outages make every further call one; 0: never */
     struct sim_settings sim;
     const char *replay_file; /* recorded episodes */

@@ -124,6 +124,14 @@ int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
     return best;
 }
 
+bool pool_relaxed(const struct pool *p, int i, int64_t now)
+{
+    const struct pool_endpoint *e = &p->v[i];
+    return e->proven && !e->failures && p->a_minute[0] <= 0 && p->a_minute[1] <= 0 &&
+           (!e->told || e->credit > e->most / 2) &&
+           (!e->limited_at || now - e->limited_at > MINUTE_NS);
+}
+
 void pool_begin(struct pool *p, int i)
 {
     struct pool_endpoint *e = &p->v[i];
@@ -186,6 +194,7 @@ static void answered(struct pool *p, struct pool_endpoint *e, int64_t started, i
 static void limited(struct pool *p, struct pool_endpoint *e, int64_t started, int64_t now,
                     int64_t retry_after)
 {
+    e->limited_at = now;
     if (started >= e->changed_at)
         e->limited++;
     if (retry_after > 0 && now + retry_after > e->not_before &&

@@ -37,6 +37,7 @@ struct pool_endpoint {
     size_t in_flight;
     double window;
     size_t peak;              /* most calls in flight this round */
+    int64_t limited_at;       /* the last 429 or the like; 0: none */
     int64_t not_before;       /* Retry-After, or a rest after failures when others are there */
     int64_t changed_at;       /* answers of calls begun before it are not counted */
     int64_t answers, limited; /* of this round */
@@ -66,6 +67,8 @@ void pool_release(struct pool *p);
 /* The least loaded endpoint with room, other than `avoid` (-1: none) if there is one; -1 when none
  * can take a call, *when then says from which time on one might (INT64_MAX: when a call ends). */
 int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when);
+/* Whether requests that need not be may go to it: nothing is known to limit it, nor did lately. */
+bool pool_relaxed(const struct pool *p, int i, int64_t now);
 void pool_begin(struct pool *p, int i);
 /* Requests and tokens a minute for each endpoint, 0: no limit. They are spread over the minute. */
 void pool_pace(struct pool *p, double requests, double tokens);

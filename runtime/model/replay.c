@@ -22,6 +22,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/base/traces.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/local.h"
 
@@ -266,7 +267,7 @@ int model_open_replay(struct model **m, struct loop *loop, const struct model_se
     int rc = local_init(&r->local, loop, s);
     r->path = s->replay_file;
     if (rc == 0)
-        rc = json_read_lines(s->replay_file, add_episode, r);
+        rc = trace_lines(s->replay_file, add_episode, r);
     if (rc == 0 && r->n == 0)
         rc = err_set(GRASP_EINVAL, "%s: no episodes in it", s->replay_file);
     if (rc < 0) {

@@ -377,7 +377,9 @@ void wire_add_messages(struct buf *body, const struct chat *chat)
             buf_adds(body, "\"}");
             continue;
         }
-        buf_addf(body, "%s{\"role\":\"%s\",\"content\":", last >= 0 ? "," : "", roles[m->role]);
+        buf_adds(body, last >= 0 ? ",{\"role\":\"" : "{\"role\":\"");
+        buf_adds(body, roles[m->role]);
+        buf_adds(body, "\",\"content\":");
         wire_add_string(body, m->text, m->len);
         buf_addch(body, '}');
         last = (int)m->role;

@@ -250,6 +250,22 @@ int accounts_keep(struct accounts *a, const char *path)
     return rc;
 }
 
+double accounts_left(const struct accounts *a)
+{
+    const struct config *c = a->config;
+    struct spending s;
+    accounts_spent(a, &s);
+    const double of[][2] = {{(double)(s.calls + a->in_flight), (double)c->budget.calls},
+                            {(double)s.tokens, (double)c->budget.tokens},
+                            {s.usd, c->budget.usd},
+                            {s.seconds, c->budget.seconds}};
+    double least = 1;
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+        if (of[i][1] > 0 && 1 - of[i][0] / of[i][1] < least)
+            least = 1 - of[i][0] / of[i][1];
+    return least;
+}
+
 bool accounts_stopped(const struct accounts *a)
 {
     return a->stopped;

@@ -56,6 +56,8 @@ static void tallied(const struct life *l, size_t *open, size_t *ended)
     const struct engine_tally *t = engine_tallies(l->s->engine, &n);
     *open = *ended = 0;
     for (size_t i = 0; i < n; i++) {
+        if (strcmp(t[i].what, TALLY_AHEAD) == 0)
+            continue;
         *open += t[i].added - t[i].ended;
         *ended += t[i].ever;
     }
@@ -134,7 +136,7 @@ int64_t life_left(const struct life *l)
         for (size_t i = 0; i < n; i++)
             if (strcmp(t[i].what, "tests") == 0)
                 tests -= t[i].ever < tests ? t[i].ever : tests;
-            else
+            else if (strcmp(t[i].what, TALLY_AHEAD) != 0)
                 others += t[i].added - t[i].ended;
         int64_t steps = eta_left(&l->eta, now, l->steps);
         int64_t rest = rollouts_time(l, tests + (l->steps ? l->others : others));
@@ -193,7 +195,8 @@ static void gather(struct life *l, struct progress *p, char also[96], struct buf
     *p = (struct progress){.where = *l->where ? l->where : NULL, .left_ns = life_left(l)};
     for (size_t k = 0; k < 2 * n && p->n < PROGRESS_PARTS; k++) {
         size_t i = k % n; /* what is waited for, then what is measured beside it */
-        if (t[i].added > t[i].ended && (strcmp(t[i].what, "val") == 0) == (k >= n))
+        if (t[i].added > t[i].ended && strcmp(t[i].what, TALLY_AHEAD) != 0 &&
+            (strcmp(t[i].what, "val") == 0) == (k >= n))
             p->part[p->n++] = (struct progress_part){.what = t[i].what,
                                                      .done = t[i].ended,
                                                      .total = t[i].added,

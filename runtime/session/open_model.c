@@ -7,7 +7,9 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/text.h"
 #include "runtime/model/backend.h"
+#include "runtime/session/accounts.h"
 #include "runtime/simulator/simulator.h"
 
 int model_open(struct model **m, struct loop *loop, const struct model_settings *settings)
@@ -27,6 +29,22 @@ int model_open(struct model **m, struct loop *loop, const struct model_settings 
     return err_set(GRASP_EINVAL,
                    "model.kind '%s' is none of openai, responses, anthropic, simulated, replay",
                    settings->kind);
+}
+
+/* Whether anything says that somebody pays for each request. */
+static bool is_dear(const struct config *c, bool writer, const char *name)
+{
+    const struct model_config *mc = writer ? &c->writer : &c->model;
+    const struct model_usage some = {.prompt_tokens = 1, .completion_tokens = 1};
+    bool key = (mc->api_key && *mc->api_key) || mc->api_key_file || mc->api_key_command;
+    const char *header;
+    const json_t *v;
+    json_object_foreach (mc->headers, header, v)
+        key |= str_casestr(header, "auth") || str_casestr(header, "key");
+    for (size_t i = 0; i < json_array_size(mc->endpoints); i++)
+        key |= *json_str_at(json_array_get(mc->endpoints, i), "api_key", "") != '\0';
+    return key || accounts_cost(c, writer, name, &some) > 0 || c->budget.calls ||
+           c->budget.tokens || c->budget.usd > 0;
 }
 
 int config_model(const struct config *c, bool writer, const char *name_override, struct loop *loop,
@@ -70,9 +88,12 @@ int config_model(const struct config *c, bool writer, const char *name_override,
         .requests_per_minute = mc->requests_per_minute,
         .tokens_per_minute = mc->tokens_per_minute,
         .outage_limit = (int)mc->outage_limit,
+        .slots = (size_t)c->cycle.batch_concurrency,
         .sim = c->sim,
         .replay_file = mc->replay_file,
     };
+    s.hedge = mc->hedge == HEDGE_AUTO && is_dear(c, writer, s.model) ? HEDGE_OFF
+                                                                     : (enum model_hedge)mc->hedge;
     int rc = model_open(m, loop, &s);
     free(ends);
     return rc;

@@ -174,6 +174,15 @@ int session_open(struct session *s, const struct session_options *o)
                                             (s->config->draws == DRAWS_AUTO && known_alike(s))};
         config_engine(s->config, &es);
         es.prompts = s->prompts;
+        s->ahead = (struct ahead){
+            .config = s->config,
+            .journal = s->journal,
+            .accounts = s->accounts,
+            .health = {&s->backend[0]->health, s->backend[1] ? &s->backend[1]->health : NULL}};
+        if (s->journal && s->config->speculate > 0) {
+            es.room = ahead_room;
+            es.room_arg = &s->ahead;
+        }
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
     if (rc == 0)

@@ -23,6 +23,7 @@
 #include "runtime/journal/journal.h"
 #include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
+#include "runtime/session/ahead.h"
 #include "runtime/session/life.h"
 #include "runtime/session/open_model.h"
 #include "skills/edit.h"
@@ -44,7 +45,8 @@ struct session {
         *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
-    struct prompts *prompts;        /* NULL: ours */
+    struct prompts *prompts; /* NULL: ours */
+    struct ahead ahead;
     struct draws draws;             /* of this command: its seed, and whether samples are shared */
     struct task_set splits[SPLITS]; /* loaded by session_split */
     struct score idle[SPLITS];      /* measured by session_idle */

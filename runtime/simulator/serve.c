@@ -3,9 +3,8 @@
  * for the clock.
  *
  * A request is answered at once, and then its connection is suspended until its latency, counted
- * from its arrival, is over; what waits is a reply of a few hundred bytes. Latencies are all the
- * same, so a queue sorted by when each is due needs no more than a step or two. A hanging request
- * is one with a very long latency.
+ * from its arrival, is over; what waits is a reply of a few hundred bytes. A hanging request is one
+ * with a very long latency.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/grow.h"
 #include "runtime/base/text.h"
 #include "runtime/loop/loop.h"
 #include "runtime/simulator/serve_api.h"
@@ -32,7 +31,6 @@
 #define FIRST_FRESH       (INT64_C(1) << 62) /* clients number theirs from 0 */
 
 struct sim_call {
-    TAILQ_ENTRY(sim_call) link;
     struct MHD_Connection *connection;
     struct buf body, reply;
     size_t sent; /* of a reply that will be cut */
@@ -40,39 +38,76 @@ struct sim_call {
     enum sim_fault fault;
     bool ready, too_large;
     int64_t arrived, due;
+    int64_t latency_ns;
 };
-TAILQ_HEAD(sim_waiting, sim_call);
 
 struct sim_server {
     struct MHD_Daemon *daemon;
     struct sim_settings sim;
     char *profile;
-    int64_t latency_ns;
     pthread_t clock;
     bool clock_runs;
     pthread_mutex_t lock; /* over what follows; taken before libmicrohttpd's own */
     pthread_cond_t wake;
     bool stopping;
-    struct sim_waiting due_soon, hanging;
-    /* How often a request that fails was seen, by hash: it passes in the end, as on a real
-     * endpoint. A collision only changes which attempt fails. */
+    struct sim_call **waiting; /* a binary heap, the one due next first */
+    size_t n_waiting, cap_waiting;
+    /* How often a request was seen, by hash: what fails passes in the end, and what was slow is
+     * drawn anew, as on a real endpoint. A collision only changes which attempt is which. */
     struct {
         uint64_t key;
         int n;
     } * attempts;
+    struct sim_cache *cache;          /* NULL: none */
     int64_t asked;                    /* requests so far, for draws that nobody names */
     _Atomic int64_t answered, failed; /* calls of the model */
+    _Atomic int64_t prompt_tokens, cached_tokens;
 };
 
 /* ---- the clock ---- */
 
-static void resume_due(struct sim_waiting *q, int64_t now)
+static void waiting_swap(struct sim_server *s, size_t i, size_t k)
 {
-    struct sim_call *c;
-    while ((c = TAILQ_FIRST(q)) && c->due <= now) {
-        TAILQ_REMOVE(q, c, link);
-        MHD_resume_connection(c->connection);
+    struct sim_call *c = s->waiting[i];
+    s->waiting[i] = s->waiting[k];
+    s->waiting[k] = c;
+}
+
+static bool waiting_before(const struct sim_server *s, size_t i, size_t k)
+{
+    return s->waiting[i]->due < s->waiting[k]->due;
+}
+
+/* Returns whether it is the next one due, or GRASP_ENOMEM. */
+static int waiting_push(struct sim_server *s, struct sim_call *c)
+{
+    size_t i = s->n_waiting;
+    int rc = grow(&s->waiting, &s->cap_waiting, i + 1);
+    if (rc < 0)
+        return rc;
+    s->waiting[s->n_waiting++] = c;
+    for (; i && waiting_before(s, i, (i - 1) / 2); i = (i - 1) / 2)
+        waiting_swap(s, i, (i - 1) / 2);
+    return i == 0;
+}
+
+static struct sim_call *waiting_pop(struct sim_server *s)
+{
+    struct sim_call *c = s->waiting[0];
+    s->waiting[0] = s->waiting[--s->n_waiting];
+    for (size_t i = 0, k = 1; k < s->n_waiting; i = k, k = 2 * i + 1) {
+        k += k + 1 < s->n_waiting && waiting_before(s, k + 1, k);
+        if (!waiting_before(s, k, i))
+            break;
+        waiting_swap(s, i, k);
     }
+    return c;
+}
+
+static void resume_due(struct sim_server *s, int64_t now)
+{
+    while (s->n_waiting && s->waiting[0]->due <= now)
+        MHD_resume_connection(waiting_pop(s)->connection);
 }
 
 static void *clock_main(void *arg)
@@ -80,18 +115,16 @@ static void *clock_main(void *arg)
     struct sim_server *s = arg;
     pthread_mutex_lock(&s->lock);
     while (!s->stopping) {
-        resume_due(&s->due_soon, clock_mono());
-        resume_due(&s->hanging, clock_mono());
-        const struct sim_call *a = TAILQ_FIRST(&s->due_soon), *b = TAILQ_FIRST(&s->hanging);
-        int64_t due = a && (!b || a->due < b->due) ? a->due : b ? b->due : 0;
-        struct timespec ts = {.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC};
-        if (due)
+        resume_due(s, clock_mono());
+        if (s->n_waiting) {
+            int64_t due = s->waiting[0]->due;
+            struct timespec ts = {.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC};
             pthread_cond_timedwait(&s->wake, &s->lock, &ts);
-        else
+        } else {
             pthread_cond_wait(&s->wake, &s->lock);
+        }
     }
-    resume_due(&s->due_soon, INT64_MAX);
-    resume_due(&s->hanging, INT64_MAX);
+    resume_due(s, INT64_MAX);
     pthread_mutex_unlock(&s->lock);
     return NULL;
 }
@@ -99,45 +132,39 @@ static void *clock_main(void *arg)
 /* Suspends the call's connection until it is due; false when the server is being stopped. */
 static bool put_to_sleep(struct sim_server *s, struct sim_call *c)
 {
-    bool hang = c->fault == SIM_HANG;
-    struct sim_waiting *q = hang ? &s->hanging : &s->due_soon;
     pthread_mutex_lock(&s->lock);
-    bool go = !s->stopping;
-    if (go) {
+    c->due = c->arrived + (c->fault == SIM_HANG ? HANG_NS : c->latency_ns);
+    int first = s->stopping ? -1 : waiting_push(s, c);
+    if (first >= 0)
         MHD_suspend_connection(c->connection);
-        c->due = c->arrived + (hang ? HANG_NS : s->latency_ns);
-        struct sim_call *before = TAILQ_LAST(q, sim_waiting);
-        while (before && before->due > c->due)
-            before = TAILQ_PREV(before, sim_waiting, link);
-        if (before) {
-            TAILQ_INSERT_AFTER(q, before, c, link);
-        } else {
-            TAILQ_INSERT_HEAD(q, c, link);
-            pthread_cond_signal(&s->wake);
-        }
-    }
+    if (first > 0)
+        pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
-    return go;
+    return first >= 0;
 }
 
 /* ---- faults ---- */
 
-static enum sim_fault fault_of(struct sim_server *s, const uint8_t salt[HASH_SIZE])
+/* How often the request was seen before; counts this time. */
+static int seen(struct sim_server *s, const uint8_t salt[HASH_SIZE])
 {
-    static const uint8_t nothing[HASH_SIZE];
     uint64_t key;
-    if (s->sim.fail <= 0 || memcmp(salt, nothing, HASH_SIZE) == 0)
-        return 0;
     memcpy(&key, salt, sizeof(key));
     int *n = &s->attempts[key % ATTEMPT_SLOTS].n;
     if (s->attempts[key % ATTEMPT_SLOTS].key != key)
         *n = 0;
     s->attempts[key % ATTEMPT_SLOTS].key = key;
-    double x = sim_share(salt, (*n)++);
-    if (x >= s->sim.fail)
+    return (*n)++;
+}
+
+static enum sim_fault fault_of(const struct sim_settings *sim, const uint8_t salt[HASH_SIZE],
+                               int attempt)
+{
+    double x = sim->fail > 0 ? sim_share(salt, attempt) : 1;
+    if (x >= sim->fail)
         return 0;
-    unsigned faults = s->sim.faults ? s->sim.faults : SIM_FAULTS_DEFAULT;
-    int kinds = __builtin_popcount(faults), pick = (int)(x / s->sim.fail * kinds);
+    unsigned faults = sim->faults ? sim->faults : SIM_FAULTS_DEFAULT;
+    int kinds = __builtin_popcount(faults), pick = (int)(x / sim->fail * kinds);
     for (enum sim_fault f = 1; f <= SIM_HANG; f <<= 1)
         if ((faults & f) && pick-- == 0)
             return f;
@@ -224,8 +251,11 @@ static void answer(struct sim_server *s, struct sim_call *c, const char *url, co
         const char *path, *method;
     } routes[] = {
         {"/v1/chat/completions", "POST"}, {"/v1/responses", "POST"}, {"/v1/models", "GET"}};
+    static const uint8_t nothing[HASH_SIZE];
     uint8_t salt[HASH_SIZE] = {0};
+    struct sim_prompt_use use = {.cache = s->cache, .now = c->arrived};
     size_t i = 0;
+    c->latency_ns = sim_latency(&s->sim, nothing, 0);
     while (i < 3 && strcmp(url, routes[i].path) != 0)
         i++;
     c->status = i == 3                                  ? 404
@@ -241,13 +271,23 @@ static void answer(struct sim_server *s, struct sim_call *c, const char *url, co
     else if (i == 2)
         sim_serve_models(&c->reply);
     else
-        c->status =
-            sim_serve_answer(&s->sim, i == 0 ? SIM_CHAT : SIM_RESPONSES, draw_of(c->connection),
-                             FIRST_FRESH + s->asked++, c->body.ptr, c->body.len, &c->reply, salt);
+        c->status = sim_serve_answer(&s->sim, i == 0 ? SIM_CHAT : SIM_RESPONSES,
+                                     draw_of(c->connection), FIRST_FRESH + s->asked++, c->body.ptr,
+                                     c->body.len, &c->reply, salt, &use);
     buf_release(&c->body);
-    c->fault = fault_of(s, salt);
+    if (memcmp(salt, nothing, HASH_SIZE) != 0) {
+        int attempt = seen(s, salt);
+        c->fault = fault_of(&s->sim, salt, attempt);
+        c->latency_ns = sim_latency(&s->sim, salt, attempt);
+    }
     if (c->status == 200 && i < 2)
         c->fault ? s->failed++ : s->answered++;
+    if (c->status == 200 && i < 2 && !c->fault) {
+        s->prompt_tokens += use.prompt_tokens;
+        s->cached_tokens += use.cached_tokens;
+        if (s->cache)
+            sim_cache_ready(s->cache, c->arrived + c->latency_ns);
+    }
     c->ready = true;
 }
 
@@ -279,7 +319,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
     if (c->ready)
         return respond(c);
     answer(s, c, url, method);
-    if (s->latency_ns == 0 && c->fault != SIM_HANG)
+    if (c->latency_ns == 0 && c->fault != SIM_HANG)
         return respond(c);
     return put_to_sleep(s, c) ? MHD_YES : MHD_NO;
 }
@@ -333,8 +373,6 @@ int sim_serve(struct sim_server **out, const struct sim_settings *sim, const cha
     *out = NULL;
     if (!s)
         return err_oom();
-    TAILQ_INIT(&s->due_soon);
-    TAILQ_INIT(&s->hanging);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -344,14 +382,17 @@ int sim_serve(struct sim_server **out, const struct sim_settings *sim, const cha
     s->sim = *sim;
     s->profile = str_dup(sim->profile && *sim->profile ? sim->profile : "default");
     s->sim.profile = s->profile;
-    s->latency_ns = (int64_t)(sim->latency_ms * (double)NS_PER_MS);
     s->attempts = calloc(ATTEMPT_SLOTS, sizeof(*s->attempts));
     hash_free(hash_new()); /* fetches the algorithm before there are two threads to do it */
+    struct sim_cache_settings cache;
+    if (sim->cache && (rc = sim_cache_parse(&cache, sim->cache)) == 0 &&
+        !(s->cache = sim_cache_new(&cache)))
+        rc = err_code();
     if (!s->profile || !s->attempts)
         rc = err_oom();
-    else if (pthread_create(&s->clock, NULL, clock_main, s) != 0)
+    else if (rc == 0 && pthread_create(&s->clock, NULL, clock_main, s) != 0)
         rc = err_set(GRASP_EIO, "cannot start a thread");
-    else
+    else if (rc == 0)
         s->clock_runs = true;
     if (rc == 0)
         rc = start_daemon(s, host, port);
@@ -375,6 +416,12 @@ void sim_server_counts(const struct sim_server *s, int64_t *answered, int64_t *f
     *failed = s->failed;
 }
 
+void sim_server_tokens(const struct sim_server *s, int64_t *prompt, int64_t *cached)
+{
+    *prompt = s->prompt_tokens;
+    *cached = s->cache ? s->cached_tokens : -1;
+}
+
 void sim_server_stop(struct sim_server *s)
 {
     if (!s)
@@ -389,6 +436,8 @@ void sim_server_stop(struct sim_server *s)
         MHD_stop_daemon(s->daemon);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
+    sim_cache_free(s->cache);
+    free(s->waiting);
     free(s->attempts);
     free(s->profile);
     free(s);

@@ -88,7 +88,8 @@ static int read_chat(struct chat *chat, struct hoist *long_texts, const json_t *
 }
 
 static void write_reply(struct buf *out, enum sim_route route, const char *model,
-                        const uint8_t salt[HASH_SIZE], const struct buf *text, struct model_usage u)
+                        const uint8_t salt[HASH_SIZE], const struct buf *text, struct model_usage u,
+                        bool has_cache)
 {
     char hex[HASH_HEX];
     long long now = (long long)(clock_stamp() / NS_PER_SEC), in = (long long)u.prompt_tokens,
@@ -104,7 +105,7 @@ static void write_reply(struct buf *out, enum sim_route route, const char *model
         wire_add_string(out, text->ptr, text->len);
         buf_addf(out,
                  "},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":%lld,"
-                 "\"completion_tokens\":%lld,\"total_tokens\":%lld}}",
+                 "\"completion_tokens\":%lld,\"total_tokens\":%lld",
                  in, gen, in + gen);
     } else {
         buf_addf(out,
@@ -118,9 +119,13 @@ static void write_reply(struct buf *out, enum sim_route route, const char *model
         wire_add_string(out, text->ptr, text->len);
         buf_addf(out,
                  "}]}],\"usage\":{\"input_tokens\":%lld,\"output_tokens\":%lld,\"total_tokens\":"
-                 "%lld}}",
+                 "%lld",
                  in, gen, in + gen);
     }
+    if (has_cache)
+        buf_addf(out, ",\"%s_tokens_details\":{\"cached_tokens\":%lld}",
+                 route == SIM_CHAT ? "prompt" : "input", (long long)u.cached_tokens);
+    buf_adds(out, "}}");
 }
 
 static int whole_number(const json_t *root, const char *a, const char *b)
@@ -131,7 +136,7 @@ static int whole_number(const json_t *root, const char *a, const char *b)
 
 int sim_serve_answer(const struct sim_settings *sim, enum sim_route route, int64_t draw,
                      int64_t fresh, const char *body, size_t len, struct buf *out,
-                     uint8_t salt[HASH_SIZE])
+                     uint8_t salt[HASH_SIZE], struct sim_prompt_use *use)
 {
     struct chat chat = {0};
     struct buf text = BUF_INIT;
@@ -168,8 +173,15 @@ int sim_serve_answer(const struct sim_settings *sim, enum sim_route route, int64
     if (rc == 0)
         rc = buf_check(&text);
     status = rc == 0 ? 200 : 500;
+    struct model_usage usage = local_usage(&chat, text.len);
+    if (rc == 0 && use) {
+        use->prompt_tokens = usage.prompt_tokens;
+        if (use->cache)
+            use->cached_tokens = usage.cached_tokens = sim_cache_ask(
+                use->cache, json_str_at(root, "prompt_cache_key", NULL), &chat, use->now);
+    }
     if (rc == 0)
-        write_reply(out, route, model, salt, &text, local_usage(&chat, text.len));
+        write_reply(out, route, model, salt, &text, usage, use && use->cache);
     else
         sim_serve_error(out, "server_error", "server_error", err_msg());
 out:

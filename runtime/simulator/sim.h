@@ -224,5 +224,8 @@ bool sim_writer_reply(const struct sim_settings *settings, const struct chat *ch
  * [0, 1): whether `sim.fail` picks this attempt. */
 void sim_salt(const struct model_request *rq, uint8_t out[HASH_SIZE]);
 double sim_share(const uint8_t salt[HASH_SIZE], int attempt);
+/* How long sim_serve waits with the answer to the request's attempt, ns. */
+int64_t sim_latency(const struct sim_settings *settings, const uint8_t salt[HASH_SIZE],
+                    int attempt);
 
 #endif

@@ -3,6 +3,7 @@
  * picks are tried again, as an endpoint would make us do, and answered in the end (real failures
  * are played by sim_serve).
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 #include "runtime/model/local.h"
 #include "runtime/simulator/sim.h"
 #include "runtime/simulator/simulator.h"
+
+#define LONGEST_LATENCY_MS 3600e3
 
 struct sim_model {
     struct local_model local;
@@ -33,6 +36,22 @@ double sim_share(const uint8_t salt[HASH_SIZE], int attempt)
     hash_once(mixed, sizeof(mixed), digest);
     memcpy(&v, digest, sizeof(v));
     return (double)(v >> 11) * 0x1p-53;
+}
+
+int64_t sim_latency(const struct sim_settings *settings, const uint8_t salt[HASH_SIZE], int attempt)
+{
+    double ms = settings->latency_ms, sigma = settings->latency_sigma;
+    if (sigma > 0) {
+        uint8_t mixed[HASH_SIZE + sizeof(settings->latency_seed)], own[HASH_SIZE];
+        memcpy(mixed, salt, HASH_SIZE);
+        memcpy(mixed + HASH_SIZE, &settings->latency_seed, sizeof(settings->latency_seed));
+        hash_once(mixed, sizeof(mixed), own);
+        double u = 1 - sim_share(own, 2 * attempt), v = sim_share(own, 2 * attempt + 1);
+        double normal = sqrt(-2 * log(u)) * cos(2 * M_PI * v); /* Box and Muller 1958 */
+        ms *= exp(sigma * normal - sigma * sigma / 2);
+        ms = ms < LONGEST_LATENCY_MS ? ms : LONGEST_LATENCY_MS;
+    }
+    return (int64_t)(ms * (double)NS_PER_MS);
 }
 
 static enum model_result answer(struct local_model *l, const struct model_request *rq, int attempt,

@@ -32,7 +32,7 @@ int model_open_simulated(struct model **m, struct loop *loop,
 
 /* The simulated model over HTTP (/v1/chat/completions, /v1/responses, /v1/models) on threads of its
  * own, from when this returns until sim_server_stop. Port 0 takes a free one. GRASP_EINVAL: no
- * IPv4 address; GRASP_EIO: cannot listen there. */
+ * IPv4 address; GRASP_EUSAGE: settings->cache; GRASP_EIO: cannot listen there. */
 struct sim_server;
 int sim_serve(struct sim_server **server, const struct sim_settings *settings, const char *host,
               int port);
@@ -40,6 +40,8 @@ int sim_server_port(const struct sim_server *server);
 /* Calls of the model so far: those answered, and those that failed because settings->fail says so.
  */
 void sim_server_counts(const struct sim_server *server, int64_t *answered, int64_t *failed);
+/* Tokens of the answered calls' prompts, and how many of them were cached (-1: there is no cache). */
+void sim_server_tokens(const struct sim_server *server, int64_t *prompt, int64_t *cached);
 void sim_server_stop(struct sim_server *server); /* NULL is fine */
 
 #endif

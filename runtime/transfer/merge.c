@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
 #include "runtime/history/frozen.h"
 #include "runtime/history/history.h"
 #include "runtime/transfer/panel.h"
@@ -206,11 +207,16 @@ static int record(struct merging *m, const struct trial *t, const struct skill *
     int rc = m->s->journal ? journal_sync(m->s->journal) : 0;
     if (rc == 0)
         rc = decision_when(m->lib, d.run, d.update, &d.when);
+    library_batch_begin(m->lib);
     if (rc == 0)
         rc = decision_begin(&d);
     if (rc == 0)
         rc = decision_record(&d, 0, &j, t->wins, NULL);
     decision_release(&d);
+    if (rc == 0)
+        rc = library_batch_commit(m->lib);
+    else
+        library_batch_drop(m->lib);
     step->measured = true;
     step->fate = decision_fate(&t->gate.arm[0], t->wins);
     step->score = t->gate.arm[0].score;

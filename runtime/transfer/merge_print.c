@@ -3,6 +3,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/history/history.h"
+#include "runtime/history/words.h"
 #include "runtime/transfer/merge.h"
 
 static const char *why(const struct merge_step *s)

@@ -170,6 +170,7 @@ static int record_round(struct pruning *p, struct without *w, int winner, struct
     int rc = p->s->journal ? journal_sync(p->s->journal) : 0;
     if (rc == 0)
         rc = decision_when(p->lib, d.run, d.update, &d.when);
+    library_batch_begin(p->lib);
     if (rc == 0)
         rc = decision_begin(&d);
     for (size_t k = 0; rc == 0 && k < w->n; k++) {
@@ -193,6 +194,9 @@ static int record_round(struct pruning *p, struct without *w, int winner, struct
             *accepted = j.commit;
     }
     decision_release(&d);
+    if (rc == 0)
+        return library_batch_commit(p->lib);
+    library_batch_drop(p->lib);
     return rc;
 }
 

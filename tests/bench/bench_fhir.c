@@ -4,7 +4,7 @@
  *
  *     build/bench/bench_fhir [LARGEST]        default 1000000 Observations
  *
- * For 10 thousand, 100 thousand, ... up to LARGEST: a child process generates the Observations (100
+ * For 10 thousand, 100 thousand, ... and LARGEST: a child process generates the Observations (100
  * to a patient, 20 codes) as NDJSON into a pipe, this program loads them from there as `grasp fhir
  * load` does, and then asks for random pairs of patient and code. Each size runs in a process of
  * its own, so that peaks are its own.
@@ -32,8 +32,9 @@
 
 struct figures {
     double seconds;     /* of loading */
+    double cpu;         /* processor time of loading, both threads */
     double input_mb;    /* megabytes of NDJSON */
-    double store_mb;    /* of the store's files */
+    double store_mb;    /* of the store's files, once free pages were given back */
     double anon_mb;     /* most private memory while loading */
     double rss_mb;      /* most resident memory, the store's mapped pages included */
     double median, p99; /* of a search, microseconds */
@@ -161,6 +162,27 @@ static int search_many(struct fhir_store *store, uint64_t n, struct figures *f)
     return 0;
 }
 
+/* Bytes of the NDJSON that the generator writes, to a million bytes. */
+static double input_mb(uint64_t n)
+{
+    uint64_t seed = 1, some = n < 100000 ? n : 100000;
+    char *bytes = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&bytes, &len);
+    for (uint64_t i = 0; out && i < some; i++)
+        write_observation(out, i * (n / some), &seed);
+    if (out)
+        fclose(out);
+    free(bytes);
+    return (double)len / (double)some * (double)n / 1e6;
+}
+
+static double cpu_seconds(const struct rusage *u)
+{
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+           (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+}
+
 static int load_all(struct fhir_store *store, uint64_t n, struct figures *f)
 {
     pid_t child;
@@ -181,6 +203,8 @@ static int load_all(struct fhir_store *store, uint64_t n, struct figures *f)
     waitpid(child, NULL, 0);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
+    f->cpu = cpu_seconds(&usage);
+    f->input_mb = input_mb(n);
     f->anon_mb = (double)s.most / 1024;
     f->rss_mb = (double)usage.ru_maxrss / 1024;
     if (rc == 0 && fhir_count(store, "Observation") != n)
@@ -193,14 +217,14 @@ static double file_mb(const char *dir)
 {
     struct buf cmd = BUF_INIT;
     double kb = 0;
-    buf_addf(&cmd, "du -sk '%s'", dir);
+    buf_addf(&cmd, "du -s -B1000 '%s'", dir);
     FILE *p = popen(cmd.ptr, "r");
     if (p && fscanf(p, "%lf", &kb) != 1)
         kb = 0;
     if (p)
         pclose(p);
     buf_release(&cmd);
-    return kb / 1024;
+    return kb / 1000;
 }
 
 static int measure(uint64_t n, struct figures *f)
@@ -210,6 +234,16 @@ static int measure(uint64_t n, struct figures *f)
     int rc = db ? fhir_open(&store, db, &(struct fhir_options){0}) : GRASP_EIO;
     if (rc == 0)
         rc = load_all(store, n, f);
+    if (rc == 0) { /* as `grasp fhir load` ends */
+        bool done;
+        fhir_close(store);
+        store = NULL;
+        int64_t start = clock_mono();
+        rc = fhir_compact(db, &done);
+        f->seconds += (double)(clock_mono() - start) / NS_PER_SEC;
+    }
+    if (rc == 0)
+        rc = fhir_open(&store, db, &(struct fhir_options){0});
     if (rc == 0)
         f->store_mb = file_mb(dir);
     if (rc == 0)
@@ -251,23 +285,27 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_fhir: '%s' is not a number of Observations from 10000\n", argv[1]);
         return 2;
     }
-    printf("%10s %9s %8s %9s %9s %9s %8s %8s %8s %8s\n", "resources", "load/s", "store MB",
-           "anon MB", "rss MB", "median us", "p99 us", "again us", "matches", "growth");
+    printf("%10s %9s %6s %8s %7s %8s %8s %9s %8s %8s %8s %7s\n", "resources", "load/s", "cpu us",
+           "store MB", "/ input", "anon MB", "rss MB", "median us", "p99 us", "again us", "matches",
+           "growth");
     double before = 0;
-    for (int64_t n = 10000; n <= largest; n *= 10) {
+    for (int64_t n = 10000; n <= largest;
+         n = n == largest || n * 10 <= largest ? n * 10 : largest) {
         struct figures f = {0};
         if (measure_apart((uint64_t)n, &f) < 0)
             return 1;
-        printf("%10lld %9.0f %8.1f %9.1f %9.1f %9.2f %8.2f %8.2f %8.2f ", (long long)n,
-               (double)n / f.seconds, f.store_mb, f.anon_mb, f.rss_mb, f.median, f.p99, f.again,
-               f.matches);
+        printf("%10lld %9.0f %6.2f %8.1f %7.2f %8.1f %8.1f %9.2f %8.2f %8.2f %8.2f ", (long long)n,
+               (double)n / f.seconds, 1e6 * f.cpu / (double)n, f.store_mb, f.store_mb / f.input_mb,
+               f.anon_mb, f.rss_mb, f.median, f.p99, f.again, f.matches);
         if (before > 0)
-            printf("%7.2fx\n", f.median / before);
+            printf("%6.2fx\n", f.median / before);
         else
-            printf("%8s\n", "-");
+            printf("%7s\n", "-");
         before = f.median;
     }
-    printf("anon: most private memory while loading; rss: with the store's mapped pages, which the "
+    printf("cpu us: processor time of loading one, all threads; / input: bytes of the store per "
+           "byte of NDJSON;\n"
+           "anon: most private memory while loading; rss: with the store's mapped pages, which the "
            "system may\ndrop at any time; again: the same search once more (remembered); growth: "
            "median against "
            "the row above\n");

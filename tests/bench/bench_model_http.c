@@ -2,7 +2,8 @@
  * bench_model_http.c - the HTTP path to a model: N conversations at once, each of TURNS calls one
  * after the other, against model_serve in another process. Prints the time against the chain of
  * latencies that no client can go below, the client's processor time per call, and the peak memory
- * of both sides.
+ * of both sides. With N TURNS FIRST STEP LATENCY_MS it measures that case alone, in one process:
+ * the difference of two runs under valgrind --tool=callgrind is what a call costs in instructions.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -132,7 +133,7 @@ static int measure(int n, int turns, size_t first, size_t step, double latency_m
     return failed != 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct {
         int n, turns;
@@ -145,6 +146,9 @@ int main(void)
                  {64, 40, 13000, 600, 0}};
     int bad = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 6) /* one case in this process, for a profiler */
+        return measure(atoi(argv[1]), atoi(argv[2]), (size_t)atoi(argv[3]), (size_t)atoi(argv[4]),
+                       atof(argv[5]));
     puts("  at a turns  longest    latency     time   chain  client/call server/call  client     "
          "server again "
          "failed");

@@ -11,7 +11,7 @@ usage "a revision of no library" "--library" eval $C --at best
 usage "--set without a value" "needs key=value" eval $C --set cycle.epochs
 usage "--set of an unknown key" "did you mean 'cycle.epochs'?" eval $C --set cycle.epoch=3
 usage "--replay-only without a journal" "--journal" eval $C --replay-only
-printf '%s\n' learn eval run grade doctor report transfer skills fhir model journal gate synth >commands
+printf '%s\n' init learn eval run grade doctor report export transfer skills fhir model journal gate synth >commands
 "$GRASP" --help >help 2>&1
 while read -r c; do
     grep -q "^ *$c " help || continue
@@ -27,7 +27,7 @@ while read -r c; do
     grep -q "^$c " seen 2>/dev/null && { usage "$c alone" "needs a command" "$c"
         usage "$c and rubbish" "is not a command" "$c" rubbish; continue; }
     usage "$c: unknown option" "--no-such-option" "$c" --no-such-option
-    case $c in synth) ;; *) usage "$c without operands" "needs" "$c" ;; esac
+    case $c in init | synth) ;; *) usage "$c without operands" "needs" "$c" ;; esac
 done <commands
 check "commands with subcommands were found" grep -q '^skills list' seen
 usage "nothing" "usage" # prints the overview

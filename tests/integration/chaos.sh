@@ -2,7 +2,6 @@
 # A learning run that is killed at random system calls ends like one that was left alone. The long
 # form is tests/bench/chaos.sh.
 . "$(dirname "$0")/lib.sh"
-export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # the leak check does not work in a traced process
 . "$ROOT/tests/chaos.sh"
 # a leak check does not work under ptrace
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"

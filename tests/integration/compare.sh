@@ -167,6 +167,9 @@ is "own library on the diagonal" \
     "$(jq -c '[.tables[0].rows[0].cells[] | .own]' out)" '[false,true]'
 is "against no skills is the difference of the scores" "$(jq '.tables[0].rows[0].cells[0] |
     ((.against_none.diff - (.library.score - .none.score)) | fabs) < 1e-12' out)" true
+is "the smallest p of a table is held against all of its cells" \
+    "$(jq -c '.tables[0] | [.rows[].cells[].against_none] | length as $n | min_by(.p) |
+        ((.p_holm - ([.p * $n, 1] | min)) | fabs) < 1e-12' out)" true
 is "pruned, too" "$(jq '[.tables[].rows[].cells[].pruned.n_total > 0] | all' out)" true
 l="--libraries m/cells/grasp+seed-1/library,m/cells/grasp+seed-2/library --to simulated:weak,simulated"
 exits "a budget over transfers" 3 "$GRASP" compare transfer $c -q $l --out tb --set budget.calls=800 \

@@ -86,8 +86,8 @@ is "has it beside its scores" "$(jq -c '[.do_nothing.val.n_correct]' rs/run_summ
 is "and its tests" "$(jq -c '.do_nothing | keys' rs/run_summary.json)" '["id_test","test","val"]'
 has "and prints it" out ", doing nothing "
 "$GRASP" report rs --out rs.html >/dev/null 2>&1
-has "and its page shows it" rs.html '<th class="n">doing nothing</th>'
-is "as many cells as there are families" "$(grep -c '^<tr><td>task' rs.html)" \
+has "and its page shows it" rs.html '<th scope="col">doing nothing</th>'
+is "as many cells as there are families" "$(grep -c '^<tr><th scope="row">task[0-9]*</th><td class="score">' rs.html)" \
     "$(jq '[.do_nothing.id_test, .do_nothing.test | .by_family | length] | add' rs/run_summary.json)"
 exits "a transfer" 0 "$GRASP" transfer $C --library ls --to simulated --split val --out tr
 has "prints it" out "  doing nothing: "

@@ -16,7 +16,7 @@ hasnt "is no crash" err "exceeded"
 
 mkdir small
 cat >inside.sh <<'END'
-mount -t tmpfs -o size=400k tmpfs small || exit 77
+mount -t tmpfs -o size=48k tmpfs small || exit 77
 "$GRASP" eval $C --split val --out small/o -q >out 2>err; echo "eval $?" >>codes
 ls small/o/val >eval_left
 mount -o remount,size=3m small

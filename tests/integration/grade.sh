@@ -17,16 +17,26 @@ is "the first reason is the reason" \
 is "runs say all reasons, too" "$(jq -c '[.task_id, .reasons]' o/dev/test_runs.jsonl)" \
     "$(jq -c '[.task_id, .reasons]' verdicts)"
 
+# --- long texts stand in the file beside, and are asked for by name where it is not there
+cp o/dev/test_runs.jsonl alone.jsonl
+exits "lines without the file beside" 1 "$GRASP" grade clinic/grasp.yaml -q --file alone.jsonl
+has "what is missing" err "'alone.jsonl.zst', which has them whole, is not there"
+exits "through a pipe" 1 "$GRASP" grade clinic/grasp.yaml -q <alone.jsonl
+has "which file to give" err "standard input: long texts are left out of these lines; give the .zst"
+exits "that file" 0 "$GRASP" grade clinic/grasp.yaml -q --file o/dev/test_runs.jsonl.zst
+check "the same verdicts" cmp out verdicts
+zstdcat o/dev/test_runs.jsonl.zst >whole.jsonl
+
 # --- other forms of the same episodes
 jq -c --slurpfile t clinic/tasks/all_tasks.json '. as $r | ($t[0] | map(.id) | index($r.task_id)) as $i |
     {index: $i, error: null, info: null, time: {}, output: {index: $i, status, result, history: .messages}}' \
-    o/dev/test_runs.jsonl >runs.jsonl
+    whole.jsonl >runs.jsonl
 jq -s '{total: length, validation: {}, custom: {"success rate": 0, raw_results: map(.output)}}' \
     runs.jsonl >overall.json
 jq -s 'map({task_name: ("clinic/" + .task_id), result: (.result as $t | try ($t | fromjson) catch $t),
     history: (.messages | map(.role |= if . == "agent" then "assistant" else . end))})' \
-    o/dev/test_runs.jsonl >submission.json
-jq -c '{task_id, messages}' o/dev/test_runs.jsonl >bare.jsonl
+    whole.jsonl >submission.json
+jq -c '{task_id, messages}' whole.jsonl >bare.jsonl
 for f in runs.jsonl overall.json submission.json bare.jsonl; do
     exits "$f" 0 "$GRASP" grade clinic/grasp.yaml -q --file $f
     check "$f: the same verdicts" cmp out verdicts

@@ -73,6 +73,10 @@ do_regate() { "$@" "$GRASP" transfer "$C" --library lib --at v1 --to simulated:w
 do_compare() { "$@" "$GRASP" compare "$C" --methods none,grasp --seeds 1 --out m -q; }
 do_gc() { "$@" "$GRASP" journal gc j -q; }
 do_synth() { "$@" "$GRASP" synth --patients 60 --out c -q; }
+do_init() { # a file that is there is never overwritten
+    [ ! -f grasp.yaml ] || return 0
+    "$@" "$GRASP" init --data "$T/clinic/tasks" --provider simulated --fhir "$T/clinic/fhir" -q
+}
 do_load() { "$@" "$GRASP" fhir load --store s.db "$T/bundle.json" "$T/clinic/fhir/Patient.ndjson" "$T/org.ndjson" -q; }
 do_fhir_import() { "$@" "$GRASP" fhir import "$BASE" --store s.db --type Patient -q; }
 
@@ -113,6 +117,7 @@ row 'transfer, regated' with_lib do_regate state_transfer
 row 'compare' nothing do_compare state_compare
 row 'journal gc' with_journal do_gc state_journal
 row 'synth' nothing do_synth state_files
+row 'init' nothing do_init state_files
 row 'fhir load' nothing do_load state_store
 row 'fhir load, more' with_store do_load state_store
 row 'fhir import' nothing do_fhir_import state_store

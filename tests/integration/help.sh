@@ -101,4 +101,8 @@ is "nobody reads" "$code $(cat err)" "0 "
 is "help --man | head" "$("$GRASP" help --man | head -n 1)" "$(head -n 1 grasp.1)"
 gone "$GRASP" --help
 is "nobody reads the overview" "$code $(cat err)" "0 "
+"$GRASP" export --columns | sed -n 's/^  \([a-z_]*\) .*/\1/p' | sort -u >columns
+check "columns of rows are told" test "$(wc -l <columns)" -gt 40
+while read -r c; do grep -qF "\`$c\`" "$ROOT/README.md" || echo "$c"; done <columns >untold
+is "README has each of them" "$(cat untold)" ""
 done_testing

@@ -63,7 +63,7 @@ is '... and scores as the run did' "$(jq .score eval/id_test/test_score.json)" \
 
 check 'the report' "$GRASP" report expel-repaired/run --out page.html
 has '... names the method' page.html 'method expel (repaired)'
-is '... and the interval of each score' "$(grep -cE '[0-9]+/[0-9]+, [0-9.]+ to [0-9.]+</span>' page.html)" 2
+is '... and the interval of each score' "$(grep -cE 'class="all".*( of [0-9]+, [0-9]+ to [0-9]+<.*){2}' page.html)" 2
 has '... and what changed' page.html 'rules, unmeasured'
 
 # In a matrix: arms say which of both they are.

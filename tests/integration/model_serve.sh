@@ -84,6 +84,16 @@ done >"$config"
 check "50 requests at once" curl -sS --parallel --parallel-max 50 --parallel-immediate --max-time 40 -K "$config"
 is "all answered" "$(cat out.* | jq -r .object | grep -c chat.completion)" 50
 
+# Drawn latencies.
+serve drawn --latency lognormal:50,1
+post /chat/completions "$BODY"; is "a drawn latency: answered" "$STATUS" 200
+for l in lognormal uniform:1,2 lognormal:5 lognormal:5,-1 lognormal:5,1,2,3 lognormal:5,9; do
+    exits "--latency $l is wrong usage" 2 "$GRASP" model serve --latency "$l"
+    has "and names it" err "'$l'"
+done
+exits "two latencies are wrong usage" 2 "$GRASP" model serve --latency lognormal:5,1 --latency-ms 5
+serve plain
+
 # More rollouts at once than the process may have connections: they take turns, and it is said.
 serve busy --latency-ms 100
 "$GRASP" synth -q --out clinic >/dev/null

@@ -39,20 +39,29 @@ is "a good endpoint" "$STATUS" 0
 calls=$(sum good .calls.total.calls_made)
 is "no call again" "$(sum good .endpoint.retries)" 0
 
-for fault in 429 500 cut hang; do
-    share=0.2; [ $fault != hang ] || share=0.03
-    serve "f$fault" --fail $share --faults $fault
-    learn "$fault"
+# NAME, WHAT IS COUNTED, THE SERVER'S OPTIONS, THE RUN'S
+while IFS='|' read -r fault kind how settings; do
+    serve "f$fault" $how
+    learn "$fault" $settings
     is "$fault: ends" "$STATUS" 0
     same "$fault" "$fault"
-    case $fault in
-    429) kind=limited ;; 500) kind=server_errors ;; cut) kind=cut ;; hang) kind=timeouts ;;
-    esac
     [ "$(sum "$fault" ".endpoint.$kind")" -gt 0 ] && ok "$fault: is counted" ||
         not_ok "$fault: is counted" "$(sum "$fault" .endpoint)"
     is "$fault: every call answered once" "$(sum "$fault" .calls.total.calls_made)" "$calls"
-    has "$fault: the summary says so" "$fault.out" "of them again"
-done
+    is "$fault: one answer each in the journal" "$("$GRASP" journal export "$fault/run" | wc -l | tr -d ' ')" "$calls"
+    case $fault in
+    hang | lost | slow) has "$fault: the summary says so" "$fault.out" "late answers" ;;
+    *) has "$fault: the summary says so" "$fault.out" "of them again" ;;
+    esac
+done <<END
+429|limited|--fail 0.2 --faults 429|
+500|server_errors|--fail 0.2 --faults 500|
+cut|cut|--fail 0.2 --faults cut|
+timeout|timeouts|--fail 0.03 --faults hang|--set model.hedge=off
+hang|later_first|--fail 0.03 --faults hang|--set model.timeout=60
+lost|lost|--fail 0.03 --faults hang|--set model.hedge=off --set model.timeout=60
+slow|hedges|--latency lognormal:80,1|--set model.timeout=60
+END
 
 # Budgets stop with exit 3, and a larger one goes on to the same end.
 URL=$(sed -n 's/^listening on //p' good.log)

@@ -63,8 +63,8 @@ is "freeze: the tree" "$(jq -r .tree manifest.json)" "$(G rev-parse 'best^{tree}
 is "freeze: each skill's hash" "$(jq -r '.skills[] | .sha256 + "  skills/" + .name + "/SKILL.md"' manifest.json)" \
     "$(cd lib && git ls-tree -r --name-only best skills | while read -r f; do
         echo "$(git show "best:$f" | sha256sum | cut -d' ' -f1)  $f"; done)"
-is "freeze: the run's score" "$(jq .scores.val.with_skills.score manifest.json)" \
-    "$(jq --arg c "$(G rev-parse 'best^{commit}')" '[.[] | select(.epoch != "baseline" and .commit == $c)][-1].score' run/val_scores.json)"
+is "freeze: the run's score" "$(jq ".scores.val.with_skills.score + 0" manifest.json)" \
+    "$(jq --arg c "$(G rev-parse 'best^{commit}')" '[.[] | select(.epoch != "baseline" and .commit == $c)][-1].score + 0' run/val_scores.json)"
 if [ "$(jq length run/test_scores.json)" -gt 0 ]; then
     is "freeze: the final scores" "$(jq -c '[.scores.id_test.baseline.n_correct, .scores.id_test.with_skills.n_correct]' manifest.json)" \
         "$(jq -c '[.id_test.baseline.n_correct, .id_test.best.n_correct]' run/test_scores.json)"

@@ -1,13 +1,15 @@
 /* test_base.c - errors, buffers, text, time, JSON, files, hashing, chats. */
 #include "test.h"
 
-#include <sys/stat.h>
-
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include "runtime/base/buf.h"
 #include "runtime/base/chat.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/damage.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/grow.h"
@@ -47,19 +49,20 @@ static void buffers_grow_and_escape(void **state)
     buf_reset(&b);
     buf_add_json(&b, "\xc3\xa9\xf0\x9f\x98\x80", 6, true);
     assert_string_equal(b.ptr, "\\u00e9\\ud83d\\ude00");
-    /* Every place in a word where something must be escaped, against the plain rule. */
-    for (size_t at = 0; at < 20; at++)
+    /* Every place in two blocks and a rest where something must be escaped, against the plain rule. */
+    enum { LEN = 40 };
+    char text[LEN + 1] = "", all[LEN + 1] = "";
+    memset(all, 'y', LEN);
+    for (size_t at = 0; at < LEN; at++)
         for (int c = 0; c < 128; c++) {
-            char text[21], want[32];
-            memset(text, 'y', 20);
+            memcpy(text, all, LEN);
             text[at] = (char)c;
             buf_reset(&b);
-            buf_add_json(&b, text, 20, true);
+            buf_add_json(&b, text, LEN, true);
             bool special = c < 0x20 || c == '"' || c == '\\';
-            snprintf(want, sizeof(want), "%.*s", (int)at, "yyyyyyyyyyyyyyyyyyyy");
-            assert_memory_equal(b.ptr, want, at);
+            assert_memory_equal(b.ptr, all, at);
             assert_int_equal(b.ptr[at], special ? '\\' : c);
-            assert_string_equal(b.ptr + b.len - (19 - at), "yyyyyyyyyyyyyyyyyyyy" + 1 + at);
+            assert_string_equal(b.ptr + b.len - (LEN - 1 - at), all + 1 + at);
         }
     buf_reset(&b);
     buf_add_url(&b, "a b/\xc3\xa9~", 7);
@@ -525,9 +528,75 @@ static void files_follow_the_umask(void **state)
     free(dir);
 }
 
+/* Every code of LMDB's says what to do next, but for those that a program alone can make. */
+static void databases_say_the_way_out(void **state)
+{
+    static const int ours[] = {MDB_MAP_FULL, MDB_DBS_FULL,    MDB_READERS_FULL,
+                               MDB_TLS_FULL, MDB_MAP_RESIZED, MDB_BAD_RSLOT};
+    (void)state;
+    assert_int_equal(damage_error(0, "x", GRASP_EIO, "foreign", "way out"), 0);
+    for (int rc = MDB_KEYEXIST; rc <= MDB_LAST_ERRCODE; rc++) {
+        bool alone = false;
+        for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+            alone = alone || ours[i] == rc;
+        int code =
+            damage_error(rc, "journal 'j': cannot read", GRASP_ECONFLICT, "foreign", "way out");
+        bool damaged = strstr(err_msg(), "it is damaged: way out") != NULL;
+        assert_true(code < 0 && str_starts(err_msg(), "journal 'j': cannot read: "));
+        assert_int_equal(damaged, code == GRASP_ECONFLICT);
+        if (!damaged && !alone && !strstr(err_msg(), "; foreign") &&
+            !strstr(err_msg(), "disk full"))
+            fail_msg("%d: %s", rc, err_msg());
+    }
+    assert_int_equal(damage_error(ENOSPC, "x", GRASP_EREFUSED, "", ""), GRASP_EIO);
+    assert_non_null(strstr(err_msg(), "make room"));
+    assert_int_equal(damage_error(ENOMEM, "x", GRASP_EREFUSED, "", ""), GRASP_ENOMEM);
+}
+
+/* Files and folders of one file system or of several, whoever flushes them; nothing is no wait. */
+static void barriers_wait_for_the_disk(void **state)
+{
+    struct barrier b = {0};
+    char *dir = fs_tempdir("barrier"), *path = fs_join(dir, "f");
+    (void)state;
+    works(fs_put(path, "x", 1));
+    works(barrier_wait(&b));
+    for (int round = 0; round < 3; round++) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        b.one_by_one = round == 2;
+        works(barrier_add(&b, fd));
+        close(fd); /* it has its own */
+        works(barrier_add_path(&b, dir));
+        works(barrier_add_path(&b, "/proc")); /* keeps its directories by itself */
+        if (round == 0) {
+            works(barrier_wait(&b));
+        } else {
+            struct pollfd done = {.events = POLLIN};
+            works(barrier_start(&b));
+            done.fd = b.done;
+            assert_int_equal(poll(&done, 1, -1), 1);
+            works(barrier_end(&b));
+        }
+        assert_int_equal(b.n, 0);
+    }
+    int p[2];
+    assert_int_equal(pipe(p), 0);
+    works(barrier_add(&b, p[0])); /* has no disk */
+    assert_int_equal(barrier_wait(&b), GRASP_EIO);
+    assert_int_equal(barrier_add_path(&b, "/nowhere/at/all"), GRASP_EIO);
+    works(barrier_path(dir));
+    close(p[0]);
+    close(p[1]);
+    fs_remove_tree(dir);
+    free(path);
+    free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(databases_say_the_way_out),
+        cmocka_unit_test(barriers_wait_for_the_disk),
         cmocka_unit_test(errors_keep_context),
         cmocka_unit_test(buffers_grow_and_escape),
         cmocka_unit_test(json_is_written_as_jansson_does),

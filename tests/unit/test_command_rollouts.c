@@ -4,6 +4,8 @@
 
 #include "command_harness.h"
 
+#include "runtime/base/traces.h"
+
 /* The first task of a split's file; caller frees. */
 static char *first_task(const char *split)
 {
@@ -108,7 +110,7 @@ static void grade(void **state)
              (int)json_int_at(score, "n_total", -1));
     says(said);
     json_decref(score);
-    works(fs_read("graded/val/test_runs.jsonl", &runs));
+    works(trace_whole("graded/val/test_runs.jsonl", &runs));
     /* a task of its own in the line, and a line cut in half after it */
     works(json_read_file(&tasks, "clinic/tasks/split_val.json"));
     json_t *line = json_loadb(runs.ptr, strcspn(runs.ptr, "\n"), 0, NULL);
@@ -256,19 +258,73 @@ static void report(void **state)
     ends(0, "report run");
     assert_string_equal(ran.out.ptr, "run/report.html\n");
     works(fs_read("run/report.html", &page));
-    assert_non_null(strstr(page.ptr, " characters of prompt</span>"));
-    assert_non_null(strstr(page.ptr, "prompt grew from 0 to "));
-    static const char *const parts[] = {"<h1>Run ",         "Learning curve", "<h2>id_test</h2>",
-                                        "<h2>Epoch 0</h2>", "class=\"fix\"",  ">accepted<",
-                                        ">refused<",        "<h2>Calls</h2>", "</html>"};
+    static const char *const parts[] = {
+        "<h1>With the ",
+        "class=\"chart wide\"",
+        "new tasks of the kinds that it learned from (id_test)</h3>",
+        "<h3>Epoch 0</h3>",
+        "<tr class=\"f\">",
+        "&#10003; accepted<",
+        "&#10007; refused<",
+        "<pre class=\"diff\">",
+        "The writer's diagnosis",
+        "characters longer.</p>",
+        "prompt grew from 0 to ",
+        "Failures by mechanism</h2>",
+        "The whole trace: ",
+        "<h2 id=\"costs-h\">Costs</h2>",
+        "</html>"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
         if (!strstr(page.ptr, parts[i]))
             fail_msg("the page lacks %s", parts[i]);
     assert_null(strstr(page.ptr, "<script"));
-    ends(0, "report run --out elsewhere.html");
-    assert_true(fs_exists("elsewhere.html"));
-    refuses(1, "no run_summary.json", "report clinic");
+    assert_null(strstr(page.ptr, "<details open class=\"trace\""));
+    ends(0, "report run --out elsewhere.html --open --traces 3 --library lib");
+    buf_reset(&page);
+    works(fs_read("elsewhere.html", &page));
+    assert_null(strstr(page.ptr, "<details>"));
+    assert_non_null(strstr(page.ptr, "<details open class=\"trace\""));
+    refuses(1, "neither run.json nor run_summary.json", "report clinic");
+    refuses(1, "lacks the commit that the run began at", "report run --library clinic");
+    refuses(2, "--library", "report run run --library lib");
     buf_release(&page);
+}
+
+static void rows(void **state)
+{
+    static const char *const kinds[] = {"scores", "updates", "probes", "calls"};
+    json_t *v = NULL;
+    (void)state;
+    ends(0, "export run");
+    prints("run,dir,method,seed,benchmark,executor,split,checkpoint,epoch,family,score,");
+    prints(",val,baseline,,,0.");
+    prints(",id_test,best,,,0.");
+    ends(0, "export run --rows updates --format jsonl");
+    size_t candidates = printed_lines();
+    works(json_parse(&v, ran.out.ptr, strcspn(ran.out.ptr, "\n"), "a row"));
+    assert_string_equal(json_str_at(v, "dir", ""), "run");
+    assert_true(json_is_boolean(json_object_get(v, "accepted")));
+    assert_non_null(json_str_at(v, "why", NULL));
+    json_decref(v);
+    ends(0, "export run run --rows updates");
+    assert_int_equal(printed_lines(), 2 * candidates + 1);
+    ends(0, "export run --rows probes");
+    assert_true(printed_lines() > 10 * candidates);
+    prints(",fixed,");
+    ends(0, "export run --rows calls --journal run/journal");
+    prints(",rollout_dev,");
+    ends(0, "export run --out rows");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "rows/%s.csv", kinds[i]);
+        assert_true(fs_exists(name));
+    }
+    refuses(2, "none of csv, jsonl", "export run --format xml");
+    refuses(2, "needs a RUN", "export");
+    refuses(1, "neither run.json", "export clinic");
+    refuses(1, "nowhere", "export run --rows calls --journal nowhere");
+    ends(0, "export --columns");
+    prints("probes\n  epoch ");
 }
 
 int main(void)
@@ -278,7 +334,7 @@ int main(void)
         cmocka_unit_test(one_rollout), cmocka_unit_test(grade),
         cmocka_unit_test(doctor),      cmocka_unit_test(doctor_asks_servers),
         cmocka_unit_test(gate_null),   cmocka_unit_test(transfer),
-        cmocka_unit_test(report),
+        cmocka_unit_test(report),      cmocka_unit_test(rows),
     };
     return cmocka_run_group_tests(tests, clinic_learn, clinic_remove);
 }

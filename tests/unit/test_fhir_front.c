@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <microhttpd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -76,6 +77,16 @@ static int status_of(const struct buf *answer)
     return sscanf(answer->ptr, "HTTP/1.1 %d", &status) == 1 ? status : 0;
 }
 
+/* libmicrohttpd itself refuses what is malformed from 1.0 on, in its own words, and answers nothing to a
+ * NUL in the request line. */
+static bool refused_below(const struct buf *answer, bool nul)
+{
+    return MHD_VERSION >= 0x01000000 &&
+           ((nul && !answer->len) ||
+            (status_of(answer) == 400 && (strstr(answer->ptr, "<title>Request broken") ||
+                                          strstr(answer->ptr, "<title>Malformed request"))));
+}
+
 #define GET(target, more) "GET " target " HTTP/1.1\r\n" more "Connection: close\r\n\r\n"
 #define POST(more, body)                                                                           \
     "POST /fhir/Patient HTTP/1.1\r\nHost: a\r\n" more "Connection: close\r\n\r\n" body
@@ -141,7 +152,9 @@ static void strict_about_requests(void **state)
         say(fd, request.ptr, request.len);
         hear(fd, &answer);
         close(fd);
-        if (status_of(&answer) != cases[i].status || !strstr(answer.ptr, cases[i].holds)) {
+        bool ours =
+            status_of(&answer) == cases[i].status && strstr(answer.ptr, cases[i].holds) != NULL;
+        if (!ours && (cases[i].status != 400 || !refused_below(&answer, nul != NULL))) {
             print_message("%s\n-> %s\n", cases[i].request, answer.ptr);
             failed++;
         }

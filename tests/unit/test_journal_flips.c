@@ -26,7 +26,7 @@ static void fill(struct place *p)
         turn(p);
         assert_int_equal(g.reply.result, MODEL_OK);
         if (i == 30 || i == 60 || i == CALLS - TAIL - 1)
-            works(journal_sync(p->j));
+            works(tail_move(p->j));
     }
     got_release(&g);
 }

@@ -92,7 +92,7 @@ static void sync_empties_the_tail(void **state)
     open_with(p, 0, JOURNAL_MAP_START);
     ask_calls(p, 0, 3);
     assert_true(tail_size(p) > HEADER);
-    works(journal_sync(p->j));
+    works(tail_move(p->j));
     assert_int_equal(tail_size(p), HEADER);
     ask_calls(p, 3, 5);
     assert_int_equal(ask_calls(p, 0, 5), 5);
@@ -222,7 +222,7 @@ static void other_start(struct place *p, struct other *o)
             if (c == 'a') /* calls 0 to 9 */
                 known = ask_calls(p, 0, 10);
             else if (c == 's')
-                works(journal_sync(p->j));
+                works(tail_move(p->j));
             else if (c == 'h') /* asks and does not get its answer yet */
                 ask(p, &held, "held");
             else if (c == 'H') {
@@ -273,7 +273,7 @@ static void processes_share_a_journal(void **state)
     other_does(&o, 's'); /* it moves ours, too */
     assert_int_equal(tail_size(p), HEADER);
     assert_int_equal(ask_calls(p, 0, 12), 12);
-    works(journal_sync(p->j));
+    works(tail_move(p->j));
     /* Both pay for the same call; the answer that was written first is everybody's. */
     other_does(&o, 'h');
     ask(p, &g, "held");
@@ -372,7 +372,7 @@ static void a_full_disk_at_the_move(void **state)
         ask_calls(p, 0, 50);
         struct rlimit small = {64 << 10, 64 << 10};
         setrlimit(RLIMIT_FSIZE, &small); /* the database would need more */
-        bool told = journal_sync(p->j) == GRASP_EIO && strstr(err_msg(), "make room");
+        bool told = tail_move(p->j) == GRASP_EIO && strstr(err_msg(), "make room");
         bool read = ask_calls(p, 0, 50) == 50;
         close_all(p);
         _exit(told && read ? 0 : 1);

@@ -616,6 +616,7 @@ static void a_half_done_checkout_is_completed(void **state)
     works(library_accept(lib, &head, &a));
     commit_skill(lib, &a, "a", "two", &b);
     commit_skill(lib, &b, "b", "three", &b);
+    works(library_keep(lib, &b, "run", 0, 0)); /* else it is nowhere but in memory */
     library_close(lib);
     static const struct {
         const char *made;  /* what happened before and after the kill */

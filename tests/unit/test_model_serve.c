@@ -2,6 +2,7 @@
  * the endpoint fails, and thousands at a time. */
 #include "test.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -13,6 +14,7 @@
 #include "runtime/model/hoist.h"
 #include "runtime/session/open_model.h"
 #include "runtime/simulator/serve_api.h"
+#include "runtime/simulator/sim.h"
 #include "runtime/simulator/simulator.h"
 
 struct tally {
@@ -34,6 +36,35 @@ static void on_reply(const struct model_reply *r, void *arg)
     g->text = strdup(r->text);
     if (r->result != MODEL_OK)
         print_error("%s\n", r->error);
+}
+
+/* Drawn latencies: the mean is kept, half of them are below the median, the same request waits equally
+ * long, and once more, or with another seed, it is drawn anew. */
+static void latencies_are_drawn_from_the_request(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    struct sim_settings sim = {.latency_ms = 200, .latency_sigma = 0.8};
+    double sum = 0;
+    int below = 0, same_again = 0, same_seed = 0;
+    for (int i = 0; i < N; i++) {
+        uint8_t salt[HASH_SIZE];
+        hash_once(&i, sizeof(i), salt);
+        sim.latency_seed = 0;
+        int64_t ns = sim_latency(&sim, salt, 0);
+        assert_int_equal(ns, sim_latency(&sim, salt, 0));
+        same_again += ns == sim_latency(&sim, salt, 1);
+        sim.latency_seed = 1;
+        same_seed += ns == sim_latency(&sim, salt, 0);
+        sum += (double)ns / 1e6;
+        below += (double)ns / 1e6 < 200 * exp(-0.32);
+    }
+    assert_true(fabs(sum / N - 200) < 6);
+    assert_true(abs(below - N / 2) < 300);
+    assert_int_equal(same_again, 0);
+    assert_int_equal(same_seed, 0);
+    sim.latency_sigma = 0;
+    assert_int_equal(sim_latency(&sim, (const uint8_t[HASH_SIZE]){7}, 3), 200 * NS_PER_MS);
 }
 
 /* A rollout's first message, each for another patient. */
@@ -236,7 +267,7 @@ static void requests_are_checked(void **state)
         struct buf out = BUF_INIT;
         uint8_t salt[HASH_SIZE];
         int status = sim_serve_answer(&sim, cases[i].route, 0, 0, cases[i].body,
-                                      strlen(cases[i].body), &out, salt);
+                                      strlen(cases[i].body), &out, salt, NULL);
         json_t *v = NULL;
         assert_int_equal(status, cases[i].status);
         assert_non_null(strstr(out.ptr, cases[i].says));
@@ -244,6 +275,62 @@ static void requests_are_checked(void **state)
         json_decref(v);
         buf_release(&out);
     }
+}
+
+static int64_t asked_at(struct sim_cache *c, const char *key, const char *text, int64_t s,
+                        bool answered)
+{
+    struct chat chat = {0};
+    works(chat_add(&chat, CHAT_USER, text, strlen(text)));
+    int64_t cached = sim_cache_ask(c, key, &chat, s * NS_PER_SEC);
+    if (answered)
+        sim_cache_ready(c, (s + 5) * NS_PER_SEC);
+    chat_release(&chat);
+    return cached;
+}
+
+/* As OpenAI's guide has it: steps of 128 tokens from 1,024 on, exact prefixes, a lifetime from the last
+ * use on, machines chosen by the beginning and the key. */
+static void prompts_are_cached_as_documented(void **state)
+{
+    (void)state;
+    enum { LEN = 6000 };
+    struct sim_cache_settings s;
+    char text[LEN + 1], other[LEN + 1];
+    works(sim_cache_parse(&s, "machines=1,lifetime=100,rate=0"));
+    struct sim_cache *c = sim_cache_new(&s);
+    memset(text, 'a', LEN);
+    text[LEN] = '\0';
+    memcpy(other, text, sizeof(text));
+    other[5000] = 'b';
+    assert_int_equal(asked_at(c, NULL, text, 0, true), 0);
+    assert_int_equal(asked_at(c, NULL, text, 4, false), 0);        /* not answered yet */
+    assert_int_equal(asked_at(c, NULL, text, 5, false), 11 * 128); /* 1,500 tokens */
+    assert_int_equal(asked_at(c, NULL, other, 6, false), 9 * 128); /* the same up to 1,250 */
+    other[4000] = 'b';
+    assert_int_equal(asked_at(c, NULL, other, 7, false), 0); /* ... up to 1,000 */
+    assert_int_equal(asked_at(c, NULL, text, 104, false), 11 * 128);
+    assert_int_equal(asked_at(c, NULL, text, 205, true), 0); /* forgotten */
+    assert_int_equal(asked_at(c, NULL, text, 211, true), 11 * 128);
+    sim_cache_free(c);
+
+    works(sim_cache_parse(&s, "machines=50,lifetime=0,rate=2"));
+    c = sim_cache_new(&s);
+    int hits[2] = {0};
+    for (int i = 0; i < 20;
+         i++) /* one key: two requests a minute to its machine, the rest anywhere */
+        hits[0] += asked_at(c, "one", text, 60 + i, true) > 0;
+    for (int i = 0; i < 20; i++)
+        hits[1] += asked_at(c, "two", text, 200 + 60 * i, true) > 0;
+    assert_true(hits[0] < 10);
+    assert_int_equal(hits[1], 19);
+    sim_cache_free(c);
+
+    static const char *const wrong[] = {
+        "",          "lifetime=5", "machines=0", "machines=2,block=0", "machines=2;lifetime=3",
+        "machines=x"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_int_equal(sim_cache_parse(&s, wrong[i]), GRASP_EUSAGE);
 }
 
 /* Long strings are parsed apart from the JSON around them: what comes out is what jansson reads. */
@@ -291,10 +378,12 @@ int main(void)
 {
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(latencies_are_drawn_from_the_request),
         cmocka_unit_test(http_and_process_answer_alike),
         cmocka_unit_test(thousands_wait_at_once),
         cmocka_unit_test(stopping_ends_what_waits),
         cmocka_unit_test(requests_are_checked),
+        cmocka_unit_test(prompts_are_cached_as_documented),
         cmocka_unit_test(long_strings_are_read_as_jansson_does),
     };
     return cmocka_run_group_tests_name("model_serve", tests, NULL, NULL);

@@ -141,7 +141,7 @@ static void the_writers_prompts(void **state)
 {
     (void)state;
     struct prompts *p = NULL;
-    struct buf out = BUF_INIT;
+    struct buf out = BUF_INIT, other = BUF_INIT;
     assert_int_equal(prompts_open(&p, NULL), 0);
     json_t *task = json_pack(
         "{s:s,s:s,s:s,s:s,s:[s,s],s:s,s:s,s:[s,s,s],s:s,s:s,s:[s,s],s:s}", "id", "t_1",
@@ -182,18 +182,30 @@ static void the_writers_prompts(void **state)
                                          "Form of a reply: one action\n",
                                          "### t_1\nlabel: unit_in_answer\nalso: code_too\n", NULL});
     buf_reset(&out);
+    json_t *skill = json_array_get(json_object_get(data, "skills"), 0);
+    json_object_set_new(skill, "repaired", json_pack("[s, s]", "t_1", "t_2"));
+    json_object_set_new(skill, "shown", json_string("1 of 1"));
     assert_int_equal(prompts_render(p, "propose", data, &out), 0);
-    check_contains(out.ptr,
-                   (const char *const[]){
-                       "# Phase: propose\n", "## Skill template\n\n`````markdown\n# Title",
-                       "`````\n\n## Reply", "Places left: 9\nEdits at most: 1\n",
-                       "## Editable skills\n\n### a-b (version 2)\ndescription: does\ntags: x\n",
-                       "since: epoch 0, update 1\n`````markdown\n# B\n\ntext\n`````\n",
-                       "Form of a reply: one action\n", "## Group\n\n", "group: unit_in_answer\n",
-                       "## Failing tasks of the group\n\n### t_1\n",
-                       "steps:\n1. GET a\n   -> Bundle: total 0\n2. POST b {}\nreported:",
-                       "diagnosis: d\n", "## Passing tasks\n\n### t_2\nstatus: completed\n",
-                       "verdict: correct\n", "## Other failing tasks\n\n(none)\n", NULL});
+    check_contains(
+        out.ptr,
+        (const char *const[]){
+            "# Phase: propose\n", "## Skill template\n\n`````markdown\n# Title",
+            "`````\n\n## Reply",
+            "## Editable skills\n\n### a-b (version 2)\ndescription: does\ntags: x\n",
+            "since: epoch 0, update 1\n`````markdown\n# B\n\ntext\n`````\n",
+            "Places left: 9\nEdits at most: 1\n", "Form of a reply: one action\n", "## Group\n\n",
+            "group: unit_in_answer\na-b repaired when it was accepted: t_1, t_2\n"
+            "a-b was shown to failing tasks of the group: 1 of 1\n\n",
+            "## Failing tasks of the group\n\n### t_1\n",
+            "steps:\n1. GET a\n   -> Bundle: total 0\n2. POST b {}\nreported:", "diagnosis: d\n",
+            "## Passing tasks\n\n### t_2\nstatus: completed\n", "verdict: correct\n",
+            "## Other failing tasks\n\n(none)\n", NULL});
+    /* for a prefix cache: what all proposals of an update share stands before what a group adds */
+    json_object_set_new(skill, "repaired", json_array());
+    json_object_set_new(skill, "shown", json_string("0 of 3"));
+    json_object_set_new(json_object_get(data, "group"), "label", json_string("other"));
+    assert_int_equal(prompts_render(p, "propose", data, &other), 0);
+    assert_memory_equal(out.ptr, other.ptr, (size_t)(strstr(out.ptr, "\ngroup: ") - out.ptr));
     assert_null(strstr(out.ptr, "Refused lately"));
     assert_null(strstr(out.ptr, "{{"));
     assert_null(strstr(out.ptr, "Use when"));
@@ -223,6 +235,7 @@ static void the_writers_prompts(void **state)
     json_decref(task);
     json_decref(good);
     buf_release(&out);
+    buf_release(&other);
     prompts_close(p);
 }
 

@@ -26,7 +26,7 @@ static const struct {
     {"classify", PHASE_CLASSIFY, NULL},
     {"diagnose", PHASE_DIAGNOSE, NULL},
     {"propose", PHASE_PROPOSE, NULL},
-    {"propose_library", PHASE_PROPOSE, "\nrepaired when it was accepted: "},
+    {"propose_library", PHASE_PROPOSE, " repaired when it was accepted: "},
     {"revise", PHASE_REVISE, "\nverdict before the edit: correct"},
 };
 enum { WANTED = sizeof(wanted) / sizeof(*wanted) };

@@ -76,12 +76,12 @@ static void blocks_are_the_users(void **state)
     struct skills_view *view = skills_view_new(&set);
     chat_add(&chat, CHAT_USER, "word2", 5);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(skills_view_ready(view, prompts), 0);
+        assert_int_equal(skills_view_ready(view, prompts, PROMPT_SHARED_FIRST), 0);
         assert_int_equal(strncmp(view->block.ptr, "HOUSE RULE ", 11), 0);
         buf_reset(&got);
         assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
         assert_int_equal(strncmp(got.ptr, "HOUSE RULE ", 11), 0);
-        assert_int_equal(skills_view_ready(view, NULL), 0);
+        assert_int_equal(skills_view_ready(view, NULL, PROMPT_SHARED_FIRST), 0);
         assert_int_equal(strncmp(view->block.ptr, "# Skills", 8), 0);
         buf_reset(&got);
         assert_int_equal(skills_view_top(view, &chat, 1, &got, NULL), 0);
@@ -97,11 +97,49 @@ static void blocks_are_the_users(void **state)
     free(dir);
 }
 
+/* What was changed last stands last, so that a candidate's block begins as the library's does; in the
+ * paper's order skills stand by name. */
+static void what_changed_last_stands_last(void **state)
+{
+    static const char *const when[][2] = {{"1", "0"}, {"0", "12"}, {NULL, NULL}, {"0", "9"}};
+    static const char *const order[] = {"skill-2", "skill-3", "skill-1", "skill-0"};
+    struct skill_set set = {0};
+    const char *at;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        add_skill(&set, i);
+        if (when[i][0]) {
+            works(skill_set_meta(&set.v[i], "epoch", when[i][0]));
+            works(skill_set_meta(&set.v[i], "update", when[i][1]));
+        }
+    }
+    struct skills_view *view = skills_view_new(&set);
+    works(skills_view_ready(view, NULL, PROMPT_SHARED_FIRST));
+    at = view->block.ptr;
+    for (int i = 0; i < 4; i++) {
+        assert_non_null(at = strstr(at, "## Skill: "));
+        at += 10;
+        assert_memory_equal(at, order[i], 7);
+    }
+    works(skills_view_ready(view, NULL, PROMPT_PAPER));
+    at = view->block.ptr;
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "skill-%d", i);
+        assert_non_null(at = strstr(at, "## Skill: "));
+        at += 10;
+        assert_memory_equal(at, name, 7);
+    }
+    skills_view_unref(view);
+    skill_set_release(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_the_users),
         cmocka_unit_test(blocks_are_those_of_the_choice),
+        cmocka_unit_test(what_changed_last_stands_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/err.h"
 #include "runtime/history/decision.h"
+#include "runtime/history/words.h"
 #include "runtime/transfer/transfer.h"
 
 /* ---- targets ---- */
