@@ -787,6 +787,50 @@ static void halt(struct model *m, const char *why)
     pump(a);
 }
 
+static double seconds(int64_t ns)
+{
+    return ns > 0 ? (double)ns / 1e9 : 0;
+}
+
+static json_t *state(const struct model *m)
+{
+    const struct api *a = (const struct api *)m;
+    const struct api_call *c;
+    json_t *endpoints = json_array();
+    int64_t now = clock_mono(), oldest = now, soonest = INT64_MAX;
+    size_t under_way = 0, retrying = 0, queued = 0;
+    const char *why = "";
+    TAILQ_FOREACH (c, &a->others, link) {
+        bool asked = false;
+        for (int k = 0; k < 2; k++) {
+            asked |= c->rqs[k].http != 0;
+            if (c->rqs[k].http && c->rqs[k].started < oldest)
+                oldest = c->rqs[k].started;
+        }
+        under_way += asked;
+        if (!asked && c->timer && !c->end) {
+            retrying++;
+            why = c->why;
+        }
+    }
+    TAILQ_FOREACH (c, &a->queue, link)
+        queued++;
+    for (size_t i = 0; i < a->pool.n; i++) {
+        const struct pool_endpoint *e = &a->pool.v[i];
+        if (!e->dead && e->not_before < soonest)
+            soonest = e->not_before;
+        json_array_append_new(endpoints,
+                              json_pack("{s:s, s:I, s:f, s:f, s:i, s:b}", "url",
+                                        a->endpoints[i].base, "in_flight", (json_int_t)e->in_flight,
+                                        "window", e->window, "rests", seconds(e->not_before - now),
+                                        "failures", e->failures, "dead", (int)e->dead));
+    }
+    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:o}", "in_flight", (json_int_t)under_way,
+                     "longest", seconds(now - oldest), "queued", (json_int_t)queued, "retrying",
+                     (json_int_t)retrying, "why", why, "limited",
+                     soonest == INT64_MAX ? 0.0 : seconds(soonest - now), "endpoints", endpoints);
+}
+
 static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
 {
     struct api *a = (struct api *)m;
@@ -994,6 +1038,7 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         (int64_t)((s->backoff_s > 0 ? s->backoff_s : DEFAULT_BACKOFF_S) * (double)NS_PER_SEC);
     int rc = model_init(&a->m, &ops, s);
     a->m.halt = halt;
+    a->m.state = state;
     if (rc >= 0 && strcmp(wire->path, wire_anthropic.path) == 0 &&
         !json_object_get(s->headers, "anthropic-version"))
         rc = strlist_add(&a->headers, "anthropic-version: 2023-06-01");

@@ -197,6 +197,8 @@ int session_open(struct session *s, const struct session_options *o)
         }
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
+    if (rc == 0)
+        rc = life_open(&s->life, s);
     return rc;
 }
 
@@ -256,6 +258,7 @@ void session_close_models(struct session *s)
 void session_close(struct session *s)
 {
     session_close_models(s);
+    life_close(s->life);
     engine_close(s->engine);
     prompts_close(s->prompts);
     env_close(s->env);
