@@ -128,6 +128,8 @@ struct model {
     /* Ends every call that waits and costs nothing yet, as an outage that says `why`, and all those
      * to come; what is on its way to a server is still answered. NULL: nothing ever waits. */
     void (*halt)(struct model *m, const char *why);
+    /* What its calls wait for, as waits.h has it; a new reference. NULL: nothing ever waits. */
+    json_t *(*state)(const struct model *m);
     struct model_meter meter; /* set by who stands in front; all NULL: nobody counts */
 };
 struct model_ops {

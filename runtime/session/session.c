@@ -199,6 +199,8 @@ int session_open(struct session *s, const struct session_options *o)
         }
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
+    if (rc == 0)
+        rc = life_open(&s->life, s);
     return rc;
 }
 
@@ -212,7 +214,10 @@ void session_drain(struct session *s, int rc)
     engine_stop(s->engine, GRASP_ESTOPPED, "stopped");
     loop_signals_clear(s->loop);
     if (s->model[0] && s->backend[0]->health.attempts) /* one that is asked over the network */
-        log_info("waiting for the answers of %zu calls in flight; ctrl-C does not", n);
+        log_info(
+            "waiting for the answers of %zu %s in flight, which %s paid for; ctrl-C again gives "
+            "them up",
+            n, plural((int64_t)n, "call", "calls"), n == 1 ? "is" : "are");
     while (journal_in_flight(s->journal) && (now = clock_mono()) < until)
         if (loop_turn(s->loop, until - now) < 0)
             break;
@@ -255,6 +260,7 @@ void session_close_models(struct session *s)
 void session_close(struct session *s)
 {
     session_close_models(s);
+    life_close(s->life);
     engine_close(s->engine);
     prompts_close(s->prompts);
     env_close(s->env);

@@ -24,6 +24,7 @@
 #include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
 #include "runtime/session/ahead.h"
+#include "runtime/session/life.h"
 #include "runtime/session/open_model.h"
 #include "skills/edit.h"
 #include "skills/library.h"
@@ -50,6 +51,7 @@ struct session {
     struct task_set splits[SPLITS]; /* loaded by session_split */
     struct score idle[SPLITS];      /* measured by session_idle */
     bool idle_known[SPLITS];
+    struct life *life; /* NULL: none */
 };
 
 struct session_options {
