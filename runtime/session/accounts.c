@@ -126,6 +126,7 @@ static void add(struct account_counts *c, const struct model_reply *r,
     c->usage.prompt_tokens += r->usage.prompt_tokens;
     c->usage.completion_tokens += r->usage.completion_tokens;
     c->usage.cached_tokens += r->usage.cached_tokens;
+    c->usage.cache_write_tokens += r->usage.cache_write_tokens;
     c->prompt_chars += call->chars;
     c->fresh_chars += call->fresh;
     c->completion_chars += (int64_t)r->len;
