@@ -372,7 +372,7 @@ static void run_tick(struct loop *loop)
 int loop_turn(struct loop *loop, int64_t max_ns)
 {
     if (loop_interrupted(loop))
-        return err_set(GRASP_ESTOPPED, "stopped by a signal");
+        return err_set(GRASP_ESTOPPED, "stopped by a signal; run the same command to go on");
     int ran = run_deferred(loop, DEFER_PER_TURN);
     int events = run_events(loop, ran || loop->defer_n ? 0 : max_ns);
     if (events > 0)
@@ -383,7 +383,7 @@ int loop_turn(struct loop *loop, int64_t max_ns)
         loop->ends[i].fn(loop->ends[i].arg);
     run_tick(loop);
     if (loop_interrupted(loop))
-        return err_set(GRASP_ESTOPPED, "stopped by a signal");
+        return err_set(GRASP_ESTOPPED, "stopped by a signal; run the same command to go on");
     return events < 0 ? events : ran;
 }
 

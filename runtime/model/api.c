@@ -614,7 +614,7 @@ static bool send_request(struct api_call *c, int i, bool fresh)
 static void start(struct api_call *c, int i)
 {
     move(c, false, false);
-    if (!c->lost)
+    if (!c->started)
         late_sent(&c->api->late);
     if (!send_request(c, i, c->lost > 0))
         end_later(c, MODEL_OUTAGE);
@@ -650,6 +650,7 @@ static void pump(struct api *a)
                 continue;
             return;
         }
+        a->pool.home = a->pool.n > 1 ? (int)(wire_beginning(&c->rq) % a->pool.n) : -1;
         int i = pool_pick(&a->pool, now, c->avoid, &when);
         if (i >= 0) {
             start(c, i);
@@ -722,8 +723,10 @@ static void on_late(void *arg)
     struct api *a = arg;
     struct api_call *c, *next;
     int64_t now = clock_mono();
-    size_t waiting = 0;
+    size_t waiting = 0, urgent = 0;
     a->late_timer = 0;
+    TAILQ_FOREACH (c, &a->others, link)
+        urgent += !c->rq.ahead && in_flight(c, NULL);
     for (c = TAILQ_FIRST(&a->others); c; c = next) {
         next = TAILQ_NEXT(c, link);
         struct api_request *r = youngest(c);
@@ -738,6 +741,7 @@ static void on_late(void *arg)
                                   .requests = 1 + (in_flight(c, r) != NULL),
                                   .given_up = c->lost,
                                   .in_flight = on_their_way(a),
+                                  .urgent = c->rq.ahead ? on_their_way(a) : urgent,
                                   .may_hedge = a->hedge != HEDGE_OFF};
         enum late_step step = late_judge(&a->late, &about);
         if (step == LATE_LOST)
@@ -760,8 +764,9 @@ static void on_silence(void *arg)
     if (!a->waiting)
         return;
     if (silent >= SILENCE_NS && c && *c->why)
-        log_warn("%s has given no answer for %lld s to %zu calls that wait: %s", a->m.name,
-                 (long long)(silent / NS_PER_SEC), a->waiting, c->why);
+        log_warn("%s has given no answer for %lld s to %zu %s: %s", a->m.name,
+                 (long long)(silent / NS_PER_SEC), a->waiting,
+                 plural((int64_t)a->waiting, "call that waits", "calls that wait"), c->why);
     a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
 }
 
@@ -1001,6 +1006,11 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         return err_set(GRASP_EINVAL, "model.kind '%s' needs an endpoint's base URL", s->kind);
     if (!s->model || !*s->model)
         return err_set(GRASP_EINVAL, "model.kind '%s' needs the model's name", s->kind);
+    if (s->cache_key && wire == &wire_anthropic)
+        return err_set(GRASP_EINVAL,
+                       "prompt_cache_key: OpenAI's interfaces have it, kind '%s' does "
+                       "not",
+                       s->kind);
     struct api *a = calloc(1, sizeof(*a));
     if (!a)
         return err_oom();
@@ -1015,7 +1025,8 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     a->unix_socket = str_dup(s->unix_socket);
     a->client_cert = str_dup(s->client_cert);
     a->client_key = str_dup(s->client_key);
-    a->params = (struct wire_params){.model = a->model, .extra = a->extra, .stream = s->stream};
+    a->params = (struct wire_params){
+        .model = a->model, .extra = a->extra, .stream = s->stream, .cache_key = s->cache_key};
     a->max_wait_ns =
         (int64_t)((s->max_wait_s > 0 ? s->max_wait_s : DEFAULT_MAX_WAIT_S) * (double)NS_PER_SEC);
     a->attempts = s->attempts > 0 ? s->attempts : DEFAULT_ATTEMPTS;

@@ -2,10 +2,10 @@
  * session.h - what every command that runs rollouts opens and closes in the same way: loop,
  * journal, models with their accounts, environment, engine.
  *
- * A request goes through four models: model/said_model.h (what was thought is taken off the answer),
- * the journal (what was paid for before is not asked again), the accounts (accounts.h: counts,
- * prices, budgets; prefix.h: what a prefix cache could have served), and the backend that
- * open_model.h opened.
+ * A request goes through five models: model/said_model.h (what was thought is taken off the answer),
+ * the journal (what was paid for before is not asked again), over a network lead.h (the first of many
+ * that begin alike goes first), the accounts (accounts.h: counts, prices, budgets; prefix.h: what a
+ * prefix cache could have served), and the backend that open_model.h opened.
  *
  *     struct session s;
  *     struct session_options o = {.config = path, .sets = sets, .n_sets = n};
@@ -41,7 +41,7 @@ struct session {
     struct loop *loop;
     struct journal *journal; /* NULL: none */
     struct accounts *accounts;
-    struct model *backend[2], *metered[2], *model[2],
+    struct model *backend[2], *metered[2], *led[2], *model[2],
         *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
