@@ -160,16 +160,6 @@ static void drop(struct api_call *c)
     free(c);
 }
 
-static void add_usage(struct model_usage *sum, const struct model_usage *u)
-{
-    sum->prompt_tokens += u->prompt_tokens;
-    sum->completion_tokens += u->completion_tokens;
-    sum->cached_tokens += u->cached_tokens;
-    sum->cache_write_tokens += u->cache_write_tokens;
-    sum->cost += u->cost;
-    sum->estimated |= u->estimated;
-}
-
 /* The text that goes on, with what the server said beside it in front (said.h). */
 static const char *whole_text(const struct wire_reply *r, struct buf *own, size_t *len)
 {
@@ -183,27 +173,29 @@ static const char *whole_text(const struct wire_reply *r, struct buf *own, size_
 
 /* What a cancelled request took is not known. It is thought to be as much as the answer to the same
  * one, or its prompt alone where there is none. */
-static void take_cancelled(struct api_call *c, const struct wire_reply *r)
+static struct model_usage take_cancelled(struct api_call *c, const struct wire_reply *r)
 {
     struct api *a = c->api;
+    struct model_usage all = {0};
     int n = c->cancelled + (in_flight(c, NULL) != NULL);
     struct model_usage u = n && (!r || !r->usage.prompt_tokens) ? local_usage(c->rq.chat, 0)
                            : r                                  ? r->usage
                                                                 : (struct model_usage){0};
     u.estimated = true;
     for (; n > 0; n--) {
-        add_usage(&c->usage, &u);
+        model_usage_add(&all, &u);
         if (a->m.meter.used)
             a->m.meter.used(a->m.meter.arg, &u);
     }
+    return all;
 }
 
 static void deliver(struct api_call *c, enum model_result result, const struct wire_reply *r)
 {
     struct api *a = c->api;
     struct buf own = BUF_INIT;
-    take_cancelled(c, r);
     struct model_reply reply = {.result = result,
+                                .cancelled = take_cancelled(c, r),
                                 .text = "",
                                 .latency_ns = c->latency_ns,
                                 .usage = c->usage,
@@ -457,7 +449,7 @@ static void take_usage(struct api_call *c, struct wire_reply *r)
         }
     }
     r->usage = u;
-    add_usage(&c->usage, &u);
+    model_usage_add(&c->usage, &u);
     if (a->hedge == HEDGE_AUTO && u.cost > 0)
         a->hedge = HEDGE_OFF;
     if (a->m.meter.used)
