@@ -13,11 +13,16 @@
 #define GRASP_RUNTIME_BASE_TERM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 void term_open(void);
 /* Prints what is left and gives the standard stream back. -1 with errno. */
 int term_close(void);
 /* From now on bytes are printed as they are, but for secrets: a user who asked for it. */
 void term_raw(bool raw);
+/* Columns and lines of the terminal behind a descriptor; where it is none, what COLUMNS and LINES say, else 80
+ * and 24. */
+size_t term_width(int fd);
+size_t term_height(int fd);
 
 #endif

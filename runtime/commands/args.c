@@ -126,7 +126,9 @@ static int check_operands(const struct args *a)
 {
     const struct command *c = a->command;
     if ((int)a->n_operands < c->min)
-        return err_set(GRASP_EUSAGE, "%s needs %s", a->path, c->operands);
+        return err_set(GRASP_EUSAGE, "%s needs %s; see %s --help%s", a->path, c->operands, a->path,
+                       str_starts(c->operands, "CONFIG") ? " (grasp init writes a configuration)"
+                                                         : "");
     if (c->max >= 0 && (int)a->n_operands > c->max)
         return err_set(GRASP_EUSAGE, "%s does not know what to do with '%s'; it takes %s", a->path,
                        a->operands[c->max], *c->operands ? c->operands : "options only");
@@ -180,6 +182,21 @@ int arg_double(const struct args *a, const char *option, double min, double max,
         return 0;
     return err_set(GRASP_EUSAGE, "--%s: '%s' is not a number from %g to %g", option,
                    text ? text : "", min, max);
+}
+
+void args_wish(const struct args *a, struct buf *out)
+{
+    buf_adds(out, a->path);
+    for (size_t i = 0; i < a->n_given; i++) {
+        const struct given *g = &a->given[i];
+        bool shows = g->def == find_in(common_options, g->def->name, strlen(g->def->name), 0) ||
+                     strcmp(g->def->name, "json") == 0;
+        bool budget = strcmp(g->def->name, "set") == 0 && str_starts(g->value, "budget.");
+        if (!shows && !budget)
+            buf_addf(out, "\n--%s %s", g->def->name, g->value ? g->value : "");
+    }
+    for (size_t i = 0; i < a->n_operands; i++)
+        buf_addf(out, "\n%s", a->operands[i]);
 }
 
 size_t arg_count(const struct args *a, const char *option)

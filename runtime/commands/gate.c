@@ -7,6 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/transfer/merge.h"
@@ -68,11 +69,12 @@ static int measure(struct null_run *n, int rounds)
         panel_rules(&n->panel, &n->rules);
     n->rules.candidates = (int)c->cycle.grpo_k;
     n->rules.early_stop = false; /* the scores are what is asked for */
+    life_round(n->s->life, (size_t)rounds, (size_t)rounds, 0, 0);
     for (int i = 0; rc == 0 && i < rounds; i++) {
-        char note[64];
+        life_where(n->s->life, "null round %d of %d, %d let one in", i + 1, rounds,
+                   n->result.fooled);
         rc = one_round(n, i);
-        snprintf(note, sizeof(note), "%d of them let one in", n->result.fooled);
-        progress_set("null rounds", (uint64_t)i + 1, (uint64_t)rounds, note);
+        life_step(n->s->life, (size_t)(rounds - 1 - i));
     }
     progress_clear();
     return rc;
@@ -117,8 +119,12 @@ static int measure_edit(const struct args *a, struct session *s, const struct se
     int rc =
         o.library ? session_open(s, so) : err_set(GRASP_EUSAGE, "an edit of what? --library DIR");
     if (rc == 0)
+        rc = session_keep_spent(a, s);
+    if (rc == 0)
         rc = merge(s, &o, &r);
     session_drain(s, rc);
+    if (rc == 0)
+        accounts_done(s->accounts);
     session_say_journal(s, "");
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives the table of what was done before */
     if (rc == 0 || r.n) {
@@ -158,12 +164,16 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0)
+        rc = session_keep_spent(a, &s);
+    if (rc == 0)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &n.view);
     if (rc < 0)
         goto out;
     s.draws.shared = false; /* samples that are one cannot show noise, whatever the temperature */
     rc = measure(&n, (int)rounds);
     session_drain(&s, rc);
+    if (rc == 0)
+        accounts_done(s.accounts);
     session_say_journal(&s, "");
     if (rc == 0 || n.result.n) { /* the rounds that are there, whatever stopped it */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;

@@ -52,7 +52,7 @@ struct model_config {
     double temperature; /* -1: not sent */
     int thinking;       /* enum */
     int hedge;          /* enum model_hedge, by the same names */
-    bool stream;
+    bool stream, prompt_cache_key;
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */
     double backoff;  /* seconds before the second, doubled from then on */
@@ -143,6 +143,9 @@ int config_load(struct config **c, const char *path, const char *const *sets, si
  * (only temperature and max_tokens stay where the preset says nothing). */
 int config_load_preset(struct config **c, const char *path, const char *preset,
                        const char *const *sets, size_t n_sets);
+/* GRASP_EINVAL, with the ways out, when the command line names another model (NULL: none) than the
+ * simulated one, which the configuration has. */
+int config_names_model(const struct config *c, const char *name);
 /* Whether the file's table `models` has an entry of this name: 1, 0 or negative. */
 int config_has_model(const char *path, const char *name);
 void config_free(struct config *c);

@@ -44,6 +44,10 @@ const struct key_text key_texts[] = {
      "keep", NULL},
     {"*.stream", "Ask for server-sent events; timeout is then the time between two chunks.", "true",
      NULL},
+    {"*.prompt_cache_key",
+     "Send prompt_cache_key with every request, as OpenAI's prompt cache routes by: the turns of a "
+     "conversation go to one machine. No part of a call's name in the journal.",
+     "true", NULL},
     {"*.max_wait",
      "Seconds. An endpoint that asks for a longer wait ends the run, which can be resumed.", "1800",
      NULL},

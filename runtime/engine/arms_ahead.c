@@ -105,11 +105,19 @@ static bool in_wave(const struct arms_ahead *h, const struct gate_pick *p)
     return false;
 }
 
-/* Asks for what the copy wants next and was not asked for; then takes it for what is likely. Returns how
- * many outcomes are made up so. */
-static int one_wave(struct arms_ahead *h, size_t *room, size_t *made_up)
+/* Takes what the copy wants next for what is likely, or for what `all` says (PENDING: likely). Returns
+ * how many outcomes are made up so. */
+static size_t make_up(struct arms_ahead *h, size_t n, enum outcome all)
 {
-    size_t repeats = (size_t)h->arms->repeats, n = gate_wave(&h->copy, h->most, h->picks);
+    for (size_t i = 0; i < n; i++)
+        *gate_place(&h->copy, &h->picks[i]) = all ? all : gate_guess(&h->copy, &h->picks[i]);
+    return n;
+}
+
+/* Asks for what the copy wants next and was not asked for. */
+static int ask_wave(struct arms_ahead *h, size_t n, size_t *room)
+{
+    size_t repeats = (size_t)h->arms->repeats;
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < n && !h->more; i++) {
         if (h->asked[place(h, &h->picks[i])].at || in_wave(h, &h->picks[i]))
@@ -120,9 +128,34 @@ static int one_wave(struct arms_ahead *h, size_t *room, size_t *made_up)
             *room -= repeats;
         }
     }
-    for (size_t i = 0; i < n; i++)
-        *gate_place(&h->copy, &h->picks[i]) = gate_guess(&h->copy, &h->picks[i]);
-    *made_up += n;
+    return rc;
+}
+
+/* Goes on from what is known to the end of the gate, `room` (NULL: none) for what is wanted on the way;
+ * as far as not too much is made up. *winner: -1 for none, where that is reached; else NOT_YET. */
+enum { NOT_YET = -2 };
+static int go_on(struct arms_ahead *h, size_t *room, enum outcome all, int *winner)
+{
+    bool wide = h->arms->near_miss, near = wide && !h->gate->rules.regression_gate;
+    size_t made_up = 0, n;
+    int rc = 0;
+    *winner = NOT_YET;
+    look(h);
+    while (rc >= 0 && made_up <= SURE) {
+        if (gate_update(&h->copy) > 0) {
+            if (!(n = gate_wave(&h->copy, h->most, h->picks)))
+                break;
+            if (room)
+                rc = ask_wave(h, n, room);
+            made_up += make_up(h, n, all);
+        } else if (wide && !near && gate_winner(&h->copy) < 0) {
+            gate_hold(&h->copy, false);
+            near = true;
+        } else {
+            *winner = near ? -1 : gate_winner(&h->copy); /* a near miss is no winner */
+            break;
+        }
+    }
     return rc;
 }
 
@@ -130,27 +163,15 @@ int arms_ahead_fill(void *arg)
 {
     struct arms_ahead *h = arg;
     const struct arms *a = h->arms;
-    size_t room = engine_room(a->engine), made_up = 0;
-    bool near = a->near_miss && !h->gate->rules.regression_gate, ended = false;
-    int rc = 0;
+    size_t room = engine_room(a->engine);
+    int winner, best, worst, rc;
     if (!stale(h) || !h->gate->rules.early_stop)
         return 0;
     h->more = false;
-    look(h);
-    while (rc >= 0 && !ended && !h->more && made_up <= SURE) {
-        if (gate_update(&h->copy) > 0) {
-            size_t before = made_up;
-            rc = one_wave(h, &room, &made_up);
-            if (made_up == before)
-                break;
-        } else if (a->near_miss && !near && gate_winner(&h->copy) < 0) {
-            gate_hold(&h->copy, false);
-            near = true;
-        } else {
-            ended = true;
-        }
-    }
-    if (rc >= 0 && room && ended && a->leads) /* a near miss is no winner */
-        rc = a->leads(a->arg, near ? -1 : gate_winner(&h->copy));
-    return rc < 0 ? rc : 0;
+    rc = go_on(h, &room, OUTCOME_PENDING, &winner);
+    if (rc < 0 || h->more || !room || winner == NOT_YET || !a->leads)
+        return rc < 0 ? rc : 0;
+    go_on(h, NULL, OUTCOME_PASS, &best);
+    go_on(h, NULL, OUTCOME_FAIL, &worst);
+    return winner == best || winner == worst ? a->leads(a->arg, winner) : 0;
 }

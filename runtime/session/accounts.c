@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/session/prefix.h"
 
 /* USD per million tokens. */
@@ -20,9 +22,9 @@ struct accounts {
     accounts_stop_fn stop;
     void *stop_arg;
     bool stopped;
-    struct loop *loop; /* of the first model; NULL: none yet */
-    uint64_t timer;    /* of budget.seconds */
-    int64_t started, in_flight;
+    struct loop *loop;                              /* of the first model; NULL: none yet */
+    uint64_t timer;                                 /* of budget.seconds */
+    int64_t started, in_flight, open[MODEL_PHASES]; /* open: in flight, by phase */
     int64_t open_tokens; /* of attempts whose calls are not answered yet */
     double open_usd;
     struct spending earlier; /* of the run's processes before this one */
@@ -264,6 +266,13 @@ double accounts_left(const struct accounts *a)
     return least;
 }
 
+void accounts_done(struct accounts *a)
+{
+    if (a->file.fd >= 0)
+        unlink(a->file.path);
+    spent_close(&a->file);
+}
+
 bool accounts_stopped(const struct accounts *a)
 {
     return a->stopped;
@@ -332,6 +341,7 @@ static void answered(const struct model_reply *reply, void *arg)
     model_usage_add(&paid, &reply->cancelled);
     double usd = cost(&m->price, &paid);
     a->in_flight--;
+    a->open[call->phase]--;
     a->changed = true;
     if (m->meters) {
         a->open_tokens -= paid.prompt_tokens + paid.completion_tokens;
@@ -375,10 +385,12 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
         call->chars += (int64_t)rq->chat->v[i].len;
     call->fresh = prefix_add(a->prefix[m->writer], rq->chat);
     a->in_flight++;
+    a->open[rq->phase]++;
     a->changed = true;
     int rc = model_ask(m->inner, rq, answered, call);
     if (rc < 0) {
         a->in_flight--;
+        a->open[rq->phase]--;
         forget(call);
     }
     return rc;
@@ -408,6 +420,11 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
             "budget.usd: what %s costs is not known; set %s.price.prompt and .completion, or "
             "prices: {%s: {input: ..., output: ...}} (USD per million tokens)",
             inner->name, writer ? "writer" : "model", inner->name);
+    if ((price.prompt > 0) != (price.completion > 0) &&
+        !json_object_get(a->config->prices, inner->name))
+        log_warn("%s.price.%s is not set: what is counted in USD is the price of its %s alone",
+                 writer ? "writer" : "model", price.prompt > 0 ? "completion" : "prompt",
+                 price.prompt > 0 ? "prompts" : "answers");
     struct metered *m = calloc(1, sizeof(*m));
     *out = m ? &m->base : NULL;
     if (!m)
@@ -426,4 +443,9 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
 void accounts_counts(const struct accounts *a, enum model_phase phase, struct account_counts *out)
 {
     *out = phase < MODEL_PHASES ? a->by_phase[phase] : a->all;
+}
+
+int64_t accounts_open(const struct accounts *a, enum model_phase phase)
+{
+    return phase < MODEL_PHASES ? a->open[phase] : a->in_flight;
 }

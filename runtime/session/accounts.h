@@ -34,8 +34,12 @@ void accounts_counts(const struct accounts *a, enum model_phase phase, struct ac
 /* From here on what is spent is kept in this file, and what it says was spent before counts for the
  * budgets. As spent_open. */
 int accounts_keep(struct accounts *a, const char *path);
+/* What was to be spent is spent, and the file is removed: what comes next is another budget's. */
+void accounts_done(struct accounts *a);
 /* All of it, that of earlier processes too. */
 void accounts_spent(const struct accounts *a, struct spending *out);
+/* Calls of a phase (or all, MODEL_PHASES) that are made and not answered. */
+int64_t accounts_open(const struct accounts *a, enum model_phase phase);
 /* The smallest share that is left of a budget; 1 where there is none. */
 double accounts_left(const struct accounts *a);
 /* Whether a budget was reached. */
