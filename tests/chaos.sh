@@ -12,8 +12,9 @@
 
 # what a run leaves, with what may differ taken out: wall-clock figures and counts of the process
 chaos_files() { # DIR
-    (cd "$1" && find run -type f ! -path 'run/journal/*' ! -name run.log ! -name run_summary.json ! -name spent.json |
-        sort | xargs sha256sum
+    (cd "$1" && find run -type f ! -path 'run/journal/*' ! -name run.log ! -name run_summary.json ! -name spent.json \
+        ! -name run.json | sort | xargs sha256sum
+        jq 'del(.library)' run/run.json # its place
         jq -S 'del(.seconds, .cpu_seconds, .calls, .endpoint, .spent)' run/run_summary.json)
 }
 chaos_refs() { git -C "$1/library" for-each-ref --format='%(objectname) %(refname)'; }
