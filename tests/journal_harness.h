@@ -126,6 +126,15 @@ static inline void ask_also(struct place *p, struct got *g, const char *text, in
     assert_int_equal(g->times, 0);
 }
 
+/* Nobody wants it yet. */
+static inline void ask_ahead(struct place *p, struct got *g, const char *text)
+{
+    got_release(g);
+    works(chat_add(&g->chat, CHAT_USER, text, strlen(text)));
+    struct model_request rq = {.chat = &g->chat, .ahead = true, .phase = PHASE_ROLLOUT_DEV};
+    works(model_ask(p->m, &rq, take, g));
+}
+
 static inline void ask_draw(struct place *p, struct got *g, const char *text, int draw)
 {
     ask_also(p, g, text, draw, 0);

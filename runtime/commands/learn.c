@@ -72,7 +72,9 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = set_model(&o, arg_str(a, "model"), &name);
     if (rc == 0)
-        rc = config_load(&c, o.config, o.sets, o.n_sets);
+        rc = config_load_preset(&c, o.config, o.preset, o.sets, o.n_sets);
+    if (rc == 0)
+        rc = config_names_model(c, arg_str(a, "model"));
     if (rc < 0)
         goto out;
     run_dir = default_path(arg_str(a, "run"), c->run, NULL, "run");

@@ -577,7 +577,11 @@ static bool send_request(struct api_call *c, int i, bool fresh)
     headers[n++] = draw;
     headers[n] = NULL;
     r->completion_tokens = a->params.completion_tokens;
-    a->wire->encode(&a->params, &c->rq, &r->body);
+    if (chat_wake(c->rq.chat) == 0)
+        a->wire->encode(&a->params, &c->rq, &r->body);
+    else
+        r->body.failed = true;
+    chat_sleep(c->rq.chat);
     struct http_request rq = {
         .method = "POST",
         .url = e->url,

@@ -114,8 +114,11 @@ static void sentence_so_far(struct buf *b, const struct run *r)
 {
     struct tally t = count(r);
     const json_t *val = run_best_val(r), *base = run_baseline_val(r);
-    buf_addf(b, "so far %lld of %lld edits were let in", (long long)t.accepted,
-             (long long)t.judged);
+    if (t.judged || t.accepted)
+        buf_addf(b, "so far %lld of %lld edits were let in", (long long)t.accepted,
+                 (long long)t.judged);
+    else
+        buf_adds(b, "so far no edit was judged");
     const json_t *ends = json_object_get(r->state, "ends"),
                  *end = json_array_get(ends, json_array_size(ends) - 1);
     if (!val && end) {
@@ -134,7 +137,7 @@ static void sentence_so_far(struct buf *b, const struct run *r)
 static void add_epoch(struct buf *b, const struct run *r)
 {
     if (!r->epochs)
-        buf_adds(b, "before its first epoch");
+        buf_adds(b, "in its first update");
     else
         buf_addf(b, "in epoch %zu of %d", r->epochs, run_epochs_planned(r));
 }

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/session/prefix.h"
 
 /* USD per million tokens. */
@@ -266,6 +268,13 @@ double accounts_left(const struct accounts *a)
     return least;
 }
 
+void accounts_done(struct accounts *a)
+{
+    if (a->file.fd >= 0)
+        unlink(a->file.path);
+    spent_close(&a->file);
+}
+
 bool accounts_stopped(const struct accounts *a)
 {
     return a->stopped;
@@ -411,6 +420,11 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
             "budget.usd: what %s costs is not known; set %s.price.prompt and .completion, or "
             "prices: {%s: {input: ..., output: ...}} (USD per million tokens)",
             inner->name, writer ? "writer" : "model", inner->name);
+    if ((price.prompt > 0) != (price.completion > 0) &&
+        !json_object_get(a->config->prices, inner->name))
+        log_warn("%s.price.%s is not set: what is counted in USD is the price of its %s alone",
+                 writer ? "writer" : "model", price.prompt > 0 ? "completion" : "prompt",
+                 price.prompt > 0 ? "prompts" : "answers");
     struct metered *m = calloc(1, sizeof(*m));
     *out = m ? &m->base : NULL;
     if (!m)

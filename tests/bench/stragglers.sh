@@ -4,15 +4,13 @@
 # and without stopping early, at the same drawn latencies. STRAGGLERS_MS (mean, default 200),
 # STRAGGLERS_SIGMA (0.8). Each row has a server of its own: a request draws the same time in all.
 #
-# requests: sent, over those of the row's run that were needed. later first: how often what was sent
-# once more was answered before what it was sent beside.
+# requests: sent, and over those of 64 in flight without hedges and without asking ahead. later first:
+# how often what was sent once more was answered before what it was sent beside.
 . "$(dirname "$0")/../integration/lib.sh"
 . "$ROOT/tests/learn_config.sh"
-drawn="--latency lognormal:${STRAGGLERS_MS:-200},${STRAGGLERS_SIGMA:-0.8}"
-constant="--latency-ms ${STRAGGLERS_MS:-200}"
 hangs="--fail 0.001 --faults hang"
 config=$(learn_configs | head -n 1)
-twin= same=
+twin= same= needed=
 
 row() { # LABEL "SERVER'S OPTIONS" OPTIONS...
     label=$1 how=$2; shift 2
@@ -24,26 +22,26 @@ row() { # LABEL "SERVER'S OPTIONS" OPTIONS...
         "$@" >out 2>err || { cat err; exit 1; }
     kill $server; wait $server
     sent=$(jq .endpoint.requests run/run_summary.json)
-    made=$(jq .calls.total.calls_made run/run_summary.json)
     seconds=$(jq .seconds run/run_summary.json)
     tree=$(git -C lib rev-parse 'main^{tree}')
-    twin=${twin:-$seconds} same=${same:-$tree}
+    case $label in twin*) twin=$seconds; needed= ;; *) needed=${needed:-$sent} ;; esac
+    same=${same:-$tree}
     [ "$tree" = "$same" ] || { echo "$label: another library"; exit 1; }
     printf '%-44s %5.2f of the twin  %6.1f s  %6d requests, %+5.1f %%  hedges %d, lost %d, later first %d\n' \
         "$label" "$(awk "BEGIN { print $seconds / $twin }")" "$seconds" "$sent" \
-        "$(awk "BEGIN { print 100 * ($sent / $made - 1) }")" $(jq '.endpoint | .hedges, .lost, .later_first' run/run_summary.json)
+        "$(awk "BEGIN { print 100 * ($sent / ${needed:-$sent} - 1) }")" $(jq '.endpoint | .hedges, .lost, .later_first' run/run_summary.json)
 }
 
-echo "$config, $drawn"
-row "twin: everything in flight, no stopping" "$drawn" --set model.hedge=off \
-    --set cycle.batch_concurrency=4096 --set gate.early_stop=false
-row "64 in flight, no hedges" "$drawn" --set model.hedge=off
-row "64 in flight, hedges" "$drawn"
-row "  and one call in a thousand hangs" "$drawn $hangs"
-row "  the same without hedges" "$drawn $hangs" --set model.hedge=off
-twin=
-echo "$config, $constant"
-row "64 in flight, no hedges (the twin)" "$constant" --set model.hedge=off
-row "64 in flight, hedges" "$constant"
-row "  and one call in a thousand hangs" "$constant $hangs"
-row "  the same without hedges" "$constant $hangs" --set model.hedge=off
+plain="--set model.hedge=off --set model.speculate=0"
+all() { # "SERVER'S OPTIONS"
+    echo "$config, $1"
+    row "twin: everything in flight, no stopping" "$1" $plain --set cycle.batch_concurrency=4096 --set gate.early_stop=false
+    row "64 in flight" "$1" $plain
+    row "64, asking ahead" "$1" --set model.hedge=off
+    row "64, hedges" "$1" --set model.speculate=0
+    row "64, both" "$1"
+    row "64, both, one call in a thousand hangs" "$1 $hangs"
+    row "64, one call in a thousand hangs" "$1 $hangs" $plain
+}
+all "--latency lognormal:${STRAGGLERS_MS:-200},${STRAGGLERS_SIGMA:-0.8}"
+all "--latency-ms ${STRAGGLERS_MS:-200}"

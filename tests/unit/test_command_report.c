@@ -310,10 +310,20 @@ static void pieces_of_runs(void **state)
     }
     shell("rm -rf bad && cp -R run bad && rm bad/run_summary.json bad/test_scores.json && "
           "rm -rf bad/*_eval_* && mv lib away");
+    shell("echo '{\"when\": \"2026-01-01T00:00:00Z\", \"where\": \"epoch 1 of 2, update 2 of 3\", "
+          "\"parts\": "
+          "[{\"what\": \"<i>dev\", \"done\": 47, \"total\": 48, \"scored\": 47, \"passed\": 34}], "
+          "\"arms\": "
+          "[{\"edit\": \"ADD x\", \"outcomes\": \"pf.u\", \"stop\": \"running\"}], \"left\": 60}' "
+          ">bad/status.json");
     ends(0, "report bad --out bad.html");
     struct buf page = BUF_INIT;
     works(fs_read("bad.html", &page));
     assert_non_null(strstr(page.ptr, "It ended without a word"));
+    assert_non_null(strstr(page.ptr,
+                           "Last heard of at 2026-01-01T00:00:00Z: epoch 1 of 2, update 2 "
+                           "of 3; &lt;i&gt;dev 47 of 48, 34 right."));
+    assert_non_null(strstr(page.ptr, "3 of 4</td><td class=\"n\">1</td><td>in work"));
     assert_non_null(strstr(page.ptr, "Put together from the run&#39;s accepted edits") ||
                             strstr(page.ptr, "Put together from the run's accepted edits")
                         ? page.ptr

@@ -67,6 +67,9 @@ static void eval(void **state)
     refuses(3, "journal", "eval " CLINIC " --split id_test --journal j2 --replay-only");
     refuses(2, "nosuch", "eval " CLINIC " --split nosuch");
     refuses(1, "nowhere", "eval " CLINIC " --library lib --at nowhere");
+    refuses(1, "--set model.kind=openai", "eval " CLINIC " -m gpt-5");
+    refuses(1, "--preset", "learn " CLINIC " -m gpt-5 --run other --library other");
+    ends(0, "eval " CLINIC " -m simulated-weak");
     refuses(3, "budget", "eval " CLINIC " --set budget.calls=5 --out stopped");
     assert_true(fs_exists("stopped/val/test_score.json"));
 }

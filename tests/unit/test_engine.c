@@ -136,11 +136,12 @@ struct call {
 struct puppet {
     struct model base;
     struct loop *loop;
-    struct call calls[64];
+    struct call calls[512];
     size_t n, most, asked;
     int draws[64];
     char first[64][40]; /* instruction of the n-th call asked */
     bool due, hold;     /* hold: answers only when the test says so */
+    bool ahead;         /* what the last one asked said of itself */
     size_t last_n;
     char last_roles[16];
     struct chat *kept; /* what each call was asked with, where the test wants it: room for 8 */
@@ -165,6 +166,7 @@ static int puppet_ask(struct model *m, const struct model_request *rq, model_fn 
     const char *task = NULL;
     size_t turn = 0;
     p->last_n = chat->n;
+    p->ahead = rq->ahead;
     for (size_t i = 0; p->kept && i < chat->n; i++)
         works(chat_add(&p->kept[p->asked], chat->v[i].role, chat->v[i].text, chat->v[i].len));
     for (size_t i = 0; i < chat->n; i++) {
@@ -321,6 +323,79 @@ static void background_groups_wait_for_the_others(void **state)
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(f.model.first[i], "go,done right");
     group_free(back);
+    group_free(front);
+    end(&f);
+}
+
+static size_t room_for(void *arg)
+{
+    return *(size_t *)arg;
+}
+
+static int counted(void *arg)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+/* Rollouts ahead start in slots that nobody else waits for, and give them back between two calls. */
+static void rollouts_ahead_take_idle_slots(void **state)
+{
+    (void)state;
+    const char *scripts[] = {"go,go,done right", "done right", "go,fatal", NULL};
+    struct engine_settings s = defaults;
+    struct fixture f;
+    size_t room = 10;
+    int looked = 0;
+    s.room = room_for;
+    s.room_arg = &room;
+    begin(&f, &s, scripts);
+    f.model.hold = true;
+    assert_int_equal(engine_room(f.engine), 4);
+    struct group *ahead = engine_group(f.engine, PHASE_OTHER);
+    struct group *front = engine_group(f.engine, PHASE_OTHER);
+    group_ahead(ahead);
+    group_add(ahead, &f.tasks[0], NULL, 0);
+    group_add(ahead, &f.tasks[0], NULL, 1);
+    assert_int_equal(engine_room(f.engine), 2);
+    loop_turn(f.loop, 0);
+    assert_int_equal(f.model.n, 2);
+    assert_true(f.model.ahead);
+    assert_int_equal(engine_room(f.engine), 2);
+    room = 3; /* each of the two will probably make another call */
+    assert_int_equal(engine_room(f.engine), 1);
+    for (int i = 0; i < 4; i++)
+        group_add(front, &f.tasks[1], NULL, 0);
+    group_add(ahead, &f.tasks[0], NULL, 2);
+    assert_int_equal(engine_room(f.engine), 0);
+    loop_turn(f.loop, 0);
+    assert_int_equal(f.model.n, 4);
+    assert_false(f.model.ahead); /* the last two are others' */
+
+    /* all slots are taken, two are waited for: the one that is answered now makes way */
+    struct call c = f.model.calls[0];
+    struct model_reply r = {.result = MODEL_OK, .text = c.text, .len = strlen(c.text)};
+    memmove(f.model.calls, f.model.calls + 1, --f.model.n * sizeof(c));
+    c.fn(&r, c.arg);
+    assert_int_equal(group_ended(ahead), 1);
+    assert_int_equal(rollout_outcome(group_result(ahead, 0)), OUTCOME_UNSCORED);
+    assert_int_equal(group_result(ahead, 0)->calls, 1);
+
+    f.model.hold = false;
+    engine_on_room(f.engine, counted, &looked);
+    loop_defer(f.loop, answer_all, &f.model);
+    assert_int_equal(group_wait(front), 0);
+    assert_int_equal(group_wait(ahead), 0);
+    assert_true(looked > 0);
+    assert_int_equal(rollout_outcome(group_result(ahead, 1)), OUTCOME_PASS);
+    assert_int_equal(rollout_outcome(group_result(ahead, 2)), OUTCOME_PASS);
+    engine_on_room(f.engine, NULL, NULL);
+
+    /* what fails there is nobody's outage, and no reason to stop */
+    group_add(ahead, &f.tasks[2], NULL, 0);
+    assert_int_equal(group_wait(ahead), 0);
+    assert_string_equal(engine_outage(f.engine), "");
+    group_free(ahead);
     group_free(front);
     end(&f);
 }
@@ -612,12 +687,57 @@ static void what_tasks_share_comes_first(void **state)
     skill_set_release(&set);
 }
 
+/* In a crowd, what first messages share is kept once while they wait; whoever reads them finds them whole. */
+static void crowds_share_what_they_begin_with(void **state)
+{
+    (void)state;
+    enum { MANY = 400, ALONE = 256 };
+    const char *scripts[] = {"go,done right", "done wrong", "go,go,done right", NULL};
+    struct engine_settings s = defaults;
+    struct fixture f;
+    size_t asleep = 0;
+    s.concurrency = MANY;
+    begin(&f, &s, scripts);
+    f.model.hold = true;
+    struct group *g = engine_group(f.engine, PHASE_OTHER);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(group_add(g, &f.tasks[i % 3], NULL, i), i);
+    while (f.model.n < MANY)
+        works(engine_turn(f.engine));
+    for (int i = 0; i < MANY; i++)
+        asleep += group_result(g, (size_t)i)->chat.asleep;
+    assert_int_equal(asleep, MANY - ALONE);
+    f.model.hold = false;
+    answer_all(&f.model);
+    works(group_wait(g));
+    for (int i = 0; i < MANY; i++) {
+        const struct rollout *r = group_result(g, (size_t)i),
+                             *same = group_result(g, (size_t)i % 3);
+        assert_false(r->chat.asleep);
+        assert_string_equal(r->chat.v[0].text, same->chat.v[0].text);
+        assert_int_equal(r->chat.v[0].len, strlen(r->chat.v[0].text));
+        assert_int_equal(r->chat.n, same->chat.n);
+        assert_int_equal(r->correct, i % 3 != 1);
+    }
+    group_free(g);
+    /* one that is thrown away while its messages sleep */
+    f.model.hold = true;
+    g = engine_group(f.engine, PHASE_OTHER);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(group_add(g, &f.tasks[0], NULL, i), i);
+    while (f.model.n < MANY)
+        works(engine_turn(f.engine));
+    group_free(g);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_ending_has_its_status),
         cmocka_unit_test(a_grade_out_of_reach_is_no_wrong_answer),
         cmocka_unit_test(background_groups_wait_for_the_others),
+        cmocka_unit_test(rollouts_ahead_take_idle_slots),
         cmocka_unit_test(cancelled_rollouts_end_and_leave_nothing),
         cmocka_unit_test(a_fatal_answer_stops_everything),
         cmocka_unit_test(draws_are_samples_at_every_temperature),
@@ -625,6 +745,7 @@ int main(void)
         cmocka_unit_test(a_memory_stands_where_its_method_has_it),
         cmocka_unit_test(memories_are_shown_turn_by_turn),
         cmocka_unit_test(what_tasks_share_comes_first),
+        cmocka_unit_test(crowds_share_what_they_begin_with),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

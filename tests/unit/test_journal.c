@@ -88,6 +88,64 @@ static void equal_calls_in_flight_are_joined(void **state)
         got_release(&g[i]);
 }
 
+static void is_ahead(const struct place *p, int64_t made, int64_t used, size_t in_flight)
+{
+    struct journal_ahead a;
+    journal_ahead(p->j, &a);
+    assert_int_equal(a.made, made);
+    assert_int_equal(a.used, used);
+    assert_int_equal(a.in_flight, in_flight);
+}
+
+/* Of the calls made ahead it is known which were wanted then: each once, in flight or answered. */
+static void calls_ahead_are_told_apart(void **state)
+{
+    struct place *p = *state;
+    struct got g[4] = {0}, many = {0};
+    char text[16];
+    open_with(p, 0, JOURNAL_MAP_START);
+    ask(p, &g[0], "plain");
+    ask_ahead(p, &g[1], "plain"); /* is wanted already */
+    is_ahead(p, 0, 0, 0);
+    ask_ahead(p, &g[2], "early");
+    is_ahead(p, 1, 0, 1);
+    assert_int_equal(journal_in_flight(p->j), 2);
+    ask(p, &g[3], "early"); /* joins it, and makes it one like any other */
+    is_ahead(p, 1, 1, 0);
+    turn(p);
+    is_ahead(p, 1, 1, 0);
+    assert_string_equal(g[3].text, "answer to early/0");
+    ask(p, &g[3], "early");
+    turn(p);
+    is_ahead(p, 1, 1, 0);
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "%d", i);
+        ask_ahead(p, &many, text);
+        turn(p);
+    }
+    is_ahead(p, 301, 1, 0);
+    for (int i = 0; i < 300; i += 3) {
+        snprintf(text, sizeof(text), "%d", i);
+        for (int twice = 0; twice < 2; twice++) {
+            ask(p, &many, text);
+            turn(p);
+            assert_true(many.reply.from_journal);
+        }
+    }
+    is_ahead(p, 301, 101, 0);
+    /* one without an answer is of no use; asked again, it is another call */
+    p->fake.result = MODEL_OUTAGE;
+    ask_ahead(p, &g[0], "away");
+    turn(p);
+    p->fake.result = MODEL_OK;
+    ask(p, &g[0], "away");
+    turn(p);
+    is_ahead(p, 302, 101, 0);
+    for (int i = 0; i < 4; i++)
+        got_release(&g[i]);
+    got_release(&many);
+}
+
 /* What was paid for under the number that stands for draw 0 is not paid for again. */
 static void another_draw_stands_for_the_shared_one(void **state)
 {
@@ -896,6 +954,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_answer_is_paid_once),
         T(equal_calls_in_flight_are_joined),
+        T(calls_ahead_are_told_apart),
         T(another_draw_stands_for_the_shared_one),
         T(outages_are_never_kept),
         T(replay_only_never_calls_out),

@@ -154,6 +154,38 @@ static void a_wave_of_redraws(void **state)
     gate_release(&g);
 }
 
+static void a_copy_goes_its_own_way(void **state)
+{
+    struct gate_rules rules = GATE_RULES_DEFAULT;
+    struct gate g, copy;
+    bool side[36];
+    (void)state;
+    two_halves(&g);
+    assert_int_equal(gate_init(&copy, &rules, NULL, 36, 2), 0);
+    g.past[4] = (struct gate_past){.wrong = 0, .seen = 6};
+    g.rules.regression_budget = 1;
+    g.arm[1].outcomes[20] = OUTCOME_FAIL;
+    gate_update(&g);
+    gate_copy(&copy, &g);
+    assert_int_equal(copy.rules.regression_budget, 1);
+    assert_memory_equal(copy.base, g.base, sizeof(*g.base) * 36);
+    assert_memory_equal(copy.failing, g.failing, sizeof(side));
+    /* each of its own: the failing side fails, but where others passed; likewise the passing side */
+    struct gate_pick p = {0, 3, 0}, past = {0, 4, 0}, passing = {0, 21, 0}, seen = {0, 20, 0};
+    assert_int_equal(gate_guess(&copy, &p), OUTCOME_FAIL);
+    assert_int_equal(gate_guess(&copy, &past), OUTCOME_PASS);
+    assert_int_equal(gate_guess(&copy, &passing), OUTCOME_PASS);
+    assert_int_equal(gate_guess(&copy, &seen), OUTCOME_FAIL);
+    /* and a redraw as the first one came out */
+    struct gate_pick again = {1, 20, 2}, base = {GATE_BASE, 3, 1};
+    assert_int_equal(gate_guess(&copy, &again), OUTCOME_FAIL);
+    assert_int_equal(gate_guess(&copy, &base), OUTCOME_FAIL);
+    *gate_place(&copy, &p) = OUTCOME_PASS;
+    assert_int_equal(g.arm[0].outcomes[3], OUTCOME_PENDING);
+    gate_release(&copy);
+    gate_release(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +193,7 @@ int main(void)
         cmocka_unit_test(next_begins_where_it_ends_soonest),
         cmocka_unit_test(a_wave_goes_as_far_as_is_likely),
         cmocka_unit_test(a_wave_of_redraws),
+        cmocka_unit_test(a_copy_goes_its_own_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
