@@ -110,6 +110,17 @@ check "what is not there is marked" grep -q "^  # not there: id_test: \"$T/part/
 bad "no folder" "is no folder" init x.yaml --data nowhere -p simulated
 check "nothing was written" test ! -e x.yaml
 
+# --- a key that is missing, or wrong
+scripted
+printf '{"error":{"message":"no","code":"invalid_api_key"}}' >refusal
+scripted_serve '=status:401:refusal'
+exits "an endpoint that wants a key" 0 "$GRASP" init key.yaml --data GRASP --model m-1 --base-url "$URL" -f clinic/fhir
+has "none was sent" out "answers 401, and no key was sent: set model.api_key"
+OPENAI_API_KEY=sk-of-somebody-else "$GRASP" doctor key.yaml >out 2>err
+has "the wrong one" out "answers 401: is model.api_key right?"
+"$GRASP" doctor key.yaml --set data.dev=gone.json >out 2>err
+has "doctor names a file once" out "data.dev      cannot open"
+
 # --- at a terminal
 if command -v script >/dev/null; then
     # answers FILE ARGUMENT...: a terminal on which FILE is typed
