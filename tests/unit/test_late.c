@@ -8,6 +8,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/loop/loop.h"
 #include "runtime/model/late.h"
+#include "runtime/model/pool.h"
 #include "runtime/session/open_model.h"
 #include "script_server.h"
 
@@ -327,6 +328,40 @@ static void hangs_cost_little_and_slowness_is_borne(void **state)
     assert_true(hedged.end_s < 0.97 * calm.end_s);
 }
 
+static void limits_leave_no_room_for_more(void **state)
+{
+    (void)state;
+    struct pool p;
+    int64_t when, now = 1000 * NS_PER_SEC;
+    works(pool_init(&p, 1, 64));
+    assert_false(pool_relaxed(&p, 0, now)); /* it has not answered yet */
+    pool_begin(&p, pool_pick(&p, now, -1, &when));
+    pool_end(&p, 0, POOL_OK, now, now + MS, -1);
+    assert_true(pool_relaxed(&p, 0, now));
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_LIMITED, now, now + MS, -1);
+    assert_false(pool_relaxed(&p, 0, now + 59 * NS_PER_SEC));
+    assert_true(pool_relaxed(&p, 0, now + 61 * NS_PER_SEC));
+    now += 100 * NS_PER_SEC;
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_FAILED, now, now + MS, -1);
+    assert_false(pool_relaxed(&p, 0, now));
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_OK, now, now + MS, -1);
+    assert_true(pool_relaxed(&p, 0, now));
+    pool_told(&p, 0, now, 90, 100, 10 * NS_PER_SEC);
+    assert_true(pool_relaxed(&p, 0, now));
+    pool_told(&p, 0, now, 40, 100, 10 * NS_PER_SEC);
+    assert_false(pool_relaxed(&p, 0, now));
+    pool_release(&p);
+    works(pool_init(&p, 1, 64));
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_OK, now, now + MS, -1);
+    pool_pace(&p, 500, 0);
+    assert_false(pool_relaxed(&p, 0, now));
+    pool_release(&p);
+}
+
 /* ---- at a server ---- */
 
 #define OK_BODY                                                                                    \
@@ -461,6 +496,7 @@ int main(void)
         cmocka_unit_test(hedges_are_for_tails_and_idle_slots),
         cmocka_unit_test(what_does_not_come_is_lost),
         cmocka_unit_test(hangs_cost_little_and_slowness_is_borne),
+        cmocka_unit_test(limits_leave_no_room_for_more),
         cmocka_unit_test(late_requests_are_sent_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
