@@ -124,6 +124,8 @@ static int write_gathering(struct fhir_view *v, void *arg)
     struct fhir_batch *b = arg;
     struct gathering *g = b->writing;
     int rc = fhir_packs_train(v, g->v, g->n);
+    if (rc > 0)
+        rc = fhir_store_error(rc, "writing a dictionary");
     struct fhir_mark mark = fhir_view_mark(v);
     fhir_pending_clear(&b->pending, v);
     v->pending = &b->pending;

@@ -19,6 +19,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/base/text.h"
 
 #define PAGE_COUNT      1000 /* resources asked for per page; a server may give fewer */

@@ -13,6 +13,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/base/text.h"
 
 #define CHUNK       (256 * 1024)

@@ -210,7 +210,7 @@ static int dictionary_read(struct fhir_view *v, unsigned number, struct dictiona
     if (rc == MDB_NOTFOUND)
         return 0;
     if (rc != 0)
-        return fhir_store_error(rc, "reading a dictionary");
+        return rc;
     const char *p = got.mv_data, *end = p + got.mv_size;
     const char *nul =
         got.mv_size > sizeof(sum) ? memchr(p + sizeof(sum), 0, got.mv_size - sizeof(sum)) : NULL;
@@ -237,7 +237,7 @@ static int dictionary_write(struct fhir_view *v, unsigned number, const struct d
     int rc = mdb_put(v->txn, v->store->meta, &k, &val, MDB_RESERVE);
     v->full |= rc == MDB_MAP_FULL;
     if (rc != 0)
-        return fhir_store_error(rc, "writing a dictionary");
+        return rc;
     char *p = mempcpy(val.mv_data, &sum, sizeof(sum));
     memcpy(mempcpy(p, d->type->name, name), d->bytes, d->len);
     return 0;
@@ -255,7 +255,7 @@ static int dictionary_find(struct fhir_view *v, unsigned number, struct dictiona
     }
     if ((*out = atomic_load_explicit(&packs->v[number], memory_order_acquire)))
         return 0;
-    if ((rc = dictionary_read(v, number, out)) < 0)
+    if ((rc = dictionary_read(v, number, out)) != 0)
         return rc;
     if (*out && !atomic_compare_exchange_strong(&packs->v[number], &none, *out)) {
         dictionary_free(*out); /* another reader was faster */
@@ -329,7 +329,7 @@ static int train(struct fhir_view *v, const struct fhir_prepared *p, size_t n,
     if (rc == 0 && !ZDICT_isError(len)) {
         struct dictionary *d;
         rc = dictionary_new(&d, type, out, len);
-        if (rc == 0 && (rc = dictionary_write(v, packs->n + packer->n_new + 1, d)) < 0) {
+        if (rc == 0 && (rc = dictionary_write(v, packs->n + packer->n_new + 1, d)) != 0) {
             dictionary_free(d);
         } else if (rc == 0) {
             packer->new[packer->n_new++] = d;
@@ -391,7 +391,7 @@ int fhir_pack(struct fhir_view *v, const struct fhir_record *r, struct buf *out,
     if (len < PACK_MIN || !(type = fhir_resource_type_find(r->type, strlen(r->type))))
         return 0;
     unsigned number = packs->of_type[type - fhir_resource_types];
-    if (!number || (rc = dictionary_find(v, number, &d)) < 0 || !d)
+    if (!number || (rc = dictionary_find(v, number, &d)) != 0 || !d)
         return number ? rc : 0;
     if ((rc = writer_of(v, d)) < 0)
         return rc;
@@ -425,7 +425,7 @@ int fhir_unpack(struct fhir_view *v, uint8_t number, const void *frame, size_t l
     if (!p || size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN ||
         size < r->values_len || size - r->values_len > FHIR_TEXT_MAX)
         return damaged();
-    if ((rc = dictionary_find(v, number, &d)) < 0)
+    if ((rc = dictionary_find(v, number, &d)) != 0)
         return rc;
     if (!d)
         return damaged();

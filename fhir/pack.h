@@ -15,6 +15,8 @@
  *     rc = fhir_view_at(v, seq, &record);
  *     ...
  *     fhir_view_cut(v, mark);      // the record's values and text are gone
+ *
+ * A positive return is LMDB's, for fhir_store_error.
  */
 #ifndef GRASP_FHIR_PACK_H
 #define GRASP_FHIR_PACK_H

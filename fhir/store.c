@@ -415,9 +415,12 @@ static int write_once(struct fhir_view *v, fhir_write_fn fn, void *arg, bool *fu
         return rc;
     v->writing = true;
     v->full = false;
-    if ((rc = fhir_packer_take(v)) < 0 || (rc = read_state(v)) < 0 ||
-        (rc = fhir_packs_begin(v)) < 0)
+    if ((rc = fhir_packer_take(v)) < 0 || (rc = read_state(v)) < 0)
         goto out;
+    if ((rc = fhir_packs_begin(v)) != 0) {
+        rc = rc > 0 ? fhir_store_error(rc, "reading its dictionaries") : rc;
+        goto out;
+    }
     if ((rc = fn(v, arg)) == 0) {
         mdb = write_state(v);
         if (mdb == 0) {

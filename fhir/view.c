@@ -64,8 +64,10 @@ int fhir_record_decode(struct fhir_view *v, const MDB_val *val, uint64_t seq,
                                 .id = p + sizeof(h) + h.type_len,
                                 .values_len = h.values_len,
                                 .summed = h.sum != 0};
-    if (h.dictionary)
-        return fhir_unpack(v, h.dictionary, p + head, val->mv_size - head, out);
+    if (h.dictionary) {
+        int rc = fhir_unpack(v, h.dictionary, p + head, val->mv_size - head, out);
+        return rc > 0 ? fhir_store_error(rc, "reading a dictionary") : rc;
+    }
     out->values = (const uint8_t *)p + head;
     out->text = p + head + h.values_len;
     out->text_len = val->mv_size - head - h.values_len;
@@ -183,6 +185,8 @@ static int encode_record(struct fhir_view *v, const struct fhir_record *r, struc
     buf_add(out, r->type, h.type_len);
     buf_add(out, r->id, h.id_len);
     int rc = v->packer ? fhir_pack(v, r, out, &h.dictionary) : 0;
+    if (rc > 0)
+        rc = fhir_store_error(rc, "reading a dictionary");
     if (rc == 0 && !h.dictionary) {
         buf_add(out, r->values, r->values_len);
         buf_add(out, r->text, r->text_len);

@@ -259,6 +259,8 @@ void library_batch_drop(struct library *lib)
 {
     if (!lib->batch.open)
         return;
+    if (!lib->batch.moved)
+        library_checkout_drop(lib);
     unlock(lib);
     library_stage_clear(lib);
     library_changes_forget(lib);
@@ -385,6 +387,7 @@ static int publish_refs(struct library *lib)
         rc = log_change(lib, &lib->batch.v[i]);
     if (rc == 0 && (rc = library_git_place(lib, PACKED)) == 0) {
         lib->batch.written = false;
+        lib->batch.moved = true;
         rc = drop_loose(lib);
     }
     return rc;

@@ -528,6 +528,15 @@ int library_checkout_stage(struct library *lib, const git_oid *from, const git_o
     return rc;
 }
 
+void library_checkout_drop(struct library *lib)
+{
+    char *path = lib->staged ? fs_join(lib->gitdir, LIBRARY_CHECKOUT_STATE) : NULL;
+    if (path)
+        unlink(path);
+    lib->staged = false;
+    free(path);
+}
+
 int library_checkout_begin(struct library *lib, const git_oid *from, const git_oid *to)
 {
     return write_state(lib, from, to, NULL);

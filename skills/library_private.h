@@ -63,6 +63,7 @@ struct ref_change {
 
 struct batch {
     bool open, written; /* written: packed-refs.lock is ours */
+    bool moved;         /* the refs have */
     struct ref_change *v;
     size_t n, cap;
     bool follows; /* the working tree, from one commit to another */
@@ -138,7 +139,7 @@ int library_shadow_open(struct library *lib);
 int library_objects_want(struct library *lib, const git_oid *tip);
 /* Writes what is wanted, as a pack or as git would, and adds it to `b`. */
 int library_objects_write(struct library *lib, bool pack, struct barrier *b);
-/* Makes one pack of those that this process wrote, once there are many; `all`: in any case. */
+/* Makes one pack of many that this process wrote; `all`: of as good as all. */
 int library_objects_join(struct library *lib, bool all);
 /* Writes again what somebody removed from the disk: of the last ones, or of all. */
 int library_shadow_settle(struct library *lib, bool all);
@@ -222,6 +223,8 @@ int library_checkout_begin(struct library *lib, const git_oid *from, const git_o
 /* The same, and the new files are written beside; all of it is added to `b`. */
 int library_checkout_stage(struct library *lib, const git_oid *from, const git_oid *to,
                            struct barrier *b);
+/* The branch does not move after all. */
+void library_checkout_drop(struct library *lib);
 /* Keeps git from the index until it was written. */
 int library_index_lock(struct library *lib);
 /* Finishes what library_checkout_begin announced, here or in a process that was killed. */

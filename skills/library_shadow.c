@@ -30,18 +30,28 @@
 enum {
     RECENT = 256, /* so many are looked after when a ref was set; all of them at the end */
     FIRST_SLOTS = 1024,
-    LOOSE_MOST = 32, /* more than that at once are a pack */
-    PACKS_MOST = 16  /* of one process; then they are joined */
+    LOOSE_MOST = 32,  /* more than that at once are a pack */
+    PACKS_MOST = 16,  /* of one level and process; then they are one of the next */
+    LEVELS_JOINED = 2 /* in the end, whatever their number */
 };
 
-enum state { HELD, WANTED, LOOSE, PACKED };
+enum state { HELD, WANTED, LOOSE, PACKED, JOINING };
 
 struct shadow_object {
     git_oid id;
     git_object_t type;
     enum state state;
+    uint32_t pack; /* PACKED: its serial */
     size_t len;
     void *bytes;
+};
+
+/* A pack that this process wrote. Of level 0 is what came with a ref; 16 of a level are joined to one
+ * of the next, so that every object is written a few times at most and packs are never many. */
+struct own_pack {
+    char *name; /* "pack-NAME" */
+    uint32_t serial;
+    int level;
 };
 
 struct shadow {
@@ -52,7 +62,9 @@ struct shadow {
     size_t n, cap, wanted;
     uint32_t *slots; /* 1 + index in v; open addressing, a power of two */
     size_t n_slots;
-    struct strlist packs; /* "pack-NAME" of those that it wrote and that were there last */
+    struct own_pack *packs; /* that were there last */
+    size_t n_packs, cap_packs;
+    uint32_t serial; /* of the last one */
 };
 
 static uint32_t *slot_of(const struct shadow *s, const git_oid *id)
@@ -100,7 +112,7 @@ static int remember(struct shadow *s, const git_oid *id, const void *bytes, size
         return -1;
     }
     memcpy(copy, bytes, len);
-    s->v[s->n++] = (struct shadow_object){*id, type, HELD, len, copy};
+    s->v[s->n++] = (struct shadow_object){*id, type, HELD, 0, len, copy};
     *slot_of(s, id) = (uint32_t)s->n;
     return 0; /* cppcheck-suppress memleak ; the list has it */
 }
@@ -149,7 +161,9 @@ static void shadow_free(git_odb_backend *b)
     free(s->v);
     free(s->slots);
     free(s->objects);
-    strlist_release(&s->packs);
+    for (size_t i = 0; i < s->n_packs; i++)
+        free(s->packs[i].name);
+    free(s->packs);
     git_odb_free(s->disk);
     free(s);
 }
@@ -301,7 +315,19 @@ static int move_staged(struct library *lib, const char *place)
     return rc;
 }
 
-static int write_pack(struct library *lib, struct pack_object *v, size_t n, struct barrier *b)
+static int note_pack(struct shadow *s, const char *name, int level)
+{
+    struct own_pack p = {.serial = ++s->serial, .level = level};
+    int rc = grow(&s->packs, &s->cap_packs, s->n_packs + 1);
+    if (rc == 0 && asprintf(&p.name, "pack-%s", name) < 0)
+        rc = err_oom();
+    if (rc == 0)
+        s->packs[s->n_packs++] = p;
+    return rc;
+}
+
+static int write_pack(struct library *lib, struct pack_object *v, size_t n, int level,
+                      struct barrier *b)
 {
     struct buf pack = BUF_INIT, index = BUF_INIT, dir = BUF_INIT;
     char name[2 * HASH_GIT + 1], *at[2] = {NULL, NULL};
@@ -322,7 +348,7 @@ static int write_pack(struct library *lib, struct pack_object *v, size_t n, stru
     if (rc == 0)
         rc = barrier_add_path(b, dir.ptr);
     if (rc == 0)
-        rc = strlist_addf(&lib->shadow->packs, "pack-%s", name);
+        rc = note_pack(lib->shadow, name, level);
     free(at[0]);
     free(at[1]);
     buf_release(&pack);
@@ -331,30 +357,32 @@ static int write_pack(struct library *lib, struct pack_object *v, size_t n, stru
     return rc;
 }
 
-/* All objects in this state, in packs. */
-static int write_packs(struct library *lib, enum state which, struct barrier *b)
+/* All objects in this state, in packs of this level. */
+static int write_packs(struct library *lib, enum state which, int level, struct barrier *b)
 {
     struct shadow *s = lib->shadow;
     struct pack_object *v = calloc(s->n + 1, sizeof(*v));
-    size_t n = 0, bytes = 0;
     int rc = v ? 0 : err_oom();
-    for (size_t i = 0; rc == 0 && i < s->n; i++) {
-        const struct shadow_object *o = &s->v[i];
-        if (o->state != which)
-            continue;
-        if (n && bytes + o->len > PACK_BYTES) {
-            rc = write_pack(lib, v, n, b);
-            n = bytes = 0;
+    for (size_t from = 0, to; rc == 0 && from < s->n; from = to) {
+        size_t n = 0, bytes = 0;
+        for (to = from; to < s->n; to++) {
+            const struct shadow_object *o = &s->v[to];
+            if (o->state != which)
+                continue;
+            if (n && bytes + o->len > PACK_BYTES)
+                break;
+            v[n] = (struct pack_object){.type = o->type, .bytes = o->bytes, .len = o->len};
+            memcpy(v[n++].id, o->id.id, HASH_GIT);
+            bytes += o->len;
         }
-        v[n] = (struct pack_object){.type = o->type, .bytes = o->bytes, .len = o->len};
-        memcpy(v[n++].id, o->id.id, HASH_GIT);
-        bytes += o->len;
+        if (n)
+            rc = write_pack(lib, v, n, level, b);
+        for (size_t i = from; rc == 0 && i < to; i++)
+            if (s->v[i].state == which) {
+                s->v[i].state = PACKED;
+                s->v[i].pack = s->serial;
+            }
     }
-    if (rc == 0 && n)
-        rc = write_pack(lib, v, n, b);
-    for (size_t i = 0; rc == 0 && i < s->n; i++)
-        if (s->v[i].state == which)
-            s->v[i].state = PACKED;
     free(v);
     return rc;
 }
@@ -393,7 +421,7 @@ int library_objects_write(struct library *lib, bool pack, struct barrier *b)
     struct shadow *s = lib->shadow;
     if (!s || !s->wanted)
         return 0;
-    int rc = pack || s->wanted > LOOSE_MOST ? write_packs(lib, WANTED, b) : write_loose(lib, b);
+    int rc = pack || s->wanted > LOOSE_MOST ? write_packs(lib, WANTED, 0, b) : write_loose(lib, b);
     if (rc == 0)
         s->wanted = 0;
     return rc;
@@ -439,16 +467,14 @@ int library_shadow_settle(struct library *lib, bool all)
     for (size_t i = all || s->n < RECENT ? 0 : s->n - RECENT; rc == 0 && i < s->n; i++)
         if (s->v[i].state == LOOSE && !git_odb_exists(s->disk, &s->v[i].id))
             rc = write_one(lib, &s->v[i]);
-    for (size_t i = 0; i < s->packs.n; i++) {
-        if (pack_there(s, s->packs.v[i])) {
-            char *kept = s->packs.v[there];
-            s->packs.v[there++] = s->packs.v[i];
-            s->packs.v[i] = kept;
-        }
+    for (size_t i = 0; i < s->n_packs; i++) {
+        if (pack_there(s, s->packs[i].name))
+            s->packs[there++] = s->packs[i];
+        else
+            free(s->packs[i].name);
     }
-    bool lost = there < s->packs.n;
-    while (s->packs.n > there)
-        free(s->packs.v[--s->packs.n]);
+    bool lost = there < s->n_packs;
+    s->n_packs = there;
     if (rc == 0 && lost)
         rc = want_lost(lib);
     if (rc == 0)
@@ -478,28 +504,60 @@ static int drop_pack(struct library *lib, const char *name)
     return rc;
 }
 
+/* Packs of level `from` or below become one of level `to`, and go. */
+static int join(struct library *lib, int from, int to, struct barrier *b)
+{
+    struct shadow *s = lib->shadow;
+    size_t had = s->n_packs, kept = 0;
+    for (size_t k = 0; k < had; k++)
+        for (size_t i = 0; s->packs[k].level <= from && i < s->n; i++)
+            if (s->v[i].state == PACKED && s->v[i].pack == s->packs[k].serial)
+                s->v[i].state = JOINING;
+    int rc = write_packs(lib, JOINING, to, b);
+    int flushed = barrier_wait(b);
+    rc = rc < 0 ? rc : flushed;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->v[i].state == JOINING)
+            s->v[i].state = PACKED;
+    for (size_t k = 0; k < s->n_packs; k++) {
+        bool old = k < had && s->packs[k].level <= from;
+        for (size_t i = had; old && i < s->n_packs; i++)
+            old = strcmp(s->packs[i].name, s->packs[k].name) != 0; /* the same objects again */
+        if (rc == 0 && old)
+            rc = drop_pack(lib, s->packs[k].name);
+        if (rc == 0 && old)
+            free(s->packs[k].name);
+        else
+            s->packs[kept++] = s->packs[k];
+    }
+    s->n_packs = kept;
+    return rc;
+}
+
+static size_t packs_of(const struct shadow *s, int level, bool below)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_packs; i++)
+        n += s->packs[i].level == level || (below && s->packs[i].level < level);
+    return n;
+}
+
 int library_objects_join(struct library *lib, bool all)
 {
     struct shadow *s = lib->shadow;
     struct barrier b = {0};
     struct buf midx = BUF_INIT;
-    struct strlist old = {0};
-    if (!s || s->packs.n <= (all ? 1 : PACKS_MOST))
+    int rc = 0;
+    if (!s || s->n_packs < 2)
         return 0;
     buf_addf(&midx, "%spack/multi-pack-index", s->objects);
-    int rc = buf_check(&midx);
-    if (rc == 0 && !fs_exists(midx.ptr)) { /* that is an index of git's over all of them */
-        old = s->packs;
-        s->packs = (struct strlist){0};
-        rc = write_packs(lib, PACKED, &b);
-        int flushed = barrier_wait(&b);
-        rc = rc < 0 ? rc : flushed;
-    }
-    for (size_t i = 0; rc == 0 && i < old.n; i++)
-        if (!strlist_has(&s->packs, old.v[i]))
-            rc = drop_pack(lib, old.v[i]);
+    rc = buf_check(&midx);
+    bool named = rc == 0 && fs_exists(midx.ptr); /* an index of git's over all of them */
+    for (int level = 0; rc == 0 && !named && packs_of(s, level, false) >= PACKS_MOST; level++)
+        rc = join(lib, level, level + 1, &b);
+    if (rc == 0 && !named && all && packs_of(s, LEVELS_JOINED - 1, true) > 1)
+        rc = join(lib, LEVELS_JOINED - 1, LEVELS_JOINED, &b);
     library_stage_clear(lib);
-    strlist_release(&old);
     buf_release(&midx);
     return rc;
 }

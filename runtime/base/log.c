@@ -1,4 +1,4 @@
-/* log.c - messages, secrets and the progress line. */
+/* log.c - messages, secrets, and the line below them. */
 #include "runtime/base/log.h"
 
 #include <fcntl.h>
@@ -24,7 +24,6 @@ static struct {
     FILE *file;
     struct strlist secrets;
     bool bar_shown;
-    int64_t bar_at;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
 void log_set_level(enum log_level level)
@@ -163,37 +162,28 @@ void log_msg(enum log_level level, const char *fmt, ...)
     buf_release(&shown);
 }
 
-void progress_set(const char *label, uint64_t done, uint64_t total, const char *note)
+bool log_shows(enum log_level level)
 {
-    enum { WIDTH = 24 };
-    struct buf line = BUF_INIT, shown = BUF_INIT;
-    int64_t now = clock_mono();
-    if (!isatty(2) || (now - state.bar_at < 100 * NS_PER_MS && done < total))
-        return;
-    state.bar_at = now;
-    clear_bar();
-    if (total) {
-        char bar[WIDTH + 1];
-        int filled = (int)(done >= total ? WIDTH : done * WIDTH / total);
-        memset(bar, '.', WIDTH);
-        memset(bar, '#', (size_t)filled);
-        bar[WIDTH] = '\0';
-        buf_addf(&line, "%s [%s] %llu/%llu %s", label, bar, (unsigned long long)done,
-                 (unsigned long long)total, note ? note : "");
-    } else {
-        buf_addf(&line, "%s %llu %s", label, (unsigned long long)done, note ? note : "");
-    }
-    log_redact(line.ptr);
-    buf_add_visible(&shown, line.ptr, strcspn(line.ptr, "\n"));
-    fputs(shown.ptr, stderr);
-    buf_release(&line);
-    buf_release(&shown);
-    fflush(stderr);
-    state.bar_shown = true;
+    return level >= state.level;
 }
 
-void progress_clear(void)
+void log_bar(const char *text)
 {
+    struct buf line = BUF_INIT, shown = BUF_INIT;
+    if (!isatty(2) || (!text && !state.bar_shown))
+        return;
+    buf_adds(&line, text ? text : "");
+    if (line.ptr) {
+        log_redact(line.ptr);
+        buf_add_visible(&shown, line.ptr, strcspn(line.ptr, "\n"));
+    }
+    pthread_mutex_lock(&state.lock);
     clear_bar();
+    if (text && shown.ptr)
+        fputs(shown.ptr, stderr);
     fflush(stderr);
+    state.bar_shown = text;
+    pthread_mutex_unlock(&state.lock);
+    buf_release(&line);
+    buf_release(&shown);
 }

@@ -35,9 +35,10 @@ void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(p
 #define log_warn(...)  log_msg(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
 
-/* A progress line on stderr, only when that is a terminal; cleared before every log message.
- * Redrawn at most ten times a second. total 0: unknown. */
-void progress_set(const char *label, uint64_t done, uint64_t total, const char *note);
-void progress_clear(void);
+/* Whether a message of that level reaches stderr. */
+bool log_shows(enum log_level level);
+/* One line below the messages, redrawn: only where stderr is a terminal, which it must fit. NULL takes it
+ * away (progress.h has what it says). */
+void log_bar(const char *text);
 
 #endif

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "runtime/base/buf.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/base/text.h"
 
 /* The process has one standard output. `held` is what cannot be judged yet: the beginning of a
  * character or of a secret whose rest has not been written. */
@@ -111,4 +114,17 @@ void term_raw(bool raw)
     if (raw != term.raw)
         fflush(stdout);
     term.raw = raw;
+}
+
+static size_t from_environment(const char *name, size_t otherwise)
+{
+    const char *text = getenv(name);
+    int64_t n;
+    return text && str_to_i64(text, 20, 1000, &n) ? (size_t)n : otherwise;
+}
+
+size_t term_width(int fd)
+{
+    struct winsize w;
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : from_environment("COLUMNS", 80);
 }

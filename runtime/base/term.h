@@ -13,11 +13,14 @@
 #define GRASP_RUNTIME_BASE_TERM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 void term_open(void);
 /* Prints what is left and gives the standard stream back. -1 with errno. */
 int term_close(void);
 /* From now on bytes are printed as they are, but for secrets: a user who asked for it. */
 void term_raw(bool raw);
+/* Columns of the terminal behind a descriptor; where it is none, what COLUMNS says, else 80. */
+size_t term_width(int fd);
 
 #endif

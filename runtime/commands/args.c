@@ -126,7 +126,9 @@ static int check_operands(const struct args *a)
 {
     const struct command *c = a->command;
     if ((int)a->n_operands < c->min)
-        return err_set(GRASP_EUSAGE, "%s needs %s", a->path, c->operands);
+        return err_set(GRASP_EUSAGE, "%s needs %s; see %s --help%s", a->path, c->operands, a->path,
+                       str_starts(c->operands, "CONFIG") ? " (grasp init writes a configuration)"
+                                                         : "");
     if (c->max >= 0 && (int)a->n_operands > c->max)
         return err_set(GRASP_EUSAGE, "%s does not know what to do with '%s'; it takes %s", a->path,
                        a->operands[c->max], *c->operands ? c->operands : "options only");

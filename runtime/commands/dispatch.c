@@ -5,6 +5,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/base/term.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/args.h"

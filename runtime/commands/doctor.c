@@ -193,7 +193,7 @@ static void suggest(const json_t *list, const char *name, struct buf *out)
 }
 
 static void check_listing(struct doctor *d, const char *check, const struct model_config *m,
-                          const struct doctor_answer *a, const char *url)
+                          const struct doctor_answer *a, const char *url, bool keyed)
 {
     json_t *v = json_loadb(a->body.ptr, a->body.len, 0, NULL), *one, *found = NULL;
     const json_t *list =
@@ -210,7 +210,13 @@ static void check_listing(struct doctor *d, const char *check, const struct mode
         buf_addf(&more, ", context of %lld tokens", (long long)context);
     else if (!found)
         suggest(list, m->name, &more);
-    if (a->status == 401 || a->status == 403)
+    if ((a->status == 401 || a->status == 403) && !keyed)
+        say(d, MARK_FAIL, check,
+            "%s answers %d, and no key was sent: set model.api_key, or the variable of the "
+            "environment "
+            "that it names",
+            url, a->status);
+    else if (a->status == 401 || a->status == 403)
         say(d, MARK_FAIL, check, "%s answers %d: is model.api_key right?", url, a->status);
     else if (a->status != 200)
         say(d, MARK_WARN, check,
@@ -290,7 +296,8 @@ static void check_endpoint(struct doctor *d, const char *check, const struct mod
     else if (a.result != HTTP_OK)
         say(d, MARK_FAIL, check, "%s does not answer (%s)", url.ptr, a.error);
     else
-        check_listing(d, check, m, &a, url.ptr);
+        check_listing(d, check, m, &a, url.ptr,
+                      (key && *key) || m->api_key_file || m->api_key_command);
     buf_release(&a.body);
     buf_release(&url);
     strlist_release(&headers);

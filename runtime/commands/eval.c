@@ -6,6 +6,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/commands/table.h"
 #include "runtime/history/history.h"
 #include "runtime/engine/score.h"
@@ -13,21 +14,6 @@
 #include "runtime/compare/table.h"
 #include "runtime/compare/contrast.h"
 #include "runtime/history/frozen.h"
-
-struct progress {
-    const char *split;
-    size_t done, correct;
-};
-
-static void rollout_ended(struct group *g, size_t index, void *arg)
-{
-    struct progress *p = arg;
-    char note[64];
-    p->done++;
-    p->correct += group_result(g, index)->correct;
-    snprintf(note, sizeof(note), "%.1f %% correct", 100.0 * (double)p->correct / (double)p->done);
-    progress_set(p->split, p->done, group_size(g), note);
-}
 
 /* Where RUN has the scores of a split: an eval's --out, or a run's tests with its best library. */
 static int read_against(const char *dir, enum split split, struct split_scores *out)
@@ -70,15 +56,14 @@ static int eval_split(struct session *s, enum split split, struct skills_view *s
                       json_t **contrast)
 {
     const struct task_set *tasks;
-    struct progress p = {.split = split_name(split)};
     int rc = session_split(s, split, &tasks);
     if (rc < 0)
         return rc;
+    life_where(s->life, "eval, %s", split_name(split));
     struct group *g = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, skills,
                                       draw_number(&s->draws, DRAW_TEST, again));
     if (!g)
         return GRASP_ENOMEM;
-    group_on_end(g, rollout_ended, &p);
     rc = group_wait(g);
     progress_clear();
     int written = score_of(g, score);

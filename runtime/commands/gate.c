@@ -7,6 +7,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/commands/skills.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/transfer/merge.h"
@@ -68,11 +69,12 @@ static int measure(struct null_run *n, int rounds)
         panel_rules(&n->panel, &n->rules);
     n->rules.candidates = (int)c->cycle.grpo_k;
     n->rules.early_stop = false; /* the scores are what is asked for */
+    life_round(n->s->life, (size_t)rounds, (size_t)rounds, 0, 0);
     for (int i = 0; rc == 0 && i < rounds; i++) {
-        char note[64];
+        life_where(n->s->life, "null round %d of %d, %d let one in", i + 1, rounds,
+                   n->result.fooled);
         rc = one_round(n, i);
-        snprintf(note, sizeof(note), "%d of them let one in", n->result.fooled);
-        progress_set("null rounds", (uint64_t)i + 1, (uint64_t)rounds, note);
+        life_step(n->s->life, (size_t)(rounds - 1 - i));
     }
     progress_clear();
     return rc;

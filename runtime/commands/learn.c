@@ -5,6 +5,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/commands/table.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/env/fhir_texts.h"

@@ -8,6 +8,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 #include "runtime/commands/table.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/history/history.h"
@@ -82,30 +83,13 @@ static int check_frozen(const struct transfer *t, const struct frozen *f)
 
 /* ---- measuring ---- */
 
-struct transfer_shown {
-    const struct executor *e;
-    enum split split;
-    size_t done, all;
-};
-
-static void ended(struct group *g, size_t index, void *arg)
-{
-    struct transfer_shown *p = arg;
-    char label[96];
-    (void)g;
-    (void)index;
-    snprintf(label, sizeof(label), "%.60s %s", p->e->target.text, split_name(p->split));
-    progress_set(label, ++p->done, p->all, "");
-}
-
 static int start(struct session *s, const struct task_set *tasks, struct skills_view *view,
-                 struct transfer_shown *shown, struct group **out)
+                 struct group **out)
 {
     struct group *g = *out = engine_group_of(s->engine, PHASE_ROLLOUT_TEST, false, tasks, view,
                                              draw_number(&s->draws, DRAW_TEST, 0));
     if (!g)
         return GRASP_ENOMEM;
-    group_on_end(g, ended, shown);
     return 0;
 }
 
@@ -155,13 +139,11 @@ static int score_arms(struct session *s, struct executor *e, const struct transf
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->n_splits; i++) {
         struct group *g[TRANSFER_ARMS] = {0};
-        struct transfer_shown shown = {.e = e, .split = t->splits[i]};
         const struct task_set *tasks;
         rc = session_split(s, t->splits[i], &tasks);
-        if (rc == 0)
-            shown.all = tasks->n * (size_t)(to - from + 1);
+        life_where(s->life, "%.60s, %s", e->target.text, split_name(t->splits[i]));
         for (enum transfer_arm a = from; rc == 0 && a <= to; a++)
-            rc = start(s, tasks, views[a], &shown, &g[a]);
+            rc = start(s, tasks, views[a], &g[a]);
         for (enum transfer_arm a = from; rc == 0 && a <= to; a++)
             rc = finish(s, e, t->splits[i], a, g[a], dir);
         progress_clear();

@@ -19,6 +19,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/progress.h"
 
 enum { EXIT_RESUMABLE = 3, LINE = 250 };
 

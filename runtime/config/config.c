@@ -626,7 +626,11 @@ int config_load_preset(struct config **out, const char *path, const char *as,
     c->keep = json_array();
     if (!c->path || !c->dir || !c->resolved || !c->keep)
         rc = err_oom();
-    if (rc < 0 || (rc = layer_read(&file, path)) < 0)
+    if (rc < 0)
+        goto out;
+    if ((rc = layer_read(&file, path)) == GRASP_ENOTFOUND)
+        err_set(rc, "there is no configuration '%s'; grasp init writes one", path);
+    if (rc < 0)
         goto out;
     if ((rc = preset_adopt(file.tree, file.lines, path)) < 0)
         goto out;

@@ -52,7 +52,7 @@ struct model_config {
     double temperature; /* -1: not sent */
     int thinking;       /* enum */
     int hedge;          /* enum model_hedge, by the same names */
-    bool stream;
+    bool stream, prompt_cache_key;
     double timeout;  /* seconds per attempt; where it streams, between two chunks */
     double max_wait; /* seconds; an endpoint that asks for more ends the run */
     double backoff;  /* seconds before the second, doubled from then on */

@@ -119,11 +119,16 @@ int config_explain(struct buf *out, const char *name)
     else {
         size_t least = 4;
         const char *best = NULL;
-        for (k = config_keys; k->name; k++)
-            if (str_distance(name, k->name) < least) {
-                least = str_distance(name, k->name);
+        for (k = config_keys; k->name; k++) {
+            const char *last = strrchr(k->name, '.');
+            size_t whole = str_distance(name, k->name),
+                   part = last ? str_distance(name, last + 1) : whole;
+            size_t d = part < whole ? part + 1 : whole; /* "epochs" is cycle.epochs */
+            if (d < least) {
+                least = d;
                 best = k->name;
             }
+        }
         return err_set(GRASP_EUSAGE, "'%s' is neither a command nor a configuration key; %s%s%s",
                        name, best ? "did you mean '" : "see grasp help", best ? best : "",
                        best ? "'?" : "");

@@ -44,6 +44,10 @@ const struct key_text key_texts[] = {
      "keep", NULL},
     {"*.stream", "Ask for server-sent events; timeout is then the time between two chunks.", "true",
      NULL},
+    {"*.prompt_cache_key",
+     "Send prompt_cache_key with every request, as OpenAI's prompt cache routes by: the turns of a "
+     "conversation go to one machine. No part of a call's name in the journal.",
+     "true", NULL},
     {"*.max_wait",
      "Seconds. An endpoint that asks for a longer wait ends the run, which can be resumed.", "1800",
      NULL},
@@ -78,7 +82,7 @@ const struct key_text key_texts[] = {
     {"*.concurrency", "At most so many calls in flight at once.", "64", NULL},
     {"*.hedge",
      "Whether a call that is answered late is sent once more while few are in flight; the first "
-     "answer counts. At most one request in eight more, and none within a minute of a rate limit "
+     "answer counts. At most 9 % more requests, and none within a minute of a rate limit "
      "or "
      "where limits are near. auto: only where nothing says that a request costs: no API key, price "
      "or budget, and no cost in the endpoint's replies. At a temperature the quicker of two "

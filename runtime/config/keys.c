@@ -41,6 +41,7 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
     {p ".client_key", KEY_PATH, AT(f.client_key), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".thinking", KEY_ENUM, AT(f.thinking), "drop", 0, 0, thinking_choices, 0}, \
     {p ".stream", KEY_BOOL, AT(f.stream), "false", 0, 0, NULL, KEY_HARMLESS}, \
+    {p ".prompt_cache_key", KEY_BOOL, AT(f.prompt_cache_key), "false", 0, 0, NULL, KEY_HARMLESS}, \
     {p ".max_wait", KEY_REAL, AT(f.max_wait), "600", 0.001, 1e9, NULL, KEY_HARMLESS}, \
     {p ".api_key_header", KEY_STRING, AT(f.api_key_header), NULL, 0, 0, NULL, KEY_HARMLESS}, \
     {p ".query", KEY_STRING, AT(f.query), NULL, 0, 0, NULL, KEY_HARMLESS}, \

@@ -25,6 +25,8 @@ int arms_add(const struct arms *a, struct group *g, const struct gate_pick *p,
 struct group *arms_start(const struct arms *a, struct skills_view *view)
 {
     struct group *g = engine_group(a->engine, PHASE_ROLLOUT_PROBE);
+    if (g)
+        group_called(g, "baseline");
     for (size_t i = 0; g && i < a->probes->n; i++)
         if (arms_add(a, g, &(struct gate_pick){GATE_BASE, i, 0}, view) < 0) {
             group_free(g);

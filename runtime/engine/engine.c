@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -21,6 +22,8 @@
  * while the next are prepared. */
 #define STARTS_PER_TURN 16
 
+enum { TALLIES = 12 };
+
 struct slot {
     struct group *group;
     size_t index;
@@ -31,6 +34,8 @@ struct slot {
     struct chat shown; /* borrowed messages with the block among them, where not in r.chat */
     struct buf block;  /* the block, or the message that holds it, until the call is answered */
     struct slot *next; /* in the engine's queue */
+    int64_t began;
+    bool paid;               /* an answer did not come from the journal */
     bool waiting, cancelled; /* waiting: for a callback of model or environment */
 };
 
@@ -40,11 +45,10 @@ enum rank { FOREGROUND, BACKGROUND, AHEAD, RANKS };
 struct group {
     struct engine *engine;
     enum model_phase phase;
+    size_t tally; /* its kind's */
     enum rank rank;
     struct slot **v;
     size_t n, cap, ended;
-    void (*on_end)(struct group *, size_t, void *);
-    void *on_end_arg;
     bool freed; /* the last callback frees it */
     size_t in_flight;
     struct group *prev, *next; /* all groups of the engine */
@@ -70,6 +74,12 @@ struct engine {
     struct hash **spare; /* hashes for reuse: making one costs more than using it */
     size_t n_spare;
     struct skills_view *none; /* for rollouts without skills */
+    struct engine_tally tally[TALLIES];
+    size_t n_tallies;
+    int64_t paid_ns; /* of rollouts that a model was asked for: their times, their number */
+    size_t n_paid;
+    int64_t (*clock)(void *); /* NULL: clock_mono */
+    void *clock_arg;
 };
 
 static void ask(struct slot *s);
@@ -188,6 +198,35 @@ static void group_destroy(struct group *g)
     free(g);
 }
 
+static int64_t now_of(const struct engine *e)
+{
+    return e->clock ? e->clock(e->clock_arg) : clock_mono();
+}
+
+void engine_clock(struct engine *e, int64_t (*now)(void *), void *arg)
+{
+    e->clock = now;
+    e->clock_arg = arg;
+}
+
+static void tally_end(struct slot *s)
+{
+    struct engine *e = s->group->engine;
+    struct engine_tally *t = &e->tally[s->group->tally];
+    if (s->cancelled) {
+        t->added--;
+        return;
+    }
+    t->ended++;
+    t->ever++;
+    t->scored += s->r.status != ROLLOUT_UNSCORED;
+    t->passed += s->r.correct;
+    if (s->paid) {
+        e->paid_ns += now_of(e) - s->began;
+        e->n_paid++;
+    }
+}
+
 /* The rollout is over: status and verdict are in place. */
 static void finish(struct slot *s)
 {
@@ -204,17 +243,14 @@ static void finish(struct slot *s)
     buf_release(&s->block);
     free(s->shown.v);
     s->shown = (struct chat){0};
+    tally_end(s);
     e->running--;
     e->ahead -= g->rank == AHEAD;
     g->in_flight--;
     g->ended++;
     schedule(e);
-    if (g->freed) {
-        if (!g->in_flight)
-            group_destroy(g);
-    } else if (g->on_end && !s->cancelled) {
-        g->on_end(g, s->index, g->on_end_arg);
-    }
+    if (g->freed && !g->in_flight)
+        group_destroy(g);
 }
 
 static void end_with(struct slot *s, enum rollout_status status, const char *error)
@@ -320,6 +356,7 @@ static void replied(const struct model_reply *reply, void *arg)
     struct slot *s = arg;
     s->waiting = false;
     s->r.calls++;
+    s->paid |= !reply->from_journal;
     s->r.said = reply->kind;
     s->r.usage.prompt_tokens += reply->usage.prompt_tokens;
     s->r.usage.completion_tokens += reply->usage.completion_tokens;
@@ -523,6 +560,7 @@ static void start(struct slot *s)
     struct engine *e = s->group->engine;
     e->running++;
     s->group->in_flight++;
+    s->began = now_of(e);
     s->hash = take_hash(e);
     int rc = e->env->ops->start(e->env, s->r.task, &s->episode);
     if (rc < 0) {
@@ -554,6 +592,37 @@ static void pump(void *arg)
     schedule(e);
 }
 
+void group_called(struct group *g, const char *what)
+{
+    struct engine *e = g->engine;
+    size_t i = 0;
+    while (i < e->n_tallies && strcmp(e->tally[i].what, what) != 0)
+        i++;
+    if (i == e->n_tallies && i < TALLIES)
+        e->tally[e->n_tallies++] = (struct engine_tally){.what = what};
+    g->tally = i < TALLIES ? i : TALLIES - 1;
+}
+
+const struct engine_tally *engine_tallies(const struct engine *e, size_t *n)
+{
+    *n = e->n_tallies;
+    return e->tally;
+}
+
+void engine_stage(struct engine *e)
+{
+    for (size_t i = 0; i < e->n_tallies; i++) {
+        struct engine_tally *t = &e->tally[i];
+        if (t->added == t->ended)
+            *t = (struct engine_tally){.what = t->what, .ever = t->ever};
+    }
+}
+
+int64_t engine_mean(const struct engine *e)
+{
+    return e->n_paid ? e->paid_ns / (int64_t)e->n_paid : 0;
+}
+
 struct group *engine_group(struct engine *e, enum model_phase phase)
 {
     struct group *g = calloc(1, sizeof(*g));
@@ -563,6 +632,11 @@ struct group *engine_group(struct engine *e, enum model_phase phase)
     }
     g->engine = e;
     g->phase = phase;
+    group_called(g, phase == PHASE_ROLLOUT_DEV     ? "dev"
+                    : phase == PHASE_ROLLOUT_VAL   ? "val"
+                    : phase == PHASE_ROLLOUT_PROBE ? "candidates"
+                    : phase == PHASE_ROLLOUT_TEST  ? "tests"
+                                                   : "rollouts");
     g->next = e->groups;
     if (g->next)
         g->next->prev = g;
@@ -578,6 +652,7 @@ void group_background(struct group *g)
 void group_ahead(struct group *g)
 {
     g->rank = AHEAD;
+    group_called(g, TALLY_AHEAD);
 }
 
 int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
@@ -604,6 +679,7 @@ int group_add(struct group *g, const struct task *task, struct skills_view *skil
     s->r.draw = draw;
     s->skills = skills_view_ref(skills ? skills : e->none);
     g->v[g->n++] = s;
+    e->tally[g->tally].added++;
     struct queue *q = &e->queue[g->rank];
     *q->last = s;
     q->last = &s->next;
@@ -630,12 +706,6 @@ struct group *engine_group_of(struct engine *e, enum model_phase phase, bool bac
             return NULL;
         }
     return g;
-}
-
-void group_on_end(struct group *g, void (*fn)(struct group *, size_t, void *), void *arg)
-{
-    g->on_end = fn;
-    g->on_end_arg = arg;
 }
 
 static int stopped(const struct engine *e)
@@ -705,6 +775,7 @@ static void unqueue(struct group *g)
             s->cancelled = true;
             end_with(s, ROLLOUT_UNSCORED, "cancelled");
             g->ended++;
+            g->engine->tally[g->tally].added--;
             g->engine->ahead -= g->rank == AHEAD;
         } else {
             p = &s->next;

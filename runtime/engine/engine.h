@@ -108,8 +108,6 @@ void engine_draws_alike(struct engine *e, enum model_phase phase, int64_t draw);
 struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,
                               const struct task_set *tasks, struct skills_view *skills,
                               int64_t draw);
-/* Called (from the loop) whenever a rollout of the group ends; it may add further ones. */
-void group_on_end(struct group *g, void (*fn)(struct group *g, size_t index, void *arg), void *arg);
 /* Turns the loop until all added rollouts ended. GRASP_ESTOPPED on a signal or a spent budget. */
 int group_wait(struct group *g);
 /* One turn of the loop for waits of the caller's own; GRASP_ESTOPPED and the like as group_wait. */
@@ -126,6 +124,26 @@ void group_unscore(struct group *g, size_t index, const char *why);
 /* Drops rollouts that have not started; those in flight are ended and their results thrown away. */
 void group_cancel(struct group *g);
 void group_free(struct group *g);
+/* ---- how far it is ---- */
+
+/* What a group's rollouts are counted as, instead of by its phase ("dev", "val", "candidates", "tests"):
+ * lasts as long as the engine. Call before the first group_add. */
+void group_called(struct group *g, const char *what);
+#define TALLY_AHEAD "ahead" /* kind of those of group_ahead, which nobody waits for */
+struct engine_tally {
+    const char *what;
+    size_t added, ended, scored, passed; /* of this stage; cancelled ones are not counted */
+    size_t ever;                         /* ended, of all stages */
+};
+/* Those of all kinds that there were, in the order of their first group. */
+const struct engine_tally *engine_tallies(const struct engine *e, size_t *n);
+/* A new stage begins: kinds of which everything has ended count from 0. */
+void engine_stage(struct engine *e);
+/* Another clock than clock_mono for these times, for tests. */
+void engine_clock(struct engine *e, int64_t (*now)(void *arg), void *arg);
+/* Mean time of a rollout that a model was asked for (not the journal alone); 0: there was none. */
+int64_t engine_mean(const struct engine *e);
+
 /* What the first rollout that could not be measured met; "" when there was none. */
 const char *engine_outage(const struct engine *e);
 /* Asks engine_turn-like waits to stop: budgets and fatal model errors set this; group_wait returns

@@ -65,6 +65,8 @@ int noise_measure(struct noise *n, struct engine *e, const struct draws *draws,
     size_t chosen[NOISE_TASKS], count = choose(first, chosen);
     struct group *g = engine_group(e, PHASE_ROLLOUT_DEV);
     int rc = g ? 0 : GRASP_ENOMEM;
+    if (g)
+        group_called(g, "noise");
     *n = (struct noise){.alike = true, .measured = true};
     for (size_t i = 0; rc >= 0 && i < count; i++)
         rc = group_add(g, group_result(first, chosen[i])->task, view,

@@ -111,8 +111,7 @@ static int check_here(const char *dir, void *found)
 int journal_check(const char *dir, struct journal_check *out)
 {
     *out = (struct journal_check){0};
-    int rc = damage_look(check_here, dir, out, sizeof(*out), "journal",
-                         JOURNAL_WAY_OUT);
+    int rc = damage_look(check_here, dir, out, sizeof(*out), "journal", JOURNAL_WAY_OUT);
     if (rc < 0 || (!out->damaged && !out->unreachable && !out->dangling))
         return rc;
     return err_set(GRASP_EREFUSED,

@@ -17,6 +17,12 @@ void learn_ahead_end(struct learn *l)
     l->ahead = (struct learn_ahead){0};
 }
 
+void learn_order(const struct learn *l, int epoch, size_t *out)
+{
+    probe_epoch_order(method_order_seed(&l->c->method, (uint64_t)l->c->cycle.seed), (uint64_t)epoch,
+                      l->dev->n, out);
+}
+
 /* The next batch: this epoch's, or the first of the next epoch. False: there is none. */
 static bool next_batch(const struct learn *l, int *epoch, size_t *from)
 {

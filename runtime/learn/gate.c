@@ -37,7 +37,11 @@ static int open_gate(struct update *u, const struct probe_set *p, const enum out
 
 static int measure(struct update *u, const struct probe_set *p, struct update_gate *d)
 {
+    u->l->live.gate = &d->gate;
+    u->l->live.probes = p;
+    u->l->live.arms = d->arms;
     int rc = measure_candidates(u->l, p, &d->gate, d->arms);
+    u->l->live.gate = NULL;
     d->winner = rc == 0 ? gate_winner(&d->gate) : -1;
     return rc;
 }

@@ -58,29 +58,10 @@ static void count_changes(struct learn *l, const struct batch *b)
 
 /* ---- batches ---- */
 
-struct dev_shown {
-    const struct learn *l;
-    size_t done, correct;
-};
-
-static void dev_ended(struct group *g, size_t index, void *arg)
-{
-    struct dev_shown *p = arg;
-    char label[64], note[64];
-    p->done++;
-    p->correct += group_result(g, index)->correct;
-    snprintf(label, sizeof(label), "epoch %d update %d: dev", p->l->epoch, p->l->update);
-    snprintf(note, sizeof(note), "%zu correct, %zu skills", p->correct, p->l->at.set.n);
-    progress_set(label, p->done, group_size(g), note);
-}
-
-static int roll_out(struct learn *l, struct batch *b, struct dev_shown *shown)
+static int roll_out(struct learn *l, struct batch *b)
 {
     b->group = engine_group(l->s->engine, PHASE_ROLLOUT_DEV);
     int rc = b->group ? 0 : err_oom();
-    *shown = (struct dev_shown){.l = l};
-    if (rc == 0)
-        group_on_end(b->group, dev_ended, shown);
     for (size_t i = 0; rc >= 0 && i < b->n; i++)
         rc = group_add(b->group, &l->dev->v[b->v[i]], l->at.view,
                        draw_number(&l->s->draws, DRAW_DEV, (uint32_t)l->epoch));
@@ -92,15 +73,13 @@ static int roll_out(struct learn *l, struct batch *b, struct dev_shown *shown)
 static int one_batch(struct learn *l, struct batch *b)
 {
     struct probing probes = {0};
-    struct dev_shown shown;
     bool measured = !l->c->cycle.no_gate && l->c->cycle.blind_select == BLIND_OFF;
     size_t failures = 0;
-    int rc = roll_out(l, b, &shown);
+    int rc = roll_out(l, b);
     if (rc == 0 && measured)
         rc = probing_begin(&probes, l, b);
     if (rc == 0)
         rc = group_wait(b->group);
-    progress_clear();
     if (rc == 0)
         rc = learn_outcomes(l, b, &failures);
     if (rc == 0)
@@ -120,12 +99,6 @@ static int one_batch(struct learn *l, struct batch *b)
     return rc;
 }
 
-void learn_order(const struct learn *l, int epoch, size_t *out)
-{
-    probe_epoch_order(method_order_seed(&l->c->method, (uint64_t)l->c->cycle.seed), (uint64_t)epoch,
-                      l->dev->n, out);
-}
-
 static double dev_accuracy(const struct learn *l)
 {
     int correct = 0, total = 0;
@@ -136,10 +109,34 @@ static double dev_accuracy(const struct learn *l)
     return score_share(correct, total);
 }
 
-static int one_epoch(struct learn *l)
+static size_t batches_of(const struct learn *l)
 {
     size_t every = (size_t)l->c->cycle.update_every;
-    size_t n = (l->dev->n + every - 1) / every;
+    return (l->dev->n + every - 1) / every;
+}
+
+/* Says what is begun. */
+static void where(const struct learn *l, size_t updates)
+{
+    life_where(l->s->life, "epoch %d of %lld, update %d of %zu", l->epoch + 1,
+               (long long)config_epochs(l->c), l->update + 1, updates);
+}
+
+/* Test rollouts that follow the last epoch. */
+static size_t tests_left(const struct learn *l)
+{
+    const enum split tests[] = {SPLIT_ID_TEST, SPLIT_TEST};
+    const struct task_set *set;
+    size_t n = 0;
+    for (int i = 0; i < 2; i++)
+        if (split_file(l->c, tests[i]) && session_split(l->s, tests[i], &set) == 0)
+            n += set->n * (l->c->method.name == METHOD_NONE ? 1 : 2);
+    return n;
+}
+
+static int one_epoch(struct learn *l)
+{
+    size_t every = (size_t)l->c->cycle.update_every, n = batches_of(l);
     struct batch *batches = calloc(n + 1, sizeof(*batches));
     int rc = batches ? 0 : err_oom();
     learn_order(l, l->epoch, l->seen.order);
@@ -150,12 +147,14 @@ static int one_epoch(struct learn *l)
         l->update = (int)i;
         b->v = l->seen.order + i * every;
         b->n = i + 1 < n ? every : l->dev->n - i * every;
+        where(l, n);
         rc = line_turn(l);
         if (rc == 0)
             rc = l->method ? learn_method_batch(l, b) : one_batch(l, b);
         if (rc == 0)
             rc = record_progress(l);
         l->updates++;
+        life_step(l->s->life, (size_t)(config_epochs(l->c) - l->epoch) * n - i - 1);
     }
     double dev = dev_accuracy(l);
     if (rc == 0)
@@ -197,12 +196,13 @@ static int first_epoch(struct learn *l)
     return rc;
 }
 
-int learn_run(struct learn *l)
+static int run_all(struct learn *l)
 {
     int64_t epochs = config_epochs(l->c);
     int rc = 0;
     log_info("%s run %s in %s, library %s", l->run.resumed ? "going on with" : "starting",
              l->run.id, l->run.dir, library_dir(l->lib));
+    life_round(l->s->life, batches_of(l), (size_t)epochs * batches_of(l), tests_left(l), l->val->n);
     if (l->c->cycle.run_baseline)
         rc = learn_checkpoint(l, -1, false, 0);
     if (rc == 0)
@@ -218,9 +218,19 @@ int learn_run(struct learn *l)
         memcpy(l->seen.before, l->seen.now, l->dev->n * sizeof(*l->seen.now));
         l->seen.any_before = true;
     }
+    life_where(l->s->life, "final scores");
     if (rc == 0 && !tests)
         rc = learn_final_start(l);
     if (rc == 0)
         rc = learn_final(l);
     return rc < 0 ? rc : record_end(l);
+}
+
+int learn_run(struct learn *l)
+{
+    int rc = learn_live(l);
+    if (rc == 0)
+        rc = run_all(l);
+    life_forget(l->s->life);
+    return rc;
 }

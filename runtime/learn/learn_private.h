@@ -19,6 +19,7 @@
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
+ *   live.c        what the run is at, in status.json
  *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */
 #ifndef GRASP_RUNTIME_LEARN_LEARN_PRIVATE_H
@@ -163,6 +164,11 @@ struct learn {
     struct run_scores scores;
     json_t *base_seen;           /* of the update's baseline, for the evidence */
     struct learn_method *method; /* another one than GRASP (methods.c); NULL */
+    struct {                     /* the gate that is measured, for who looks on; NULL: none */
+        const struct gate *gate;
+        const struct probe_set *probes;
+        struct candidate *const *arms;
+    } live;
     struct learn_ahead ahead;
     struct noise noise; /* of the executor's endpoint, once noise_known */
     bool noise_known;
@@ -233,7 +239,7 @@ int measure_candidates(struct learn *l, const struct probe_set *p, struct gate *
 int measure_near_miss(struct learn *l, const struct probe_set *p, struct gate *g,
                       struct candidate *const *candidates, int *which);
 
-/* learn.c: the order of dev in an epoch. */
+/* ahead.c: the order of dev in an epoch. */
 void learn_order(const struct learn *l, int epoch, size_t *out);
 /* ahead.c: there are idle slots (engine_room), and the library will probably be that of this view when
  * the update is over. */
@@ -392,6 +398,9 @@ int learn_move(struct learn *l, const struct oid *commit);
 int learn_begin(struct learn *l, struct session *s, const char *library, const char *run_dir,
                 int flags);
 void learn_end(struct learn *l);
+
+/* live.c: from here on status.json says what the run is at; the caller ends it by life_forget. */
+int learn_live(struct learn *l);
 
 /* final.c: starts scoring val; nobody waits for it yet. */
 int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score);

@@ -225,18 +225,8 @@ static int noise_first(struct learn *l, const struct batch *b)
     return rc;
 }
 
-static void show(const struct learn *l, const struct batch *b, size_t done, size_t correct)
-{
-    char label[64], note[64];
-    snprintf(label, sizeof(label), "epoch %d update %d: dev", l->epoch, l->update);
-    snprintf(note, sizeof(note), "%zu correct, %zu entries", correct,
-             memory_size(l->method->memory));
-    progress_set(label, done, b->n, note);
-}
-
 static int one_by_one(struct learn *l, struct batch *b, bool *changed)
 {
-    size_t correct = 0;
     int rc = noise_first(l, b);
     for (size_t i = 0; rc == 0 && i < b->n; i++) {
         struct traces t = {0};
@@ -253,8 +243,6 @@ static int one_by_one(struct learn *l, struct batch *b, bool *changed)
         if (rc == 0 && now)
             rc = look_again(l);
         *changed |= now;
-        correct += group_result(b->group, i) && group_result(b->group, i)->correct;
-        show(l, b, i + 1, correct);
         traces_free(&t);
     }
     return rc;
@@ -267,7 +255,6 @@ static int all_at_once(struct learn *l, struct batch *b, bool *changed)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < b->n; i++)
         rc = add_dev(l, b, i);
-    show(l, b, 0, 0);
     if (rc == 0)
         rc = group_wait(b->group);
     if (rc == 0)
@@ -293,7 +280,6 @@ int learn_method_batch(struct learn *l, struct batch *b)
     int rc = b->group ? 0 : err_oom();
     if (rc == 0)
         rc = serial ? one_by_one(l, b, &changed) : all_at_once(l, b, &changed);
-    progress_clear();
     if (rc == 0 && serial)
         rc = learn_outcomes(l, b, &failures);
     if (rc == 0 && changed)

@@ -117,6 +117,7 @@ static int ask(struct probing *p, const struct task *task)
         p->asked = engine_group(l->s->engine, PHASE_ROLLOUT_PROBE);
     if (!p->asked)
         return GRASP_ENOMEM;
+    group_called(p->asked, "choosing probes");
     int rc =
         group_add(p->asked, task, l->at.view,
                   draw_number(&l->s->draws, DRAW_SELECT, (uint32_t)l->updates * DRAWS_AN_UPDATE));

@@ -342,10 +342,14 @@ static void print_idle(const struct learn *l, enum split split, FILE *out)
 static void print_curve(const struct learn *l, FILE *out)
 {
     enum { WIDTH = 40 };
+    bool begun = false;
     for (size_t i = 0; i < l->scores.n_checks; i++) {
         const struct checkpoint *c = &l->scores.checks[i];
         if (!c->scored)
             continue;
+        if (!begun)
+            fprintf(out, "\nlearning curve (%s)\n", l->s->backend[0]->label);
+        begun = true;
         double share = score_share(c->score.correct, c->score.total);
         char name[24];
         snprintf(name, sizeof(name), c->epoch < 0 ? "no skills" : "epoch %d", c->epoch);
@@ -418,7 +422,6 @@ void summary_print(const struct learn *l, FILE *out)
     accounts_counts(l->s->accounts, MODEL_PHASES, &a);
     if (l->s->journal)
         journal_counts(l->s->journal, MODEL_PHASES, &j);
-    fprintf(out, "\nlearning curve (%s)\n", l->s->backend[0]->label);
     print_curve(l, out);
     print_tests(l, out);
     print_endings(&l->ended.dev, false, out);

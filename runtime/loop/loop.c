@@ -56,6 +56,11 @@ struct loop {
     uint64_t timer_order;
     struct watch *watches; /* by descriptor */
     size_t n_watches, watching;
+    struct {
+        loop_fn fn; /* NULL: none */
+        void *arg;
+        int64_t period, due;
+    } tick;
     struct http_slot http;
 };
 
@@ -327,6 +332,12 @@ static int run_events(struct loop *loop, int64_t max_ns)
         return err_set(GRASP_EINVAL, "the event loop has nothing left to wait for");
     if (!loop->watching && max_ns == 0)
         return 0;
+    if (loop->tick.fn) {
+        int64_t left = loop->tick.due - clock_mono();
+        left = left < 0 ? 0 : left;
+        if (max_ns < 0 || left < max_ns)
+            max_ns = left;
+    }
     int n = wait_events(loop, ev, max_ns), ran = 0;
     for (int i = 0; i < n; i++) {
         uint32_t fd = (uint32_t)ev[i].data.u64;
@@ -341,10 +352,27 @@ static int run_events(struct loop *loop, int64_t max_ns)
 
 /* ---- the turn ---- */
 
+void loop_tick(struct loop *loop, int64_t period_ns, loop_fn fn, void *arg)
+{
+    loop->tick.fn = fn;
+    loop->tick.arg = arg;
+    loop->tick.period = period_ns;
+    loop->tick.due = clock_mono() + period_ns;
+}
+
+static void run_tick(struct loop *loop)
+{
+    int64_t now;
+    if (!loop->tick.fn || (now = clock_mono()) < loop->tick.due)
+        return;
+    loop->tick.due = now + loop->tick.period;
+    loop->tick.fn(loop->tick.arg);
+}
+
 int loop_turn(struct loop *loop, int64_t max_ns)
 {
     if (loop_interrupted(loop))
-        return err_set(GRASP_ESTOPPED, "stopped by a signal");
+        return err_set(GRASP_ESTOPPED, "stopped by a signal; run the same command to go on");
     int ran = run_deferred(loop, DEFER_PER_TURN);
     int events = run_events(loop, ran || loop->defer_n ? 0 : max_ns);
     if (events > 0)
@@ -353,8 +381,9 @@ int loop_turn(struct loop *loop, int64_t max_ns)
     ran += run_deferred(loop, DEFER_PER_TURN);
     for (size_t i = 0; ran && i < loop->n_ends; i++)
         loop->ends[i].fn(loop->ends[i].arg);
+    run_tick(loop);
     if (loop_interrupted(loop))
-        return err_set(GRASP_ESTOPPED, "stopped by a signal");
+        return err_set(GRASP_ESTOPPED, "stopped by a signal; run the same command to go on");
     return events < 0 ? events : ran;
 }
 

@@ -36,6 +36,9 @@ void loop_not_at_turn_end(struct loop *loop, loop_fn fn, void *arg); /* takes it
 /* A one-shot timer; the id (never 0) cancels it. Returns 0 when out of memory. */
 uint64_t loop_timer(struct loop *loop, int64_t delay_ns, loop_fn fn, void *arg);
 void loop_timer_cancel(struct loop *loop, uint64_t id);
+/* Calls `fn` about every `period_ns` while the loop is turned; one for a loop, NULL: no more. Nobody
+ * waits for it. */
+void loop_tick(struct loop *loop, int64_t period_ns, loop_fn fn, void *arg);
 /* Watches a descriptor; events are EPOLLIN/EPOLLOUT; replaces an earlier watch; fn NULL removes it.
  */
 typedef void (*loop_fd_fn)(int fd, uint32_t events, void *arg);

@@ -614,7 +614,7 @@ static bool send_request(struct api_call *c, int i, bool fresh)
 static void start(struct api_call *c, int i)
 {
     move(c, false, false);
-    if (!c->lost)
+    if (!c->started)
         late_sent(&c->api->late);
     if (!send_request(c, i, c->lost > 0))
         end_later(c, MODEL_OUTAGE);
@@ -650,6 +650,7 @@ static void pump(struct api *a)
                 continue;
             return;
         }
+        a->pool.home = a->pool.n > 1 ? (int)(wire_beginning(&c->rq) % a->pool.n) : -1;
         int i = pool_pick(&a->pool, now, c->avoid, &when);
         if (i >= 0) {
             start(c, i);
@@ -722,8 +723,10 @@ static void on_late(void *arg)
     struct api *a = arg;
     struct api_call *c, *next;
     int64_t now = clock_mono();
-    size_t waiting = 0;
+    size_t waiting = 0, urgent = 0;
     a->late_timer = 0;
+    TAILQ_FOREACH (c, &a->others, link)
+        urgent += !c->rq.ahead && in_flight(c, NULL);
     for (c = TAILQ_FIRST(&a->others); c; c = next) {
         next = TAILQ_NEXT(c, link);
         struct api_request *r = youngest(c);
@@ -738,6 +741,7 @@ static void on_late(void *arg)
                                   .requests = 1 + (in_flight(c, r) != NULL),
                                   .given_up = c->lost,
                                   .in_flight = on_their_way(a),
+                                  .urgent = c->rq.ahead ? on_their_way(a) : urgent,
                                   .may_hedge = a->hedge != HEDGE_OFF};
         enum late_step step = late_judge(&a->late, &about);
         if (step == LATE_LOST)
@@ -760,8 +764,9 @@ static void on_silence(void *arg)
     if (!a->waiting)
         return;
     if (silent >= SILENCE_NS && c && *c->why)
-        log_warn("%s has given no answer for %lld s to %zu calls that wait: %s", a->m.name,
-                 (long long)(silent / NS_PER_SEC), a->waiting, c->why);
+        log_warn("%s has given no answer for %lld s to %zu %s: %s", a->m.name,
+                 (long long)(silent / NS_PER_SEC), a->waiting,
+                 plural((int64_t)a->waiting, "call that waits", "calls that wait"), c->why);
     a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
 }
 
@@ -780,6 +785,50 @@ static void halt(struct model *m, const char *why)
         end_later(c, MODEL_OUTAGE);
     }
     pump(a);
+}
+
+static double seconds(int64_t ns)
+{
+    return ns > 0 ? (double)ns / 1e9 : 0;
+}
+
+static json_t *state(const struct model *m)
+{
+    const struct api *a = (const struct api *)m;
+    const struct api_call *c;
+    json_t *endpoints = json_array();
+    int64_t now = clock_mono(), oldest = now, soonest = INT64_MAX;
+    size_t under_way = 0, retrying = 0, queued = 0;
+    const char *why = "";
+    TAILQ_FOREACH (c, &a->others, link) {
+        bool asked = false;
+        for (int k = 0; k < 2; k++) {
+            asked |= c->rqs[k].http != 0;
+            if (c->rqs[k].http && c->rqs[k].started < oldest)
+                oldest = c->rqs[k].started;
+        }
+        under_way += asked;
+        if (!asked && c->timer && !c->end) {
+            retrying++;
+            why = c->why;
+        }
+    }
+    TAILQ_FOREACH (c, &a->queue, link)
+        queued++;
+    for (size_t i = 0; i < a->pool.n; i++) {
+        const struct pool_endpoint *e = &a->pool.v[i];
+        if (!e->dead && e->not_before < soonest)
+            soonest = e->not_before;
+        json_array_append_new(endpoints,
+                              json_pack("{s:s, s:I, s:f, s:f, s:i, s:b}", "url",
+                                        a->endpoints[i].base, "in_flight", (json_int_t)e->in_flight,
+                                        "window", e->window, "rests", seconds(e->not_before - now),
+                                        "failures", e->failures, "dead", (int)e->dead));
+    }
+    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:o}", "in_flight", (json_int_t)under_way,
+                     "longest", seconds(now - oldest), "queued", (json_int_t)queued, "retrying",
+                     (json_int_t)retrying, "why", why, "limited",
+                     soonest == INT64_MAX ? 0.0 : seconds(soonest - now), "endpoints", endpoints);
 }
 
 static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
@@ -957,6 +1006,11 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         return err_set(GRASP_EINVAL, "model.kind '%s' needs an endpoint's base URL", s->kind);
     if (!s->model || !*s->model)
         return err_set(GRASP_EINVAL, "model.kind '%s' needs the model's name", s->kind);
+    if (s->cache_key && wire == &wire_anthropic)
+        return err_set(GRASP_EINVAL,
+                       "prompt_cache_key: OpenAI's interfaces have it, kind '%s' does "
+                       "not",
+                       s->kind);
     struct api *a = calloc(1, sizeof(*a));
     if (!a)
         return err_oom();
@@ -971,7 +1025,8 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
     a->unix_socket = str_dup(s->unix_socket);
     a->client_cert = str_dup(s->client_cert);
     a->client_key = str_dup(s->client_key);
-    a->params = (struct wire_params){.model = a->model, .extra = a->extra, .stream = s->stream};
+    a->params = (struct wire_params){
+        .model = a->model, .extra = a->extra, .stream = s->stream, .cache_key = s->cache_key};
     a->max_wait_ns =
         (int64_t)((s->max_wait_s > 0 ? s->max_wait_s : DEFAULT_MAX_WAIT_S) * (double)NS_PER_SEC);
     a->attempts = s->attempts > 0 ? s->attempts : DEFAULT_ATTEMPTS;
@@ -983,6 +1038,7 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         (int64_t)((s->backoff_s > 0 ? s->backoff_s : DEFAULT_BACKOFF_S) * (double)NS_PER_SEC);
     int rc = model_init(&a->m, &ops, s);
     a->m.halt = halt;
+    a->m.state = state;
     if (rc >= 0 && strcmp(wire->path, wire_anthropic.path) == 0 &&
         !json_object_get(s->headers, "anthropic-version"))
         rc = strlist_add(&a->headers, "anthropic-version: 2023-06-01");

@@ -13,9 +13,9 @@
 #define ENOUGH         10  /* observations, to hedge ... */
 #define FEW            5   /* ... to say what is lost ... */
 #define OTHER_KIND     5   /* ... before, so many times as long as another kind of call is waited */
-#define HEDGE_SHARE    0.125
+#define HEDGE_SHARE    0.09
 #define MOST_HEDGES    64
-#define BUSY           0.9  /* share of the slots in use from which on none is idle */
+#define KEPT           4    /* hedges, at each level, for those above */
 #define FIRST_QUANTILE 0.25 /* of what is hedged when nothing else is in flight ... */
 #define LAST_QUANTILE  0.95 /* ... and when so many of the slots are in use: */
 #define IDLE           0.25
@@ -214,10 +214,11 @@ enum late_step late_judge(const struct late *l, const struct late_call *c)
         if (ns < INT64_MAX && c->given_up < 20 && c->age / (INT64_C(1) << c->given_up) >= ns)
             return LATE_LOST;
     }
-    double used = l->slots ? (double)c->in_flight / (double)l->slots : 1;
-    if (c->may_hedge && c->requests == 1 && l->hedges >= 1 && used < BUSY) {
-        int level = used < IDLE ? (int)(used / IDLE * (LATE_LEVELS - 1) + 0.5) : LATE_LEVELS - 1;
-        if (c->age >= SHORTEST_HEDGE && c->age >= l->v[c->endpoint][c->kind].hedge[level])
+    if (c->may_hedge && c->requests == 1 && c->in_flight < l->slots) {
+        double used = (double)c->urgent / (double)l->slots;
+        int level = used < IDLE ? (int)(used / IDLE * (LATE_LEVELS - 1)) : LATE_LEVELS - 1;
+        if (l->hedges >= 1 + KEPT * level && c->age >= SHORTEST_HEDGE &&
+            c->age >= l->v[c->endpoint][c->kind].hedge[level])
             return LATE_HEDGE;
     }
     return LATE_WAIT;

@@ -13,8 +13,8 @@
  *
  * A hedge is sent where slots are idle, from a quantile on that falls with what is in flight: what is
  * under way when little else is, others wait for. It is sent only where it promises something: where
- * all latencies are alike, only what is later than all of them is hedged. Hedges are at most one for
- * every eight calls.
+ * all latencies are alike, only what is later than all of them is hedged. Hedges are at most nine
+ * for a hundred calls, and most of them are kept for when little is in flight.
  *
  * A request is taken for lost after about ten times the mean latency, and its call's own patience is
  * doubled each time. Where answers become slow all of them look lost: so one in fifty may be, and a
@@ -60,7 +60,8 @@ struct late_call {
     int requests;     /* in flight */
     int given_up;     /* so often it was taken for lost */
     size_t in_flight; /* requests of all calls */
-    bool may_hedge;   /* no rate limit, no budget, no queue stands against it */
+    size_t urgent;  /* of those that somebody waits for; in_flight where nobody does for this one */
+    bool may_hedge; /* no rate limit, no budget, no queue stands against it */
 };
 enum late_step {
     LATE_WAIT,

@@ -28,7 +28,7 @@
 #include "runtime/loop/loop.h"
 #include "runtime/model/said.h"
 
-/* What the call is for; only accounting looks at it, never a backend. */
+/* What the call is for; it decides nothing about the answer: accounts and caches look at it. */
 enum model_phase {
     PHASE_ROLLOUT_DEV,
     PHASE_ROLLOUT_VAL,
@@ -128,6 +128,8 @@ struct model {
     /* Ends every call that waits and costs nothing yet, as an outage that says `why`, and all those
      * to come; what is on its way to a server is still answered. NULL: nothing ever waits. */
     void (*halt)(struct model *m, const char *why);
+    /* What its calls wait for, as waits.h has it; a new reference. NULL: nothing ever waits. */
+    json_t *(*state)(const struct model *m);
     struct model_meter meter; /* set by who stands in front; all NULL: nobody counts */
 };
 struct model_ops {
@@ -191,6 +193,7 @@ struct model_settings {
     const char *unix_socket, *client_cert, *client_key; /* paths; NULL: none */
     const json_t *extra; /* further members of the request's body; may be NULL */
     bool stream;         /* ask for server-sent events */
+    bool cache_key;      /* send prompt_cache_key, which is no part of the request's identity */
     double timeout_s;    /* per attempt, default 300; where it streams, between two chunks */
     double max_wait_s;   /* a longer wait that an endpoint asks for ends the run; default 600 */
     int attempts;        /* default 8 */

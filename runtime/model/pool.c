@@ -20,11 +20,13 @@
 #define FIRST_CALLS     16                /* in flight before the first answer ... */
 #define OPENING_NS      (NS_PER_SEC / 20) /* ... or until none was refused for so long */
 #define BURST_NS        NS_PER_SEC        /* so much of a minute's limit may be spent at once */
+#define HOME_SHARE      0.25              /* of an even share of the calls in flight, ... */
+#define HOME_CALLS      2 /* ... and so many: more to do than others, and still chosen */
 #define MINUTE_NS       (60 * NS_PER_SEC)
 
 int pool_init(struct pool *p, size_t n, size_t limit)
 {
-    *p = (struct pool){.n = n, .limit = limit};
+    *p = (struct pool){.n = n, .limit = limit, .home = -1};
     p->v = calloc(n, sizeof(*p->v));
     if (!p->v)
         return err_oom();
@@ -96,6 +98,19 @@ static int64_t limited_until(const struct pool *p, struct pool_endpoint *e, int6
     return until;
 }
 
+/* In flight to the endpoint, as if it were less where the prompt's beginning is in its cache: by a
+ * quarter of an even share and a little. */
+static double load_of(const struct pool *p, int i)
+{
+    const struct pool_endpoint *e = &p->v[i];
+    double all = 0;
+    if (i != p->home)
+        return (double)e->in_flight / e->window;
+    for (size_t k = 0; k < p->n; k++)
+        all += (double)p->v[k].in_flight;
+    return ((double)e->in_flight - HOME_SHARE * all / (double)p->n - HOME_CALLS) / e->window;
+}
+
 int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
 {
     int best = -1;
@@ -104,7 +119,7 @@ int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when)
     for (size_t k = 0; k < p->n; k++) {
         size_t i = (p->turn + k) % p->n;
         struct pool_endpoint *e = &p->v[i];
-        double load = (double)e->in_flight / e->window + ((int)i == avoid ? 2 : 0);
+        double load = load_of(p, (int)i) + ((int)i == avoid ? 2 : 0);
         if (e->dead || (double)e->in_flight + 1 > e->window)
             continue;
         if (!e->opens)

@@ -58,13 +58,15 @@ struct pool {
     struct pool_endpoint *v;
     size_t n;
     size_t limit;
-    size_t turn;        /* breaks ties round robin */
+    size_t turn; /* breaks ties round robin */
+    int home;    /* set before a pick: the endpoint that has the beginning in its cache; -1: any */
     double a_minute[2]; /* requests, tokens; 0: no limit */
 };
 
 int pool_init(struct pool *p, size_t n, size_t limit);
 void pool_release(struct pool *p);
-/* The least loaded endpoint with room, other than `avoid` (-1: none) if there is one; -1 when none
+/* `home` unless it has clearly more to do than the others; else the least loaded endpoint with room,
+ * other than `avoid` (-1: none) if there is one; -1 when none
  * can take a call, *when then says from which time on one might (INT64_MAX: when a call ends). */
 int pool_pick(struct pool *p, int64_t now, int avoid, int64_t *when);
 /* Whether requests that need not be may go to it: nothing is known to limit it, nor did lately. */

@@ -20,6 +20,7 @@ static void encode(const struct wire_params *p, const struct model_request *rq, 
         buf_adds(body, ",\"store\":false");
     if (p->stream && !json_object_get(p->extra, "stream"))
         buf_adds(body, ",\"stream\":true");
+    wire_add_cache_key(body, p, rq);
     wire_add_extra(body, p->extra);
     buf_addch(body, '}');
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -397,6 +398,22 @@ void wire_add_extra(struct buf *body, const json_t *extra)
         buf_addch(body, ':');
         buf_add_json_value(body, value);
     }
+}
+
+uint64_t wire_beginning(const struct model_request *rq)
+{
+    const struct message *first = rq->chat->v;
+    if (rq->phase >= PHASE_CLASSIFY || !rq->chat->n)
+        return (uint64_t)rq->phase;
+    return XXH3_64bits(first->text, first->len);
+}
+
+void wire_add_cache_key(struct buf *body, const struct wire_params *p,
+                        const struct model_request *rq)
+{
+    if (p->cache_key && !json_object_get(p->extra, "prompt_cache_key"))
+        buf_addf(body, ",\"prompt_cache_key\":\"grasp-%016llx\"",
+                 (unsigned long long)wire_beginning(rq));
 }
 
 void wire_add_temperature(struct buf *body, const struct wire_params *p, double temperature)

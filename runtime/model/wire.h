@@ -40,6 +40,7 @@ struct wire_params {
     const json_t *extra;    /* further members; they win over ours */
     bool completion_tokens; /* say max_completion_tokens for max_tokens (chat completions) */
     bool stream;            /* ask for server-sent events */
+    bool cache_key;         /* send prompt_cache_key */
 };
 struct wire {
     const char *path; /* "/chat/completions" */
@@ -80,6 +81,12 @@ void wire_add_string(struct buf *body, const char *text, size_t len);
 void wire_add_messages(struct buf *body, const struct chat *chat);
 /* ,"key":value for each member of extra. */
 void wire_add_extra(struct buf *body, const json_t *extra);
+/* Where a request's beginning is cached: the same number for all turns of a conversation, and for all
+ * of the writer's calls of one phase, which share more than their beginnings do. */
+uint64_t wire_beginning(const struct model_request *rq);
+/* ,"prompt_cache_key":"grasp-..." where it is wanted and extra has none. */
+void wire_add_cache_key(struct buf *body, const struct wire_params *p,
+                        const struct model_request *rq);
 void wire_add_temperature(struct buf *body, const struct wire_params *p, double temperature);
 
 /* Whether an error says that the conversation is longer than the model takes. */

@@ -1,9 +1,12 @@
 /* top.c - the top of the page: what happened in one sentence, its facts, and the final scores. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/compare/contrast.h"
 #include "runtime/report/html.h"
 #include "runtime/report/parts.h"
 
@@ -74,23 +77,35 @@ static void add_scores(struct buf *b, const struct run *r)
                    "the val tasks");
 }
 
-static void sentence_done(struct buf *b, const struct run *r)
+/* What the agent has that it passes with. */
+static void add_means(struct buf *b, const struct run *r)
 {
     struct tally t = count(r);
-    bool scored = run_best_val(r) || json_object_size(r->tests);
-    if (!run_has_gate(r))
-        buf_addf(b, "With what the method %s kept in its memory, the agent passes ",
-                 json_str_at(r->summary, "method", "?"));
-    else if (!t.accepted)
-        buf_addf(b, "Nothing was learned: none of %lld edits was let in%s", (long long)t.judged,
-                 scored ? ", and the agent passes " : "");
-    else
-        buf_addf(b, "With the %zu %s it learned, the agent passes ", r->now.n,
+    if (!run_has_gate(r)) {
+        buf_adds(b, "With what the method ");
+        html_text(b, json_str_at(r->summary, "method", "?"));
+        buf_adds(b, " kept in its memory, ");
+    } else if (!t.accepted) {
+        buf_addf(b,
+                 "Nothing was learned, since none of %lld edits was let in: ", (long long)t.judged);
+    } else if (!r->now.n) {
+        buf_addf(b, "%lld of %lld edits were let in, and none of them was kept: ",
+                 (long long)t.accepted, (long long)t.judged);
+    } else {
+        buf_addf(b, "With the %zu %s it learned, ", r->now.n,
                  plural((int64_t)r->now.n, "skill", "skills"));
-    if (scored)
+    }
+}
+
+static void sentence_done(struct buf *b, const struct run *r)
+{
+    add_means(b, r);
+    if (run_best_val(r) || json_object_size(r->tests)) {
+        buf_adds(b, "the agent passes ");
         add_scores(b, r);
-    else if (t.accepted)
-        buf_adds(b, "nobody knows how much: nothing was scored");
+    } else {
+        buf_adds(b, "nobody knows how well the agent does, since nothing was scored");
+    }
     buf_adds(b, ".");
 }
 
@@ -234,6 +249,70 @@ static void test_row(struct buf *b, const char *name, const json_t *base, const 
     buf_adds(b, "</tr>\n");
 }
 
+/* "fixed (27): task1_3, task1_7" */
+static void add_tasks(struct buf *b, const char *what, const json_t *ids)
+{
+    size_t i;
+    json_t *v;
+    if (!json_array_size(ids))
+        return;
+    buf_addf(b, "<p>%s (%zu): ", what, json_array_size(ids));
+    json_array_foreach ((json_t *)ids, i, v) {
+        buf_adds(b, i ? ", " : "");
+        html_text(b, json_string_value(v));
+    }
+    buf_adds(b, "</p>\n");
+}
+
+static int read_scores(const struct run *r, const char *split, const char *which,
+                       struct split_scores *out)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "%.30s_eval_%s/test_runs.jsonl", split, which);
+    char *path = fs_join(r->dir, name);
+    *out = (struct split_scores){0};
+    int rc = path ? split_scores_read(out, path) : err_oom();
+    free(path);
+    return rc;
+}
+
+/* What the library changed, task by task, and what may be said of it. */
+static void add_difference(struct buf *b, const struct run *r, const char *split)
+{
+    const struct contrast_options o = {.unpaired = 1};
+    struct split_scores base = {0}, best = {0};
+    json_t *v = NULL;
+    int rc = read_scores(r, split, "baseline", &base);
+    if (rc == 0)
+        rc = read_scores(r, split, "best", &best);
+    if (rc == 0 && base.n && best.n)
+        rc = contrast_libraries(&best, &base, &o, &v);
+    const json_t *interval = json_object_get(v, "interval"), *fixed = json_object_get(v, "fixed"),
+                 *broken = json_object_get(v, "broken");
+    double p = json_num_at(v, "p", 1);
+    if (rc < 0)
+        err_clear(); /* the table stands without it */
+    if (v && json_array_size(interval) == 2) {
+        buf_addf(b,
+                 "<details><summary>With the library %+.1f points over the same %lld tasks "
+                 "(95&nbsp;%% interval %+.1f to %+.1f, p %s%.3f): %s; %zu fixed, %zu broken"
+                 "</summary><div>\n",
+                 100 * json_num_at(v, "diff", 0), (long long)json_int_at(v, "n", 0),
+                 100 * json_number_value(json_array_get(interval, 0)),
+                 100 * json_number_value(json_array_get(interval, 1)), p < 0.001 ? "&lt; " : "",
+                 p < 0.001 ? 0.001 : p, p < 0.05 ? "told apart" : "not told apart",
+                 json_array_size(fixed), json_array_size(broken));
+        add_tasks(b, "fixed", fixed);
+        add_tasks(b, "broken", broken);
+        buf_adds(b,
+                 "<p class=\"soft\">An exact sign-flip test over tasks. It is about this library; "
+                 "what the method does takes several runs.</p></div></details>\n");
+    }
+    json_decref(v);
+    split_scores_release(&base);
+    split_scores_release(&best);
+}
+
 static const char *split_words(const char *split)
 {
     return strcmp(split, "id_test") == 0 ? "new tasks of the kinds that it learned from (id_test)"
@@ -263,6 +342,7 @@ void part_tests(struct buf *b, const struct run *r)
         test_row(b, "all", json_object_get(v, "baseline"), json_object_get(v, "best"), idle, true);
         buf_adds(b, "</tbody>");
         html_table_close(b);
+        add_difference(b, r, split);
     }
     if (json_object_size(r->tests))
         buf_adds(b,

@@ -20,9 +20,9 @@ struct accounts {
     accounts_stop_fn stop;
     void *stop_arg;
     bool stopped;
-    struct loop *loop; /* of the first model; NULL: none yet */
-    uint64_t timer;    /* of budget.seconds */
-    int64_t started, in_flight;
+    struct loop *loop;                              /* of the first model; NULL: none yet */
+    uint64_t timer;                                 /* of budget.seconds */
+    int64_t started, in_flight, open[MODEL_PHASES]; /* open: in flight, by phase */
     int64_t open_tokens; /* of attempts whose calls are not answered yet */
     double open_usd;
     struct spending earlier; /* of the run's processes before this one */
@@ -332,6 +332,7 @@ static void answered(const struct model_reply *reply, void *arg)
     struct accounts *a = m->accounts;
     double usd = cost(&m->price, &reply->usage);
     a->in_flight--;
+    a->open[call->phase]--;
     a->changed = true;
     if (m->meters) {
         a->open_tokens -= reply->usage.prompt_tokens + reply->usage.completion_tokens;
@@ -375,10 +376,12 @@ static int metered_ask(struct model *base, const struct model_request *rq, model
         call->chars += (int64_t)rq->chat->v[i].len;
     call->fresh = prefix_add(a->prefix[m->writer], rq->chat);
     a->in_flight++;
+    a->open[rq->phase]++;
     a->changed = true;
     int rc = model_ask(m->inner, rq, answered, call);
     if (rc < 0) {
         a->in_flight--;
+        a->open[rq->phase]--;
         forget(call);
     }
     return rc;
@@ -426,4 +429,9 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
 void accounts_counts(const struct accounts *a, enum model_phase phase, struct account_counts *out)
 {
     *out = phase < MODEL_PHASES ? a->by_phase[phase] : a->all;
+}
+
+int64_t accounts_open(const struct accounts *a, enum model_phase phase)
+{
+    return phase < MODEL_PHASES ? a->open[phase] : a->in_flight;
 }

@@ -36,6 +36,8 @@ void accounts_counts(const struct accounts *a, enum model_phase phase, struct ac
 int accounts_keep(struct accounts *a, const char *path);
 /* All of it, that of earlier processes too. */
 void accounts_spent(const struct accounts *a, struct spending *out);
+/* Calls of a phase (or all, MODEL_PHASES) that are made and not answered. */
+int64_t accounts_open(const struct accounts *a, enum model_phase phase);
 /* The smallest share that is left of a budget; 1 where there is none. */
 double accounts_left(const struct accounts *a);
 /* Whether a budget was reached. */

@@ -11,6 +11,7 @@
 #include "runtime/base/log.h"
 #include "runtime/history/frozen.h"
 #include "runtime/model/said_model.h"
+#include "runtime/session/lead.h"
 
 static const char *const split_names[] = {"dev", "val", "id_test", "test", "full"};
 
@@ -41,18 +42,29 @@ static void over_budget(void *arg, int code, const char *message)
         engine_stop(s->engine, code, message);
 }
 
+/* In this process: nothing is cached, and nobody waits. */
+static bool answers_here(const struct model_config *mc)
+{
+    return strcmp(mc->kind, "simulated") == 0 || strcmp(mc->kind, "replay") == 0;
+}
+
 static int open_model(struct session *s, bool writer, const char *name)
 {
     int i = writer;
+    const struct model_config *mc = writer ? &s->config->writer : &s->config->model;
+    struct model *paid = NULL;
     int rc = config_model(s->config, writer, writer ? NULL : name, s->loop, &s->backend[i]);
     if (rc == 0)
         rc = accounts_model(&s->metered[i], s->accounts, writer, s->loop, s->backend[i]);
-    if (rc == 0 && s->journal)
-        rc = journal_model(&s->model[i], s->journal, s->loop, s->metered[i]);
+    if (rc == 0 && !answers_here(mc))
+        rc = lead_model(&s->led[i], s->loop, s->metered[i], LEAD_NS);
     if (rc == 0)
-        rc = said_model(&s->said[i], s->model[i] ? s->model[i] : s->metered[i],
-                        (writer ? &s->config->writer : &s->config->model)->thinking ==
-                            THINKING_KEEP);
+        paid = s->led[i] ? s->led[i] : s->metered[i];
+    if (rc == 0 && s->journal)
+        rc = journal_model(&s->model[i], s->journal, s->loop, paid);
+    if (rc == 0)
+        rc = said_model(&s->said[i], s->model[i] ? s->model[i] : paid,
+                        mc->thinking == THINKING_KEEP);
     return rc;
 }
 
@@ -185,6 +197,8 @@ int session_open(struct session *s, const struct session_options *o)
         }
         rc = engine_open(&s->engine, s->loop, session_model(s, false), s->env, &es);
     }
+    if (rc == 0)
+        rc = life_open(&s->life, s);
     return rc;
 }
 
@@ -198,7 +212,10 @@ void session_drain(struct session *s, int rc)
     engine_stop(s->engine, GRASP_ESTOPPED, "stopped");
     loop_signals_clear(s->loop);
     if (s->model[0] && s->backend[0]->health.attempts) /* one that is asked over the network */
-        log_info("waiting for the answers of %zu calls in flight; ctrl-C does not", n);
+        log_info(
+            "waiting for the answers of %zu %s in flight, which %s paid for; ctrl-C again gives "
+            "them up",
+            n, plural((int64_t)n, "call", "calls"), n == 1 ? "is" : "are");
     while (journal_in_flight(s->journal) && (now = clock_mono()) < until)
         if (loop_turn(s->loop, until - now) < 0)
             break;
@@ -231,15 +248,17 @@ void session_close_models(struct session *s)
         report_said(s->said[i]);
         model_close(s->said[i]);
         model_close(s->model[i]);
+        model_close(s->led[i]);
         model_close(s->metered[i]);
         model_close(s->backend[i]);
-        s->said[i] = s->model[i] = s->metered[i] = s->backend[i] = NULL;
+        s->said[i] = s->model[i] = s->led[i] = s->metered[i] = s->backend[i] = NULL;
     }
 }
 
 void session_close(struct session *s)
 {
     session_close_models(s);
+    life_close(s->life);
     engine_close(s->engine);
     prompts_close(s->prompts);
     env_close(s->env);

@@ -2,10 +2,10 @@
  * session.h - what every command that runs rollouts opens and closes in the same way: loop,
  * journal, models with their accounts, environment, engine.
  *
- * A request goes through four models: model/said_model.h (what was thought is taken off the answer),
- * the journal (what was paid for before is not asked again), the accounts (accounts.h: counts,
- * prices, budgets; prefix.h: what a prefix cache could have served), and the backend that
- * open_model.h opened.
+ * A request goes through five models: model/said_model.h (what was thought is taken off the answer),
+ * the journal (what was paid for before is not asked again), over a network lead.h (the first of many
+ * that begin alike goes first), the accounts (accounts.h: counts, prices, budgets; prefix.h: what a
+ * prefix cache could have served), and the backend that open_model.h opened.
  *
  *     struct session s;
  *     struct session_options o = {.config = path, .sets = sets, .n_sets = n};
@@ -24,6 +24,7 @@
 #include "runtime/model/draw.h"
 #include "runtime/session/accounts.h"
 #include "runtime/session/ahead.h"
+#include "runtime/session/life.h"
 #include "runtime/session/open_model.h"
 #include "skills/edit.h"
 #include "skills/library.h"
@@ -40,7 +41,7 @@ struct session {
     struct loop *loop;
     struct journal *journal; /* NULL: none */
     struct accounts *accounts;
-    struct model *backend[2], *metered[2], *model[2],
+    struct model *backend[2], *metered[2], *led[2], *model[2],
         *said[2]; /* executor, writer (NULL: the executor's) */
     struct env *env;
     struct engine *engine;
@@ -50,6 +51,7 @@ struct session {
     struct task_set splits[SPLITS]; /* loaded by session_split */
     struct score idle[SPLITS];      /* measured by session_idle */
     bool idle_known[SPLITS];
+    struct life *life; /* NULL: none */
 };
 
 struct session_options {

@@ -8,17 +8,9 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/log.h"
 
-static void ended(struct group *g, size_t index, void *arg)
-{
-    size_t *done = arg;
-    (void)index;
-    progress_set("dev", ++*done, group_size(g), "");
-}
-
 int panel_measure(struct panel *p, struct session *s, struct skills_view *view)
 {
     const struct task_set *dev;
-    size_t done = 0;
     *p = (struct panel){.s = s};
     int rc = session_split(s, SPLIT_DEV, &dev);
     if (rc < 0)
@@ -30,9 +22,7 @@ int panel_measure(struct panel *p, struct session *s, struct skills_view *view)
         group_free(g);
         return err_oom();
     }
-    group_on_end(g, ended, &done);
     rc = group_wait(g);
-    progress_clear();
     for (size_t i = 0; rc == 0 && i < dev->n; i++) {
         enum outcome o = rollout_outcome(group_result(g, i));
         if (o != OUTCOME_UNSCORED)

@@ -7,7 +7,7 @@ C=clinic/grasp.yaml
 
 # --- configuration
 y() { printf '%b' "$1" >y.yaml; }
-bad "no configuration" "cannot open 'none.yaml'" eval none.yaml
+bad "no configuration" "there is no configuration 'none.yaml'; grasp init writes one" eval none.yaml
 bad "a directory" "Is a directory" eval clinic
 y 'cycle:\n  epoch: 3\n'; bad "misspelt key" "y.yaml:2: there is no key 'cycle.epoch'; did you mean 'cycle.epochs'?" eval y.yaml
 y 'cycel:\n  epochs: 3\n'; bad "misspelt section" "y.yaml:1: there is no key 'cycel'; did you mean 'cycle'?" eval y.yaml

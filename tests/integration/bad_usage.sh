@@ -31,5 +31,6 @@ while read -r c; do
 done <commands
 check "commands with subcommands were found" grep -q '^skills list' seen
 usage "nothing" "usage" # prints the overview
+usage "no configuration" "learn needs CONFIG; see grasp learn --help (grasp init writes a configuration)" learn
 usage "unknown command" "did you mean 'learn'" lern
 done_testing

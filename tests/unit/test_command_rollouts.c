@@ -1,5 +1,5 @@
 /* test_command_rollouts.c - the commands that roll out tasks: learn, eval, run, grade, doctor, gate,
- * transfer, report, on a synthetic clinic with the simulated model. */
+ * transfer, on a synthetic clinic with the simulated model. */
 #include <math.h>
 
 #include "command_harness.h"
@@ -251,82 +251,6 @@ static void transfer(void **state)
     ends(2, "transfer " CLINIC " --library lib --to other --to other");
 }
 
-static void report(void **state)
-{
-    struct buf page = BUF_INIT;
-    (void)state;
-    ends(0, "report run");
-    assert_string_equal(ran.out.ptr, "run/report.html\n");
-    works(fs_read("run/report.html", &page));
-    static const char *const parts[] = {
-        "<h1>With the ",
-        "class=\"chart wide\"",
-        "new tasks of the kinds that it learned from (id_test)</h3>",
-        "<h3>Epoch 0</h3>",
-        "<tr class=\"f\">",
-        "&#10003; accepted<",
-        "&#10007; refused<",
-        "<pre class=\"diff\">",
-        "The writer's diagnosis",
-        "characters longer.</p>",
-        "prompt grew from 0 to ",
-        "Failures by mechanism</h2>",
-        "The whole trace: ",
-        "<h2 id=\"costs-h\">Costs</h2>",
-        "</html>"};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-        if (!strstr(page.ptr, parts[i]))
-            fail_msg("the page lacks %s", parts[i]);
-    assert_null(strstr(page.ptr, "<script"));
-    assert_null(strstr(page.ptr, "<details open class=\"trace\""));
-    ends(0, "report run --out elsewhere.html --open --traces 3 --library lib");
-    buf_reset(&page);
-    works(fs_read("elsewhere.html", &page));
-    assert_null(strstr(page.ptr, "<details>"));
-    assert_non_null(strstr(page.ptr, "<details open class=\"trace\""));
-    refuses(1, "neither run.json nor run_summary.json", "report clinic");
-    refuses(1, "lacks the commit that the run began at", "report run --library clinic");
-    refuses(2, "--library", "report run run --library lib");
-    buf_release(&page);
-}
-
-static void rows(void **state)
-{
-    static const char *const kinds[] = {"scores", "updates", "probes", "calls"};
-    json_t *v = NULL;
-    (void)state;
-    ends(0, "export run");
-    prints("run,dir,method,seed,benchmark,executor,split,checkpoint,epoch,family,score,");
-    prints(",val,baseline,,,0.");
-    prints(",id_test,best,,,0.");
-    ends(0, "export run --rows updates --format jsonl");
-    size_t candidates = printed_lines();
-    works(json_parse(&v, ran.out.ptr, strcspn(ran.out.ptr, "\n"), "a row"));
-    assert_string_equal(json_str_at(v, "dir", ""), "run");
-    assert_true(json_is_boolean(json_object_get(v, "accepted")));
-    assert_non_null(json_str_at(v, "why", NULL));
-    json_decref(v);
-    ends(0, "export run run --rows updates");
-    assert_int_equal(printed_lines(), 2 * candidates + 1);
-    ends(0, "export run --rows probes");
-    assert_true(printed_lines() > 10 * candidates);
-    prints(",fixed,");
-    ends(0, "export run --rows calls --journal run/journal");
-    prints(",rollout_dev,");
-    ends(0, "export run --out rows");
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        char name[64];
-        snprintf(name, sizeof(name), "rows/%s.csv", kinds[i]);
-        assert_true(fs_exists(name));
-    }
-    refuses(2, "none of csv, jsonl", "export run --format xml");
-    refuses(2, "needs a RUN", "export");
-    refuses(1, "neither run.json", "export clinic");
-    refuses(1, "nowhere", "export run --rows calls --journal nowhere");
-    ends(0, "export --columns");
-    prints("probes\n  epoch ");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,7 +258,6 @@ int main(void)
         cmocka_unit_test(one_rollout), cmocka_unit_test(grade),
         cmocka_unit_test(doctor),      cmocka_unit_test(doctor_asks_servers),
         cmocka_unit_test(gate_null),   cmocka_unit_test(transfer),
-        cmocka_unit_test(report),      cmocka_unit_test(rows),
     };
     return cmocka_run_group_tests(tests, clinic_learn, clinic_remove);
 }

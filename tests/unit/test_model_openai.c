@@ -666,6 +666,74 @@ static void settings_are_checked(void **state)
     loop_close(loop);
 }
 
+/* One key for the turns of a conversation, another for another; of the writer one a phase. */
+static void a_cache_key_is_the_conversations(void **state)
+{
+    (void)state;
+    const struct wire *const wires[] = {&wire_openai, &wire_responses};
+    struct chat chats[3] = {{0}};
+    chat_add(&chats[0], CHAT_USER, "one", 3);
+    chat_add(&chats[1], CHAT_USER, "one", 3);
+    chat_add(&chats[1], CHAT_AGENT, "GET x", 5);
+    chat_add(&chats[2], CHAT_USER, "two", 3);
+    for (size_t w = 0; w < 2; w++) {
+        char keys[5][40] = {{0}};
+        for (size_t i = 0; i < 5; i++) {
+            struct wire_params p = {.model = "m", .cache_key = true};
+            struct model_request rq = {.chat = &chats[i % 3],
+                                       .temperature = -1,
+                                       .draw = (int64_t)i,
+                                       .phase = i < 3 ? PHASE_ROLLOUT_DEV : PHASE_PROPOSE};
+            struct buf body = BUF_INIT;
+            json_t *v;
+            wires[w]->encode(&p, &rq, &body);
+            works(json_parse(&v, body.ptr, body.len, "body"));
+            snprintf(keys[i], sizeof(keys[i]), "%s", json_str_at(v, "prompt_cache_key", ""));
+            assert_true(str_starts(keys[i], "grasp-"));
+            json_decref(v);
+            buf_reset(&body);
+            p.cache_key = false;
+            wires[w]->encode(&p, &rq, &body);
+            assert_null(strstr(body.ptr, "prompt_cache_key"));
+            buf_release(&body);
+        }
+        assert_string_equal(keys[0], keys[1]);
+        assert_string_not_equal(keys[0], keys[2]);
+        assert_string_equal(keys[3], keys[4]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        chat_release(&chats[i]);
+}
+
+/* A conversation stays where its beginning is cached, but not at the price of one endpoint's doing what
+ * others could. */
+static void a_pool_has_homes(void **state)
+{
+    (void)state;
+    struct pool p;
+    int64_t when, now = NS_PER_SEC;
+    int at_home = 0;
+    works(pool_init(&p, 4, 64));
+    for (size_t k = 0; k < p.n; k++)
+        p.v[k].proven = true;
+    for (int i = 0; i < 100; i++) {
+        p.home = i * 7 % 4;
+        int k = pool_pick(&p, now, -1, &when);
+        at_home += k == p.home;
+        pool_begin(&p, k);
+    }
+    assert_true(at_home > 90);
+    for (int i = 0; i < 100; i++) { /* all at home in one place */
+        p.home = 2;
+        pool_begin(&p, pool_pick(&p, now, -1, &when));
+    }
+    for (size_t k = 0; k < p.n; k++)
+        assert_in_range(p.v[k].in_flight, 40, 64);
+    p.v[2].dead = true;
+    assert_int_not_equal(pool_pick(&p, now, -1, &when), 2);
+    pool_release(&p);
+}
+
 static void pool_windows_follow_the_endpoint(void **state)
 {
     (void)state;
@@ -926,6 +994,8 @@ int main(void)
         cmocka_unit_test(the_messages_api_is_spoken),
         cmocka_unit_test(other_endpoints_take_over),
         cmocka_unit_test(settings_are_checked),
+        cmocka_unit_test(a_cache_key_is_the_conversations),
+        cmocka_unit_test(a_pool_has_homes),
         cmocka_unit_test(pool_windows_follow_the_endpoint),
         cmocka_unit_test(pool_opens_soon),
         cmocka_unit_test(pool_windows_settle),

@@ -28,7 +28,7 @@ struct made {
 
 static json_t *read_json(const char *dir, const char *name)
 {
-    char path[512];
+    char path[1024];
     json_t *v = NULL;
     snprintf(path, sizeof(path), "%s/tasks/%s.json", dir, name);
     if (json_read_file(&v, path) < 0)

@@ -1,0 +1,67 @@
+/* waits.c - what the calls of a model wait for, in words. */
+#include "runtime/model/waits.h"
+
+#include <time.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/figures.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+
+/* The time of day here, so many seconds from `wall` on; with seconds when it is soon. */
+static void add_time(int64_t wall, double seconds, struct buf *out)
+{
+    char text[32];
+    struct tm tm;
+    time_t then = (time_t)(wall / NS_PER_SEC + (int64_t)seconds);
+    strftime(text, sizeof(text), seconds < 600 ? "%H:%M:%S" : "%H:%M", localtime_r(&then, &tm));
+    buf_adds(out, text);
+}
+
+/* Where every endpoint that is left fails, which one that is. */
+static bool add_down(const json_t *state, struct buf *out)
+{
+    size_t i, down = 0, n = 0;
+    const char *url = "";
+    json_t *e;
+    json_array_foreach (json_object_get(state, "endpoints"), i, e) {
+        if (json_bool_at(e, "dead", false))
+            continue;
+        n++;
+        if (json_int_at(e, "failures", 0) > 0) {
+            down++;
+            url = json_str_at(e, "url", "");
+        }
+    }
+    if (!n || down < n)
+        return false;
+    if (n == 1)
+        buf_addf(out, "%s, which is down", url);
+    else
+        buf_addf(out, "any of %zu endpoints, which are down", n);
+    return true;
+}
+
+void waits_words(const json_t *state, int64_t wall, struct buf *out)
+{
+    int64_t in_flight = json_int_at(state, "in_flight", 0),
+            queued = json_int_at(state, "queued", 0), retrying = json_int_at(state, "retrying", 0);
+    double limited = json_num_at(state, "limited", 0);
+    const char *why = json_str_at(state, "why", "");
+    size_t start = out->len;
+    if (!add_down(state, out) && limited > 0) {
+        buf_adds(out, "a limit until ");
+        add_time(wall, limited, out);
+    }
+    if (retrying > 0)
+        buf_addf(out, "%s%lld %s to be tried again%s%.120s%s", out->len > start ? ", " : "",
+                 (long long)retrying, plural(retrying, "call", "calls"), *why ? " (" : "", why,
+                 *why ? ")" : "");
+    if (in_flight > 0) {
+        buf_addf(out, "%s%lld %s in flight, the oldest for ", out->len > start ? ", " : "",
+                 (long long)in_flight, plural(in_flight, "call", "calls"));
+        text_add_duration(out, (int64_t)(json_num_at(state, "longest", 0) * (double)NS_PER_SEC));
+    }
+    if (queued > 0 && out->len == start)
+        buf_addf(out, "room for %lld %s", (long long)queued, plural(queued, "call", "calls"));
+}
