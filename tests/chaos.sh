@@ -14,7 +14,7 @@
 chaos_files() { # DIR
     (cd "$1" && find run -type f ! -path 'run/journal/*' ! -name run.log ! -name run_summary.json ! -name spent.json |
         sort | xargs sha256sum
-        jq -S 'del(.seconds, .cpu_seconds, .calls, .endpoint, .spent)' run/run_summary.json)
+        jq -S 'del(.seconds, .cpu_seconds, .calls, .endpoint, .spent, .ahead)' run/run_summary.json)
 }
 chaos_refs() { git -C "$1/library" for-each-ref --format='%(objectname) %(refname)'; }
 chaos_keys() { "$GRASP" journal export "$1/run" | jq -r .key | sort; }

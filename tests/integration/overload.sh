@@ -22,7 +22,7 @@ learn() { # DIR OPTIONS...: exit status in $STATUS, output in DIR.out and DIR.er
     dir=$1; shift
     mkdir -p "$dir"
     (cd "$dir" && exec "$GRASP" learn ../clinic/c.yaml --library library --run run -q \
-        --set model.base_url="$URL" --set model.identity=one --set model.timeout=0.4 --set model.backoff=0.02 "$@") >"$dir.out" 2>"$dir.err"
+        --set model.base_url="$URL" --set model.identity=one --set model.speculate=0 --set model.timeout=0.4 --set model.backoff=0.02 "$@") >"$dir.out" 2>"$dir.err"
     STATUS=$?
 }
 refs() { git -C "$1/library" for-each-ref --format='%(objectname) %(refname)'; }
