@@ -13,7 +13,8 @@ if [ ! -f "$dir/clinic/grasp.yaml" ]; then
     "$grasp" synth --patients 300 --seed 1 --out "$dir/clinic"
 fi
 echo
-echo "== The agent learns, and one outcome in twenty flips (simulated model: its numbers say nothing about\n   language models)"
+echo "== The agent learns, and one outcome in twenty flips"
+echo "   (simulated model: its numbers say nothing about language models)"
 "$grasp" learn "$dir/clinic/grasp.yaml" --library "$dir/library" --run "$dir/run" --set sim.noise=0.05
 
 cat <<EOF
@@ -28,6 +29,6 @@ cat <<EOF
   build/grasp skills log $dir/library
   build/grasp eval $dir/clinic/grasp.yaml --split test --library $dir/library --at best
   build/grasp report $dir/run             # one self-contained HTML page
-  Use your own model: see examples/medagentbench-v1/grasp.yaml and README.md.
+  build/grasp init                      # your own model and MedAgentBench: asks, writes grasp.yaml (README.md)
 The run is in $dir/run.
 EOF

@@ -17,7 +17,80 @@ void chat_release(struct chat *c)
     for (size_t i = 0; i < c->n; i++)
         free(c->v[i].text);
     free(c->v);
+    chat_head_unref(c->head);
     *c = (struct chat){0};
+}
+
+/* ---- what several begin with ---- */
+
+struct chat_head {
+    size_t refs, len;
+    char text[];
+};
+
+struct chat_head *chat_head_new(const char *text, size_t len)
+{
+    struct chat_head *h = malloc(sizeof(*h) + len + 1);
+    if (!h) {
+        err_oom();
+        return NULL;
+    }
+    *h = (struct chat_head){1, len};
+    memcpy(h->text, text, len);
+    h->text[len] = '\0';
+    return h;
+}
+
+void chat_head_unref(struct chat_head *h)
+{
+    if (h && --h->refs == 0)
+        free(h);
+}
+
+const char *chat_head_text(const struct chat_head *h, size_t *len)
+{
+    *len = h->len;
+    return h->text;
+}
+
+void chat_share(struct chat *c, struct chat_head *h)
+{
+    if (!h || c->head || !c->n || c->v[0].len < h->len ||
+        memcmp(c->v[0].text, h->text, h->len) != 0)
+        return;
+    c->head = h;
+    h->refs++;
+}
+
+void chat_sleep(const struct chat *c)
+{
+    struct chat *own = (struct chat *)c;
+    if (!c->head || c->asleep)
+        return;
+    struct message *m = &own->v[0];
+    char *rest = str_ndup(m->text + c->head->len, m->len - c->head->len);
+    if (!rest) /* then it stays awake */
+        return;
+    free(m->text);
+    m->text = rest;
+    own->asleep = true;
+}
+
+int chat_wake(const struct chat *c)
+{
+    struct chat *own = (struct chat *)c;
+    if (!c->asleep)
+        return 0;
+    struct message *m = &own->v[0];
+    char *whole = malloc(m->len + 1);
+    if (!whole)
+        return err_oom();
+    memcpy(whole, c->head->text, c->head->len);
+    memcpy(whole + c->head->len, m->text, m->len - c->head->len + 1);
+    free(m->text);
+    m->text = whole;
+    own->asleep = false;
+    return 0;
 }
 
 int chat_take(struct chat *c, enum chat_role role, char *text, size_t len)
@@ -78,7 +151,7 @@ int chat_from_json(struct chat *c, const json_t *messages)
 
 json_t *chat_to_json(const struct chat *c)
 {
-    json_t *out = json_array();
+    json_t *out = chat_wake(c) == 0 ? json_array() : NULL;
     for (size_t i = 0; out && i < c->n; i++) {
         json_t *content = json_text(c->v[i].text, c->v[i].len);
         json_t *m =
@@ -94,6 +167,7 @@ json_t *chat_to_json(const struct chat *c)
 
 void chat_write_json(const struct chat *c, struct buf *out)
 {
+    out->failed |= chat_wake(c) < 0;
     buf_addch(out, '[');
     for (size_t i = 0; i < c->n; i++) {
         buf_addf(out, "%s{\"role\":\"%s\",\"content\":", i ? "," : "", role_names[c->v[i].role]);

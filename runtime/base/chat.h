@@ -11,6 +11,7 @@
 #define GRASP_RUNTIME_BASE_CHAT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "runtime/base/buf.h"
@@ -23,12 +24,34 @@ struct message {
     size_t len;
 };
 
+struct chat_head;
 struct chat {
     struct message *v;
     size_t n, cap;
+    struct chat_head *head; /* what its first message begins with; NULL: its own */
+    bool asleep;            /* the first message's text is what comes after the head */
 };
 
 void chat_release(struct chat *c);
+
+/* What thousands of conversations begin with, byte for byte, is kept once while nobody looks at them:
+ *
+ *     struct chat_head *h = chat_head_new(text, len);
+ *     chat_share(&c, h);       // c takes a reference of its own
+ *     chat_sleep(&c);          // nobody reads its first text until
+ *     rc = chat_wake(&c);      // it is whole again
+ *
+ * Sleeping and waking change no conversation (`len` stays, too), so both take one that is const; they do
+ * nothing to one without a head, or that sleeps or is awake already. */
+struct chat_head *chat_head_new(const char *text, size_t len); /* NULL: out of memory */
+void chat_head_unref(struct chat_head *h);                     /* NULL is fine */
+/* A view of its text. */
+const char *chat_head_text(const struct chat_head *h, size_t *len);
+/* Nothing happens where the first message does not begin with it. */
+void chat_share(struct chat *c, struct chat_head *h);
+void chat_sleep(const struct chat *c);
+int chat_wake(const struct chat *c); /* 0 or GRASP_ENOMEM: it sleeps on */
+
 /* 0 or GRASP_ENOMEM. */
 int chat_add(struct chat *c, enum chat_role role, const char *text, size_t len);
 /* Takes ownership of `text` (malloc'ed, NUL-terminated), also when it fails. */

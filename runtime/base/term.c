@@ -128,3 +128,9 @@ size_t term_width(int fd)
     struct winsize w;
     return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : from_environment("COLUMNS", 80);
 }
+
+size_t term_height(int fd)
+{
+    struct winsize w;
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_row ? w.ws_row : from_environment("LINES", 24);
+}

@@ -20,7 +20,9 @@ void term_open(void);
 int term_close(void);
 /* From now on bytes are printed as they are, but for secrets: a user who asked for it. */
 void term_raw(bool raw);
-/* Columns of the terminal behind a descriptor; where it is none, what COLUMNS says, else 80. */
+/* Columns and lines of the terminal behind a descriptor; where it is none, what COLUMNS and LINES say, else 80
+ * and 24. */
 size_t term_width(int fd);
+size_t term_height(int fd);
 
 #endif

@@ -184,6 +184,21 @@ int arg_double(const struct args *a, const char *option, double min, double max,
                    text ? text : "", min, max);
 }
 
+void args_wish(const struct args *a, struct buf *out)
+{
+    buf_adds(out, a->path);
+    for (size_t i = 0; i < a->n_given; i++) {
+        const struct given *g = &a->given[i];
+        bool shows = g->def == find_in(common_options, g->def->name, strlen(g->def->name), 0) ||
+                     strcmp(g->def->name, "json") == 0;
+        bool budget = strcmp(g->def->name, "set") == 0 && str_starts(g->value, "budget.");
+        if (!shows && !budget)
+            buf_addf(out, "\n--%s %s", g->def->name, g->value ? g->value : "");
+    }
+    for (size_t i = 0; i < a->n_operands; i++)
+        buf_addf(out, "\n%s", a->operands[i]);
+}
+
 size_t arg_count(const struct args *a, const char *option)
 {
     size_t n = 0;

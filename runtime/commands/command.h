@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/buf.h"
+
 struct option_def {
     const char *name;     /* long name without dashes */
     char letter;          /* short form or 0 */
@@ -44,6 +46,9 @@ bool arg_flag(const struct args *a, const char *option);
 int arg_int(const struct args *a, const char *option, int64_t min, int64_t max, int64_t *out);
 int arg_double(const struct args *a, const char *option, double min, double max, double *out);
 size_t arg_count(const struct args *a, const char *option); /* of a repeatable one */
+/* What the command was asked for, as text: its name, options and operands, but for how results are
+ * shown (--json, --quiet and the like) and what it may spend (--set budget.X=...). */
+void args_wish(const struct args *a, struct buf *out);
 const char *arg_nth(const struct args *a, const char *option, size_t i);
 size_t operand_count(const struct args *a);
 const char *operand(const struct args *a, size_t i);

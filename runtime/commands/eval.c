@@ -155,6 +155,8 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0)
+        rc = session_keep_spent(a, &s);
+    if (rc == 0)
         rc = session_again(a, &s, &again);
     if (rc == 0 && skills)
         rc = manifest_warn(arg_str(a, "library"), arg_str(a, "at"), s.config, !o.preset);
@@ -169,6 +171,8 @@ static int run(const struct args *a)
         done++;
     }
     session_drain(&s, rc);
+    if (rc == 0)
+        accounts_done(s.accounts);
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives what is printed now */
     if (done)
         session_say_journal(&s, "--again 1 draws anew");

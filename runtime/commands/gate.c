@@ -119,8 +119,12 @@ static int measure_edit(const struct args *a, struct session *s, const struct se
     int rc =
         o.library ? session_open(s, so) : err_set(GRASP_EUSAGE, "an edit of what? --library DIR");
     if (rc == 0)
+        rc = session_keep_spent(a, s);
+    if (rc == 0)
         rc = merge(s, &o, &r);
     session_drain(s, rc);
+    if (rc == 0)
+        accounts_done(s->accounts);
     session_say_journal(s, "");
     char *why = rc < 0 ? str_dup(err_msg()) : NULL; /* outlives the table of what was done before */
     if (rc == 0 || r.n) {
@@ -160,12 +164,16 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0)
+        rc = session_keep_spent(a, &s);
+    if (rc == 0)
         rc = session_skills(arg_str(a, "library"), arg_str(a, "at"), &n.view);
     if (rc < 0)
         goto out;
     s.draws.shared = false; /* samples that are one cannot show noise, whatever the temperature */
     rc = measure(&n, (int)rounds);
     session_drain(&s, rc);
+    if (rc == 0)
+        accounts_done(s.accounts);
     session_say_journal(&s, "");
     if (rc == 0 || n.result.n) { /* the rounds that are there, whatever stopped it */
         char *why = rc < 0 ? str_dup(err_msg()) : NULL;

@@ -17,9 +17,9 @@ static void print_rollout(const struct rollout *r, bool whole)
     }
     printf("---\ntask     %s\nstatus   %s\nanswer   %s\nverdict  %s (%s)\n", r->task->id,
            rollout_status_name(r->status), r->result ? r->result : "none",
-           r->correct ? "correct" : "incorrect", r->verdict.reason);
-    for (size_t i = 1; !r->correct && i < VERDICT_REASONS && r->verdict.reasons[i][0]; i++)
-        printf("%s%s\n", i == 1 ? "also     " : "         ", r->verdict.reasons[i]);
+           r->correct ? "correct" : "incorrect", rollout_verdict(r)->reason);
+    for (size_t i = 1; !r->correct && i < VERDICT_REASONS && rollout_verdict(r)->reasons[i][0]; i++)
+        printf("%s%s\n", i == 1 ? "also     " : "         ", rollout_verdict(r)->reasons[i]);
     for (size_t i = 0; i < r->tags.n; i++)
         printf("%s%s%s", i ? ", " : "tags     ", r->tags.v[i], i + 1 == r->tags.n ? "\n" : "");
     if (r->error)
@@ -66,7 +66,7 @@ static int run(const struct args *a)
     correct = rc == 0 && r->correct;
     if (rc == 0 && r->status == ROLLOUT_UNSCORED)
         rc = err_set(GRASP_EOUTAGE, "%s could not be scored: %s", r->task->id,
-                     r->error ? r->error : r->verdict.reason);
+                     r->error ? r->error : rollout_verdict(r)->reason);
     if (rc == 0 && arg_flag(a, "json")) {
         json_t *v = rollout_to_json(r);
         json_dumpf(v, stdout, JSON_INDENT(2));

@@ -69,6 +69,27 @@ void session_say_journal(const struct session *s, const char *anew)
                  journal_where(s->journal));
 }
 
+int session_keep_spent(const struct args *a, struct session *s)
+{
+    enum { DIGITS = 16 };
+    const struct config *c = s->config;
+    bool budget = c->budget.calls || c->budget.tokens || c->budget.usd > 0 || c->budget.seconds > 0;
+    struct buf wish = BUF_INIT, path = BUF_INIT;
+    uint8_t hash[HASH_SIZE];
+    char hex[HASH_HEX];
+    if (!s->journal || !budget)
+        return 0;
+    args_wish(a, &wish);
+    hash_once(wish.ptr, wish.len, hash);
+    hash_hex(hash, hex);
+    buf_addf(&path, "%s/spent-%.*s.json", journal_where(s->journal), DIGITS, hex);
+    int rc = buf_check(&wish) < 0 || buf_check(&path) < 0 ? err_oom()
+                                                          : accounts_keep(s->accounts, path.ptr);
+    buf_release(&wish);
+    buf_release(&path);
+    return rc;
+}
+
 int session_again(const struct args *a, struct session *s, uint32_t *counter)
 {
     int64_t n = 0;

@@ -34,6 +34,10 @@ int session_options(const struct args *a, struct session_options *o);
 /* After rollouts: how many answers were asked for now and how many came from the journal; `anew` says how
  * to have others. Silent without a journal. */
 void session_say_journal(const struct session *s, const char *anew);
+/* Where a budget is set, what this command spends is kept with the journal until it is done, so that the
+ * budget holds however often the same command is started; another command's is its own. Without a
+ * journal there is nowhere to keep it. As accounts_keep. */
+int session_keep_spent(const struct args *a, struct session *s);
 /* --again N: other samples than those that were drawn before; NULL: as ever. */
 #define AGAIN_OPTION                                                                               \
     {                                                                                              \

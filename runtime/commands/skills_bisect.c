@@ -47,7 +47,7 @@ static int roll_out(struct bisect *b, const struct step *s, bool *correct)
     const struct rollout *r = rc == 0 ? group_result(g, 0) : NULL;
     if (r && r->status == ROLLOUT_UNSCORED)
         rc = err_set(GRASP_EOUTAGE, "%s could not be scored at %.10s: %s", b->task->id,
-                     s->info.commit.hex, r->error ? r->error : r->verdict.reason);
+                     s->info.commit.hex, r->error ? r->error : rollout_verdict(r)->reason);
     *correct = r && r->correct;
     b->rollouts++;
     group_free(g);

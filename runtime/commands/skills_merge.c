@@ -37,8 +37,12 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &so);
     if (rc == 0)
+        rc = session_keep_spent(a, &s);
+    if (rc == 0)
         rc = merge(&s, &o, &r);
     session_drain(&s, rc);
+    if (rc == 0)
+        accounts_done(s.accounts);
     session_say_journal(&s, "");
     if (rc < 0)
         message = str_dup(err_msg()); /* outlives the table of what was done before */

@@ -17,6 +17,7 @@
     X(grade) \
     X(doctor) \
     X(report) \
+    X(watch) \
     X(export) \
     X(skills) \
     X(fhir) \

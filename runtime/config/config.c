@@ -454,6 +454,17 @@ static bool asks_for_a_model(const struct model_config *m)
            m->unix_socket || m->client_cert;
 }
 
+int config_names_model(const struct config *c, const char *name)
+{
+    if (!name || str_starts(name, "simulated") || strcmp(c->model.kind, "simulated") != 0)
+        return 0;
+    return err_set(GRASP_EINVAL,
+                   "%s: the model %s is asked for, and model.kind is simulated, which is no such "
+                   "model: --set model.kind=openai --set model.base_url=URL, or --preset NAME "
+                   "(agents/NAME.yaml)",
+                   c->path, name);
+}
+
 /* The simulated model runs where nothing was asked for, or where it is named; never in the place of
  * another. The kind may change while a run goes on (another server of the same model), the name may
  * not: it is shown also where it is the default. */
@@ -544,6 +555,11 @@ static int check_prices(const struct config *c)
                                "tokens)",
                                name, key);
         }
+        if (!json_object_get(row, "input") != !json_object_get(row, "output"))
+            return err_set(GRASP_EINVAL,
+                           "prices.%s has no %s: the half of a price is none, {input: ..., output: "
+                           "...} (0 where it is free)",
+                           name, json_object_get(row, "input") ? "output" : "input");
     }
     return 0;
 }

@@ -143,6 +143,9 @@ int config_load(struct config **c, const char *path, const char *const *sets, si
  * (only temperature and max_tokens stay where the preset says nothing). */
 int config_load_preset(struct config **c, const char *path, const char *preset,
                        const char *const *sets, size_t n_sets);
+/* GRASP_EINVAL, with the ways out, when the command line names another model (NULL: none) than the
+ * simulated one, which the configuration has. */
+int config_names_model(const struct config *c, const char *name);
 /* Whether the file's table `models` has an entry of this name: 1, 0 or negative. */
 int config_has_model(const char *path, const char *name);
 void config_free(struct config *c);

@@ -54,7 +54,7 @@ static const char *const env_choices[] = {"fhir", "exec", NULL};
     {p ".tokens_per_minute", KEY_REAL, AT(f.tokens_per_minute), "0", 0, 1e12, NULL, KEY_HARMLESS}, \
     {p ".attempts", KEY_INT, AT(f.attempts), "8", 1, 1000, NULL, KEY_HARMLESS}, \
     {p ".backoff", KEY_REAL, AT(f.backoff), "0.5", 0.001, 600, NULL, KEY_HARMLESS}, \
-    {p ".concurrency", KEY_INT, AT(f.concurrency), "4096", 1, 4096, NULL, KEY_HARMLESS}, \
+    {p ".concurrency", KEY_INT, AT(f.concurrency), "4096", 1, 16000, NULL, KEY_HARMLESS}, \
     {p ".hedge", KEY_ENUM, AT(f.hedge), "auto", 0, 0, hedge_choices, KEY_HARMLESS}, \
     {p ".outage_limit", KEY_INT, AT(f.outage_limit), "20", 0, 1e6, NULL, KEY_HARMLESS}, \
     {p ".price.prompt", KEY_REAL, AT(f.price_prompt), "0", 0, 1e6, NULL, KEY_HARMLESS}, \
@@ -103,7 +103,7 @@ const struct config_key config_keys[] = {
 
     INT_KEY("cycle.epochs", cycle.epochs, "5", 0, 1000),
     INT_KEY("cycle.update_every", cycle.update_every, "48", 1, 100000),
-    {"cycle.batch_concurrency", KEY_INT, AT(cycle.batch_concurrency), "5", 1, 4096, NULL, KEY_HARMLESS},
+    {"cycle.batch_concurrency", KEY_INT, AT(cycle.batch_concurrency), "5", 1, 16000, NULL, KEY_HARMLESS},
     INT_KEY("cycle.grpo_k", cycle.grpo_k, "4", 1, 64),
     INT_KEY("cycle.grpo_eval_n", cycle.grpo_eval_n, "36", 2, 100000),
     INT_KEY("cycle.max_learned_skills", cycle.max_learned_skills, "10", 1, 1000),

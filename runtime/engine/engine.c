@@ -21,6 +21,9 @@
 /* A thousand rollouts that may start are started a few a turn: the first calls are on their way
  * while the next are prepared. */
 #define STARTS_PER_TURN 16
+/* From so many in flight on, what their first messages share is kept once while they wait: below that the
+ * copying costs more than the memory. */
+#define CROWD 256
 
 enum { TALLIES = 12 };
 
@@ -270,7 +273,7 @@ static void graded(const struct verdict *verdict, const struct strlist *tags, bo
     struct slot *s = arg;
     s->waiting = false;
     if (verdict)
-        s->r.verdict = *verdict;
+        rollout_set_verdict(&s->r, verdict);
     if (!scored)
         end_with(s, ROLLOUT_UNSCORED, verdict ? verdict->reason : "could not be graded");
     s->r.correct = scored && s->r.status == ROLLOUT_COMPLETED && verdict && verdict->correct;
@@ -284,8 +287,9 @@ static void conclude(struct slot *s)
 {
     if (s->cancelled || s->r.status == ROLLOUT_UNSCORED || s->r.status == ROLLOUT_TASK_ERROR ||
         !s->episode) {
-        snprintf(s->r.verdict.reason, sizeof(s->r.verdict.reason), "%s",
-                 rollout_status_name(s->r.status));
+        struct verdict why = {0};
+        snprintf(why.reason, sizeof(why.reason), "%s", rollout_status_name(s->r.status));
+        rollout_set_verdict(&s->r, &why);
         finish(s);
         return;
     }
@@ -354,6 +358,7 @@ static void fail_call(struct slot *s, const struct model_reply *reply)
 static void replied(const struct model_reply *reply, void *arg)
 {
     struct slot *s = arg;
+    int rc = chat_wake(&s->r.chat);
     s->waiting = false;
     s->r.calls++;
     s->paid |= !reply->from_journal;
@@ -361,8 +366,10 @@ static void replied(const struct model_reply *reply, void *arg)
     s->r.usage.prompt_tokens += reply->usage.prompt_tokens;
     s->r.usage.completion_tokens += reply->usage.completion_tokens;
     s->r.usage.cached_tokens += reply->usage.cached_tokens;
-    if (s->cancelled) {
-        end_with(s, ROLLOUT_UNSCORED, "cancelled");
+    if (rc < 0)
+        chat_release(&s->r.chat);
+    if (rc < 0 || s->cancelled) {
+        end_with(s, ROLLOUT_UNSCORED, rc < 0 ? err_msg() : "cancelled");
         conclude(s);
         return;
     }
@@ -519,6 +526,8 @@ static void ask(struct slot *s)
         s->waiting = false;
         end_with(s, ROLLOUT_UNSCORED, err_msg());
         conclude(s);
+    } else if (rq.chat == &s->r.chat) {
+        chat_sleep(rq.chat);
     }
 }
 
@@ -545,6 +554,8 @@ static void prompted(enum rollout_status status, const json_t *parts, const char
                  : first_message(s->skills, o->inject == INJECT_ALL, parts, o->order, &text);
         if (rc == 0)
             rc = say(s, CHAT_USER, text.ptr, text.len);
+        if (rc == 0 && s->group->engine->running > CROWD)
+            chat_share(&s->r.chat, s->skills->prefix);
         if (rc < 0)
             end_with(s, ROLLOUT_TASK_ERROR, err_msg());
     }

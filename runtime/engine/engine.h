@@ -31,7 +31,7 @@ void skills_view_unref(struct skills_view *v);
 enum inject_mode { INJECT_ALL, INJECT_TOP_K };
 enum prompt_order { PROMPT_SHARED_FIRST, PROMPT_PAPER };
 struct engine_settings {
-    size_t concurrency; /* rollouts in flight, 1..4096 */
+    size_t concurrency; /* rollouts in flight, 1..16000 */
     int max_rounds;
     enum inject_mode inject;
     int top_k;
@@ -49,7 +49,7 @@ struct rollout {
     int64_t draw;
     enum rollout_status status;
     bool correct;
-    struct verdict verdict;
+    struct verdict *verdict; /* rollout_verdict; NULL: not graded yet */
     struct strlist tags, actions;
     struct chat chat;
     char *result; /* answer text, NULL when none */
@@ -68,6 +68,8 @@ struct rollout {
     uint64_t first_call, last_call;
 };
 enum outcome rollout_outcome(const struct rollout *r);
+/* Its verdict; before there is one, one that says nothing. */
+const struct verdict *rollout_verdict(const struct rollout *r);
 /* The line of *_runs.jsonl: {task_id, index, status, correct, reason, result, tags, actions, usage,
  * messages}. New reference. */
 json_t *rollout_to_json(const struct rollout *r);

@@ -94,17 +94,19 @@ int first_message(struct skills_view *skills, bool with_skills, const json_t *pa
     const struct buf *block = with_skills && skills ? &skills->block : NULL;
     if (order == PROMPT_PAPER || json_object_get(parts, "before_skills"))
         return first_message_of(block, parts, order, out);
-    if (skills && skills->prefix_of == api) {
-        buf_add(out, skills->prefix.ptr, skills->prefix.len);
+    if (skills && skills->prefix && skills->prefix_of == api) {
+        size_t len;
+        const char *prefix = chat_head_text(skills->prefix, &len);
+        buf_add(out, prefix, len);
         add_task(out, parts);
     } else {
         add_phase(out, parts);
         add_shared(out, parts);
         add_skills(out, parts, block);
         if (skills && api && buf_check(out) == 0) {
-            buf_reset(&skills->prefix);
-            buf_add(&skills->prefix, out->ptr, out->len);
-            skills->prefix_of = skills->prefix.failed ? NULL : api;
+            chat_head_unref(skills->prefix);
+            skills->prefix = chat_head_new(out->ptr, out->len);
+            skills->prefix_of = api;
         }
         add_task(out, parts);
     }

@@ -24,6 +24,20 @@ enum outcome rollout_outcome(const struct rollout *r)
     }
 }
 
+const struct verdict *rollout_verdict(const struct rollout *r)
+{
+    static const struct verdict none;
+    return r->verdict ? r->verdict : &none;
+}
+
+void rollout_set_verdict(struct rollout *r, const struct verdict *v)
+{
+    if (!r->verdict)
+        r->verdict = malloc(sizeof(*v));
+    if (r->verdict)
+        *r->verdict = *v;
+}
+
 void rollout_release(struct rollout *r)
 {
     strlist_release(&r->tags);
@@ -34,6 +48,7 @@ void rollout_release(struct rollout *r)
     json_decref(r->digests);
     free(r->result);
     free(r->error);
+    free(r->verdict);
     *r = (struct rollout){0};
 }
 
@@ -49,11 +64,11 @@ static json_t *summary(const struct rollout *r)
     return json_pack("{s:s, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:{s:I, s:I, s:I}, s:o}",
                      "task_id", r->task->id, "draw", (json_int_t)r->draw, "status",
                      rollout_status_name(r->status), "correct", (int)r->correct, "reason",
-                     text_or_null(r->verdict.reason), "reasons", verdict_reasons(&r->verdict),
-                     "result", text_or_null(r->result), "tags", json_strings(&r->tags), "actions",
-                     json_strings(&r->actions), "calls", r->calls, "usage", "prompt_tokens",
-                     (json_int_t)r->usage.prompt_tokens, "completion_tokens",
-                     (json_int_t)r->usage.completion_tokens, "cached_tokens",
+                     text_or_null(rollout_verdict(r)->reason), "reasons",
+                     verdict_reasons(rollout_verdict(r)), "result", text_or_null(r->result), "tags",
+                     json_strings(&r->tags), "actions", json_strings(&r->actions), "calls",
+                     r->calls, "usage", "prompt_tokens", (json_int_t)r->usage.prompt_tokens,
+                     "completion_tokens", (json_int_t)r->usage.completion_tokens, "cached_tokens",
                      (json_int_t)r->usage.cached_tokens, "error", text_or_null(r->error));
 }
 
@@ -83,7 +98,7 @@ static void set_answer(json_t *v, const char *answer)
 json_t *rollout_seen(const struct rollout *r)
 {
     json_t *v =
-        json_pack("{s:o, s:o, s:o, s:o}", "reasons", verdict_reasons(&r->verdict), "skills",
+        json_pack("{s:o, s:o, s:o, s:o}", "reasons", verdict_reasons(rollout_verdict(r)), "skills",
                   json_strings(&r->shown), "prompt", json_sprintf("%016" PRIx64, r->first_call),
                   "call", json_sprintf("%016" PRIx64, r->last_call));
     if (v && r->result)

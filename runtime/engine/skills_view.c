@@ -14,7 +14,6 @@ struct skills_view *skills_view_new(const struct skill_set *set)
     }
     v->refs = 1;
     v->block = (struct buf)BUF_INIT;
-    v->prefix = (struct buf)BUF_INIT;
     for (size_t i = 0; i < BLOCKS_KEPT; i++)
         buf_init(&v->chosen[i].text);
     if (set && (memory_of_set(&v->memory, set) < 0 || skill_set_copy(&v->set, set) < 0))
@@ -73,7 +72,7 @@ void skills_view_unref(struct skills_view *v)
         buf_release(&v->chosen[i].text);
     }
     buf_release(&v->block);
-    buf_release(&v->prefix);
+    chat_head_unref(v->prefix);
     free(v);
 }
 

@@ -21,9 +21,9 @@ struct skills_view {
     struct buf block; /* all skills rendered, once `ready`; of a memory: what every task is
                                       shown */
     bool ready;
-    enum prompt_order order; /* that the block has */
-    struct buf prefix;       /* the first message up to the task, once it is known */
-    const void *prefix_of;   /* for which shared parts */
+    enum prompt_order order;  /* that the block has */
+    struct chat_head *prefix; /* the first message up to the task, once it is known */
+    const void *prefix_of;    /* for which shared parts */
     struct chosen_block chosen[BLOCKS_KEPT]; /* rendered so far; then round robin */
     size_t n_chosen;
 };

@@ -4,7 +4,8 @@
  * far that one came.
  *
  *     {..life.h.., run, method, executor, writer, library, epoch, epochs, update, updates, skills,
- *      accepted, judged, replayed, budget,
+ *      accepted, judged, replayed, budget_usd,
+ *      curve: [{epoch (-1: without skills), dev_score, done, total, passed}],
  *      probes: [{task, failing, base}], arms: [{edit, outcomes: "pf.u", stop}]}
  *
  * `outcomes` has a letter a probe: p passes, f fails, u could not be measured, . not measured yet.
@@ -51,6 +52,27 @@ static void add_gate(const struct learn *l, json_t *out)
     json_object_set_new(out, "arms", arms);
 }
 
+/* Val as far as it is scored: the checkpoints are waited for when all is learned. */
+static json_t *curve_json(const struct learn *l)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < l->scores.n_checks; i++) {
+        const struct checkpoint *c = &l->scores.checks[i];
+        int total = c->score.total, passed = c->score.correct, done = total;
+        for (size_t k = 0; c->group && k < group_size(c->group); k++) {
+            enum outcome o = rollout_outcome(group_result(c->group, k));
+            done += o != OUTCOME_PENDING;
+            passed += o == OUTCOME_PASS;
+            total++;
+        }
+        json_array_append_new(out,
+                              json_pack("{s:i, s:o, s:i, s:i, s:i}", "epoch", c->epoch, "dev_score",
+                                        c->has_dev ? json_real(c->dev_score) : json_null(), "done",
+                                        done, "total", total, "passed", passed));
+    }
+    return out;
+}
+
 static void add(json_t *out, void *arg)
 {
     const struct learn *l = arg;
@@ -69,6 +91,7 @@ static void add(json_t *out, void *arg)
     if (v)
         json_object_update(out, v);
     json_decref(v);
+    json_object_set_new(out, "curve", curve_json(l));
     if (l->live.gate)
         add_gate(l, out);
 }

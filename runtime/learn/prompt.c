@@ -78,9 +78,9 @@ static const char *told_text(const struct rollout *r, const char *key, const cha
 
 static json_t *reasons_of(const struct rollout *r)
 {
-    json_t *reasons = verdict_reasons(&r->verdict);
-    if (reasons && !json_array_size(reasons) && *r->verdict.reason)
-        json_array_append_new(reasons, one_line(r->verdict.reason, 200));
+    json_t *reasons = verdict_reasons(rollout_verdict(r));
+    if (reasons && !json_array_size(reasons) && *rollout_verdict(r)->reason)
+        json_array_append_new(reasons, one_line(rollout_verdict(r)->reason, 200));
     return reasons;
 }
 
@@ -103,7 +103,8 @@ json_t *prompt_trace(const struct learn *l, const struct rollout *r, const struc
                           one_line(told_text(r, "description", r->task->instruction), WORDS),
                           "tags", string_list(&r->tags, 200), "actions",
                           string_list(&r->actions, WORDS), "steps", trace_steps(l, r, beside));
-    json_object_set_new(v, "verdict", one_line(r->correct ? "correct" : r->verdict.reason, 200));
+    json_object_set_new(v, "verdict",
+                        one_line(r->correct ? "correct" : rollout_verdict(r)->reason, 200));
     if (!r->correct)
         json_object_set_new(v, "reasons", reasons_of(r));
     if (*context)

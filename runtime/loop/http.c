@@ -130,8 +130,8 @@ static int want_timer(CURLM *multi, long ms, void *arg)
 size_t loop_raise_descriptor_limit(void)
 {
     struct rlimit r = {.rlim_cur = 1024};
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 16384) {
-        r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > 16384 ? 16384 : r.rlim_max;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 20480) {
+        r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > 20480 ? 20480 : r.rlim_max;
         setrlimit(RLIMIT_NOFILE, &r);
     }
     return r.rlim_cur;

@@ -45,12 +45,15 @@ static void on_due(void *arg)
     bool again = false;
     c->timer = 0;
     l->m.health.attempts++;
-    enum model_result result = l->answer(l, &c->rq, c->attempt++, &again, &text);
+    enum model_result result = chat_wake(c->rq.chat) == 0
+                                   ? l->answer(l, &c->rq, c->attempt++, &again, &text)
+                                   : MODEL_OUTAGE;
     if (again && (c->timer = loop_timer(l->loop, AGAIN_NS, on_due, c))) {
         l->m.health.retries++;
         buf_release(&text);
         return;
     }
+    text.failed |= result == MODEL_OUTAGE && !text.len;
     if (text.failed)
         result = MODEL_OUTAGE;
     bool ok = result == MODEL_OK;

@@ -18,6 +18,25 @@ static void add_time(int64_t wall, double seconds, struct buf *out)
     buf_adds(out, text);
 }
 
+void waits_endpoint(const json_t *e, int64_t wall, struct buf *out)
+{
+    double rests = json_num_at(e, "rests", 0);
+    long long failures = (long long)json_int_at(e, "failures", 0),
+              in_flight = (long long)json_int_at(e, "in_flight", 0);
+    if (json_bool_at(e, "dead", false)) {
+        buf_adds(out, "asked no more");
+        return;
+    }
+    if (failures > 0)
+        buf_addf(out, "down (%lld failures in a row), ", failures);
+    if (rests > 0) {
+        buf_adds(out, "rests until ");
+        add_time(wall, rests, out);
+        buf_adds(out, ", ");
+    }
+    buf_addf(out, "%lld in flight", in_flight);
+}
+
 /* Where every endpoint that is left fails, which one that is. */
 static bool add_down(const json_t *state, struct buf *out)
 {

@@ -18,5 +18,8 @@
 
 /* Appends nothing where nothing waits, or `state` is NULL. `wall`: now, for the time of day. */
 void waits_words(const json_t *state, int64_t wall, struct buf *out);
+/* An endpoint in a word or two: "down (3 failures in a row), 2 in flight", "rests until 14:05, 0 in flight",
+ * "asked no more". */
+void waits_endpoint(const json_t *endpoint, int64_t wall, struct buf *out);
 
 #endif

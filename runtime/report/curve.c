@@ -259,6 +259,11 @@ static void numbers_table(struct buf *b, const struct run *r)
     buf_adds(b, "</div></details>\n");
 }
 
+bool curve_there(const struct run *r)
+{
+    return json_array_size(r->vals) || json_array_size(json_object_get(r->state, "ends"));
+}
+
 void curve_of_run(struct buf *b, const struct run *r)
 {
     const json_t *base = run_baseline_val(r), *idle = json_at(r->summary, "do_nothing.val.score");
@@ -269,7 +274,7 @@ void curve_of_run(struct buf *b, const struct run *r)
         {"without skills", base ? json_num_at(base, "score", -1) : -1},
         {"doing nothing", idle ? json_number_value(idle) : -1}};
     int epochs = run_epochs_planned(r);
-    if (!json_array_size(r->vals) && !json_array_size(json_object_get(r->state, "ends"))) {
+    if (!curve_there(r)) {
         buf_adds(b, "<p class=\"soft\">Nothing is scored yet: there is no curve.</p>\n");
         return;
     }

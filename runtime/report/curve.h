@@ -29,6 +29,8 @@ struct curve_level { /* a level that is no curve; < 0: none */
  * points. */
 void curve_figure(struct buf *b, const struct curve *c, size_t n, const struct curve_level *levels,
                   size_t n_levels, int epochs, const char *label);
+/* Whether anything of a run is scored. */
+bool curve_there(const struct run *r);
 /* The figure of one run, with its numbers in a table below. */
 void curve_of_run(struct buf *b, const struct run *r);
 /* Val of a run as points; `v` is the caller's to free. 0 or GRASP_ENOMEM. */

@@ -185,7 +185,7 @@ static void add_dates(struct buf *b, const struct run *r)
         html_fact(b, "last decision", "%s", text);
     }
     clock_format(clock_stamp(), 0, text);
-    html_fact(b, "this page", "%s", text);
+    html_fact(b, "this page", "%s, by grasp %s", text, GRASP_VERSION);
 }
 
 static void fact_of(struct buf *b, const struct run *r, const char *label, const char *key)

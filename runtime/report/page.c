@@ -43,11 +43,12 @@ static void add_header(struct buf *b, const struct run *r)
     }
     buf_adds(b, "</p>\n<h1>");
     part_sentence(b, r);
-    buf_adds(b, "</h1>\n<div class=\"top\"><div>\n");
+    buf_addf(b, "</h1>\n<div%s><div>\n", curve_there(r) ? " class=\"top\"" : "");
     curve_of_run(b, r);
     buf_adds(b, "</div>\n");
     part_facts(b, r);
     buf_adds(b, "</div>\n");
+    part_now(b, r);
     if (r->life == RUN_STOPPED || r->life == RUN_DIED)
         buf_adds(b,
                  "<p class=\"note\">The same <code>grasp learn</code> goes on where it was: what "

@@ -6,6 +6,8 @@
 
 /* What happened, in one sentence. */
 void part_sentence(struct buf *b, const struct run *r);
+/* What it is at, while it is in progress; what it was at, when it died. Else nothing. */
+void part_now(struct buf *b, const struct run *r);
 /* Status, counts and scores with their intervals. */
 void part_facts(struct buf *b, const struct run *r);
 void part_tests(struct buf *b, const struct run *r);

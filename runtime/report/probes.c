@@ -64,21 +64,21 @@ static void add_row(struct buf *b, const json_t *row, bool again)
                                  : "");
 }
 
-static bool drawn_again(const json_t *probes)
+/* Of how many probes more was drawn, because the arms differed there. */
+static size_t drawn_again(const json_t *probes)
 {
-    size_t i;
+    size_t i, n = 0;
     json_t *row;
     json_array_foreach ((json_t *)probes, i, row) {
-        if (json_array_size(json_object_get(row, "base_again")) ||
-            json_array_size(json_object_get(row, "cand_again")))
-            return true;
+        n += json_array_size(json_object_get(row, "base_again")) ||
+             json_array_size(json_object_get(row, "cand_again"));
     }
-    return false;
+    return n;
 }
 
 static void add_side(struct buf *b, const json_t *probes, const char *side, const char *title)
 {
-    bool again = drawn_again(probes);
+    bool again = drawn_again(probes) > 0;
     size_t i, n = 0;
     json_t *row;
     json_array_foreach ((json_t *)probes, i, row) {
@@ -163,9 +163,12 @@ void part_probes(struct buf *b, const json_t *evidence, bool open)
                  *confirm = json_at(evidence, "confirm.probes");
     if (!json_array_size(probes))
         return;
-    buf_addf(b,
-             "<details%s><summary>%zu probes: before and after</summary><div><div class=\"two\">\n",
-             open ? " open" : "", json_array_size(probes));
+    size_t again = drawn_again(probes);
+    buf_addf(b, "<details%s><summary>%zu probes: before and after", open ? " open" : "",
+             json_array_size(probes));
+    if (again)
+        buf_addf(b, "; %zu on which they differed were drawn again", again);
+    buf_adds(b, "</summary><div><div class=\"two\">\n");
     add_side(b, probes, "failing", "that failed when they were drawn");
     add_side(b, probes, "passing", "that passed when they were drawn");
     buf_adds(b, "</div></div></details>\n");

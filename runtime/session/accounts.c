@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/session/prefix.h"
 
 /* USD per million tokens. */
@@ -116,14 +118,12 @@ void accounts_free(struct accounts *a)
 }
 
 static void add(struct account_counts *c, const struct model_reply *r,
-                const struct metered_call *call, double usd)
+                const struct model_usage *paid, const struct metered_call *call, double usd)
 {
     bool answered = r->result == MODEL_OK || r->result == MODEL_CONTEXT_LIMIT;
     c->calls += answered;
     c->failed += !answered;
-    c->usage.prompt_tokens += r->usage.prompt_tokens;
-    c->usage.completion_tokens += r->usage.completion_tokens;
-    c->usage.cached_tokens += r->usage.cached_tokens;
+    model_usage_add(&c->usage, paid);
     c->prompt_chars += call->chars;
     c->fresh_chars += call->fresh;
     c->completion_chars += (int64_t)r->len;
@@ -266,6 +266,13 @@ double accounts_left(const struct accounts *a)
     return least;
 }
 
+void accounts_done(struct accounts *a)
+{
+    if (a->file.fd >= 0)
+        unlink(a->file.path);
+    spent_close(&a->file);
+}
+
 bool accounts_stopped(const struct accounts *a)
 {
     return a->stopped;
@@ -330,16 +337,18 @@ static void answered(const struct model_reply *reply, void *arg)
     struct metered_call *call = arg;
     struct metered *m = call->m;
     struct accounts *a = m->accounts;
-    double usd = cost(&m->price, &reply->usage);
+    struct model_usage paid = reply->usage;
+    model_usage_add(&paid, &reply->cancelled);
+    double usd = cost(&m->price, &paid);
     a->in_flight--;
     a->open[call->phase]--;
     a->changed = true;
     if (m->meters) {
-        a->open_tokens -= reply->usage.prompt_tokens + reply->usage.completion_tokens;
+        a->open_tokens -= paid.prompt_tokens + paid.completion_tokens;
         a->open_usd -= usd;
     }
-    add(&a->by_phase[call->phase], reply, call, usd);
-    add(&a->all, reply, call, usd);
+    add(&a->by_phase[call->phase], reply, &paid, call, usd);
+    add(&a->all, reply, &paid, call, usd);
     model_fn fn = call->fn;
     void *fn_arg = call->arg;
     forget(call);
@@ -411,6 +420,11 @@ int accounts_model(struct model **out, struct accounts *a, bool writer, struct l
             "budget.usd: what %s costs is not known; set %s.price.prompt and .completion, or "
             "prices: {%s: {input: ..., output: ...}} (USD per million tokens)",
             inner->name, writer ? "writer" : "model", inner->name);
+    if ((price.prompt > 0) != (price.completion > 0) &&
+        !json_object_get(a->config->prices, inner->name))
+        log_warn("%s.price.%s is not set: what is counted in USD is the price of its %s alone",
+                 writer ? "writer" : "model", price.prompt > 0 ? "completion" : "prompt",
+                 price.prompt > 0 ? "prompts" : "answers");
     struct metered *m = calloc(1, sizeof(*m));
     *out = m ? &m->base : NULL;
     if (!m)

@@ -34,6 +34,8 @@ void accounts_counts(const struct accounts *a, enum model_phase phase, struct ac
 /* From here on what is spent is kept in this file, and what it says was spent before counts for the
  * budgets. As spent_open. */
 int accounts_keep(struct accounts *a, const char *path);
+/* What was to be spent is spent, and the file is removed: what comes next is another budget's. */
+void accounts_done(struct accounts *a);
 /* All of it, that of earlier processes too. */
 void accounts_spent(const struct accounts *a, struct spending *out);
 /* Calls of a phase (or all, MODEL_PHASES) that are made and not answered. */

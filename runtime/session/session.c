@@ -48,12 +48,19 @@ static bool answers_here(const struct model_config *mc)
     return strcmp(mc->kind, "simulated") == 0 || strcmp(mc->kind, "replay") == 0;
 }
 
+bool session_answers_here(const struct session *s)
+{
+    return answers_here(&s->config->model) && (!s->backend[1] || answers_here(&s->config->writer));
+}
+
 static int open_model(struct session *s, bool writer, const char *name)
 {
     int i = writer;
     const struct model_config *mc = writer ? &s->config->writer : &s->config->model;
     struct model *paid = NULL;
-    int rc = config_model(s->config, writer, writer ? NULL : name, s->loop, &s->backend[i]);
+    int rc = config_names_model(s->config, writer ? NULL : name);
+    if (rc == 0)
+        rc = config_model(s->config, writer, writer ? NULL : name, s->loop, &s->backend[i]);
     if (rc == 0)
         rc = accounts_model(&s->metered[i], s->accounts, writer, s->loop, s->backend[i]);
     if (rc == 0 && !answers_here(mc))

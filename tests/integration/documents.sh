@@ -129,4 +129,17 @@ document() {
 for d in README.md $(cd "$ROOT" && ls examples/tutorials/*.md 2>/dev/null); do
     document "$d" "in-$(basename "$d" .md)"
 done
+
+# --- the demo, and what it says to do then
+mkdir in-demo in-demo/build && ln -s "$GRASP" in-demo/build/grasp && cd in-demo || exit 1
+check "the demo" sh "$ROOT/examples/quickstart/demo.sh" build/grasp
+sh "$ROOT/examples/quickstart/demo.sh" build/grasp >demo.out 2>&1
+has "again, it pays nothing" demo.out "calls made 0;"
+grep -E '^  (build/grasp|git|cd) ' demo.out >then
+check "it says what to do then" test "$(wc -l <then)" -ge 6
+while read -r line; do
+    case $line in "cd "*) cd "${line#cd }" && continue ;; build/grasp\ init*) continue ;; build*) cd "$T/in-demo" || exit 1 ;; esac
+    exits "$line" 0 sh -c "$line"
+done <then
+cd "$T" || exit 1
 done_testing

@@ -64,8 +64,16 @@ exits "without" 0 "$GRASP" eval own/grasp.yaml --json --no-journal
 hasnt "it neither replays nor keeps" err "journal"
 exits "stopped by a budget" 3 "$GRASP" eval own/grasp.yaml --split dev --set budget.calls=50
 has "it says what it has" err "50 calls made, kept in"
-exits "it goes on" 0 "$GRASP" eval own/grasp.yaml --split dev
-has "from there" err "50 of "
+exits "the budget is spent, also by another process" 3 "$GRASP" eval own/grasp.yaml --split dev \
+    --set budget.calls=50 --json
+has "which makes no call" err ", 0 calls made"
+exits "raised, it goes on" 3 "$GRASP" eval own/grasp.yaml --split dev --set budget.calls=80
+has "by what it was raised" err "30 calls made"
+exits "another split has a budget of its own" 3 "$GRASP" eval own/grasp.yaml --split id_test \
+    --set budget.calls=20
+has "all of it" err "20 calls made, kept in"
+exits "it goes on" 0 "$GRASP" eval own/grasp.yaml --split dev --set budget.calls=0
+has "from there" err "80 of "
 mkdir other && touch other/file && mv own/.grasp other/there && ln -s "$T/other/file" own/.grasp
 exits "where none can be made" 0 "$GRASP" eval own/grasp.yaml --json
 has "that is said" err "no call is kept"

@@ -328,6 +328,40 @@ static void chats_round_trip(void **state)
     json_decref(j);
 }
 
+static void chats_sleep_and_wake(void **state)
+{
+    (void)state;
+    struct chat c = {0}, other = {0};
+    struct chat_head *h = chat_head_new("all of us", 9);
+    assert_non_null(h);
+    works(chat_add(&c, CHAT_USER, "all of us: I", 12));
+    works(chat_add(&other, CHAT_USER, "some of us", 10));
+    chat_sleep(&c); /* it has no head */
+    assert_false(c.asleep);
+    chat_share(&c, h);
+    chat_share(&other, h);
+    assert_null(other.head);
+    chat_head_unref(h);
+    for (int i = 0; i < 2; i++) {
+        chat_sleep(&c);
+        chat_sleep(&c);
+        assert_true(c.asleep);
+        assert_string_equal(c.v[0].text, ": I");
+        assert_int_equal(c.v[0].len, 12);
+        works(chat_wake(&c));
+        works(chat_wake(&c));
+        assert_string_equal(c.v[0].text, "all of us: I");
+    }
+    chat_sleep(&c);
+    struct buf written = BUF_INIT;
+    chat_write_json(&c, &written);
+    assert_string_equal(written.ptr, "[{\"role\":\"user\",\"content\":\"all of us: I\"}]");
+    buf_release(&written);
+    chat_sleep(&c);
+    chat_release(&c);
+    chat_release(&other);
+}
+
 static void lists_of_strings(void **state)
 {
     (void)state;
@@ -579,6 +613,17 @@ static void barriers_wait_for_the_disk(void **state)
         }
         assert_int_equal(b.n, 0);
     }
+    /* More files than a process may have open; on the disk one after the other, or at once. */
+    for (int round = 0; round < 2; round++) {
+        b.one_by_one = round;
+        for (int i = 0; i < 5000; i++) {
+            int fd = open(path, O_RDWR | O_CLOEXEC);
+            works(barrier_add(&b, fd));
+            close(fd);
+        }
+        assert_true(b.n <= 64);
+        works(barrier_wait(&b));
+    }
     int p[2];
     assert_int_equal(pipe(p), 0);
     works(barrier_add(&b, p[0])); /* has no disk */
@@ -608,6 +653,7 @@ int main(void)
         cmocka_unit_test(hashes_grow),
         cmocka_unit_test(arrays_grow_at_their_end),
         cmocka_unit_test(chats_round_trip),
+        cmocka_unit_test(chats_sleep_and_wake),
         cmocka_unit_test(lists_of_strings),
         cmocka_unit_test(secrets_are_blanked),
         cmocka_unit_test(secrets_in_data_are_long),

@@ -151,6 +151,13 @@ static void report(void **state)
     refuses(1, "neither run.json nor run_summary.json", "report clinic");
     refuses(1, "lacks the commit that the run began at", "report run --library clinic");
     refuses(2, "--library", "report run run --library lib");
+    ends(0, "report a=run b=run --out two.html");
+    buf_reset(&page);
+    works(fs_read("two.html", &page));
+    assert_non_null(
+        strstr(page.ptr, "<h1>2 runs beside each other: with what they learned they pass "));
+    assert_non_null(strstr(page.ptr, "Who learned what</h2>"));
+    assert_non_null(strstr(page.ptr, "not told apart"));
     buf_release(&page);
 }
 
@@ -310,10 +317,20 @@ static void pieces_of_runs(void **state)
     }
     shell("rm -rf bad && cp -R run bad && rm bad/run_summary.json bad/test_scores.json && "
           "rm -rf bad/*_eval_* && mv lib away");
+    shell("echo '{\"when\": \"2026-01-01T00:00:00Z\", \"where\": \"epoch 1 of 2, update 2 of 3\", "
+          "\"parts\": "
+          "[{\"what\": \"<i>dev\", \"done\": 47, \"total\": 48, \"scored\": 47, \"passed\": 34}], "
+          "\"arms\": "
+          "[{\"edit\": \"ADD x\", \"outcomes\": \"pf.u\", \"stop\": \"running\"}], \"left\": 60}' "
+          ">bad/status.json");
     ends(0, "report bad --out bad.html");
     struct buf page = BUF_INIT;
     works(fs_read("bad.html", &page));
     assert_non_null(strstr(page.ptr, "It ended without a word"));
+    assert_non_null(strstr(page.ptr,
+                           "Last heard of at 2026-01-01T00:00:00Z: epoch 1 of 2, update 2 "
+                           "of 3; &lt;i&gt;dev 47 of 48, 34 right."));
+    assert_non_null(strstr(page.ptr, "3 of 4</td><td class=\"n\">1</td><td>in work"));
     assert_non_null(strstr(page.ptr, "Put together from the run&#39;s accepted edits") ||
                             strstr(page.ptr, "Put together from the run's accepted edits")
                         ? page.ptr

@@ -27,12 +27,12 @@ static void learn(void **state)
     prints("estimated");
     assert_false(fs_exists("none"));
     ends(3, "learn " CLINIC " --library little --run run-little --set budget.calls=100 "
-            "--set cycle.epochs=1");
+            "--set cycle.epochs=1 --insist");
     says("budget");
     refuses(1, "cycle.seed: 1 -> 2",
             "learn " CLINIC " --library little --run run-little --set cycle.seed=2 "
             "--set cycle.epochs=1");
-    ends(0, "learn " CLINIC " --dry-run --model o'neill --set model.kind=openai "
+    ends(3, "learn " CLINIC " --dry-run --model o'neill --set model.kind=openai "
             "--set model.base_url=http://127.0.0.1:1/v1");
     prints("o'neill");
     refuses(2, "--replay-only", "learn " CLINIC " --no-journal --replay-only");
@@ -67,6 +67,9 @@ static void eval(void **state)
     refuses(3, "journal", "eval " CLINIC " --split id_test --journal j2 --replay-only");
     refuses(2, "nosuch", "eval " CLINIC " --split nosuch");
     refuses(1, "nowhere", "eval " CLINIC " --library lib --at nowhere");
+    refuses(1, "--set model.kind=openai", "eval " CLINIC " -m gpt-5");
+    refuses(1, "--preset", "learn " CLINIC " -m gpt-5 --run other --library other");
+    ends(0, "eval " CLINIC " -m simulated-weak");
     refuses(3, "budget", "eval " CLINIC " --set budget.calls=5 --out stopped");
     assert_true(fs_exists("stopped/val/test_score.json"));
 }

@@ -80,6 +80,8 @@ static void messages_say_where_and_what(void **state)
         {"prices: {m: {input: -1, output: 1}}\n", "prices.m.input must be a number from 0"},
         {"prices: {m: {output: dear}}\n", "prices.m.output must be a number from 0"},
         {"prices: {m: {inputs: 1}}\n", "prices.m.inputs is no price"},
+        {"prices: {m: {input: 1}}\n", "prices.m has no output"},
+        {"prices: {m: {output: 1, cached: 1}}\n", "prices.m has no input"},
         {"prices: {m: 3}\n", "prices.m must be a table"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -136,7 +136,7 @@ struct call {
 struct puppet {
     struct model base;
     struct loop *loop;
-    struct call calls[64];
+    struct call calls[512];
     size_t n, most, asked;
     int draws[64];
     char first[64][40]; /* instruction of the n-th call asked */
@@ -687,6 +687,50 @@ static void what_tasks_share_comes_first(void **state)
     skill_set_release(&set);
 }
 
+/* In a crowd, what first messages share is kept once while they wait; whoever reads them finds them whole. */
+static void crowds_share_what_they_begin_with(void **state)
+{
+    (void)state;
+    enum { MANY = 400, ALONE = 256 };
+    const char *scripts[] = {"go,done right", "done wrong", "go,go,done right", NULL};
+    struct engine_settings s = defaults;
+    struct fixture f;
+    size_t asleep = 0;
+    s.concurrency = MANY;
+    begin(&f, &s, scripts);
+    f.model.hold = true;
+    struct group *g = engine_group(f.engine, PHASE_OTHER);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(group_add(g, &f.tasks[i % 3], NULL, i), i);
+    while (f.model.n < MANY)
+        works(engine_turn(f.engine));
+    for (int i = 0; i < MANY; i++)
+        asleep += group_result(g, (size_t)i)->chat.asleep;
+    assert_int_equal(asleep, MANY - ALONE);
+    f.model.hold = false;
+    answer_all(&f.model);
+    works(group_wait(g));
+    for (int i = 0; i < MANY; i++) {
+        const struct rollout *r = group_result(g, (size_t)i),
+                             *same = group_result(g, (size_t)i % 3);
+        assert_false(r->chat.asleep);
+        assert_string_equal(r->chat.v[0].text, same->chat.v[0].text);
+        assert_int_equal(r->chat.v[0].len, strlen(r->chat.v[0].text));
+        assert_int_equal(r->chat.n, same->chat.n);
+        assert_int_equal(r->correct, i % 3 != 1);
+    }
+    group_free(g);
+    /* one that is thrown away while its messages sleep */
+    f.model.hold = true;
+    g = engine_group(f.engine, PHASE_OTHER);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(group_add(g, &f.tasks[0], NULL, i), i);
+    while (f.model.n < MANY)
+        works(engine_turn(f.engine));
+    group_free(g);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -701,6 +745,7 @@ int main(void)
         cmocka_unit_test(a_memory_stands_where_its_method_has_it),
         cmocka_unit_test(memories_are_shown_turn_by_turn),
         cmocka_unit_test(what_tasks_share_comes_first),
+        cmocka_unit_test(crowds_share_what_they_begin_with),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ static void forget(struct episode *e)
 {
     strlist_release(&e->r.actions);
     chat_release(&e->r.chat);
+    free(e->r.verdict);
     json_decref(e->r.told);
     json_decref(e->r.digests);
 }
@@ -191,9 +192,10 @@ static void a_failure_is_told_whole(void **state)
     struct noted noted = {labels, also, NULL};
     play(&e, (const char *const[]){"FINISH([1])", NULL});
     e.r.told = json_pack("{s:s, s:s}", "description", "Told so.", "context", "Then\n### now");
-    snprintf(e.r.verdict.reason, VERDICT_REASON_SIZE, "answer: no");
-    snprintf(e.r.verdict.reasons[0], VERDICT_REASON_SIZE, "answer: no");
-    snprintf(e.r.verdict.reasons[1], VERDICT_REASON_SIZE, "posts: extra");
+    e.r.verdict = calloc(1, sizeof(*e.r.verdict));
+    assert_non_null(e.r.verdict);
+    verdict_say(e.r.verdict, 0, "answer: no");
+    verdict_say(e.r.verdict, 1, "posts: extra");
     json_t *v = prompt_failure(&l, &e.r, NULL, TRACE_DIAGNOSE, &noted);
     assert_string_equal(json_str_at(v, "instruction", ""), "Told so.");
     assert_string_equal(json_str_at(v, "context", ""), "Then ### now");
