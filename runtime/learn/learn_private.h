@@ -410,5 +410,7 @@ int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score)
 int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit);
 int learn_final_start(struct learn *l);
 int learn_final(struct learn *l);
+/* The checkpoint that won on val, of those that are scored; NULL: none. Borrowed. */
+const struct checkpoint *learn_best(const struct learn *l);
 
 #endif

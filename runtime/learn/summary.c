@@ -1,11 +1,15 @@
 /* summary.c - the account after a run (DESIGN.md D11). */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/base/term.h"
+#include "runtime/base/text.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
@@ -267,11 +271,11 @@ static void print_tests(const struct learn *l, FILE *out)
             continue;
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
+        print_idle(l, (enum split)split_from_name(split), out);
         if (l->c->method.name != METHOD_NONE) {
-            fputs(", with the best library ", out);
+            fprintf(out, "\n  %-8s best library   ", "");
             print_score(json_object_get(v, "best"), out);
         }
-        print_idle(l, (enum split)split_from_name(split), out);
         fputc('\n', out);
     }
 }
@@ -290,37 +294,130 @@ static bool waits(const struct learn *l)
     return is;
 }
 
-void summary_print(const struct learn *l, FILE *out)
+/* Of a split: tasks solved. */
+struct score_pair {
+    int without, with, total;
+};
+
+/* A text over as many lines as the terminal needs, broken at blanks. */
+static void print_wrapped(const char *text, size_t indent, size_t first, FILE *out)
+{
+    enum { NO_TERMINAL = 100, LEAST = 20 };
+    size_t width = isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : NO_TERMINAL;
+    size_t room = width > indent + LEAST ? width - indent : LEAST,
+           at = first > indent ? first - indent : 0;
+    for (const char *word = text; *word;) {
+        size_t len = strcspn(word, " \n"), chars = utf8_length(word, len);
+        if (at && at + 1 + chars > room) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = 0;
+        }
+        fprintf(out, "%s%.*s", at && word != text ? " " : "", (int)len, word);
+        at += chars + (at && word != text);
+        word += len + strspn(word + len, " \n");
+    }
+    fputc('\n', out);
+}
+
+/* "On val the agent solves 76.2 % with the best library, 41.2 % without skills: 28 tasks of 80 more." */
+static void say_gain(const char *split, const struct score_pair *p, struct buf *out)
+{
+    int more = p->with - p->without;
+    buf_addf(out, "On %s the agent solves %.1f %% with the best library, %.1f %% without skills: ",
+             split, 100 * score_share(p->with, p->total), 100 * score_share(p->without, p->total));
+    if (more)
+        buf_addf(out, "%d %s of %d %s. ", more < 0 ? -more : more,
+                 plural(more < 0 ? -more : more, "task", "tasks"), p->total,
+                 more < 0 ? "fewer" : "more");
+    else
+        buf_addf(out, "as many of its %d tasks. ", p->total);
+}
+
+/* What the best library is worth, where it was measured. */
+static void say_gains(const struct learn *l, struct buf *out)
+{
+    const struct checkpoint *base = NULL, *best = learn_best(l);
+    const char *split;
+    json_t *v;
+    for (size_t i = 0; i < l->scores.n_checks; i++)
+        if (l->scores.checks[i].epoch < 0 && l->scores.checks[i].scored)
+            base = &l->scores.checks[i];
+    if (base && best && best->scored) {
+        struct score_pair p = {base->score.correct, best->score.correct, best->score.total};
+        say_gain("val", &p, out);
+    }
+    json_object_foreach (l->scores.test, split, v) {
+        if (!json_object_get(v, "best"))
+            continue;
+        struct score_pair p = {(int)json_int_at(v, "baseline.n_correct", 0),
+                               (int)json_int_at(v, "best.n_correct", 0),
+                               (int)json_int_at(v, "best.n_total", 0)};
+        say_gain(split, &p, out);
+    }
+}
+
+/* The first sentence of a description: what the skill says, without when. */
+static size_t sentence(const char *text)
+{
+    const char *end = strstr(text, " Use when"), *stop = strstr(text, ". ");
+    if (stop && (!end || stop < end))
+        return (size_t)(stop + 1 - text);
+    return end && end > text ? (size_t)(end - text) : strlen(text);
+}
+
+/* What a person wants to know at the end. */
+static void print_learned(const struct learn *l, FILE *out)
+{
+    const struct method_settings *m = &l->c->method;
+    struct buf text = BUF_INIT;
+    fprintf(out, "\nwhat was learned, in the library %s\n  ", library_dir(l->lib));
+    if (m->name != METHOD_NONE)
+        say_gains(l, &text);
+    if (m->name == METHOD_GRASP)
+        buf_addf(&text,
+                 "It has %zu %s; of %lld edits that were measured, %lld got through the gate.",
+                 l->at.set.n, plural((int64_t)l->at.set.n, "skill", "skills"),
+                 (long long)l->count.judged, (long long)l->count.accepted);
+    else
+        buf_addf(&text, "The method %s (%s) has no gate; it made %lld %s.", method_names[m->name],
+                 fidelity_names[m->fidelity], (long long)l->count.accepted,
+                 plural(l->count.accepted, "commit", "commits"));
+    print_wrapped(text.ptr ? text.ptr : "", 2, 0, out);
+    for (size_t i = 0; i < l->at.set.n; i++) {
+        const struct skill *s = &l->at.set.v[i];
+        buf_reset(&text);
+        buf_addf(&text, "%s: ", s->name);
+        buf_add(&text, s->description, sentence(s->description));
+        fputs("  - ", out);
+        print_wrapped(text.ptr ? text.ptr : "", 4, 4, out);
+    }
+    if (waits(l))
+        fprintf(
+            out,
+            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
+            l->run.id, library_dir(l->lib));
+    buf_release(&text);
+}
+
+static void print_count(const char *before, int64_t n, const char *after, FILE *out)
+{
+    struct buf b = BUF_INIT;
+    text_add_count(&b, n);
+    fprintf(out, "%s%s%s", before, b.ptr ? b.ptr : "", after);
+    buf_release(&b);
+}
+
+static void print_spent(const struct learn *l, FILE *out)
 {
     struct account_counts a;
     struct journal_counts j = {0};
     accounts_counts(l->s->accounts, MODEL_PHASES, &a);
     if (l->s->journal)
         journal_counts(l->s->journal, MODEL_PHASES, &j);
-    print_curve(l, out);
-    print_tests(l, out);
-    print_endings(&l->ended.dev, false, out);
-    print_endings(&l->ended.writer, true, out);
-    const struct method_settings *m = &l->c->method;
-    if (m->name == METHOD_GRASP)
-        fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
-                library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
-                (long long)l->count.judged);
-    else
-        fprintf(out, "\nmethod %s (%s): library %s, %lld commits, no gate\n", method_names[m->name],
-                fidelity_names[m->fidelity], library_dir(l->lib), (long long)l->count.accepted);
-    for (size_t i = 0; i < l->at.set.n; i++)
-        fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
-    if (waits(l))
-        fprintf(
-            out,
-            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
-            l->run.id, library_dir(l->lib));
-    fprintf(out,
-            "calls made %lld; saved: %lld by the journal, %lld rollouts by early stopping; "
-            "unscored rollouts %lld\n",
-            (long long)a.calls, (long long)(j.replayed + j.joined),
-            (long long)l->count.probes_saved, (long long)l->count.unscored);
+    print_count("\ncalls made ", a.calls, "", out);
+    print_count("; saved: ", j.replayed + j.joined, " by the journal", out);
+    print_count(", ", l->count.probes_saved, " rollouts by early stopping", out);
+    print_count("; unscored rollouts ", l->count.unscored, "\n", out);
     print_ahead(l->s, out);
     print_health(l->s, out);
     print_late(l->s, out);
@@ -336,4 +433,14 @@ void summary_print(const struct learn *l, FILE *out)
     if (a.usage.prompt_tokens)
         fputc('\n', out);
     fprintf(out, "run %s in %.1f s\n", l->run.dir, (double)(clock_mono() - l->run.began) / 1e9);
+}
+
+void summary_print(const struct learn *l, FILE *out)
+{
+    print_curve(l, out);
+    print_tests(l, out);
+    print_endings(&l->ended.dev, false, out);
+    print_endings(&l->ended.writer, true, out);
+    print_spent(l, out);
+    print_learned(l, out);
 }
