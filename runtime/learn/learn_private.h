@@ -225,6 +225,8 @@ int learn_recover(struct learn *l);
 /* outcomes.c: takes the outcomes of a batch that has ended. GRASP_EOUTAGE when too few were scored,
  * GRASP_ESTOPPED when all but all ended in one non-answer. */
 int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures);
+/* pace.c: says once, after the first batch, what the whole run is expected to take. */
+void pace_say(struct learn *l, const struct batch *first);
 /* Says once that the writer mostly has no answer. */
 void learn_say_writer(struct learn *l);
 /* Starts the baseline's rollouts of a probe set. */

@@ -16,29 +16,87 @@ static int64_t plan_calls(const struct plan *p, size_t phase)
 
 /* Of the calls at most, what runs of the paper's settings made: an episode ends after a few of its
  * rounds, most candidates are stopped early, few updates have what is to be revised. */
-static int64_t calls_expected(const struct plan *p, size_t phase)
+int64_t plan_calls_expected(const struct plan *p, const struct pace *pace, size_t phase)
 {
     static const double shares[MODEL_PHASES] = {
         [PHASE_ROLLOUT_DEV] = 0.17,  [PHASE_ROLLOUT_VAL] = 0.26, [PHASE_ROLLOUT_PROBE] = 0.14,
         [PHASE_ROLLOUT_TEST] = 0.33, [PHASE_CLASSIFY] = 0.5,     [PHASE_REVISE] = 0.2};
     double share = shares[phase] > 0 ? shares[phase] : 1;
+    if (pace && pace->turns > 0 && !p->writer[phase]) {
+        share *= pace->turns / PLAN_TURNS;
+        share = share < 1 ? share : 1;
+    }
     return (int64_t)(share * (double)plan_calls(p, phase) + 0.5);
+}
+
+static void spend(const struct session *s, const struct plan *p, const struct pace *pace,
+                  bool expected, struct spending *out, struct model_usage *usage)
+{
+    struct model_usage u, all = {0};
+    *out = (struct spending){0};
+    for (size_t i = 0; i < MODEL_PHASES; i++) {
+        int64_t calls = expected ? plan_calls_expected(p, pace, i) : plan_calls(p, i);
+        bool writer = p->writer[i] && s->backend[1];
+        pace_usage(pace, p, i, calls, &u);
+        out->calls += calls;
+        out->tokens += u.prompt_tokens + u.completion_tokens;
+        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
+        all.prompt_tokens += u.prompt_tokens;
+        all.completion_tokens += u.completion_tokens;
+        all.cached_tokens += u.cached_tokens;
+        all.cache_write_tokens += u.cache_write_tokens;
+    }
+    if (usage)
+        *usage = all;
 }
 
 void plan_spending(const struct session *s, const struct plan *p, bool expected,
                    struct spending *out)
 {
-    enum { TURN = 40, ANSWER = 400 }; /* tokens of an answer where nothing is thought */
-    *out = (struct spending){0};
-    for (size_t i = 0; i < MODEL_PHASES; i++) {
-        int64_t calls = expected ? calls_expected(p, i) : plan_calls(p, i);
-        bool writer = p->writer[i] && s->backend[1];
-        struct model_usage u = {.prompt_tokens = calls * p->tokens[i],
-                                .completion_tokens = calls * (p->writer[i] ? ANSWER : TURN)};
-        out->calls += calls;
-        out->tokens += u.prompt_tokens + u.completion_tokens;
-        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
+    spend(s, p, NULL, expected, out, NULL);
+}
+
+void plan_paced(const struct session *s, const struct plan *p, const struct pace *pace,
+                struct spending *out, struct model_usage *usage)
+{
+    spend(s, p, pace, true, out, usage);
+}
+
+void plan_print_tokens(const struct model_usage *u, FILE *out)
+{
+    fprintf(out, "%lld tokens of prompts", (long long)u->prompt_tokens);
+    if (u->cached_tokens || u->cache_write_tokens) {
+        fprintf(out, " (%lld cached", (long long)u->cached_tokens);
+        if (u->cache_write_tokens)
+            fprintf(out, ", %lld written to the cache", (long long)u->cache_write_tokens);
+        fprintf(out, ", %lld new)",
+                (long long)(u->prompt_tokens - u->cached_tokens - u->cache_write_tokens));
     }
+    fprintf(out, ", %lld of answers", (long long)u->completion_tokens);
+}
+
+int plan_check(const struct config *c, const struct spending *spent,
+               const struct spending *expected, const char *insist)
+{
+    char why[160] = "";
+    /* what is spent already is a part of what the whole run was expected to need */
+    int64_t calls = spent->calls > expected->calls ? spent->calls : expected->calls,
+            tokens = spent->tokens > expected->tokens ? spent->tokens : expected->tokens;
+    double usd = spent->usd > expected->usd ? spent->usd : expected->usd;
+    if (c->budget.calls && calls > c->budget.calls)
+        snprintf(why, sizeof(why), "%lld calls (%lld of them made), and budget.calls is %lld",
+                 (long long)calls, (long long)spent->calls, (long long)c->budget.calls);
+    else if (c->budget.tokens && tokens > c->budget.tokens)
+        snprintf(why, sizeof(why), "%lld tokens (%lld of them used), and budget.tokens is %lld",
+                 (long long)tokens, (long long)spent->tokens, (long long)c->budget.tokens);
+    else if (c->budget.usd > 0 && usd > c->budget.usd)
+        snprintf(why, sizeof(why), "%.2f USD (%.2f of them spent), and budget.usd is %.2f", usd,
+                 spent->usd, c->budget.usd);
+    return *why ? err_set(GRASP_EREFUSED,
+                          "expected are %s: raise it, make the run smaller, or %s, and it stops "
+                          "where the budget does, resumable",
+                          why, insist)
+                : 0;
 }
 
 static int64_t split_size(struct session *s, enum split split, const char *file)
@@ -97,11 +155,13 @@ void plan_make(struct session *s, struct plan *p)
     plan_tokens(s, p);
 }
 
-void plan_print(const struct session *s, const struct plan *p, FILE *out)
+void plan_print(const struct session *s, const struct plan *p, const struct pace *pace, FILE *out)
 {
     struct spending most, expected;
+    struct model_usage usage;
+    double seconds = pace_seconds(s, p, pace);
     plan_spending(s, p, false, &most);
-    plan_spending(s, p, true, &expected);
+    plan_paced(s, p, pace, &expected, &usage);
     const struct method_settings *m = &s->config->method;
     fprintf(out, "plan: %lld epochs, %lld updates, %s", (long long)config_epochs(s->config),
             (long long)p->updates, s->backend[0]->label);
@@ -114,15 +174,24 @@ void plan_print(const struct session *s, const struct plan *p, FILE *out)
         if (plan_calls(p, i))
             fprintf(out, "  %-14s %9lld %14lld %9lld %16lld\n",
                     model_phase_name((enum model_phase)i), (long long)p->rollouts[i],
-                    (long long)plan_calls(p, i), (long long)calls_expected(p, i),
+                    (long long)plan_calls(p, i), (long long)plan_calls_expected(p, pace, i),
                     (long long)p->tokens[i]);
     fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
             (long long)expected.calls);
-    fprintf(out, "  tokens*: %lld at most, %lld expected", (long long)most.tokens,
+    fprintf(out, "  tokens*: %lld at most, %lld expected: ", (long long)most.tokens,
             (long long)expected.tokens);
-    if (most.usd > 0)
-        fprintf(out, "; %.2f USD at most, %.2f expected", most.usd, expected.usd);
+    plan_print_tokens(&usage, out);
     fputc('\n', out);
+    if (most.usd > 0)
+        fprintf(out, "  money: %.2f USD at most, %.2f expected\n", most.usd, expected.usd);
+    if (seconds >= 0) {
+        fputs("  time: about ", out);
+        pace_print_time(seconds, out);
+        fprintf(out, ", by the latencies in the journal, %lld at once\n",
+                (long long)s->config->cycle.batch_concurrency);
+    } else if (!session_answers_here(s)) {
+        fputs("  time: not known before the first batch; then it is said\n", out);
+    }
     fputs("  * estimated: 4 characters each, of a rollout its first message, of the writer's where "
           "half of a batch fails\n",
           out);
@@ -142,14 +211,15 @@ static json_t *phase_counts(const struct session *s, enum model_phase phase)
     accounts_counts(s->accounts, phase, &a);
     if (s->journal)
         journal_counts(s->journal, phase, &j);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
                      (json_int_t)a.calls, "calls_failed", (json_int_t)a.failed, "calls_replayed",
                      (json_int_t)j.replayed, "calls_joined", (json_int_t)j.joined, "prompt_tokens",
                      (json_int_t)a.usage.prompt_tokens, "completion_tokens",
                      (json_int_t)a.usage.completion_tokens, "cached_tokens",
-                     (json_int_t)a.usage.cached_tokens, "prompt_chars", (json_int_t)a.prompt_chars,
-                     "prompt_chars_fresh", (json_int_t)a.fresh_chars, "completion_chars",
-                     (json_int_t)a.completion_chars, "usd", a.usd);
+                     (json_int_t)a.usage.cached_tokens, "cache_write_tokens",
+                     (json_int_t)a.usage.cache_write_tokens, "prompt_chars",
+                     (json_int_t)a.prompt_chars, "prompt_chars_fresh", (json_int_t)a.fresh_chars,
+                     "completion_chars", (json_int_t)a.completion_chars, "usd", a.usd);
 }
 
 static json_t *refusals(const struct learn *l)
@@ -449,10 +519,10 @@ void summary_print(const struct learn *l, FILE *out)
     print_ahead(l->s, out);
     print_health(l->s, out);
     print_late(l->s, out);
-    if (a.usage.prompt_tokens)
-        fprintf(out, "tokens: %lld prompt (%lld cached), %lld completion",
-                (long long)a.usage.prompt_tokens, (long long)a.usage.cached_tokens,
-                (long long)a.usage.completion_tokens);
+    if (a.usage.prompt_tokens) {
+        fputs("tokens: ", out);
+        plan_print_tokens(&a.usage, out);
+    }
     if (a.usage.prompt_tokens && a.prompt_chars)
         fprintf(out, "; %.0f %% of the prompts new to a prefix cache",
                 100.0 * (double)a.fresh_chars / (double)a.prompt_chars);
