@@ -298,7 +298,7 @@ static void refresh_key(struct api_call *c, int i, int64_t started)
     int rc = key_read(e->key_file, e->key_command, KEY_TIMEOUT_NS, &key);
     e->key_read_at = clock_mono();
     if (rc == 0)
-        rc = api_set_auth(c->api, e, key);
+        rc = key_header(key, c->api->auth_name, &e->auth);
     if (rc < 0)
         log_warn("%s", err_msg());
     free(key);
@@ -529,7 +529,7 @@ bool api_send(struct api_call *c, int i, bool fresh)
     r->expected = (int64_t)c->rq.max_tokens + local_usage(c->rq.chat, 0).prompt_tokens;
     pool_spend(&a->pool, i, r->started, true, r->expected);
     if (!a->late_timer)
-        a->late_timer = loop_timer(a->loop, late_pause(&a->late), api_look, a);
+        a->late_timer = loop_timer(a->loop, late_pause(&a->late), a->look, a);
     return true;
 }
 

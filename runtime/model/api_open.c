@@ -114,22 +114,6 @@ static int set_url(struct api_endpoint *e, const struct model_settings *s, const
     return e->url ? 0 : err_oom();
 }
 
-int api_set_auth(struct api *a, struct api_endpoint *e, const char *key)
-{
-    struct buf line = BUF_INIT;
-    if (!key || !*key)
-        return 0;
-    log_secret(key);
-    for (const char *p = key; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f)
-            return err_set(GRASP_EINVAL, "the model's API key holds blanks or control characters");
-    buf_addf(&line, "%s: %s%s", a->auth_name,
-             str_caseeq(a->auth_name, "Authorization") ? "Bearer " : "", key);
-    free(e->auth);
-    e->auth = buf_detach(&line);
-    return e->auth ? 0 : err_oom();
-}
-
 /* The headers of the configuration. Their values may be secrets: none is ever shown. */
 static int set_headers(struct api *a, const json_t *headers)
 {
@@ -157,12 +141,12 @@ static int set_key(struct api *a, struct api_endpoint *e, const char *given,
 {
     char *key = NULL;
     if (given || (!s->key_file && !s->key_command))
-        return api_set_auth(a, e, given);
+        return key_header(given, a->auth_name, &e->auth);
     e->key_file = str_dup(s->key_file);
     e->key_command = str_dup(s->key_command);
     int rc = key_read(s->key_file, s->key_command, KEY_TIMEOUT_NS, &key);
     if (rc == 0)
-        rc = api_set_auth(a, e, key);
+        rc = key_header(key, a->auth_name, &e->auth);
     e->key_read_at = clock_mono();
     free(key);
     return rc;
@@ -237,6 +221,7 @@ static int open_api(struct model **m, struct loop *loop, const struct model_sett
         (int64_t)((s->backoff_s > 0 ? s->backoff_s : DEFAULT_BACKOFF_S) * (double)NS_PER_SEC);
     int rc = model_init(&a->m, &ops, s);
     a->m.halt = api_halt;
+    a->look = api_look;
     a->m.state = state;
     if (rc >= 0 && strcmp(wire->path, wire_anthropic.path) == 0 &&
         !json_object_get(s->headers, "anthropic-version"))

@@ -32,6 +32,7 @@ struct api {
     struct pool pool;
     struct late late;
     enum model_hedge hedge;
+    void (*look)(void *arg); /* api_look */
     char *auth_name, *unix_socket, *client_cert, *client_key;
     struct strlist headers; /* further ones, as lines */
     int64_t timeout_ns, backoff_ns, max_wait_ns;
@@ -94,7 +95,4 @@ enum late_kind api_kind(const struct api_call *c);
 size_t api_on_their_way(const struct api *a);
 /* Looks at all that is in flight, and has itself called again as long as anything is. `arg`: api. */
 void api_look(void *arg);
-/* Takes a key; 0 or negative with the message set. */
-int api_set_auth(struct api *a, struct api_endpoint *e, const char *key);
-
 #endif

@@ -99,3 +99,18 @@ int key_read(const char *file, const char *command, int64_t timeout_ns, char **k
     buf_release(&text);
     return rc;
 }
+
+int key_header(const char *key, const char *name, char **line)
+{
+    struct buf text = BUF_INIT;
+    if (!key || !*key)
+        return 0;
+    log_secret(key);
+    for (const char *p = key; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+            return err_set(GRASP_EINVAL, "the model's API key holds blanks or control characters");
+    buf_addf(&text, "%s: %s%s", name, str_caseeq(name, "Authorization") ? "Bearer " : "", key);
+    free(*line);
+    *line = buf_detach(&text);
+    return *line ? 0 : err_oom();
+}

@@ -13,4 +13,9 @@
  * more than one line, failed, no answer in time. */
 int key_read(const char *file, const char *command, int64_t timeout_ns, char **key);
 
+/* The header line that carries the key, registered as a secret, in place of *line (malloc'ed or NULL);
+ * nothing where there is no key. `name`: Authorization, which says Bearer, or another. GRASP_EINVAL: a
+ * key that no header can hold. */
+int key_header(const char *key, const char *name, char **line);
+
 #endif
