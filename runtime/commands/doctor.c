@@ -11,6 +11,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/text.h"
 #include "runtime/commands/doctor.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/commands/table.h"
@@ -61,7 +62,8 @@ static void check_tasks(struct doctor *d)
             say(d, i <= SPLIT_VAL ? MARK_FAIL : MARK_WARN, name, "no task file is named%s",
                 i <= SPLIT_VAL ? "; learning needs it" : "");
         else if (session_split(&d->s, (enum split)i, &set) < 0)
-            say(d, MARK_FAIL, name, "%s", err_msg());
+            say(d, MARK_FAIL, name, "%s",
+                err_msg() + (str_starts(err_msg(), name) ? strcspn(err_msg(), " ") + 1 : 0));
         else
             say(d, MARK_OK, name, "%zu tasks in %s", set->n, file);
     }

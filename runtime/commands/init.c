@@ -91,6 +91,30 @@ static int benchmark_of(const struct init *t, int *version)
                               : 0;
 }
 
+/* A folder with both benchmarks, and no word which one. */
+static int choose_version(struct init *t, const char *dir)
+{
+    struct starter_tasks second = {0};
+    char *answer = NULL;
+    int there = starter_find_tasks(&second, dir, 2), rc = 0;
+    if (there < 0)
+        err_clear();
+    while (there == 0 && !answer &&
+           (rc = ask("It holds v1 and v2. Which one?", "v1", &answer)) == 0)
+        if (strcmp(answer, "v1") != 0 && strcmp(answer, "v2") != 0) {
+            free(answer);
+            answer = NULL;
+        }
+    if (answer && answer[1] == '2') {
+        struct starter_tasks first = t->s.tasks;
+        t->s.tasks = second;
+        second = first;
+    }
+    free(answer);
+    starter_tasks_release(&second);
+    return rc;
+}
+
 static int find_tasks(struct init *t)
 {
     int version, rc = benchmark_of(t, &version);
@@ -105,9 +129,12 @@ static int find_tasks(struct init *t)
             return rc;
         dir = absolute(named);
         rc = dir ? starter_find_tasks(&t->s.tasks, dir, version) : err_oom();
+        bool found = rc == 0;
+        if (found && t->asks && !version && t->s.tasks.version == 1)
+            rc = choose_version(t, dir);
         free(named);
         free(dir);
-        if (rc == 0 || !t->asks || arg_str(t->a, "data"))
+        if (found || !t->asks || arg_str(t->a, "data"))
             return rc;
         fprintf(stderr, "%s\n", err_msg());
         rc = 0;

@@ -44,7 +44,8 @@ enum model_phase {
 const char *model_phase_name(enum model_phase p);
 
 struct model_request {
-    /* Borrowed until the callback. After model_ask it may sleep (chat.h): wake it before it is read. */
+    /* Borrowed until the callback. After model_ask it may sleep (chat.h): who reads it then wakes it,
+     * and so does model_ask. */
     const struct chat *chat;
     double temperature; /* < 0: not sent */
     int max_tokens;     /* 0: not sent */

@@ -75,7 +75,7 @@ rm huge
 LC_ALL=C sed -i 's/"valueQuantity"/"valueQuantitx"/g' flipped.db/data.mdb
 store() { "$GRASP" eval $C --split val --set 'fhir.load=[]' --set "fhir.store=$T/$1"; }
 exits "a store that is damaged scores nobody" 3 store flipped.db
-has "and is named as that" err "a damaged record"
+has "and is named as that" err "FHIR store: a damaged"
 exits "a store that is not there" 1 store no-such.db
 has "is not an empty clinic" err "has no resources"
 

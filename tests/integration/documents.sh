@@ -6,6 +6,8 @@
 # In a console block "$ " begins a command; "..." stands for any text in a line, and alone for any lines. A command
 # must succeed, but for one that ends in "# exits N". The home directory has the benchmark's repository as ~/GRASP
 # (its files are those of a synthetic clinic), and localhost's usual ports stand for servers of this test.
+#
+#     DOCUMENTS="examples/tutorials/1-learn.md" tests/run build documents    # only that one
 . "$(dirname "$0")/lib.sh"
 unset GRASP_BACKEND OPENAI_API_KEY ANTHROPIC_API_KEY
 PATH=$T/bin:$PATH HOME=$T/home
@@ -126,7 +128,7 @@ document() {
         "$ROOT/$doc" >strays
     is "$doc: every command is in a block that is run" "$(cat strays)" ""
 }
-for d in README.md $(cd "$ROOT" && ls examples/tutorials/*.md 2>/dev/null); do
+for d in ${DOCUMENTS:-$(cd "$ROOT" && ls README.md examples/tutorials/*.md)}; do
     document "$d" "in-$(basename "$d" .md)"
 done
 

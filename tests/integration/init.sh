@@ -110,25 +110,38 @@ check "what is not there is marked" grep -q "^  # not there: id_test: \"$T/part/
 bad "no folder" "is no folder" init x.yaml --data nowhere -p simulated
 check "nothing was written" test ! -e x.yaml
 
+# --- a key that is missing, or wrong
+scripted
+printf '{"error":{"message":"no","code":"invalid_api_key"}}' >refusal
+scripted_serve '=status:401:refusal'
+exits "an endpoint that wants a key" 0 "$GRASP" init key.yaml --data GRASP --model m-1 --base-url "$URL" -f clinic/fhir
+has "none was sent" out "answers 401, and no key was sent: set model.api_key"
+OPENAI_API_KEY=sk-of-somebody-else "$GRASP" doctor key.yaml >out 2>err
+has "the wrong one" out "answers 401: is model.api_key right?"
+"$GRASP" doctor key.yaml --set data.dev=gone.json >out 2>err
+has "doctor names a file once" out "data.dev      cannot open"
+
 # --- at a terminal
 if command -v script >/dev/null; then
     # answers FILE ARGUMENT...: a terminal on which FILE is typed
     answers() { file=$1; shift; script -qec "'$GRASP' init $*" /dev/null <"$file" >out 2>&1; }
-    printf '%s\n' empty GRASP nonsense vllm "$dead" m-1 nowhere clinic/fhir >typed
+    printf '%s\n' empty GRASP both v2 nonsense vllm "$dead" m-1 nowhere clinic/fhir >typed
     check "questions are answered" answers typed t.yaml
     has "where the files come from" out "jomoll/GRASP"
     has "asked again after what is no folder of tasks" out "has no split_dev.json"
     has "asked again after what is no endpoint" out "One of openai, vllm"
     has "asked again after what is no data" out "there is no 'nowhere'"
+    has "asked which one, until it is one" out "It holds v1 and v2. Which one?"
+    has "the one that was named" t.yaml 'version: v2'
     check "written as answered" grep -q 'name: "m-1"' t.yaml
     has "the address" t.yaml "base_url: \"$dead\""
-    printf 'GRASP\n\n\nm-2\nclinic/fhir\n' >typed
+    printf 'GRASP\n\n\n\nm-2\nclinic/fhir\n' >typed
     check "empty answers are the defaults" answers typed d.yaml
     has "OpenAI's, from the environment" d.yaml 'base_url: "${OPENAI_BASE_URL:-https://api.openai.com/v1}"'
     printf 'm-3\n' >typed
-    check "only what no option says is asked" answers typed o2.yaml -d GRASP -p ollama -u "$dead" -f clinic/fhir
+    check "only what no option says is asked" answers typed o2.yaml -d GRASP -b v1 -p ollama -u "$dead" -f clinic/fhir
     has "one question" o2.yaml 'name: "m-3"'
-    printf 'GRASP\nvllm\n\004' >typed
+    printf 'GRASP\n\nvllm\n\004' >typed
     answers typed e.yaml
     has "answers that end" out "the answers ended; nothing was written"
     check "nothing is written then" test ! -e e.yaml
