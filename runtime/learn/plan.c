@@ -193,7 +193,7 @@ void pace_say(struct learn *l, const struct batch *first)
     char *text = NULL;
     size_t len = 0;
     FILE *out = NULL;
-    if (l->run.resumed)
+    if (l->run.resumed || !l->s->accounts) /* a session without accounts has nothing to go by */
         return;
     for (size_t i = 0; i < MODEL_PHASES; i++) {
         struct account_counts a;
