@@ -4,7 +4,10 @@
 #     chaos KILLS SEED      # prints TAP; needs a C compiler and x86-64 Linux, else skips
 #
 # CHAOS_FLIGHT=64 has so many rollouts in flight (default 1), CHAOS_FAIL=0.02 that share of the
-# model's answers fail.
+# model's answers fail. CHAOS_AHEAD=1 leaves calls ahead on: what is not wanted then is paid
+# and in the journal beside the rest, so that calls are not counted.
+# CHAOS_SERVE="--latency lognormal:80,1 --faults hang" is added to the server's
+# options: late answers are asked for twice.
 #
 # Rounds of one run each: start it to die at a random system call that changes a file (in the middle
 # of a write, of git's or LMDB's work), start it again, until it ends; then hold what it left
@@ -12,15 +15,20 @@
 
 # what a run leaves, with what may differ taken out: wall-clock figures and counts of the process
 chaos_files() { # DIR
-    (cd "$1" && find run -type f ! -path 'run/journal/*' ! -name run.log ! -name run_summary.json ! -name spent.json |
-        sort | xargs sha256sum
-        jq -S 'del(.seconds, .cpu_seconds, .calls, .endpoint, .spent)' run/run_summary.json)
+    (cd "$1" && find run -type f ! -path 'run/journal/*' ! -name run.log ! -name run_summary.json ! -name spent.json \
+        ! -name status.json ! -name run.json ! -name config.yaml | sort | xargs sha256sum
+        grep -v speculate: run/config.yaml
+        jq -S 'del(.library)' run/run.json
+        jq -S 'del(.seconds, .cpu_seconds, .calls, .endpoint, .spent, .ahead)' run/run_summary.json)
 }
 chaos_refs() { git -C "$1/library" for-each-ref --format='%(objectname) %(refname)'; }
 chaos_keys() { "$GRASP" journal export "$1/run" | jq -r .key | sort; }
-chaos_learn() { # DIR [KILL_AT ARGS]: one start, exit status in $STATUS
+chaos_learn() { # DIR [KILL_AT ARGS]: one start, exit status in $STATUS; what is asked ahead hangs on the clock
     dir=$1; shift
-    (cd "$dir" && exec "$@" "$GRASP" learn ../clinic/c.yaml --library library --run run -q) \
+    set -- "$@" "$GRASP" learn ../clinic/c.yaml --library library --run run -q
+    [ "${CHAOS_AHEAD:-}" ] && [ "$dir" != calm ] ||
+        set -- "$@" --set model.speculate=0
+    (cd "$dir" && exec "$@") \
         >"$dir.out" 2>"$dir.err"
     STATUS=$?
 }
@@ -34,7 +42,7 @@ chaos_prepare() {
     ./kill_at 0 true || { skip "chaos" "no tracing of processes here"; return 1; }
     "$GRASP" synth --patients 60 --seed 1 --out clinic >synth.log 2>&1 || { cat synth.log; exit 1; }
     bg "$GRASP" model serve --port 0 --noise 0.05 --fail "${CHAOS_FAIL:-0}" --faults 500,cut \
-        >serve.log 2>serve.err
+        ${CHAOS_SERVE:-} >serve.log 2>serve.err
     CHAOS_SERVER=$!
     wait_line serve.log "listening on" || { not_ok "the model's server starts"; return 1; }
     url=$(sed -n 's/^listening on //p' serve.log)
@@ -73,9 +81,13 @@ chaos_round() { # DIR: one run to its end; counts in $KILLS and $FULL
     done
 }
 
+chaos_answers() { # in the journal: those of the calm run, and what was asked ahead
+    if [ "${CHAOS_AHEAD:-}" ]; then [ -z "$(comm -23 calm.keys now.keys)" ]
+    else diff calm.keys now.keys; fi
+}
 chaos_same() { # DIR
     chaos_files "$1" >now.files; chaos_refs "$1" >now.refs; chaos_keys "$1" >now.keys
-    diff calm.refs now.refs && diff calm.files now.files && diff calm.keys now.keys &&
+    diff calm.refs now.refs && diff calm.files now.files && chaos_answers &&
         git -C "$1/library" fsck --strict --no-dangling 2>&1 &&
         [ -z "$(git -C "$1/library" status --porcelain)" ]
 }
@@ -96,8 +108,11 @@ chaos() { # KILLS SEED
     kill -INT $CHAOS_SERVER; wait $CHAOS_SERVER
     answered=$(sed -n 's/ calls answered.*//p' serve.log)
     again=$((answered - CALM_CALLS * (rounds + 1)))
+    [ ! "${CHAOS_AHEAD:-}" ] || { echo "# $again of $answered calls beyond those of undisturbed runs"; return 0; }
+    twice=0 # hedges, and what was lost
+    [ -z "${CHAOS_SERVE:-}" ] || twice=$((answered / 8))
     # at most a call of each rollout and grpo_k calls of the writer are in flight when a process dies
-    if [ $again -ge 0 ] && [ $again -le $(((${CHAOS_FLIGHT:-1} + 2) * (KILLS + FULL))) ]
+    if [ $again -ge 0 ] && [ $again -le $(((${CHAOS_FLIGHT:-1} + 2) * (KILLS + FULL) + twice)) ]
     then ok "$again of $answered calls were in flight at one of them and paid again, no other"
     else not_ok "no call is paid twice" "$again calls too many of $answered, $KILLS kills"; fi
 }

@@ -4,12 +4,14 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/progress.h"
 #include "runtime/commands/table.h"
 #include "runtime/commands/session_args.h"
 #include "runtime/env/fhir_texts.h"
 #include "runtime/learn/summary.h"
+#include "runtime/session/spent.h"
 
 /* Where things are when the command line and the configuration do not say. */
 static char *default_path(const char *given, const char *configured, const char *run,
@@ -59,12 +61,48 @@ static int set_model(struct session_options *o, const char *name, char **set)
     return 0;
 }
 
+static bool is_over(const char *run_dir)
+{
+    char *path = fs_join(run_dir, "run.json");
+    json_t *state = NULL;
+    bool over = path && fs_exists(path) && json_read_file(&state, path) == 0 &&
+                json_bool_at(state, "ended", false);
+    err_clear();
+    json_decref(state);
+    free(path);
+    return over;
+}
+
+/* Prints the plan, and holds it against the budget before anything is asked. A run that has begun goes
+ * on as far as it may. */
+static int plan(const struct args *a, struct session *s, const char *run_dir, const char *journal)
+{
+    bool dry = arg_flag(a, "dry-run");
+    struct plan plan;
+    struct pace pace;
+    struct spending expected, spent = {0};
+    char *file = fs_join(run_dir, "spent.json");
+    int rc = file ? spent_read(file, &spent) : err_oom();
+    free(file);
+    if (rc < 0)
+        return rc;
+    plan_make(s, &plan);
+    pace_of_journal(s, journal, &pace);
+    plan_paced(s, &plan, &pace, &expected, NULL);
+    if (dry || !arg_flag(a, "quiet"))
+        plan_print(s, &plan, &pace, dry ? stdout : stderr);
+    if (dry)
+        rc = session_reach(s);
+    if (rc == 0 && !arg_flag(a, "insist") && !spent.calls && !is_over(run_dir))
+        rc = plan_check(s->config, &spent, &expected, "--insist");
+    return rc;
+}
+
 static int run(const struct args *a)
 {
     struct session s = {0};
     struct session_options o = {0};
     struct learn *l = NULL;
-    struct plan plan;
     char *run_dir = NULL, *library = NULL, *journal = NULL;
     struct config *c = NULL;
     char *name = NULL;
@@ -100,10 +138,8 @@ static int run(const struct args *a)
         rc = session_open(&s, &o);
     if (rc < 0)
         goto out;
-    plan_make(&s, &plan);
-    if (arg_flag(a, "dry-run") || !arg_flag(a, "quiet"))
-        plan_print(&s, &plan, arg_flag(a, "dry-run") ? stdout : stderr);
-    if (!arg_flag(a, "dry-run"))
+    rc = plan(a, &s, run_dir, journal);
+    if (rc == 0 && !arg_flag(a, "dry-run"))
         rc = learn(&l, &s, library, run_dir,
                    (arg_flag(a, "from-head") ? LEARN_FROM_HEAD : 0) |
                        (arg_flag(a, "keep-going") ? LEARN_KEEP_GOING : 0) |
@@ -138,7 +174,9 @@ const struct command cmd_learn = {
             {"from-head", 0, NULL,
              "go on from what others committed, reset or checked out since, instead of refusing",
              NULL},
-            {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            {"dry-run", 'n', NULL, "print the plan, see that the endpoints are there, and stop",
+             NULL},
+            {"insist", 0, NULL, "begin though the budget is not enough for what is expected", NULL},
             {"keep-going", 0, NULL, "even where all but every dev rollout ends without an answer",
              NULL},
             {"accept-changes", 0, NULL,

@@ -260,6 +260,8 @@ static int learn_command(const struct runner *r, const struct cell *c, const cha
     int rc = run && library ? strlist_add(argv, "learn") : err_oom();
     if (rc == 0)
         rc = strlist_add(argv, "--quiet");
+    if (rc == 0) /* its budget is a share of the matrix's, which was held against the plan */
+        rc = strlist_add(argv, "--insist");
     if (rc == 0)
         rc = strlist_addf(argv, "--run=%s", run);
     if (rc == 0)

@@ -153,6 +153,8 @@ static int one_epoch(struct learn *l)
             rc = l->method ? learn_method_batch(l, b) : one_batch(l, b);
         if (rc == 0)
             rc = record_progress(l);
+        if (rc == 0 && !l->updates)
+            pace_say(l, b);
         l->updates++;
         life_step(l->s->life, (size_t)(config_epochs(l->c) - l->epoch) * n - i - 1);
     }

@@ -19,6 +19,7 @@
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
+ *   learned.c     what was learned, in sentences
  *   live.c        what the run is at, in status.json
  *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */
@@ -225,6 +226,8 @@ int learn_recover(struct learn *l);
 /* outcomes.c: takes the outcomes of a batch that has ended. GRASP_EOUTAGE when too few were scored,
  * GRASP_ESTOPPED when all but all ended in one non-answer. */
 int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures);
+/* pace.c: says once, after the first batch, what the whole run is expected to take. */
+void pace_say(struct learn *l, const struct batch *first);
 /* Says once that the writer mostly has no answer. */
 void learn_say_writer(struct learn *l);
 /* Starts the baseline's rollouts of a probe set. */

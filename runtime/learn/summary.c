@@ -1,15 +1,12 @@
 /* summary.c - the plan before a run and the account after it (DESIGN.md D11). */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
-#include "runtime/base/term.h"
-#include "runtime/base/text.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
@@ -20,29 +17,87 @@ static int64_t plan_calls(const struct plan *p, size_t phase)
 
 /* Of the calls at most, what runs of the paper's settings made: an episode ends after a few of its
  * rounds, most candidates are stopped early, few updates have what is to be revised. */
-static int64_t calls_expected(const struct plan *p, size_t phase)
+int64_t plan_calls_expected(const struct plan *p, const struct pace *pace, size_t phase)
 {
     static const double shares[MODEL_PHASES] = {
         [PHASE_ROLLOUT_DEV] = 0.17,  [PHASE_ROLLOUT_VAL] = 0.26, [PHASE_ROLLOUT_PROBE] = 0.14,
         [PHASE_ROLLOUT_TEST] = 0.33, [PHASE_CLASSIFY] = 0.5,     [PHASE_REVISE] = 0.2};
     double share = shares[phase] > 0 ? shares[phase] : 1;
+    if (pace && pace->turns > 0 && !p->writer[phase]) {
+        share *= pace->turns / PLAN_TURNS;
+        share = share < 1 ? share : 1;
+    }
     return (int64_t)(share * (double)plan_calls(p, phase) + 0.5);
+}
+
+static void spend(const struct session *s, const struct plan *p, const struct pace *pace,
+                  bool expected, struct spending *out, struct model_usage *usage)
+{
+    struct model_usage u, all = {0};
+    *out = (struct spending){0};
+    for (size_t i = 0; i < MODEL_PHASES; i++) {
+        int64_t calls = expected ? plan_calls_expected(p, pace, i) : plan_calls(p, i);
+        bool writer = p->writer[i] && s->backend[1];
+        pace_usage(pace, p, i, calls, &u);
+        out->calls += calls;
+        out->tokens += u.prompt_tokens + u.completion_tokens;
+        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
+        all.prompt_tokens += u.prompt_tokens;
+        all.completion_tokens += u.completion_tokens;
+        all.cached_tokens += u.cached_tokens;
+        all.cache_write_tokens += u.cache_write_tokens;
+    }
+    if (usage)
+        *usage = all;
 }
 
 void plan_spending(const struct session *s, const struct plan *p, bool expected,
                    struct spending *out)
 {
-    enum { TURN = 40, ANSWER = 400 }; /* tokens of an answer where nothing is thought */
-    *out = (struct spending){0};
-    for (size_t i = 0; i < MODEL_PHASES; i++) {
-        int64_t calls = expected ? calls_expected(p, i) : plan_calls(p, i);
-        bool writer = p->writer[i] && s->backend[1];
-        struct model_usage u = {.prompt_tokens = calls * p->tokens[i],
-                                .completion_tokens = calls * (p->writer[i] ? ANSWER : TURN)};
-        out->calls += calls;
-        out->tokens += u.prompt_tokens + u.completion_tokens;
-        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
+    spend(s, p, NULL, expected, out, NULL);
+}
+
+void plan_paced(const struct session *s, const struct plan *p, const struct pace *pace,
+                struct spending *out, struct model_usage *usage)
+{
+    spend(s, p, pace, true, out, usage);
+}
+
+void plan_print_tokens(const struct model_usage *u, FILE *out)
+{
+    fprintf(out, "%lld tokens of prompts", (long long)u->prompt_tokens);
+    if (u->cached_tokens || u->cache_write_tokens) {
+        fprintf(out, " (%lld cached", (long long)u->cached_tokens);
+        if (u->cache_write_tokens)
+            fprintf(out, ", %lld written to the cache", (long long)u->cache_write_tokens);
+        fprintf(out, ", %lld new)",
+                (long long)(u->prompt_tokens - u->cached_tokens - u->cache_write_tokens));
     }
+    fprintf(out, ", %lld of answers", (long long)u->completion_tokens);
+}
+
+int plan_check(const struct config *c, const struct spending *spent,
+               const struct spending *expected, const char *insist)
+{
+    char why[160] = "";
+    /* what is spent already is a part of what the whole run was expected to need */
+    int64_t calls = spent->calls > expected->calls ? spent->calls : expected->calls,
+            tokens = spent->tokens > expected->tokens ? spent->tokens : expected->tokens;
+    double usd = spent->usd > expected->usd ? spent->usd : expected->usd;
+    if (c->budget.calls && calls > c->budget.calls)
+        snprintf(why, sizeof(why), "%lld calls (%lld of them made), and budget.calls is %lld",
+                 (long long)calls, (long long)spent->calls, (long long)c->budget.calls);
+    else if (c->budget.tokens && tokens > c->budget.tokens)
+        snprintf(why, sizeof(why), "%lld tokens (%lld of them used), and budget.tokens is %lld",
+                 (long long)tokens, (long long)spent->tokens, (long long)c->budget.tokens);
+    else if (c->budget.usd > 0 && usd > c->budget.usd)
+        snprintf(why, sizeof(why), "%.2f USD (%.2f of them spent), and budget.usd is %.2f", usd,
+                 spent->usd, c->budget.usd);
+    return *why ? err_set(GRASP_EREFUSED,
+                          "expected are %s: raise it, make the run smaller, or %s, and it stops "
+                          "where the budget does, resumable",
+                          why, insist)
+                : 0;
 }
 
 static int64_t split_size(struct session *s, enum split split, const char *file)
@@ -101,11 +156,13 @@ void plan_make(struct session *s, struct plan *p)
     plan_tokens(s, p);
 }
 
-void plan_print(const struct session *s, const struct plan *p, FILE *out)
+void plan_print(const struct session *s, const struct plan *p, const struct pace *pace, FILE *out)
 {
     struct spending most, expected;
+    struct model_usage usage;
+    double seconds = pace_seconds(s, p, pace);
     plan_spending(s, p, false, &most);
-    plan_spending(s, p, true, &expected);
+    plan_paced(s, p, pace, &expected, &usage);
     const struct method_settings *m = &s->config->method;
     fprintf(out, "plan: %lld epochs, %lld updates, %s", (long long)config_epochs(s->config),
             (long long)p->updates, s->backend[0]->label);
@@ -118,15 +175,24 @@ void plan_print(const struct session *s, const struct plan *p, FILE *out)
         if (plan_calls(p, i))
             fprintf(out, "  %-14s %9lld %14lld %9lld %16lld\n",
                     model_phase_name((enum model_phase)i), (long long)p->rollouts[i],
-                    (long long)plan_calls(p, i), (long long)calls_expected(p, i),
+                    (long long)plan_calls(p, i), (long long)plan_calls_expected(p, pace, i),
                     (long long)p->tokens[i]);
     fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
             (long long)expected.calls);
-    fprintf(out, "  tokens*: %lld at most, %lld expected", (long long)most.tokens,
+    fprintf(out, "  tokens*: %lld at most, %lld expected: ", (long long)most.tokens,
             (long long)expected.tokens);
-    if (most.usd > 0)
-        fprintf(out, "; %.2f USD at most, %.2f expected", most.usd, expected.usd);
+    plan_print_tokens(&usage, out);
     fputc('\n', out);
+    if (most.usd > 0)
+        fprintf(out, "  money: %.2f USD at most, %.2f expected\n", most.usd, expected.usd);
+    if (seconds >= 0) {
+        fputs("  time: about ", out);
+        pace_print_time(seconds, out);
+        fprintf(out, ", by the latencies in the journal, %lld at once\n",
+                (long long)s->config->cycle.batch_concurrency);
+    } else if (!session_answers_here(s)) {
+        fputs("  time: not known before the first batch; then it is said\n", out);
+    }
     fputs("  * estimated: 4 characters each, of a rollout its first message, of the writer's where "
           "half of a batch fails\n",
           out);
@@ -146,14 +212,15 @@ static json_t *phase_counts(const struct session *s, enum model_phase phase)
     accounts_counts(s->accounts, phase, &a);
     if (s->journal)
         journal_counts(s->journal, phase, &j);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "calls_made",
                      (json_int_t)a.calls, "calls_failed", (json_int_t)a.failed, "calls_replayed",
                      (json_int_t)j.replayed, "calls_joined", (json_int_t)j.joined, "prompt_tokens",
                      (json_int_t)a.usage.prompt_tokens, "completion_tokens",
                      (json_int_t)a.usage.completion_tokens, "cached_tokens",
-                     (json_int_t)a.usage.cached_tokens, "prompt_chars", (json_int_t)a.prompt_chars,
-                     "prompt_chars_fresh", (json_int_t)a.fresh_chars, "completion_chars",
-                     (json_int_t)a.completion_chars, "usd", a.usd);
+                     (json_int_t)a.usage.cached_tokens, "cache_write_tokens",
+                     (json_int_t)a.usage.cache_write_tokens, "prompt_chars",
+                     (json_int_t)a.prompt_chars, "prompt_chars_fresh", (json_int_t)a.fresh_chars,
+                     "completion_chars", (json_int_t)a.completion_chars, "usd", a.usd);
 }
 
 static json_t *refusals(const struct learn *l)
@@ -405,125 +472,6 @@ static void print_tests(const struct learn *l, FILE *out)
     }
 }
 
-/* There are winners that nobody adopted or rejected yet. */
-static bool waits(const struct learn *l)
-{
-    char ref[96];
-    struct oid tip;
-    if (l->c->gate.adopt != ADOPT_ASK || strcmp(l->line.at.hex, l->at.start.hex) == 0)
-        return false;
-    snprintf(ref, sizeof(ref), "refs/heads/proposed/%s", l->run.id);
-    bool is = library_resolve(l->lib, ref, &tip) == 0;
-    if (!is)
-        err_clear();
-    return is;
-}
-
-/* Of a split: tasks solved. */
-struct score_pair {
-    int without, with, total;
-};
-
-/* A text over as many lines as the terminal needs, broken at blanks. */
-static void print_wrapped(const char *text, size_t indent, size_t first, FILE *out)
-{
-    enum { NO_TERMINAL = 100, LEAST = 20 };
-    size_t width = isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : NO_TERMINAL;
-    size_t room = width > indent + LEAST ? width - indent : LEAST,
-           at = first > indent ? first - indent : 0;
-    for (const char *word = text; *word;) {
-        size_t len = strcspn(word, " \n"), chars = utf8_length(word, len);
-        if (at && at + 1 + chars > room) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            at = 0;
-        }
-        fprintf(out, "%s%.*s", at && word != text ? " " : "", (int)len, word);
-        at += chars + (at && word != text);
-        word += len + strspn(word + len, " \n");
-    }
-    fputc('\n', out);
-}
-
-/* "On val the agent solves 76.2 % with the best library, 41.2 % without skills: 28 tasks of 80 more." */
-static void say_gain(const char *split, const struct score_pair *p, struct buf *out)
-{
-    int more = p->with - p->without;
-    buf_addf(out, "On %s the agent solves %.1f %% with the best library, %.1f %% without skills: ",
-             split, 100 * score_share(p->with, p->total), 100 * score_share(p->without, p->total));
-    if (more)
-        buf_addf(out, "%d %s of %d %s. ", more < 0 ? -more : more,
-                 plural(more < 0 ? -more : more, "task", "tasks"), p->total,
-                 more < 0 ? "fewer" : "more");
-    else
-        buf_addf(out, "as many of its %d tasks. ", p->total);
-}
-
-/* What the best library is worth, where it was measured. */
-static void say_gains(const struct learn *l, struct buf *out)
-{
-    const struct checkpoint *base = NULL, *best = learn_best(l);
-    const char *split;
-    json_t *v;
-    for (size_t i = 0; i < l->scores.n_checks; i++)
-        if (l->scores.checks[i].epoch < 0 && l->scores.checks[i].scored)
-            base = &l->scores.checks[i];
-    if (base && best && best->scored) {
-        struct score_pair p = {base->score.correct, best->score.correct, best->score.total};
-        say_gain("val", &p, out);
-    }
-    json_object_foreach (l->scores.test, split, v) {
-        if (!json_object_get(v, "best"))
-            continue;
-        struct score_pair p = {(int)json_int_at(v, "baseline.n_correct", 0),
-                               (int)json_int_at(v, "best.n_correct", 0),
-                               (int)json_int_at(v, "best.n_total", 0)};
-        say_gain(split, &p, out);
-    }
-}
-
-/* The first sentence of a description: what the skill says, without when. */
-static size_t sentence(const char *text)
-{
-    const char *end = strstr(text, " Use when"), *stop = strstr(text, ". ");
-    if (stop && (!end || stop < end))
-        return (size_t)(stop + 1 - text);
-    return end && end > text ? (size_t)(end - text) : strlen(text);
-}
-
-/* What a person wants to know at the end. */
-static void print_learned(const struct learn *l, FILE *out)
-{
-    const struct method_settings *m = &l->c->method;
-    struct buf text = BUF_INIT;
-    fprintf(out, "\nwhat was learned, in the library %s\n  ", library_dir(l->lib));
-    if (m->name != METHOD_NONE)
-        say_gains(l, &text);
-    if (m->name == METHOD_GRASP)
-        buf_addf(&text,
-                 "It has %zu %s; of %lld edits that were measured, %lld got through the gate.",
-                 l->at.set.n, plural((int64_t)l->at.set.n, "skill", "skills"),
-                 (long long)l->count.judged, (long long)l->count.accepted);
-    else
-        buf_addf(&text, "The method %s (%s) has no gate; it made %lld %s.", method_names[m->name],
-                 fidelity_names[m->fidelity], (long long)l->count.accepted,
-                 plural(l->count.accepted, "commit", "commits"));
-    print_wrapped(text.ptr ? text.ptr : "", 2, 0, out);
-    for (size_t i = 0; i < l->at.set.n; i++) {
-        const struct skill *s = &l->at.set.v[i];
-        buf_reset(&text);
-        buf_addf(&text, "%s: ", s->name);
-        buf_add(&text, s->description, sentence(s->description));
-        fputs("  - ", out);
-        print_wrapped(text.ptr ? text.ptr : "", 4, 4, out);
-    }
-    if (waits(l))
-        fprintf(
-            out,
-            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
-            l->run.id, library_dir(l->lib));
-    buf_release(&text);
-}
-
 static void print_count(const char *before, int64_t n, const char *after, FILE *out)
 {
     struct buf b = BUF_INIT;
@@ -547,9 +495,8 @@ static void print_spent(const struct learn *l, FILE *out)
     print_health(l->s, out);
     print_late(l->s, out);
     if (a.usage.prompt_tokens) {
-        print_count("tokens: ", a.usage.prompt_tokens, " prompt", out);
-        print_count(" (", a.usage.cached_tokens, " cached)", out);
-        print_count(", ", a.usage.completion_tokens, " completion", out);
+        fputs("tokens: ", out);
+        plan_print_tokens(&a.usage, out);
     }
     if (a.usage.prompt_tokens && a.prompt_chars)
         fprintf(out, "; %.0f %% of the prompts new to a prefix cache",
@@ -568,5 +515,5 @@ void summary_print(const struct learn *l, FILE *out)
     print_endings(&l->ended.dev, false, out);
     print_endings(&l->ended.writer, true, out);
     print_spent(l, out);
-    print_learned(l, out);
+    learned_print(l, out);
 }

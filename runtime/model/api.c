@@ -10,99 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/model/api_private.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/judge.h"
 #include "runtime/model/key.h"
-#include "runtime/model/late.h"
 #include "runtime/model/limits.h"
 #include "runtime/model/local.h"
-#include "runtime/model/pool.h"
 
-#define DEFAULT_ATTEMPTS    8
-#define DEFAULT_CONCURRENCY 4096
-#define DEFAULT_TIMEOUT_S   300.0
 /* A 429 is the word of a living endpoint: it costs a quarter of an attempt. */
 #define LIMITED_PER_ATTEMPT 4
-#define DEFAULT_BACKOFF_S   0.5 /* doubled by each attempt */
 #define LONGEST_BACKOFF_NS  (30 * NS_PER_SEC)
-#define DEFAULT_MAX_WAIT_S  600.0
 #define EMPTY_REPLIES       2 /* asked again so often, then taken at its word */
 #define DOUBTS              2 /* what is probably the settings' fault is tried again so often */
-#define MAX_HEADERS         32
-#define KEY_TIMEOUT_NS      (30 * NS_PER_SEC)
 #define SILENCE_NS          (20 * NS_PER_SEC) /* nobody got an answer for so long: it is said */
-
-struct api_endpoint {
-    char *base, *url, *auth;      /* auth: the whole header line, NULL: none */
-    char *key_file, *key_command; /* where the key is read; NULL: it is as configured */
-    int64_t key_read_at;          /* calls begun before it had an older key */
-};
-struct api {
-    struct model m;
-    struct loop *loop;
-    const struct wire *wire;
-    struct wire_params params;
-    json_t *extra;
-    char *model;
-    struct api_endpoint *endpoints;
-    struct pool pool;
-    struct late late;
-    enum model_hedge hedge;
-    char *auth_name, *unix_socket, *client_cert, *client_key;
-    struct strlist headers; /* further ones, as lines */
-    int64_t timeout_ns, backoff_ns, max_wait_ns;
-    int attempts, outage_limit, outages_in_row;
-    char *fatal; /* why it can never work */
-    char *gone;  /* why an endpoint that has worked is asked no more: an outage */
-    uint64_t pump_timer, silence_timer, late_timer;
-    int64_t answered_at; /* the last answer, or the first call */
-    size_t waiting;      /* calls not answered */
-    bool said_estimated;
-    bool short_of_files;                  /* not yet said that it limits the calls in flight */
-    TAILQ_HEAD(, api_call) queue, others; /* others: in flight or waiting for their timer */
-};
-struct api_request {
-    struct api_call *call;
-    uint64_t http; /* 0: not in flight */
-    int endpoint;
-    int64_t started;
-    int64_t expected;       /* tokens that it was thought to take */
-    bool completion_tokens; /* how its body called max_tokens */
-    struct buf body;
-};
-struct api_call {
-    struct api *api;
-    TAILQ_ENTRY(api_call) link;
-    bool queued;
-    struct model_request rq;
-    model_fn fn;
-    void *arg;
-    struct api_request rqs[2];
-    int avoid; /* an endpoint; -1: none */
-    int failures, limited, empties, doubts;
-    int lost;      /* so often it was sent again because its answer did not come */
-    int cancelled; /* requests that nobody waited for any more: what they took is not known */
-    uint64_t timer;
-    int64_t latency_ns;
-    int64_t started, before;  /* when the last request began, and the one before */
-    struct model_usage usage; /* of all attempts: what is thrown away is paid for, too */
-    enum model_result end;    /* what its timer delivers */
-    char why[512];
-};
-
-static void pump(struct api *a);
-static int set_auth(struct api *a, struct api_endpoint *e, const char *key);
 
 /* ---- where a call is ---- */
 
-static void move(struct api_call *c, bool queued, bool first)
+void api_move(struct api_call *c, bool queued, bool first)
 {
     struct api *a = c->api;
     if (c->queued)
@@ -118,8 +48,7 @@ static void move(struct api_call *c, bool queued, bool first)
         TAILQ_INSERT_TAIL(&a->queue, c, link);
 }
 
-/* The request in flight beside `r` (NULL: any); NULL: none. */
-static struct api_request *in_flight(struct api_call *c, const struct api_request *r)
+struct api_request *api_in_flight(struct api_call *c, const struct api_request *r)
 {
     for (int k = 0; k < 2; k++)
         if (c->rqs[k].http && &c->rqs[k] != r)
@@ -127,13 +56,12 @@ static struct api_request *in_flight(struct api_call *c, const struct api_reques
     return NULL;
 }
 
-static enum late_kind kind_of(const struct api_call *c)
+enum late_kind api_kind(const struct api_call *c)
 {
     return c->rq.phase <= PHASE_ROLLOUT_TEST ? LATE_TURN : LATE_WRITING;
 }
 
-/* Nobody waits for it any more. */
-static void cancel(struct api_request *r)
+void api_cancel(struct api_request *r)
 {
     struct api *a = r->call->api;
     int64_t now = clock_mono();
@@ -141,16 +69,16 @@ static void cancel(struct api_request *r)
     r->http = 0;
     buf_release(&r->body);
     pool_end(&a->pool, r->endpoint, POOL_FINISHED, r->started, now, -1);
-    late_left(&a->late, r->endpoint, kind_of(r->call), now - r->started);
+    late_left(&a->late, r->endpoint, api_kind(r->call), now - r->started);
     a->m.health.cancelled++;
     r->call->cancelled++;
 }
 
-static void drop(struct api_call *c)
+void api_drop(struct api_call *c)
 {
     struct api_request *r;
-    while ((r = in_flight(c, NULL)))
-        cancel(r);
+    while ((r = api_in_flight(c, NULL)))
+        api_cancel(r);
     if (c->queued)
         TAILQ_REMOVE(&c->api->queue, c, link);
     else
@@ -158,16 +86,6 @@ static void drop(struct api_call *c)
     loop_timer_cancel(c->api->loop, c->timer);
     c->api->waiting--;
     free(c);
-}
-
-static void add_usage(struct model_usage *sum, const struct model_usage *u)
-{
-    sum->prompt_tokens += u->prompt_tokens;
-    sum->completion_tokens += u->completion_tokens;
-    sum->cached_tokens += u->cached_tokens;
-    sum->cache_write_tokens += u->cache_write_tokens;
-    sum->cost += u->cost;
-    sum->estimated |= u->estimated;
 }
 
 /* The text that goes on, with what the server said beside it in front (said.h). */
@@ -183,27 +101,29 @@ static const char *whole_text(const struct wire_reply *r, struct buf *own, size_
 
 /* What a cancelled request took is not known. It is thought to be as much as the answer to the same
  * one, or its prompt alone where there is none. */
-static void take_cancelled(struct api_call *c, const struct wire_reply *r)
+static struct model_usage take_cancelled(struct api_call *c, const struct wire_reply *r)
 {
     struct api *a = c->api;
-    int n = c->cancelled + (in_flight(c, NULL) != NULL);
+    struct model_usage all = {0};
+    int n = c->cancelled + (api_in_flight(c, NULL) != NULL);
     struct model_usage u = n && (!r || !r->usage.prompt_tokens) ? local_usage(c->rq.chat, 0)
                            : r                                  ? r->usage
                                                                 : (struct model_usage){0};
     u.estimated = true;
     for (; n > 0; n--) {
-        add_usage(&c->usage, &u);
+        model_usage_add(&all, &u);
         if (a->m.meter.used)
             a->m.meter.used(a->m.meter.arg, &u);
     }
+    return all;
 }
 
 static void deliver(struct api_call *c, enum model_result result, const struct wire_reply *r)
 {
     struct api *a = c->api;
     struct buf own = BUF_INIT;
-    take_cancelled(c, r);
     struct model_reply reply = {.result = result,
+                                .cancelled = take_cancelled(c, r),
                                 .text = "",
                                 .latency_ns = c->latency_ns,
                                 .usage = c->usage,
@@ -233,8 +153,8 @@ static void deliver(struct api_call *c, enum model_result result, const struct w
     }
     model_fn fn = c->fn;
     void *arg = c->arg;
-    drop(c);
-    pump(a);
+    api_drop(c);
+    api_pump(a);
     fn(&reply, arg);
     buf_release(&own);
 }
@@ -249,7 +169,7 @@ static void on_end(void *arg)
 /* Ends a call from the next turn on. */
 static void end_later(struct api_call *c, enum model_result result)
 {
-    move(c, false, false);
+    api_move(c, false, false);
     c->end = result;
     c->timer = loop_timer(c->api->loop, 0, on_end, c);
 }
@@ -275,8 +195,8 @@ static void on_backoff(void *arg)
 {
     struct api_call *c = arg;
     c->timer = 0;
-    move(c, true, true);
-    pump(c->api);
+    api_move(c, true, true);
+    api_pump(c->api);
 }
 
 /* Half to all of the doubled delay; which part is the request's own and the same in every run. */
@@ -326,7 +246,7 @@ static void try_again(struct api_call *c, bool limited, int64_t retry_after)
         if (retry_after > 0)
             delay = retry_after + delay / 8;
     }
-    move(c, false, false);
+    api_move(c, false, false);
     c->timer = loop_timer(a->loop, delay, on_backoff, c);
 }
 
@@ -341,7 +261,7 @@ static void give_up_endpoint(struct api_call *c, int i, bool patience)
     if (!pool_all_dead(&a->pool)) {
         log_warn("%s; going on with the other endpoints", c->why);
         c->avoid = i;
-        move(c, true, true);
+        api_move(c, true, true);
         return;
     }
     if (worked && !patience) {
@@ -378,7 +298,7 @@ static void refresh_key(struct api_call *c, int i, int64_t started)
     int rc = key_read(e->key_file, e->key_command, KEY_TIMEOUT_NS, &key);
     e->key_read_at = clock_mono();
     if (rc == 0)
-        rc = set_auth(c->api, e, key);
+        rc = api_set_auth(c->api, e, key);
     if (rc < 0)
         log_warn("%s", err_msg());
     free(key);
@@ -457,7 +377,7 @@ static void take_usage(struct api_call *c, struct wire_reply *r)
         }
     }
     r->usage = u;
-    add_usage(&c->usage, &u);
+    model_usage_add(&c->usage, &u);
     if (a->hedge == HEDGE_AUTO && u.cost > 0)
         a->hedge = HEDGE_OFF;
     if (a->m.meter.used)
@@ -471,9 +391,9 @@ static void learn_latency(struct api_call *c, const struct api_request *r,
     struct late *l = &c->api->late;
     bool later = other && r->started > other->started;
     if (timed_out)
-        late_left(l, r->endpoint, kind_of(c), c->latency_ns);
+        late_left(l, r->endpoint, api_kind(c), c->latency_ns);
     else if (j == JUDGE_ANSWER || j == JUDGE_CONTEXT)
-        late_answered(l, r->endpoint, kind_of(c), c->latency_ns, c->lost && (later || !other));
+        late_answered(l, r->endpoint, api_kind(c), c->latency_ns, c->lost && (later || !other));
     c->api->m.health.later_first += later && j == JUDGE_ANSWER;
 }
 
@@ -504,7 +424,7 @@ static void on_http(const struct http_reply *reply, void *arg)
         a->params.completion_tokens = true;
         j = JUDGE_RETRY;
     }
-    other = in_flight(c, rq);
+    other = api_in_flight(c, rq);
     if (j == JUDGE_ANSWER && r.kind == WIRE_EMPTY && (other || c->empties++ < EMPTY_REPLIES))
         j = JUDGE_RETRY;
     if (r.usage.prompt_tokens > 0)
@@ -516,7 +436,7 @@ static void on_http(const struct http_reply *reply, void *arg)
     if (other && j != JUDGE_ANSWER && j != JUDGE_CONTEXT && j != JUDGE_REFUSED) {
         log_debug("%s: one of two requests: %s", a->m.name, c->why);
         wire_reply_release(&r);
-        pump(a);
+        api_pump(a);
         return;
     }
     switch (j) {
@@ -550,15 +470,12 @@ static void on_http(const struct http_reply *reply, void *arg)
         break;
     }
     wire_reply_release(&r);
-    pump(a);
+    api_pump(a);
 }
 
 /* ---- starting calls ---- */
 
-static void on_late(void *arg);
-
-/* Sends the call to an endpoint, perhaps once more; whether that could be done. */
-static bool send_request(struct api_call *c, int i, bool fresh)
+bool api_send(struct api_call *c, int i, bool fresh)
 {
     struct api *a = c->api;
     struct api_request *r = &c->rqs[c->rqs[0].http != 0];
@@ -611,16 +528,16 @@ static bool send_request(struct api_call *c, int i, bool fresh)
     r->expected = (int64_t)c->rq.max_tokens + local_usage(c->rq.chat, 0).prompt_tokens;
     pool_spend(&a->pool, i, r->started, true, r->expected);
     if (!a->late_timer)
-        a->late_timer = loop_timer(a->loop, late_pause(&a->late), on_late, a);
+        a->late_timer = loop_timer(a->loop, late_pause(&a->late), api_look, a);
     return true;
 }
 
 static void start(struct api_call *c, int i)
 {
-    move(c, false, false);
+    api_move(c, false, false);
     if (!c->started)
         late_sent(&c->api->late);
-    if (!send_request(c, i, c->lost > 0))
+    if (!api_send(c, i, c->lost > 0))
         end_later(c, MODEL_OUTAGE);
 }
 
@@ -628,10 +545,10 @@ static void on_pump(void *arg)
 {
     struct api *a = arg;
     a->pump_timer = 0;
-    pump(a);
+    api_pump(a);
 }
 
-static size_t on_their_way(const struct api *a)
+size_t api_on_their_way(const struct api *a)
 {
     size_t n = 0;
     for (size_t i = 0; i < a->pool.n; i++)
@@ -639,7 +556,7 @@ static size_t on_their_way(const struct api *a)
     return n;
 }
 
-static void pump(struct api *a)
+void api_pump(struct api *a)
 {
     struct api_call *c;
     while ((c = TAILQ_FIRST(&a->queue))) {
@@ -649,7 +566,7 @@ static void pump(struct api *a)
             end_later(c, end);
             continue;
         }
-        if (a->m.meter.room && !a->m.meter.room(a->m.meter.arg, on_their_way(a))) {
+        if (a->m.meter.room && !a->m.meter.room(a->m.meter.arg, api_on_their_way(a))) {
             if (a->gone)
                 continue;
             return;
@@ -672,92 +589,6 @@ static void pump(struct api *a)
     }
 }
 
-/* ---- answers that are late ---- */
-
-/* The call's request that began last. */
-static struct api_request *youngest(struct api_call *c)
-{
-    struct api_request *r = in_flight(c, NULL), *other = r ? in_flight(c, r) : NULL;
-    return other && other->started > r->started ? other : r;
-}
-
-/* Whether one more request of the call may go to the endpoint. */
-static bool may_send(struct api *a)
-{
-    return TAILQ_EMPTY(&a->queue) && (!a->m.meter.allows || a->m.meter.allows(a->m.meter.arg)) &&
-           (!a->m.meter.room || a->m.meter.room(a->m.meter.arg, on_their_way(a)));
-}
-
-/* Its answer does not come: it is sent once more. The older of two is given up for that, or the only
- * one where there is no room for two. */
-static void send_lost(struct api_call *c, struct api_request *last, int64_t now)
-{
-    struct api *a = c->api;
-    struct api_request *older = in_flight(c, last);
-    int64_t when;
-    late_lost(&a->late);
-    a->m.health.lost++;
-    c->lost++;
-    c->avoid = last->endpoint;
-    snprintf(c->why, sizeof(c->why), "%s: no answer after %.1f s, longer than others took",
-             a->endpoints[last->endpoint].base, (double)(now - last->started) / 1e9);
-    log_debug("%s: sent once more: %s", a->m.name, c->why);
-    if (older)
-        cancel(older);
-    int i = may_send(a) ? pool_pick(&a->pool, now, c->avoid, &when) : -1;
-    if (i >= 0 && send_request(c, i, true))
-        return;
-    cancel(last);
-    move(c, true, true);
-}
-
-static void send_hedge(struct api_call *c, struct api_request *last, int64_t now)
-{
-    struct api *a = c->api;
-    int64_t when;
-    int i = pool_pick(&a->pool, now, last->endpoint, &when);
-    if (i < 0 || !pool_relaxed(&a->pool, i, now) || !send_request(c, i, false))
-        return;
-    late_hedged(&a->late);
-    a->m.health.hedges++;
-}
-
-static void on_late(void *arg)
-{
-    struct api *a = arg;
-    struct api_call *c, *next;
-    int64_t now = clock_mono();
-    size_t waiting = 0, urgent = 0;
-    a->late_timer = 0;
-    TAILQ_FOREACH (c, &a->others, link)
-        urgent += !c->rq.ahead && in_flight(c, NULL);
-    for (c = TAILQ_FIRST(&a->others); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        struct api_request *r = youngest(c);
-        if (!r)
-            continue;
-        waiting++;
-        if (a->params.stream && http_received(a->loop, r->http) > 0)
-            continue; /* it comes, however slowly */
-        struct late_call about = {.endpoint = r->endpoint,
-                                  .kind = kind_of(c),
-                                  .age = now - r->started,
-                                  .requests = 1 + (in_flight(c, r) != NULL),
-                                  .given_up = c->lost,
-                                  .in_flight = on_their_way(a),
-                                  .urgent = c->rq.ahead ? on_their_way(a) : urgent,
-                                  .may_hedge = a->hedge != HEDGE_OFF};
-        enum late_step step = late_judge(&a->late, &about);
-        if (step == LATE_LOST)
-            send_lost(c, r, now);
-        else if (step == LATE_HEDGE && may_send(a))
-            send_hedge(c, r, now);
-    }
-    if (waiting && !a->late_timer)
-        a->late_timer = loop_timer(a->loop, late_pause(&a->late), on_late, a);
-    pump(a);
-}
-
 /* Nobody got an answer for a while: a word, so that waiting is told from hanging. */
 static void on_silence(void *arg)
 {
@@ -774,7 +605,7 @@ static void on_silence(void *arg)
     a->silence_timer = loop_timer(a->loop, SILENCE_NS, on_silence, a);
 }
 
-static void halt(struct model *m, const char *why)
+void api_halt(struct model *m, const char *why)
 {
     struct api *a = (struct api *)m;
     struct api_call *c, *next;
@@ -782,60 +613,16 @@ static void halt(struct model *m, const char *why)
         a->gone = str_dup(why);
     for (c = TAILQ_FIRST(&a->others); c; c = next) {
         next = TAILQ_NEXT(c, link);
-        if (in_flight(c, NULL) || !c->timer || c->end)
+        if (api_in_flight(c, NULL) || !c->timer || c->end)
             continue;
         loop_timer_cancel(a->loop, c->timer);
         snprintf(c->why, sizeof(c->why), "%s", a->gone ? a->gone : why);
         end_later(c, MODEL_OUTAGE);
     }
-    pump(a);
+    api_pump(a);
 }
 
-static double seconds(int64_t ns)
-{
-    return ns > 0 ? (double)ns / 1e9 : 0;
-}
-
-static json_t *state(const struct model *m)
-{
-    const struct api *a = (const struct api *)m;
-    const struct api_call *c;
-    json_t *endpoints = json_array();
-    int64_t now = clock_mono(), oldest = now, soonest = INT64_MAX;
-    size_t under_way = 0, retrying = 0, queued = 0;
-    const char *why = "";
-    TAILQ_FOREACH (c, &a->others, link) {
-        bool asked = false;
-        for (int k = 0; k < 2; k++) {
-            asked |= c->rqs[k].http != 0;
-            if (c->rqs[k].http && c->rqs[k].started < oldest)
-                oldest = c->rqs[k].started;
-        }
-        under_way += asked;
-        if (!asked && c->timer && !c->end) {
-            retrying++;
-            why = c->why;
-        }
-    }
-    TAILQ_FOREACH (c, &a->queue, link)
-        queued++;
-    for (size_t i = 0; i < a->pool.n; i++) {
-        const struct pool_endpoint *e = &a->pool.v[i];
-        if (!e->dead && e->not_before < soonest)
-            soonest = e->not_before;
-        json_array_append_new(endpoints,
-                              json_pack("{s:s, s:I, s:f, s:f, s:i, s:b}", "url",
-                                        a->endpoints[i].base, "in_flight", (json_int_t)e->in_flight,
-                                        "window", e->window, "rests", seconds(e->not_before - now),
-                                        "failures", e->failures, "dead", (int)e->dead));
-    }
-    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:o}", "in_flight", (json_int_t)under_way,
-                     "longest", seconds(now - oldest), "queued", (json_int_t)queued, "retrying",
-                     (json_int_t)retrying, "why", why, "limited",
-                     soonest == INT64_MAX ? 0.0 : seconds(soonest - now), "endpoints", endpoints);
-}
-
-static int ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
+int api_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
 {
     struct api *a = (struct api *)m;
     struct api_call *c = calloc(1, sizeof(*c));
@@ -858,219 +645,6 @@ static int ask(struct model *m, const struct model_request *rq, model_fn fn, voi
         buf_init(&c->rqs[k].body);
     }
     TAILQ_INSERT_TAIL(&a->queue, c, link);
-    pump(a);
+    api_pump(a);
     return 0;
-}
-
-/* ---- life ---- */
-
-static void close_api(struct model *m)
-{
-    struct api *a = (struct api *)m;
-    struct api_call *c;
-    while ((c = TAILQ_FIRST(&a->queue)) || (c = TAILQ_FIRST(&a->others)))
-        drop(c);
-    loop_timer_cancel(a->loop, a->pump_timer);
-    loop_timer_cancel(a->loop, a->silence_timer);
-    loop_timer_cancel(a->loop, a->late_timer);
-    for (size_t i = 0; a->endpoints && i < a->pool.n; i++) {
-        free(a->endpoints[i].base);
-        free(a->endpoints[i].url);
-        free(a->endpoints[i].auth);
-        free(a->endpoints[i].key_file);
-        free(a->endpoints[i].key_command);
-    }
-    free(a->endpoints);
-    pool_release(&a->pool);
-    late_release(&a->late);
-    json_decref(a->extra);
-    free(a->model);
-    free(a->fatal);
-    free(a->gone);
-    free(a->auth_name);
-    free(a->unix_socket);
-    free(a->client_cert);
-    free(a->client_key);
-    strlist_release(&a->headers);
-    free(a);
-}
-
-static int set_url(struct api_endpoint *e, const struct model_settings *s, const char *path)
-{
-    struct buf url = BUF_INIT;
-    const char *base = e->base;
-    size_t n = strlen(base);
-    if (strncasecmp(base, "http://", 7) != 0 && strncasecmp(base, "https://", 8) != 0)
-        return err_set(GRASP_EINVAL,
-                       "the model's base URL '%s' must begin with http:// or https://", base);
-    for (const char *p = base; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == '@' || *p == '?' || *p == '#')
-            return err_set(GRASP_EINVAL,
-                           "the model's base URL '%s' may hold no blanks, user, query or fragment",
-                           base);
-    while (n && base[n - 1] == '/')
-        n--;
-    buf_add(&url, base, n);
-    if (!str_ends(url.ptr, path))
-        buf_adds(&url, path);
-    if (s->query && *s->query)
-        buf_addf(&url, "?%s", s->query);
-    e->url = buf_detach(&url);
-    return e->url ? 0 : err_oom();
-}
-
-static int set_auth(struct api *a, struct api_endpoint *e, const char *key)
-{
-    struct buf line = BUF_INIT;
-    if (!key || !*key)
-        return 0;
-    log_secret(key);
-    for (const char *p = key; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f)
-            return err_set(GRASP_EINVAL, "the model's API key holds blanks or control characters");
-    buf_addf(&line, "%s: %s%s", a->auth_name,
-             str_caseeq(a->auth_name, "Authorization") ? "Bearer " : "", key);
-    free(e->auth);
-    e->auth = buf_detach(&line);
-    return e->auth ? 0 : err_oom();
-}
-
-/* The headers of the configuration. Their values may be secrets: none is ever shown. */
-static int set_headers(struct api *a, const json_t *headers)
-{
-    const char *name;
-    json_t *v;
-    int rc = 0;
-    if (json_object_size(headers) > MAX_HEADERS)
-        return err_set(GRASP_EINVAL, "model.headers: at most %d", MAX_HEADERS);
-    json_object_foreach ((json_t *)headers, name, v) {
-        const char *value = json_string_value(v);
-        bool token = *name && strcspn(name, " \t\r\n:\"(),/;<=>?@[\\]{}") == strlen(name);
-        if (!token || !value || strpbrk(value, "\r\n"))
-            return err_set(GRASP_EINVAL, "model.headers.%s: %s", name,
-                           !token   ? "no name of a header"
-                           : !value ? "its value must be text"
-                                    : "its value holds a line break");
-        log_secret(value);
-        rc = rc ? rc : strlist_addf(&a->headers, "%s: %s", name, value);
-    }
-    return rc;
-}
-
-static int set_key(struct api *a, struct api_endpoint *e, const char *given,
-                   const struct model_settings *s)
-{
-    char *key = NULL;
-    if (given || (!s->key_file && !s->key_command))
-        return set_auth(a, e, given);
-    e->key_file = str_dup(s->key_file);
-    e->key_command = str_dup(s->key_command);
-    int rc = key_read(s->key_file, s->key_command, KEY_TIMEOUT_NS, &key);
-    if (rc == 0)
-        rc = set_auth(a, e, key);
-    e->key_read_at = clock_mono();
-    free(key);
-    return rc;
-}
-
-/* Calls in flight to one endpoint: as configured, or as many files as the process may open. */
-static size_t limit_calls(struct api *a, const struct model_settings *s)
-{
-    size_t want = s->concurrency ? s->concurrency : DEFAULT_CONCURRENCY;
-    size_t most = http_limit(a->loop, want > 512 ? want : 512);
-    a->short_of_files = most < want;
-    return most < want ? most : want;
-}
-
-static int set_endpoints(struct api *a, const struct model_settings *s, size_t limit)
-{
-    int rc = pool_init(&a->pool, s->n_endpoints, limit);
-    if (rc >= 0)
-        rc = late_init(&a->late, s->n_endpoints, s->slots);
-    pool_pace(&a->pool, s->requests_per_minute, s->tokens_per_minute);
-    a->endpoints = calloc(s->n_endpoints, sizeof(*a->endpoints));
-    if (rc >= 0 && !a->endpoints)
-        rc = err_oom();
-    for (size_t i = 0; rc >= 0 && i < s->n_endpoints; i++) {
-        struct api_endpoint *e = &a->endpoints[i];
-        const char *base = s->endpoints[i].base_url;
-        e->base = str_dup(base ? base : "");
-        rc = e->base ? set_url(e, s, a->wire->path) : err_oom();
-        if (rc >= 0)
-            rc = set_key(a, e, s->endpoints[i].api_key, s);
-    }
-    return rc;
-}
-
-static int open_api(struct model **m, struct loop *loop, const struct model_settings *s,
-                    const struct wire *wire)
-{
-    static const struct model_ops ops = {ask, close_api};
-    if (s->n_endpoints == 0)
-        return err_set(GRASP_EINVAL, "model.kind '%s' needs an endpoint's base URL", s->kind);
-    if (!s->model || !*s->model)
-        return err_set(GRASP_EINVAL, "model.kind '%s' needs the model's name", s->kind);
-    if (s->cache_key && wire == &wire_anthropic)
-        return err_set(GRASP_EINVAL,
-                       "prompt_cache_key: OpenAI's interfaces have it, kind '%s' does "
-                       "not",
-                       s->kind);
-    struct api *a = calloc(1, sizeof(*a));
-    if (!a)
-        return err_oom();
-    TAILQ_INIT(&a->queue);
-    TAILQ_INIT(&a->others);
-    a->loop = loop;
-    a->wire = wire;
-    a->extra = s->extra ? json_deep_copy(s->extra) : NULL;
-    a->model = str_dup(s->model);
-    a->auth_name =
-        str_dup(s->api_key_header && *s->api_key_header ? s->api_key_header : wire->auth);
-    a->unix_socket = str_dup(s->unix_socket);
-    a->client_cert = str_dup(s->client_cert);
-    a->client_key = str_dup(s->client_key);
-    a->params = (struct wire_params){
-        .model = a->model, .extra = a->extra, .stream = s->stream, .cache_key = s->cache_key};
-    a->max_wait_ns =
-        (int64_t)((s->max_wait_s > 0 ? s->max_wait_s : DEFAULT_MAX_WAIT_S) * (double)NS_PER_SEC);
-    a->attempts = s->attempts > 0 ? s->attempts : DEFAULT_ATTEMPTS;
-    a->outage_limit = s->outage_limit;
-    a->hedge = s->hedge;
-    a->timeout_ns =
-        (int64_t)((s->timeout_s > 0 ? s->timeout_s : DEFAULT_TIMEOUT_S) * (double)NS_PER_SEC);
-    a->backoff_ns =
-        (int64_t)((s->backoff_s > 0 ? s->backoff_s : DEFAULT_BACKOFF_S) * (double)NS_PER_SEC);
-    int rc = model_init(&a->m, &ops, s);
-    a->m.halt = halt;
-    a->m.state = state;
-    if (rc >= 0 && strcmp(wire->path, wire_anthropic.path) == 0 &&
-        !json_object_get(s->headers, "anthropic-version"))
-        rc = strlist_add(&a->headers, "anthropic-version: 2023-06-01");
-    if (rc >= 0)
-        rc = set_headers(a, s->headers);
-    if (rc >= 0 && (!a->model || !a->auth_name || (s->extra && !a->extra)))
-        rc = err_oom();
-    if (rc >= 0)
-        rc = set_endpoints(a, s, limit_calls(a, s));
-    if (rc < 0) {
-        model_close(&a->m);
-        return rc;
-    }
-    *m = &a->m;
-    return 0;
-}
-
-int model_open_openai(struct model **m, struct loop *loop, const struct model_settings *s)
-{
-    return open_api(m, loop, s, &wire_openai);
-}
-
-int model_open_anthropic(struct model **m, struct loop *loop, const struct model_settings *s)
-{
-    return open_api(m, loop, s, &wire_anthropic);
-}
-
-int model_open_responses(struct model **m, struct loop *loop, const struct model_settings *s)
-{
-    return open_api(m, loop, s, &wire_responses);
 }

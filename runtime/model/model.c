@@ -20,6 +20,16 @@ const char *model_phase_name(enum model_phase p)
     return (unsigned)p <= MODEL_PHASES ? names[p] : "?";
 }
 
+void model_usage_add(struct model_usage *to, const struct model_usage *u)
+{
+    to->prompt_tokens += u->prompt_tokens;
+    to->completion_tokens += u->completion_tokens;
+    to->cached_tokens += u->cached_tokens;
+    to->cache_write_tokens += u->cache_write_tokens;
+    to->cost += u->cost;
+    to->estimated |= u->estimated;
+}
+
 int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
 {
     return m->ops->ask(m, rq, fn, arg);

@@ -76,6 +76,9 @@ struct model_usage {
     bool estimated; /* the server did not say, or not all */
 };
 
+/* Sums them up; estimated where one is. */
+void model_usage_add(struct model_usage *to, const struct model_usage *u);
+
 struct model_reply {
     enum model_result result;
     const char *text; /* borrowed for the callback's time; never NULL */
@@ -87,6 +90,10 @@ struct model_reply {
     const char *finish, *thinking;
     size_t thinking_len;
     struct model_usage usage;
+    /* What requests took that were cancelled when another had answered, and are paid for as well: it
+     * is not known, and thought to be what the answer took. Not part of `usage`, which is the same
+     * whether there were any. */
+    struct model_usage cancelled;
     int64_t latency_ns; /* of the call that was made, also when replayed from the journal */
     bool from_journal;  /* nothing was paid */
     const char *error;  /* what happened when result != MODEL_OK; no secrets in it */

@@ -118,14 +118,12 @@ void accounts_free(struct accounts *a)
 }
 
 static void add(struct account_counts *c, const struct model_reply *r,
-                const struct metered_call *call, double usd)
+                const struct model_usage *paid, const struct metered_call *call, double usd)
 {
     bool answered = r->result == MODEL_OK || r->result == MODEL_CONTEXT_LIMIT;
     c->calls += answered;
     c->failed += !answered;
-    c->usage.prompt_tokens += r->usage.prompt_tokens;
-    c->usage.completion_tokens += r->usage.completion_tokens;
-    c->usage.cached_tokens += r->usage.cached_tokens;
+    model_usage_add(&c->usage, paid);
     c->prompt_chars += call->chars;
     c->fresh_chars += call->fresh;
     c->completion_chars += (int64_t)r->len;
@@ -339,16 +337,18 @@ static void answered(const struct model_reply *reply, void *arg)
     struct metered_call *call = arg;
     struct metered *m = call->m;
     struct accounts *a = m->accounts;
-    double usd = cost(&m->price, &reply->usage);
+    struct model_usage paid = reply->usage;
+    model_usage_add(&paid, &reply->cancelled);
+    double usd = cost(&m->price, &paid);
     a->in_flight--;
     a->open[call->phase]--;
     a->changed = true;
     if (m->meters) {
-        a->open_tokens -= reply->usage.prompt_tokens + reply->usage.completion_tokens;
+        a->open_tokens -= paid.prompt_tokens + paid.completion_tokens;
         a->open_usd -= usd;
     }
-    add(&a->by_phase[call->phase], reply, call, usd);
-    add(&a->all, reply, call, usd);
+    add(&a->by_phase[call->phase], reply, &paid, call, usd);
+    add(&a->all, reply, &paid, call, usd);
     model_fn fn = call->fn;
     void *fn_arg = call->arg;
     forget(call);

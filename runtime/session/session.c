@@ -48,6 +48,11 @@ static bool answers_here(const struct model_config *mc)
     return strcmp(mc->kind, "simulated") == 0 || strcmp(mc->kind, "replay") == 0;
 }
 
+bool session_answers_here(const struct session *s)
+{
+    return answers_here(&s->config->model) && (!s->backend[1] || answers_here(&s->config->writer));
+}
+
 static int open_model(struct session *s, bool writer, const char *name)
 {
     int i = writer;

@@ -81,6 +81,11 @@ void session_close_models(struct session *s);
 void session_drain(struct session *s, int rc);
 /* The executor's and the writer's model (journaled and counted). */
 struct model *session_model(struct session *s, bool writer);
+/* Whether the models answer in this process, at no price and at once. */
+bool session_answers_here(const struct session *s);
+/* Whether every endpoint that the configuration names is there, models' and FHIR server's: reach.c. None
+ * is asked for anything that costs. GRASP_EOUTAGE names the first that is not. */
+int session_reach(struct session *s);
 /* Loads a split once. GRASP_EINVAL when the configuration names no file for it. */
 int session_split(struct session *s, enum split split, const struct task_set **out);
 /* What doing nothing scores on a split (idle.h), measured once; NULL in *out where that means nothing

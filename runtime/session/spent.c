@@ -47,6 +47,17 @@ static int read_record(int fd, const char *path, struct spending *out)
     return 0;
 }
 
+int spent_read(const char *path, struct spending *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *out = (struct spending){0};
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_set_errno(GRASP_EIO, "cannot open '%s'", path);
+    int rc = read_record(fd, path, out);
+    close(fd);
+    return rc;
+}
+
 int spent_open(struct spent_file *f, const char *path, struct spending *earlier)
 {
     *f = (struct spent_file){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666),

@@ -32,6 +32,8 @@ struct spent_file {
 /* Calls that were in flight when the last process ended were sent, and count: `earlier` has them with
  * the mean of the others' tokens and price. GRASP_EIO; GRASP_EPARSE when it is damaged. */
 int spent_open(struct spent_file *f, const char *path, struct spending *earlier);
+/* What such a file says, 0 where it is not there; errors as spent_open. */
+int spent_read(const char *path, struct spending *out);
 void spent_write(struct spent_file *f, const struct spending *now, int64_t in_flight);
 void spent_close(struct spent_file *f);
 

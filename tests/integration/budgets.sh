@@ -8,7 +8,7 @@ printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\
 scripted_serve =head:empty
 requests() { grep -c ' HTTP/\| POST ' ep.log; }
 remote() { # OPTIONS...
-    "$GRASP" learn $C --run run --library lib -q --set model.kind=openai --set model.name=m \
+    "$GRASP" learn $C --run run --library lib -q --insist --set model.kind=openai --set model.name=m \
         --set "model.base_url=$URL" --set cycle.batch_concurrency=1 --set cycle.epochs=1 "$@"
 }
 why() { jq -r .why run/run_summary.json; }
@@ -30,24 +30,50 @@ n=$(requests)
 exits "64 at once" 3 remote --set budget.tokens=6000 --set cycle.batch_concurrency=64
 is "stop at three requests, too" "$(($(requests) - n))" 3
 
+# what is expected is more than the budget: refused before anything is asked, unless insisted
+rm -rf run lib
+n=$(requests)
+exits "more is expected than may be spent" 1 "$GRASP" learn $C --run run --library lib -q \
+    --set cycle.epochs=1 --set budget.calls=200
+has "the numbers are said" err "(0 of them made), and budget.calls is 200"
+has "and the way out" err "--insist"
+exits "tokens, too" 1 "$GRASP" learn $C --run run --library lib -q --set budget.tokens=1000
+has "which ones" err "budget.tokens is 1000"
+exits "and money" 1 "$GRASP" learn $C --run run --library lib -q --set budget.usd=0.01 \
+    --set model.price.prompt=1 --set model.price.completion=1
+has "how much" err "budget.usd is 0.01"
+is "nothing was asked" "$(requests) $(ls run/epoch_0 2>/dev/null)" "$n "
+exits "a plan that the budget does not allow" 1 "$GRASP" learn $C --run run --library lib \
+    --dry-run --set budget.calls=200
+has "is printed all the same" out "calls at most"
+exits "enough for the run" 0 "$GRASP" learn $C --run run2 --library lib2 -q --set cycle.epochs=1 \
+    --set budget.calls=100000
+exits "an endpoint that is not there" 3 remote --dry-run --set model.base_url=http://127.0.0.1:9/v1
+has "is named, and who looks closer" err "http://127.0.0.1:9/v1 does not answer"
+has "by its section" err "model: "
+exits "one that is" 0 remote --dry-run
+exits "a FHIR server that is not there" 3 "$GRASP" learn $C --run run --library lib --dry-run \
+    --set fhir.load= --set fhir.store= --set task.fhir_api_base=http://127.0.0.1:9/fhir/
+has "is named as one" err "FHIR server: "
+
 # killed: what was answered, and what was in flight, is spent
 rm -rf run lib
-"$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200 >out 2>err
+"$GRASP" learn $C --run run --library lib -q --insist --set cycle.epochs=1 --set budget.calls=200 >out 2>err
 is "a budget of calls" "$(jq -c '[.why, .spent.calls <= 200]' run/run_summary.json)" '["budget",true]'
 n=$(jq .calls run/spent.json)
-exits "again" 3 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1 --set budget.calls=200
+exits "again" 3 "$GRASP" learn $C --run run --library lib -q --insist --set cycle.epochs=1 --set budget.calls=200
 is "makes none" "$(jq -c .calls.total.calls_made run/run_summary.json) $(jq .calls run/spent.json)" "0 $n"
 printf '{"calls": 190, "tokens": 1900, "usd": 0.19, "seconds": 5, "in_flight": 10}' >run/spent.json
-exits "killed with ten calls in flight" 3 "$GRASP" learn $C --run run --library lib -q \
+exits "killed with ten calls in flight" 3 "$GRASP" learn $C --run run --library lib -q --insist \
     --set cycle.epochs=1 --set budget.calls=200
 has "they count" err "budget.calls: 200 calls are made"
-exits "time is the run's, too" 3 "$GRASP" learn $C --run run --library lib -q \
+exits "time is the run's, too" 3 "$GRASP" learn $C --run run --library lib -q --insist \
     --set cycle.epochs=1 --set budget.seconds=5
 has "which is said" err "budget.seconds"
 printf '{"calls": 19' >run/spent.json
-exits "a damaged record" 1 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1
+exits "a damaged record" 1 "$GRASP" learn $C --run run --library lib -q --insist --set cycle.epochs=1
 has "is named" err "run/spent.json is damaged"
 rm run/spent.json
-exits "without a budget" 0 "$GRASP" learn $C --run run --library lib -q --set cycle.epochs=1
+exits "without a budget" 0 "$GRASP" learn $C --run run --library lib -q --insist --set cycle.epochs=1
 is "it ends" "$(why)" done
 done_testing

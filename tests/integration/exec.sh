@@ -28,7 +28,7 @@ learns() { # NAME CONFIG OPTION...
 resumes() { # NAME CONFIG OPTION...
     name=$1 config=$2; shift 2
     exits "$name: a run stops at its budget" 3 "$GRASP" learn "$config" --library "$T/$name-lib2" \
-        --run "$T/$name-run2" --set budget.calls=700 "$@"
+        --run "$T/$name-run2" --insist --set budget.calls=700 "$@"
     exits "$name: the same command goes on" 0 "$GRASP" learn "$config" --library "$T/$name-lib2" \
         --run "$T/$name-run2" "$@"
     is "$name: and ends with the same library" \

@@ -7,7 +7,7 @@
 learn() { # learn NAME ARGUMENTS...
     name=$1; shift
     "$GRASP" learn clinic/grasp.yaml --library "$name/library" --run "$name/run" \
-        --set cycle.epochs=2 "$@" >"$name.out" 2>"$name.err"
+        --insist --set cycle.epochs=2 "$@" >"$name.out" 2>"$name.err"
 }
 trees() { git -C "$1/library" log --format='%T %s'; }
 score() { jq ".id_test.$2.score" "$1/run/test_scores.json"; }

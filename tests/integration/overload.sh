@@ -21,7 +21,7 @@ serve() { # NAME OPTIONS...: starts one; base URL in $URL, pid in $SERVER
 learn() { # DIR OPTIONS...: exit status in $STATUS, output in DIR.out and DIR.err; calls are counted, so none ahead
     dir=$1; shift
     mkdir -p "$dir"
-    (cd "$dir" && exec "$GRASP" learn ../clinic/c.yaml --library library --run run -q \
+    (cd "$dir" && exec "$GRASP" learn ../clinic/c.yaml --library library --run run -q --insist \
         --set model.base_url="$URL" --set model.identity=one --set model.timeout=0.4 --set model.backoff=0.02 \
         --set model.speculate=0 "$@") >"$dir.out" 2>"$dir.err"
     STATUS=$?

@@ -10,7 +10,7 @@ cp "$C" plain.yaml
 printf 'prompt: {dir: %s/prompts}\n' "$T" >>"$C"
 cp "$ROOT/skills/prompts/diagnose.md" prompts/
 learn() { # OPTIONS...
-    "$GRASP" learn "$C" --run run --library lib -q --set cycle.epochs=2 --set cycle.update_every=32 \
+    "$GRASP" learn "$C" --run run --library lib -q --insist --set cycle.epochs=2 --set cycle.update_every=32 \
         --set cycle.grpo_eval_n=12 --set cycle.batch_concurrency=16 "$@"
 }
 calls() { "$GRASP" journal stat run/journal --json | jq '[.. | .entries? // empty] | first'; }
@@ -83,7 +83,7 @@ cp plain.yaml "$C"
 rm -rf run lib
 E='--set cycle.update_every=24 --set cycle.grpo_eval_n=16'
 # shellcheck disable=SC2086
-learn $E --set budget.calls=500 >out 2>err
+learn $E --set budget.calls=700 >out 2>err
 start=$(jq -r .start run/run.json)
 is "something was learned" "$([ "$(git -C lib rev-parse HEAD)" != "$start" ] && echo yes)" yes
 jq '.[8:]' "$dev" >less && cp less "$dev"

@@ -122,7 +122,7 @@ END
 # A run that its budget stops before the second epoch, and that goes on after a person was there.
 cat >"$T/part" <<'END'
 # part [OPTIONS]: as far as the budget allows, the library part-lib
-grasp learn "$CONFIG" --set cycle.epochs=2 --library part --run part-run --set budget.calls="$CALLS" -q "$@"
+grasp learn "$CONFIG" --set cycle.epochs=2 --library part --run part-run --insist --set budget.calls="$CALLS" -q "$@"
 END
 half=1300
 export half part="sh $T/part"
@@ -296,7 +296,7 @@ git -C asked branch -q -D $(git -C asked branch --list 'proposed/*' --format='%(
 END
 
 situation 18 "the configuration changes while winners wait" <<'END'
-3$ $ask r --set budget.calls=1700
+3$ $ask r --insist --set budget.calls=1700
 git -C asked branch --list 'proposed/*' --format='%(refname:short)' >was
 0$ $ask r --set cycle.grpo_eval_n=30 --accept-changes
 ? test "$(git -C asked branch --list 'proposed/*' | wc -l)" = 1

@@ -27,12 +27,12 @@ static void learn(void **state)
     prints("estimated");
     assert_false(fs_exists("none"));
     ends(3, "learn " CLINIC " --library little --run run-little --set budget.calls=100 "
-            "--set cycle.epochs=1");
+            "--set cycle.epochs=1 --insist");
     says("budget");
     refuses(1, "cycle.seed: 1 -> 2",
             "learn " CLINIC " --library little --run run-little --set cycle.seed=2 "
             "--set cycle.epochs=1");
-    ends(0, "learn " CLINIC " --dry-run --model o'neill --set model.kind=openai "
+    ends(3, "learn " CLINIC " --dry-run --model o'neill --set model.kind=openai "
             "--set model.base_url=http://127.0.0.1:1/v1");
     prints("o'neill");
     refuses(2, "--replay-only", "learn " CLINIC " --no-journal --replay-only");
