@@ -19,6 +19,7 @@
  *   inputs.c      what the run decides from, and an epoch begun anew where that changed
  *   state.c       the head and its skills move on; run.json
  *   final.c       checkpoints, the best one, the final scores
+ *   learned.c     what was learned, in sentences
  *   live.c        what the run is at, in status.json
  *   summary.c     the plan before (estimate.c: how long its prompts are), the account after
  */

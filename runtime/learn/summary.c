@@ -1,15 +1,12 @@
 /* summary.c - the account after a run (DESIGN.md D11). */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
-#include "runtime/base/term.h"
-#include "runtime/base/text.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
@@ -280,125 +277,6 @@ static void print_tests(const struct learn *l, FILE *out)
     }
 }
 
-/* There are winners that nobody adopted or rejected yet. */
-static bool waits(const struct learn *l)
-{
-    char ref[96];
-    struct oid tip;
-    if (l->c->gate.adopt != ADOPT_ASK || strcmp(l->line.at.hex, l->at.start.hex) == 0)
-        return false;
-    snprintf(ref, sizeof(ref), "refs/heads/proposed/%s", l->run.id);
-    bool is = library_resolve(l->lib, ref, &tip) == 0;
-    if (!is)
-        err_clear();
-    return is;
-}
-
-/* Of a split: tasks solved. */
-struct score_pair {
-    int without, with, total;
-};
-
-/* A text over as many lines as the terminal needs, broken at blanks. */
-static void print_wrapped(const char *text, size_t indent, size_t first, FILE *out)
-{
-    enum { NO_TERMINAL = 100, LEAST = 20 };
-    size_t width = isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : NO_TERMINAL;
-    size_t room = width > indent + LEAST ? width - indent : LEAST,
-           at = first > indent ? first - indent : 0;
-    for (const char *word = text; *word;) {
-        size_t len = strcspn(word, " \n"), chars = utf8_length(word, len);
-        if (at && at + 1 + chars > room) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            at = 0;
-        }
-        fprintf(out, "%s%.*s", at && word != text ? " " : "", (int)len, word);
-        at += chars + (at && word != text);
-        word += len + strspn(word + len, " \n");
-    }
-    fputc('\n', out);
-}
-
-/* "On val the agent solves 76.2 % with the best library, 41.2 % without skills: 28 tasks of 80 more." */
-static void say_gain(const char *split, const struct score_pair *p, struct buf *out)
-{
-    int more = p->with - p->without;
-    buf_addf(out, "On %s the agent solves %.1f %% with the best library, %.1f %% without skills: ",
-             split, 100 * score_share(p->with, p->total), 100 * score_share(p->without, p->total));
-    if (more)
-        buf_addf(out, "%d %s of %d %s. ", more < 0 ? -more : more,
-                 plural(more < 0 ? -more : more, "task", "tasks"), p->total,
-                 more < 0 ? "fewer" : "more");
-    else
-        buf_addf(out, "as many of its %d tasks. ", p->total);
-}
-
-/* What the best library is worth, where it was measured. */
-static void say_gains(const struct learn *l, struct buf *out)
-{
-    const struct checkpoint *base = NULL, *best = learn_best(l);
-    const char *split;
-    json_t *v;
-    for (size_t i = 0; i < l->scores.n_checks; i++)
-        if (l->scores.checks[i].epoch < 0 && l->scores.checks[i].scored)
-            base = &l->scores.checks[i];
-    if (base && best && best->scored) {
-        struct score_pair p = {base->score.correct, best->score.correct, best->score.total};
-        say_gain("val", &p, out);
-    }
-    json_object_foreach (l->scores.test, split, v) {
-        if (!json_object_get(v, "best"))
-            continue;
-        struct score_pair p = {(int)json_int_at(v, "baseline.n_correct", 0),
-                               (int)json_int_at(v, "best.n_correct", 0),
-                               (int)json_int_at(v, "best.n_total", 0)};
-        say_gain(split, &p, out);
-    }
-}
-
-/* The first sentence of a description: what the skill says, without when. */
-static size_t sentence(const char *text)
-{
-    const char *end = strstr(text, " Use when"), *stop = strstr(text, ". ");
-    if (stop && (!end || stop < end))
-        return (size_t)(stop + 1 - text);
-    return end && end > text ? (size_t)(end - text) : strlen(text);
-}
-
-/* What a person wants to know at the end. */
-static void print_learned(const struct learn *l, FILE *out)
-{
-    const struct method_settings *m = &l->c->method;
-    struct buf text = BUF_INIT;
-    fprintf(out, "\nwhat was learned, in the library %s\n  ", library_dir(l->lib));
-    if (m->name != METHOD_NONE)
-        say_gains(l, &text);
-    if (m->name == METHOD_GRASP)
-        buf_addf(&text,
-                 "It has %zu %s; of %lld edits that were measured, %lld got through the gate.",
-                 l->at.set.n, plural((int64_t)l->at.set.n, "skill", "skills"),
-                 (long long)l->count.judged, (long long)l->count.accepted);
-    else
-        buf_addf(&text, "The method %s (%s) has no gate; it made %lld %s.", method_names[m->name],
-                 fidelity_names[m->fidelity], (long long)l->count.accepted,
-                 plural(l->count.accepted, "commit", "commits"));
-    print_wrapped(text.ptr ? text.ptr : "", 2, 0, out);
-    for (size_t i = 0; i < l->at.set.n; i++) {
-        const struct skill *s = &l->at.set.v[i];
-        buf_reset(&text);
-        buf_addf(&text, "%s: ", s->name);
-        buf_add(&text, s->description, sentence(s->description));
-        fputs("  - ", out);
-        print_wrapped(text.ptr ? text.ptr : "", 4, 4, out);
-    }
-    if (waits(l))
-        fprintf(
-            out,
-            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
-            l->run.id, library_dir(l->lib));
-    buf_release(&text);
-}
-
 static void print_count(const char *before, int64_t n, const char *after, FILE *out)
 {
     struct buf b = BUF_INIT;
@@ -442,5 +320,5 @@ void summary_print(const struct learn *l, FILE *out)
     print_endings(&l->ended.dev, false, out);
     print_endings(&l->ended.writer, true, out);
     print_spent(l, out);
-    print_learned(l, out);
+    learned_print(l, out);
 }

@@ -55,5 +55,7 @@ int plan_check(const struct config *c, const struct spending *spent,
 
 void plan_print(const struct session *s, const struct plan *p, const struct pace *pace, FILE *out);
 void summary_print(const struct learn *l, FILE *out);
+/* learned.c: what it learned, in sentences; the end of the summary. */
+void learned_print(const struct learn *l, FILE *out);
 
 #endif
