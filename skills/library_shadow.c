@@ -229,23 +229,17 @@ static int want(struct shadow *s, const git_oid *id, struct stack *todo)
 /* "tree HEX", "parent HEX", "object HEX": the lines that a commit or a tag begins with. */
 static int want_named(struct shadow *s, const struct shadow_object *o, struct stack *todo)
 {
-    static const char *const keys[] = {"tree ", "parent ", "object "};
     const char *p = o->bytes, *end = p + o->len;
     int rc = 0;
-    for (bool more = true; rc == 0 && more;
-         p = memchr(p, '\n', (size_t)(end - p)), p += p != NULL) {
-        more = false;
-        for (size_t i = 0; p && i < sizeof(keys) / sizeof(*keys); i++) {
-            size_t n = strlen(keys[i]);
-            git_oid id;
-            if ((size_t)(end - p) < n + OID_HEX || memcmp(p, keys[i], n) != 0 ||
-                git_oid_fromstrn(&id, p + n, OID_HEX) < 0)
-                continue;
-            more = true;
-            rc = want(s, &id, todo);
-        }
-        if (!p)
+    while (rc == 0 && p) {
+        const char *space = memchr(p, ' ', (size_t)(end - p));
+        git_oid id;
+        if (!space || end - space <= OID_HEX || (*p != 't' && *p != 'p' && *p != 'o') ||
+            git_oid_fromstrn(&id, space + 1, OID_HEX) < 0)
             break;
+        rc = want(s, &id, todo);
+        p = memchr(space, '\n', (size_t)(end - space));
+        p += p != NULL;
     }
     return rc;
 }

@@ -61,7 +61,8 @@ struct front_walk {
     bool inner_key;   /* the next scalar at depth 2 is a key of metadata */
     bool inner_map;   /* metadata is a map in block style */
     size_t line;      /* of the last key */
-    bool any;
+    size_t column[2]; /* of the first key, and of the first in metadata */
+    bool any, any_inner;
 };
 
 /* A value that begins or ends at this depth was one: what comes next there is a key. */
@@ -80,7 +81,12 @@ static int take_key(struct front *f, struct front_walk *w, const yaml_event_t *e
 {
     if (w->any && e->start_mark.line == w->line)
         return err_set(GRASP_EPARSE, "two keys on one line");
+    /* "? key" begins before the key, maybe on a line before */
+    if ((inner ? w->any_inner : w->any) && e->start_mark.column != w->column[inner])
+        return err_set(GRASP_EPARSE, "a key that does not begin its line");
+    w->column[inner] = e->start_mark.column;
     w->any = true;
+    w->any_inner |= inner;
     w->line = e->start_mark.line;
     *at = seek(*at, end, line, w->line);
     return add(f, e, inner, *at);

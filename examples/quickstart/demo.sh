@@ -19,16 +19,13 @@ echo "   (simulated model: its numbers say nothing about language models)"
 
 cat <<EOF
 
-== Look at what it learned, with plain git
-  cd $dir/library
-  git log --format='%h %s %(trailers:key=Gate-Score,valueonly,separator=%x20)'
-  git log --notes=gate -1 best            # the evidence behind the best checkpoint's last edit
-  git diff best~1 best                    # what that edit changed
-
-== Then
-  build/grasp skills log $dir/library
+== Go on: with plain git
+  git -C $dir/library log --format='%h %s %(trailers:key=Gate-Score,valueonly,separator=%x20)'
+  git -C $dir/library log --notes=gate -1 -p best    # the last edit: what it changed, and the evidence
+== with grasp
+  build/grasp skills log $dir/library                # every edit, and what the gate said
+  build/grasp watch $dir/run
+  build/grasp report $dir/run                        # the run as a page
   build/grasp eval $dir/clinic/grasp.yaml --split test --library $dir/library --at best
-  build/grasp report $dir/run             # one self-contained HTML page
-  build/grasp init                      # your own model and MedAgentBench: asks, writes grasp.yaml (README.md)
-The run is in $dir/run.
+  build/grasp init                                   # a configuration for your own model and tasks
 EOF

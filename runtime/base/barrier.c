@@ -20,6 +20,7 @@
 #endif
 #define ZFS_MAGIC 0x2fc12fc1
 #define SLOW      (3 * NS_PER_SEC)
+#define KEPT_MOST 64 /* further ones are flushed when they are added */
 
 bool barrier_whole(int fd)
 {
@@ -35,8 +36,34 @@ bool barrier_whole(int fd)
     return false;
 }
 
+/* Flushing one that is there flushes this one. */
+static bool covered(const struct barrier *b, int fd)
+{
+    struct stat mine, st;
+    if (b->one_by_one || !barrier_whole(fd) || fstat(fd, &mine) < 0)
+        return false;
+    for (size_t i = 0; i < b->n; i++)
+        if (fstat(b->fd[i], &st) == 0 && st.st_dev == mine.st_dev)
+            return true;
+    return false;
+}
+
+/* A folder of a file system that keeps those by itself says EINVAL. */
+static int flush_one(int fd)
+{
+    struct stat st;
+    if (fsync(fd) == 0 || (errno == EINVAL && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)))
+        return 0;
+    return -1;
+}
+
 int barrier_add(struct barrier *b, int fd)
 {
+    b->added++;
+    if (covered(b, fd))
+        return 0;
+    if (b->n == KEPT_MOST)
+        return flush_one(fd) < 0 ? err_set_errno(GRASP_EIO, "cannot flush to the disk") : 0;
     int rc = grow(&b->fd, &b->cap, b->n + 1);
     if (rc < 0)
         return rc;
@@ -57,33 +84,15 @@ int barrier_add_path(struct barrier *b, const char *path)
     return rc;
 }
 
-/* Whether an earlier descriptor's flush was that of its whole file system, this one's too. */
-static bool covered(const struct barrier *b, size_t i, const struct stat *mine)
-{
-    struct stat st;
-    for (size_t k = 0; k < i; k++)
-        if (fstat(b->fd[k], &st) == 0 && st.st_dev == mine->st_dev && barrier_whole(b->fd[k]))
-            return true;
-    return false;
-}
-
 static void flush(struct barrier *b)
 {
     int64_t begin = clock_mono();
-    bool alone = b->n == 1;
     b->why = 0;
     for (size_t i = 0; i < b->n; i++) {
         struct stat st;
-        int rc = fstat(b->fd[i], &st);
-        bool folder = rc == 0 && S_ISDIR(st.st_mode);
-        bool whole = !b->one_by_one && (!alone || folder) && barrier_whole(b->fd[i]);
-        if (rc == 0 && whole)
-            rc = covered(b, i, &st) ? 0 : syncfs(b->fd[i]);
-        else if (rc == 0)
-            rc = fsync(b->fd[i]);
-        if (rc < 0 && folder && errno == EINVAL)
-            rc = 0; /* a file system that keeps its directories by itself */
-        if (rc < 0 && !b->why)
+        bool folder = fstat(b->fd[i], &st) == 0 && S_ISDIR(st.st_mode);
+        bool whole = !b->one_by_one && (b->added > 1 || folder) && barrier_whole(b->fd[i]);
+        if ((whole ? syncfs(b->fd[i]) : flush_one(b->fd[i])) < 0 && !b->why)
             b->why = errno;
     }
     b->one_by_one = b->one_by_one || clock_mono() - begin > SLOW;
@@ -95,7 +104,7 @@ void barrier_release(struct barrier *b)
         close(b->fd[i]);
     free(b->fd);
     b->fd = NULL;
-    b->n = b->cap = 0;
+    b->n = b->cap = b->added = 0;
 }
 
 static int result(struct barrier *b)

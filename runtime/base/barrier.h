@@ -20,8 +20,9 @@
 
 /* Zeroes are an empty one. May be used again after barrier_end or barrier_wait. */
 struct barrier {
-    int *fd;
+    int *fd; /* one is enough for a file system that is flushed as a whole */
     size_t n, cap;
+    size_t added;    /* descriptors, those that need not be kept as well */
     int done;        /* an eventfd while it is on its thread */
     bool one_by_one; /* flushing as a whole was slow */
     bool started;
@@ -29,7 +30,7 @@ struct barrier {
     pthread_t thread;
 };
 
-/* A file or directory; the descriptor is copied. */
+/* A file or directory; the descriptor is copied, if it has to be. */
 int barrier_add(struct barrier *b, int fd);
 /* The same by its name. */
 int barrier_add_path(struct barrier *b, const char *path);

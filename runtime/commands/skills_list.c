@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/term.h"
 
 /* ---- list ---- */
 
@@ -30,15 +32,20 @@ static json_t *list_json(const struct skill_set *set)
 
 static void list_text(const struct skill_set *set)
 {
+    enum { LEAST_TEXT = 20 };
     size_t widest = 4;
     for (size_t i = 0; i < set->n; i++)
         if (strlen(set->v[i].name) > widest)
             widest = strlen(set->v[i].name);
+    size_t used = widest + 2 + 7 + 2;
+    size_t room = !isatty(STDOUT_FILENO)                          ? 100
+                  : term_width(STDOUT_FILENO) > used + LEAST_TEXT ? term_width(STDOUT_FILENO) - used
+                                                                  : LEAST_TEXT;
     if (set->n)
         printf("%-*s  %7s  %s\n", (int)widest, "name", "version", "description");
     for (size_t i = 0; i < set->n; i++) {
         printf("%-*s  %7d  ", (int)widest, set->v[i].name, set->v[i].version);
-        print_text(set->v[i].description, 100);
+        print_text(set->v[i].description, room);
         putchar('\n');
     }
     printf("%zu skill%s\n", set->n, set->n == 1 ? "" : "s");

@@ -99,7 +99,7 @@ static int finish_checkpoint(struct learn *l, struct checkpoint *c)
 /* Strictly better than every epoch before, starting from 0. Where scores are noisy the highest is
  * often so by luck: then the latest within one standard error of it, which has learned most
  * (checkpoint.rule, spec/method.md "The loop"). */
-static const struct checkpoint *best_checkpoint(const struct learn *l)
+const struct checkpoint *learn_best(const struct learn *l)
 {
     const struct checkpoint *best = NULL;
     bool one_se = l->c->checkpoint.rule == CHECKPOINT_ONE_SE ||
@@ -136,7 +136,7 @@ static int tests_ahead(void *arg)
         c->score.correct += o == OUTCOME_PASS;
         c->score.total += o != OUTCOME_PENDING && o != OUTCOME_UNSCORED;
     }
-    const struct checkpoint *best = best_checkpoint(l);
+    const struct checkpoint *best = learn_best(l);
     c->score = (struct score){0};
     return best == c ? learn_ahead_tests(l, l->at.view) : 0;
 }
@@ -226,7 +226,7 @@ int learn_final(struct learn *l)
     engine_on_room(l->s->engine, NULL, NULL);
     if (rc == 0)
         rc = session_idle(l->s, SPLIT_VAL, &idle);
-    const struct checkpoint *best = rc == 0 ? best_checkpoint(l) : NULL;
+    const struct checkpoint *best = rc == 0 ? learn_best(l) : NULL;
     if (rc == 0 && best)
         rc = record_best(l, best);
     for (size_t i = 2; rc == 0 && i < 4 && l->c->method.name != METHOD_NONE; i++)

@@ -225,7 +225,7 @@ int learn_recover(struct learn *l);
 /* outcomes.c: takes the outcomes of a batch that has ended. GRASP_EOUTAGE when too few were scored,
  * GRASP_ESTOPPED when all but all ended in one non-answer. */
 int learn_outcomes(struct learn *l, const struct batch *b, size_t *failures);
-/* pace.c: says once, after the first batch, what the whole run is expected to take. */
+/* plan.c: says once, after the first batch, what the whole run is expected to take. */
 void pace_say(struct learn *l, const struct batch *first);
 /* Says once that the writer mostly has no answer. */
 void learn_say_writer(struct learn *l);
@@ -410,5 +410,7 @@ int learn_checkpoint(struct learn *l, int epoch, bool has_dev, double dev_score)
 int learn_checkpoint_at(struct learn *l, int epoch, double dev_score, const struct oid *commit);
 int learn_final_start(struct learn *l);
 int learn_final(struct learn *l);
+/* The checkpoint that won on val, of those that are scored; NULL: none. Borrowed. */
+const struct checkpoint *learn_best(const struct learn *l);
 
 #endif

@@ -1,12 +1,11 @@
 /*
- * pace.c - a plan in money and time: what calls take, from a journal of earlier ones, and anew once
- * the first batch of a run has shown it.
+ * pace.c - what calls take: how many of a plan's are expected, their tokens and time, by what was
+ * measured of earlier ones.
  */
 #include <string.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
-#include "runtime/base/log.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
 
@@ -71,6 +70,26 @@ static double seconds_of(const struct pace_calls *c)
     return c->calls ? (double)c->latency_ns / (double)c->calls / 1e9 : 0;
 }
 
+int64_t plan_calls(const struct plan *p, size_t phase)
+{
+    return p->rollouts[phase] * p->max_rounds + p->writer[phase];
+}
+
+/* Of the calls at most, what runs of the paper's settings made: an episode ends after a few of its
+ * rounds, most candidates are stopped early, few updates have what is to be revised. */
+int64_t plan_calls_expected(const struct plan *p, const struct pace *pace, size_t phase)
+{
+    static const double shares[MODEL_PHASES] = {
+        [PHASE_ROLLOUT_DEV] = 0.17,  [PHASE_ROLLOUT_VAL] = 0.26, [PHASE_ROLLOUT_PROBE] = 0.14,
+        [PHASE_ROLLOUT_TEST] = 0.33, [PHASE_CLASSIFY] = 0.5,     [PHASE_REVISE] = 0.2};
+    double share = shares[phase] > 0 ? shares[phase] : 1;
+    if (pace && pace->turns > 0 && !p->writer[phase]) {
+        share *= pace->turns / PLAN_TURNS;
+        share = share < 1 ? share : 1;
+    }
+    return (int64_t)(share * (double)plan_calls(p, phase) + 0.5);
+}
+
 /* The work, side by side, and behind it the chain of calls that wait for each other: of an update the
  * turns of a batch, the writer, and the turns of two waves of probes. */
 double pace_seconds(const struct session *s, const struct plan *p, const struct pace *pace)
@@ -117,42 +136,4 @@ void pace_print_time(double seconds, FILE *out)
         fprintf(out, "%.0f min", seconds / 60);
     else
         fprintf(out, "%.1f h", seconds / 3600);
-}
-
-/* Once, when the first batch is through: what is to be expected of the whole run by what it took. */
-void pace_say(struct learn *l, const struct batch *first)
-{
-    struct pace pace = {0};
-    struct plan p;
-    struct spending all;
-    struct model_usage u;
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = NULL;
-    if (l->run.resumed)
-        return;
-    for (size_t i = 0; i < MODEL_PHASES; i++) {
-        struct account_counts a;
-        accounts_counts(l->s->accounts, (enum model_phase)i, &a);
-        pace.of[i] = (struct pace_calls){a.calls, a.latency_ns, a.usage};
-    }
-    int64_t turns = 0;
-    for (size_t i = 0; first->group && i < group_size(first->group); i++)
-        turns += group_result(first->group, i)->calls;
-    if (!turns || !like(&pace, PHASE_ROLLOUT_DEV).calls || !(out = open_memstream(&text, &len)))
-        return;
-    pace.turns = (double)turns / (double)group_size(first->group);
-    plan_make(l->s, &p);
-    plan_paced(l->s, &p, &pace, &all, &u);
-    fprintf(out, "by the first batch the run will take about %lld calls, ", (long long)all.calls);
-    plan_print_tokens(&u, out);
-    if (all.usd > 0)
-        fprintf(out, ", %.2f USD", all.usd);
-    if (pace_seconds(l->s, &p, &pace) >= 1) {
-        fputs(", ", out);
-        pace_print_time(pace_seconds(l->s, &p, &pace), out);
-    }
-    fclose(out);
-    log_info("%s", text);
-    free(text);
 }

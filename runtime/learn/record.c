@@ -343,11 +343,12 @@ int record_unmeasured(struct learn *l, struct candidate *c)
         rc = line_accepted(l, &c->commit);
     if (rc == 0) {
         l->count.accepted++;
-        json_array_append_new(
-            l->told.log, json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s, s:O*}", "run", l->run.id,
-                                   "epoch", l->epoch, "update", l->update, "proposal", c->k, "fate",
-                                   "unmeasured", "edit", proposal_to_json(&c->proposal), "commit",
-                                   c->commit.hex, "proposals", l->told.asked));
+        json_array_append_new(l->told.log,
+                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:o, s:s, s:O*, s:s*}", "run",
+                                        l->run.id, "epoch", l->epoch, "update", l->update,
+                                        "proposal", c->k, "fate", "unmeasured", "edit",
+                                        proposal_to_json(&c->proposal), "commit", c->commit.hex,
+                                        "proposals", l->told.asked, "label", c->label));
         struct buf line = BUF_INIT;
         proposal_describe(&c->proposal, &line);
         log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);

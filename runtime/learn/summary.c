@@ -1,208 +1,17 @@
-/* summary.c - the plan before a run and the account after it (DESIGN.md D11). */
+/* summary.c - the account after a run (DESIGN.md D11). */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/base/term.h"
+#include "runtime/base/text.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
-
-static int64_t plan_calls(const struct plan *p, size_t phase)
-{
-    return p->rollouts[phase] * p->max_rounds + p->writer[phase];
-}
-
-/* Of the calls at most, what runs of the paper's settings made: an episode ends after a few of its
- * rounds, most candidates are stopped early, few updates have what is to be revised. */
-int64_t plan_calls_expected(const struct plan *p, const struct pace *pace, size_t phase)
-{
-    static const double shares[MODEL_PHASES] = {
-        [PHASE_ROLLOUT_DEV] = 0.17,  [PHASE_ROLLOUT_VAL] = 0.26, [PHASE_ROLLOUT_PROBE] = 0.14,
-        [PHASE_ROLLOUT_TEST] = 0.33, [PHASE_CLASSIFY] = 0.5,     [PHASE_REVISE] = 0.2};
-    double share = shares[phase] > 0 ? shares[phase] : 1;
-    if (pace && pace->turns > 0 && !p->writer[phase]) {
-        share *= pace->turns / PLAN_TURNS;
-        share = share < 1 ? share : 1;
-    }
-    return (int64_t)(share * (double)plan_calls(p, phase) + 0.5);
-}
-
-static void spend(const struct session *s, const struct plan *p, const struct pace *pace,
-                  bool expected, struct spending *out, struct model_usage *usage)
-{
-    struct model_usage u, all = {0};
-    *out = (struct spending){0};
-    for (size_t i = 0; i < MODEL_PHASES; i++) {
-        int64_t calls = expected ? plan_calls_expected(p, pace, i) : plan_calls(p, i);
-        bool writer = p->writer[i] && s->backend[1];
-        pace_usage(pace, p, i, calls, &u);
-        out->calls += calls;
-        out->tokens += u.prompt_tokens + u.completion_tokens;
-        out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
-        all.prompt_tokens += u.prompt_tokens;
-        all.completion_tokens += u.completion_tokens;
-        all.cached_tokens += u.cached_tokens;
-        all.cache_write_tokens += u.cache_write_tokens;
-    }
-    if (usage)
-        *usage = all;
-}
-
-void plan_spending(const struct session *s, const struct plan *p, bool expected,
-                   struct spending *out)
-{
-    spend(s, p, NULL, expected, out, NULL);
-}
-
-void plan_paced(const struct session *s, const struct plan *p, const struct pace *pace,
-                struct spending *out, struct model_usage *usage)
-{
-    spend(s, p, pace, true, out, usage);
-}
-
-void plan_print_tokens(const struct model_usage *u, FILE *out)
-{
-    fprintf(out, "%lld tokens of prompts", (long long)u->prompt_tokens);
-    if (u->cached_tokens || u->cache_write_tokens) {
-        fprintf(out, " (%lld cached", (long long)u->cached_tokens);
-        if (u->cache_write_tokens)
-            fprintf(out, ", %lld written to the cache", (long long)u->cache_write_tokens);
-        fprintf(out, ", %lld new)",
-                (long long)(u->prompt_tokens - u->cached_tokens - u->cache_write_tokens));
-    }
-    fprintf(out, ", %lld of answers", (long long)u->completion_tokens);
-}
-
-int plan_check(const struct config *c, const struct spending *spent,
-               const struct spending *expected, const char *insist)
-{
-    char why[160] = "";
-    /* what is spent already is a part of what the whole run was expected to need */
-    int64_t calls = spent->calls > expected->calls ? spent->calls : expected->calls,
-            tokens = spent->tokens > expected->tokens ? spent->tokens : expected->tokens;
-    double usd = spent->usd > expected->usd ? spent->usd : expected->usd;
-    if (c->budget.calls && calls > c->budget.calls)
-        snprintf(why, sizeof(why), "%lld calls (%lld of them made), and budget.calls is %lld",
-                 (long long)calls, (long long)spent->calls, (long long)c->budget.calls);
-    else if (c->budget.tokens && tokens > c->budget.tokens)
-        snprintf(why, sizeof(why), "%lld tokens (%lld of them used), and budget.tokens is %lld",
-                 (long long)tokens, (long long)spent->tokens, (long long)c->budget.tokens);
-    else if (c->budget.usd > 0 && usd > c->budget.usd)
-        snprintf(why, sizeof(why), "%.2f USD (%.2f of them spent), and budget.usd is %.2f", usd,
-                 spent->usd, c->budget.usd);
-    return *why ? err_set(GRASP_EREFUSED,
-                          "expected are %s: raise it, make the run smaller, or %s, and it stops "
-                          "where the budget does, resumable",
-                          why, insist)
-                : 0;
-}
-
-static int64_t split_size(struct session *s, enum split split, const char *file)
-{
-    const struct task_set *set;
-    if (!file || session_split(s, split, &set) < 0)
-        return 0;
-    return (int64_t)set->n;
-}
-
-/* Tasks that may be rolled out to choose targeted probes: those of earlier batches, in the first update
- * of an epoch those outside of its batch. */
-static int64_t selection_draws(const struct config *c, int64_t dev, int64_t per_epoch)
-{
-    int64_t every = c->cycle.update_every, epochs = c->cycle.epochs;
-    int64_t first = epochs > 1 && dev > every ? (epochs - 1) * (dev - every) : 0;
-    return first + epochs * (per_epoch * (per_epoch - 1) / 2 * every);
-}
-
-void plan_make(struct session *s, struct plan *p)
-{
-    const struct config *c = s->config;
-    int64_t dev = split_size(s, SPLIT_DEV, c->data.dev),
-            val = split_size(s, SPLIT_VAL, c->data.val);
-    int64_t tests =
-        split_size(s, SPLIT_ID_TEST, c->data.id_test) + split_size(s, SPLIT_TEST, c->data.test);
-    int64_t per_epoch = (dev + c->cycle.update_every - 1) / c->cycle.update_every;
-    int64_t epochs = config_epochs(c), updates = per_epoch * epochs, k = c->cycle.grpo_k;
-    int64_t arms = 1 + k + 1; /* baseline, candidates, revision */
-    bool measured = !c->cycle.no_gate && c->cycle.blind_select == BLIND_OFF;
-    bool none = c->method.name == METHOD_NONE;
-    *p = (struct plan){.max_rounds = c->cycle.max_rounds, .updates = updates};
-    /* the tasks that show how noisy the endpoint is, once */
-    bool noise = epochs && learn_wants_noise(c);
-    p->rollouts[PHASE_ROLLOUT_DEV] = epochs * dev + (noise ? NOISE_TASKS : 0);
-    p->rollouts[PHASE_ROLLOUT_VAL] = (epochs + c->cycle.run_baseline) * val;
-    p->rollouts[PHASE_ROLLOUT_PROBE] =
-        measured ? updates * arms * (c->cycle.grpo_eval_n / 2 * 2) * c->gate.repeats : 0;
-    if (measured && c->probes.targeted)
-        p->rollouts[PHASE_ROLLOUT_PROBE] += selection_draws(c, dev, per_epoch);
-    p->rollouts[PHASE_ROLLOUT_TEST] = (none ? 1 : 2) * tests;
-    if (c->method.name != METHOD_GRASP) {
-        /* the noise of serial methods is measured on rollouts of its own */
-        if (noise && method_is_serial((enum method)c->method.name))
-            p->rollouts[PHASE_ROLLOUT_DEV] += NOISE_TASKS;
-        p->rollouts[PHASE_ROLLOUT_PROBE] = 0;
-        p->writer[PHASE_OTHER] = method_calls(&c->method, dev, epochs);
-        plan_tokens(s, p);
-        return;
-    }
-    p->writer[PHASE_CLASSIFY] = 2 * updates;
-    p->writer[PHASE_DIAGNOSE] = updates;
-    p->writer[PHASE_PROPOSE] = k * updates;
-    p->writer[PHASE_REVISE] = measured ? updates : 0;
-    p->writer[PHASE_OTHER] = c->cycle.blind_select == BLIND_PROPOSER ? updates : 0;
-    plan_tokens(s, p);
-}
-
-void plan_print(const struct session *s, const struct plan *p, const struct pace *pace, FILE *out)
-{
-    struct spending most, expected;
-    struct model_usage usage;
-    double seconds = pace_seconds(s, p, pace);
-    plan_spending(s, p, false, &most);
-    plan_paced(s, p, pace, &expected, &usage);
-    const struct method_settings *m = &s->config->method;
-    fprintf(out, "plan: %lld epochs, %lld updates, %s", (long long)config_epochs(s->config),
-            (long long)p->updates, s->backend[0]->label);
-    if (m->name != METHOD_GRASP)
-        fprintf(out, ", method %s (%s)", method_names[m->name], fidelity_names[m->fidelity]);
-    fputc('\n', out);
-    fprintf(out, "  %-14s %9s %14s %9s %16s\n", "phase", "rollouts", "calls at most", "expected",
-            "tokens a prompt*");
-    for (size_t i = 0; i < MODEL_PHASES; i++)
-        if (plan_calls(p, i))
-            fprintf(out, "  %-14s %9lld %14lld %9lld %16lld\n",
-                    model_phase_name((enum model_phase)i), (long long)p->rollouts[i],
-                    (long long)plan_calls(p, i), (long long)plan_calls_expected(p, pace, i),
-                    (long long)p->tokens[i]);
-    fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
-            (long long)expected.calls);
-    fprintf(out, "  tokens*: %lld at most, %lld expected: ", (long long)most.tokens,
-            (long long)expected.tokens);
-    plan_print_tokens(&usage, out);
-    fputc('\n', out);
-    if (most.usd > 0)
-        fprintf(out, "  money: %.2f USD at most, %.2f expected\n", most.usd, expected.usd);
-    if (seconds >= 0) {
-        fputs("  time: about ", out);
-        pace_print_time(seconds, out);
-        fprintf(out, ", by the latencies in the journal, %lld at once\n",
-                (long long)s->config->cycle.batch_concurrency);
-    } else if (!session_answers_here(s)) {
-        fputs("  time: not known before the first batch; then it is said\n", out);
-    }
-    fputs("  * estimated: 4 characters each, of a rollout its first message, of the writer's where "
-          "half of a batch fails\n",
-          out);
-    const struct config *c = s->config;
-    if (p->rollouts[PHASE_ROLLOUT_PROBE] && c->gate.rule != RULE_PAPER && c->draws != DRAWS_SHARED)
-        fputs("  and, where outcomes flip, redraws of the probes on which arms differ\n", out);
-    if (c->budget.calls || c->budget.tokens || c->budget.usd > 0 || c->budget.seconds > 0)
-        fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD, %.0f s (0: no limit)\n",
-                (long long)c->budget.calls, (long long)c->budget.tokens, c->budget.usd,
-                c->budget.seconds);
-}
 
 static json_t *phase_counts(const struct session *s, enum model_phase phase)
 {
@@ -462,11 +271,11 @@ static void print_tests(const struct learn *l, FILE *out)
             continue;
         fprintf(out, "  %-8s without skills ", split);
         print_score(json_object_get(v, "baseline"), out);
+        print_idle(l, (enum split)split_from_name(split), out);
         if (l->c->method.name != METHOD_NONE) {
-            fputs(", with the best library ", out);
+            fprintf(out, "\n  %-8s best library   ", "");
             print_score(json_object_get(v, "best"), out);
         }
-        print_idle(l, (enum split)split_from_name(split), out);
         fputc('\n', out);
     }
 }
@@ -485,37 +294,130 @@ static bool waits(const struct learn *l)
     return is;
 }
 
-void summary_print(const struct learn *l, FILE *out)
+/* Of a split: tasks solved. */
+struct score_pair {
+    int without, with, total;
+};
+
+/* A text over as many lines as the terminal needs, broken at blanks. */
+static void print_wrapped(const char *text, size_t indent, size_t first, FILE *out)
+{
+    enum { NO_TERMINAL = 100, LEAST = 20 };
+    size_t width = isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : NO_TERMINAL;
+    size_t room = width > indent + LEAST ? width - indent : LEAST,
+           at = first > indent ? first - indent : 0;
+    for (const char *word = text; *word;) {
+        size_t len = strcspn(word, " \n"), chars = utf8_length(word, len);
+        if (at && at + 1 + chars > room) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = 0;
+        }
+        fprintf(out, "%s%.*s", at && word != text ? " " : "", (int)len, word);
+        at += chars + (at && word != text);
+        word += len + strspn(word + len, " \n");
+    }
+    fputc('\n', out);
+}
+
+/* "On val the agent solves 76.2 % with the best library, 41.2 % without skills: 28 tasks of 80 more." */
+static void say_gain(const char *split, const struct score_pair *p, struct buf *out)
+{
+    int more = p->with - p->without;
+    buf_addf(out, "On %s the agent solves %.1f %% with the best library, %.1f %% without skills: ",
+             split, 100 * score_share(p->with, p->total), 100 * score_share(p->without, p->total));
+    if (more)
+        buf_addf(out, "%d %s of %d %s. ", more < 0 ? -more : more,
+                 plural(more < 0 ? -more : more, "task", "tasks"), p->total,
+                 more < 0 ? "fewer" : "more");
+    else
+        buf_addf(out, "as many of its %d tasks. ", p->total);
+}
+
+/* What the best library is worth, where it was measured. */
+static void say_gains(const struct learn *l, struct buf *out)
+{
+    const struct checkpoint *base = NULL, *best = learn_best(l);
+    const char *split;
+    json_t *v;
+    for (size_t i = 0; i < l->scores.n_checks; i++)
+        if (l->scores.checks[i].epoch < 0 && l->scores.checks[i].scored)
+            base = &l->scores.checks[i];
+    if (base && best && best->scored) {
+        struct score_pair p = {base->score.correct, best->score.correct, best->score.total};
+        say_gain("val", &p, out);
+    }
+    json_object_foreach (l->scores.test, split, v) {
+        if (!json_object_get(v, "best"))
+            continue;
+        struct score_pair p = {(int)json_int_at(v, "baseline.n_correct", 0),
+                               (int)json_int_at(v, "best.n_correct", 0),
+                               (int)json_int_at(v, "best.n_total", 0)};
+        say_gain(split, &p, out);
+    }
+}
+
+/* The first sentence of a description: what the skill says, without when. */
+static size_t sentence(const char *text)
+{
+    const char *end = strstr(text, " Use when"), *stop = strstr(text, ". ");
+    if (stop && (!end || stop < end))
+        return (size_t)(stop + 1 - text);
+    return end && end > text ? (size_t)(end - text) : strlen(text);
+}
+
+/* What a person wants to know at the end. */
+static void print_learned(const struct learn *l, FILE *out)
+{
+    const struct method_settings *m = &l->c->method;
+    struct buf text = BUF_INIT;
+    fprintf(out, "\nwhat was learned, in the library %s\n  ", library_dir(l->lib));
+    if (m->name != METHOD_NONE)
+        say_gains(l, &text);
+    if (m->name == METHOD_GRASP)
+        buf_addf(&text,
+                 "It has %zu %s; of %lld edits that were measured, %lld got through the gate.",
+                 l->at.set.n, plural((int64_t)l->at.set.n, "skill", "skills"),
+                 (long long)l->count.judged, (long long)l->count.accepted);
+    else
+        buf_addf(&text, "The method %s (%s) has no gate; it made %lld %s.", method_names[m->name],
+                 fidelity_names[m->fidelity], (long long)l->count.accepted,
+                 plural(l->count.accepted, "commit", "commits"));
+    print_wrapped(text.ptr ? text.ptr : "", 2, 0, out);
+    for (size_t i = 0; i < l->at.set.n; i++) {
+        const struct skill *s = &l->at.set.v[i];
+        buf_reset(&text);
+        buf_addf(&text, "%s: ", s->name);
+        buf_add(&text, s->description, sentence(s->description));
+        fputs("  - ", out);
+        print_wrapped(text.ptr ? text.ptr : "", 4, 4, out);
+    }
+    if (waits(l))
+        fprintf(
+            out,
+            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
+            l->run.id, library_dir(l->lib));
+    buf_release(&text);
+}
+
+static void print_count(const char *before, int64_t n, const char *after, FILE *out)
+{
+    struct buf b = BUF_INIT;
+    text_add_count(&b, n);
+    fprintf(out, "%s%s%s", before, b.ptr ? b.ptr : "", after);
+    buf_release(&b);
+}
+
+static void print_spent(const struct learn *l, FILE *out)
 {
     struct account_counts a;
     struct journal_counts j = {0};
     accounts_counts(l->s->accounts, MODEL_PHASES, &a);
     if (l->s->journal)
         journal_counts(l->s->journal, MODEL_PHASES, &j);
-    print_curve(l, out);
-    print_tests(l, out);
-    print_endings(&l->ended.dev, false, out);
-    print_endings(&l->ended.writer, true, out);
-    const struct method_settings *m = &l->c->method;
-    if (m->name == METHOD_GRASP)
-        fprintf(out, "\nlibrary %s: %zu skills; %lld of %lld candidates accepted\n",
-                library_dir(l->lib), l->at.set.n, (long long)l->count.accepted,
-                (long long)l->count.judged);
-    else
-        fprintf(out, "\nmethod %s (%s): library %s, %lld commits, no gate\n", method_names[m->name],
-                fidelity_names[m->fidelity], library_dir(l->lib), (long long)l->count.accepted);
-    for (size_t i = 0; i < l->at.set.n; i++)
-        fprintf(out, "  %-34s %.90s\n", l->at.set.v[i].name, l->at.set.v[i].description);
-    if (waits(l))
-        fprintf(
-            out,
-            "  on the branch proposed/%s: grasp skills adopt '%s', or reject; git diff shows it\n",
-            l->run.id, library_dir(l->lib));
-    fprintf(out,
-            "calls made %lld; saved: %lld by the journal, %lld rollouts by early stopping; "
-            "unscored rollouts %lld\n",
-            (long long)a.calls, (long long)(j.replayed + j.joined),
-            (long long)l->count.probes_saved, (long long)l->count.unscored);
+    print_count("\ncalls made ", a.calls, "", out);
+    print_count("; saved: ", j.replayed + j.joined, " by the journal", out);
+    print_count(", ", l->count.probes_saved, " rollouts by early stopping", out);
+    print_count("; unscored rollouts ", l->count.unscored, "\n", out);
     print_ahead(l->s, out);
     print_health(l->s, out);
     print_late(l->s, out);
@@ -531,4 +433,14 @@ void summary_print(const struct learn *l, FILE *out)
     if (a.usage.prompt_tokens)
         fputc('\n', out);
     fprintf(out, "run %s in %.1f s\n", l->run.dir, (double)(clock_mono() - l->run.began) / 1e9);
+}
+
+void summary_print(const struct learn *l, FILE *out)
+{
+    print_curve(l, out);
+    print_tests(l, out);
+    print_endings(&l->ended.dev, false, out);
+    print_endings(&l->ended.writer, true, out);
+    print_spent(l, out);
+    print_learned(l, out);
 }

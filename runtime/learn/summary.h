@@ -39,6 +39,7 @@ void plan_paced(const struct session *s, const struct plan *p, const struct pace
                 struct spending *out, struct model_usage *usage);
 /* Seconds that the run is expected to take; -1: not known. */
 double pace_seconds(const struct session *s, const struct plan *p, const struct pace *pace);
+int64_t plan_calls(const struct plan *p, size_t phase); /* at most */
 int64_t plan_calls_expected(const struct plan *p, const struct pace *pace, size_t phase);
 /* Tokens of so many calls of a phase. */
 void pace_usage(const struct pace *pace, const struct plan *p, size_t phase, int64_t calls,

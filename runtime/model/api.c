@@ -68,7 +68,7 @@ void api_cancel(struct api_request *r)
     http_cancel(a->loop, r->http);
     r->http = 0;
     buf_release(&r->body);
-    pool_end(&a->pool, r->endpoint, POOL_FINISHED, r->started, now, -1);
+    pool_end(&a->pool, r->endpoint, r->lost ? POOL_FAILED : POOL_FINISHED, r->started, now, -1);
     late_left(&a->late, r->endpoint, api_kind(r->call), now - r->started);
     a->m.health.cancelled++;
     r->call->cancelled++;
@@ -515,6 +515,7 @@ bool api_send(struct api_call *c, int i, bool fresh)
     };
     a->m.health.attempts++;
     r->started = clock_mono();
+    r->lost = false;
     r->http = r->body.failed ? 0 : http_start(a->loop, &rq, on_http, r);
     if (!r->http) {
         snprintf(c->why, sizeof(c->why), "%s", r->body.failed ? "out of memory" : err_msg());

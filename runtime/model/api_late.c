@@ -36,6 +36,7 @@ static void send_lost(struct api_call *c, struct api_request *last, int64_t now)
     late_lost(&a->late);
     a->m.health.lost++;
     c->lost++;
+    last->lost = true;
     c->avoid = last->endpoint;
     snprintf(c->why, sizeof(c->why), "%s: no answer after %.1f s, longer than others took",
              a->endpoints[last->endpoint].base, (double)(now - last->started) / 1e9);

@@ -52,6 +52,7 @@ struct api_request {
     int64_t started;
     int64_t expected;       /* tokens that it was thought to take */
     bool completion_tokens; /* how its body called max_tokens */
+    bool lost;              /* taken for lost, and another one was sent */
     struct buf body;
 };
 struct api_call {

@@ -32,6 +32,9 @@ void model_usage_add(struct model_usage *to, const struct model_usage *u)
 
 int model_ask(struct model *m, const struct model_request *rq, model_fn fn, void *arg)
 {
+    int rc = chat_wake(rq->chat); /* it may have been held back and slept meanwhile */
+    if (rc < 0)
+        return rc;
     return m->ops->ask(m, rq, fn, arg);
 }
 

@@ -44,12 +44,13 @@ enum model_phase {
 const char *model_phase_name(enum model_phase p);
 
 struct model_request {
-    /* Borrowed until the callback. After model_ask it may sleep (chat.h): wake it before it is read. */
+    /* Borrowed until the callback. After model_ask it may sleep (chat.h): who reads it then wakes it,
+     * and so does model_ask. */
     const struct chat *chat;
-    double temperature;      /* < 0: not sent */
-    int max_tokens;          /* 0: not sent */
-    int64_t draw;            /* number of the independent sample (draw.h) */
-    int64_t also; /* a number whose answer, where it is known, stands for draw 0: that of a
+    double temperature; /* < 0: not sent */
+    int max_tokens;     /* 0: not sent */
+    int64_t draw;       /* number of the independent sample (draw.h) */
+    int64_t also;       /* a number whose answer, where it is known, stands for draw 0: that of a
                               * deterministic endpoint before it was found to be one; 0: none */
     enum model_phase phase;
     /* Nobody waits for the answer yet: it is asked because it will probably be wanted. For accounts

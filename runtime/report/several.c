@@ -14,8 +14,7 @@
 
 struct several {
     struct run *run;
-    const char **name; /* as it was named; NULL-terminated names are borrowed */
-    char **owned;
+    char **name; /* how each is called: as it was named, with its seed where it has a name */
     size_t n;
 };
 
@@ -23,17 +22,17 @@ static void several_release(struct several *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         run_release(&s->run[i]);
-        free(s->owned[i]);
+        free(s->name[i]);
     }
     free(s->run);
-    free(s->owned);
+    free(s->name);
 }
 
 static int several_read(struct several *s, const char *const *runs, size_t n)
 {
     s->run = calloc(n + 1, sizeof(*s->run));
-    s->owned = calloc(n + 1, sizeof(*s->owned));
-    int rc = s->run && s->owned ? 0 : err_oom();
+    s->name = calloc(n + 1, sizeof(*s->name));
+    int rc = s->run && s->name ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const char *is = strchr(runs[i], '='), *dir = is ? is + 1 : runs[i];
         s->n++;
@@ -45,8 +44,8 @@ static int several_read(struct several *s, const char *const *runs, size_t n)
         if (is)
             buf_addf(&name, ", seed %lld",
                      (long long)json_int_at(s->run[i].config, "cycle.seed", 1));
-        s->owned[i] = buf_detach(&name);
-        rc = s->owned[i] ? 0 : err_oom();
+        s->name[i] = buf_detach(&name);
+        rc = s->name[i] ? 0 : err_oom();
     }
     return rc;
 }
@@ -118,7 +117,7 @@ static void add_curves(struct buf *b, const struct several *s)
     int epochs = 1;
     size_t n = 0, points = 0;
     for (size_t i = 0; c && i < s->n; i++) {
-        c[i] = (struct curve){.name = s->owned[i], .shape = (int)(i % CURVE_SHAPES)};
+        c[i] = (struct curve){.name = s->name[i], .shape = (int)(i % CURVE_SHAPES)};
         int planned = run_epochs_planned(&s->run[i]), begun = (int)s->run[i].epochs;
         epochs = planned > epochs ? planned : epochs;
         epochs = begun > epochs ? begun : epochs;
@@ -168,7 +167,7 @@ static void add_scores(struct buf *b, const struct several *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct run *r = &s->run[i];
         buf_adds(b, "<tr><th scope=\"row\">");
-        html_text(b, s->owned[i]);
+        html_text(b, s->name[i]);
         buf_addf(b, "<br><span class=\"soft\">%s</span></th>", life_word(r->life));
         html_score_cell(b, json_at(r->tests, "id_test.baseline"));
         html_score_cell(b, run_best_val(r));
@@ -296,7 +295,7 @@ static void add_who(struct buf *b, const struct several *s)
     html_table_open(b, "who learned what");
     buf_adds(b, "<thead><tr><th scope=\"col\">skill</th>");
     for (size_t i = 0; i < s->n; i++)
-        html_in(b, "th scope=\"col\"", s->owned[i]);
+        html_in(b, "th scope=\"col\"", s->name[i]);
     buf_adds(b, "</tr></thead><tbody>\n");
     for (size_t k = 0; k < names.n; k++) {
         buf_adds(b, "<tr><th scope=\"row\">");
@@ -325,7 +324,7 @@ static void add_run(struct buf *b, const struct several *s, size_t at)
 {
     const struct run *r = &s->run[at];
     buf_addf(b, "<h3>");
-    html_text(b, s->owned[at]);
+    html_text(b, s->name[at]);
     buf_adds(b, "</h3>\n<p>");
     part_sentence(b, r);
     buf_adds(b, "</p>\n");

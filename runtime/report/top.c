@@ -54,6 +54,12 @@ static void add_change(struct buf *b, double from, double to, const char *of)
     html_share(b, from);
 }
 
+/* The method that learns nothing: what it is compared with is itself. */
+static bool is_none(const struct run *r)
+{
+    return str_same(json_str_at(r->config, "method.name", ""), "none");
+}
+
 /* False: that split was not scored. */
 static bool add_split(struct buf *b, const struct run *r, const char *split, const char *of,
                       bool more)
@@ -63,7 +69,8 @@ static bool add_split(struct buf *b, const struct run *r, const char *split, con
     if (!best)
         return false;
     buf_adds(b, more ? "; " : "");
-    add_change(b, base ? json_num_at(base, "score", 0) : -1, json_num_at(best, "score", 0), of);
+    add_change(b, base && !is_none(r) ? json_num_at(base, "score", 0) : -1,
+               json_num_at(best, "score", 0), of);
     return true;
 }
 
@@ -81,7 +88,9 @@ static void add_scores(struct buf *b, const struct run *r)
 static void add_means(struct buf *b, const struct run *r)
 {
     struct tally t = count(r);
-    if (!run_has_gate(r)) {
+    if (is_none(r)) {
+        buf_adds(b, "Nothing is learned by the method none: ");
+    } else if (!run_has_gate(r)) {
         buf_adds(b, "With what the method ");
         html_text(b, json_str_at(r->summary, "method", "?"));
         buf_adds(b, " kept in its memory, ");

@@ -154,10 +154,11 @@ static void ruling_html(struct buf *b, const struct ruling *ruling,
 static void add_chip(struct buf *b, const struct ruling *ruling)
 {
     bool in = ruling_accepted(ruling);
-    buf_addf(b, "<span class=\"chip %s\">%s</span>", in ? "good" : "soft",
-             in              ? "&#10003; accepted"
-             : *ruling->fate ? "&#10007; refused"
-                             : "&#183; not decided");
+    const char *words = in && ruling->measured ? "&#10003; accepted"
+                        : in                   ? "&#10003; taken in"
+                        : *ruling->fate        ? "&#10007; refused"
+                                               : "&#183; not decided";
+    buf_addf(b, "<span class=\"chip %s\">%s</span>", in ? "good" : "soft", words);
 }
 
 /* Beside the chip, which says whether: why not, or what it gained. */
@@ -361,7 +362,11 @@ int part_updates(struct buf *b, const struct run *r)
     struct skill_set skills = {0};
     int rc = skill_set_copy(&skills, &r->begin);
     html_section(b, "updates", "Updates");
-    if (run_has_gate(r))
+    const char *blind = json_str_at(r->config, "cycle.blind_select", "false");
+    if (json_bool_at(r->config, "cycle.no_gate", false) || strcmp(blind, "false") != 0)
+        buf_adds(b, "<p class=\"soft\">Each update proposes edits for the failures of a batch of "
+                    "dev tasks, and takes them in without measuring. A row opens.</p>\n");
+    else if (run_has_gate(r))
         buf_adds(b, "<p class=\"soft\">Each update proposes edits for the failures of a batch of "
                     "dev tasks and measures them on a probe set: tasks that failed and tasks that "
                     "passed, rolled out with the library as it stood (before) and with the edit "

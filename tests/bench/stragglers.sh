@@ -5,7 +5,9 @@
 # STRAGGLERS_SIGMA (0.8). Each row has a server of its own: a request draws the same time in all.
 #
 # requests: sent, and over those of 64 in flight without hedges and without asking ahead. later first:
-# how often what was sent once more was answered before what it was sent beside.
+# how often what was sent once more was answered before what it was sent beside. ahead: calls in idle slots
+# for what would be wanted next, and how many of them were. Below each row, where the time went
+# (in_flight.awk).
 . "$(dirname "$0")/../integration/lib.sh"
 . "$ROOT/tests/learn_config.sh"
 hangs="--fail 0.001 --faults hang"
@@ -27,9 +29,12 @@ row() { # LABEL "SERVER'S OPTIONS" OPTIONS...
     case $label in twin*) twin=$seconds; needed= ;; *) needed=${needed:-$sent} ;; esac
     same=${same:-$tree}
     [ "$tree" = "$same" ] || { echo "$label: another library"; exit 1; }
-    printf '%-44s %5.2f of the twin  %6.1f s  %6d requests, %+5.1f %%  hedges %d, lost %d, later first %d\n' \
+    printf '%-44s %5.2f of the twin  %6.1f s  %6d requests, %+5.1f %%  hedges %d, lost %d, later first %d, ahead %d, used %d\n' \
         "$label" "$(awk "BEGIN { print $seconds / $twin }")" "$seconds" "$sent" \
-        "$(awk "BEGIN { print 100 * ($sent / ${needed:-$sent} - 1) }")" $(jq '.endpoint | .hedges, .lost, .later_first' run/run_summary.json)
+        "$(awk "BEGIN { print 100 * ($sent / ${needed:-$sent} - 1) }")" \
+        $(jq '(.endpoint | .hedges, .lost, .later_first), (.ahead | .calls, .used)' run/run_summary.json)
+    "$GRASP" journal export run | jq -r '(.when | (.[:19] + "Z" | fromdate) + (.[19:23] | tonumber)) as $till |
+        "\($till - .latency_s) \($till) \(.phase)"' | awk -v events=events -f "$ROOT/tests/bench/in_flight.awk"
 }
 
 plain="--set model.hedge=off --set model.speculate=0"

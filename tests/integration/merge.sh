@@ -60,7 +60,8 @@ export SOURCE_DATE_EPOCH=1700000000
 # --- stopped by a budget, and gone on with
 stops=0 rc=3
 while [ $rc -eq 3 ] && [ $stops -lt 40 ]; do
-    "$GRASP" skills merge $C --library a2 --from b --json --journal j2 --set budget.calls=300 >out 2>err
+    "$GRASP" skills merge $C --library a2 --from b --json --journal j2 \
+        --set budget.calls=$((300 * (stops + 1))) >out 2>err # what was spent before counts, too
     rc=$?
     stops=$((stops + 1))
 done

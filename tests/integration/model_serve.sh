@@ -102,6 +102,38 @@ serve busy --latency-ms 100
 is "few open files allowed: every rollout is scored" "$(jq -c '[.dev.n_total, .dev.unscored]' few)" "[96,0]"
 has "and it is said" err "only 64 calls of the model at a time"
 
+# a prompt cache: what was cached comes with each answer, is counted, priced, and part of the next plan
+"$GRASP" model serve --port 0 --latency-ms 5 --cache machines=2,rate=0 >cache.log 2>cache.err & pid=$!
+wait_line cache.log "listening on"
+URL=$(sed -n 's/^listening on //p' cache.log)
+cached() { # OPTIONS...
+    "$GRASP" learn clinic/grasp.yaml --library cached --run cached-run --set cycle.epochs=1 \
+        --set model.kind=openai --set "model.base_url=$URL" --set model.name=simulated \
+        --set model.prompt_cache_key=true --set model.speculate=0 \
+        --set 'prices={simulated: {input: 10, cached: 1, output: 10}}' "$@"
+}
+exits "a plan before anything was measured" 0 cached --dry-run
+has "does not know the time" out "time: not known before the first batch"
+exits "a run" 0 cached
+has "the first batch says what the whole will take" err "by the first batch the run will take about"
+is "most of the prompts was cached" "$(jq '.calls.total | .cached_tokens > .prompt_tokens * 0.6' \
+    cached-run/run_summary.json)" true
+is "and cost a tenth" "$(jq '.calls.total | .usd - ((.prompt_tokens - .cached_tokens) * 10 + .cached_tokens
+    + .completion_tokens * 10) / 1e6 | fabs < 0.001' cached-run/run_summary.json)" true
+has "the summary has what was new" out " new), "
+exits "a plan by what was measured" 0 cached --dry-run
+has "knows the time" out "by the latencies in the journal"
+has "and what is cached" out " cached, "
+rm -rf cached cached-run
+exits "the key is no part of a call's name" 0 cached --set model.prompt_cache_key=false --journal keyless
+exits "which the journal serves with it, too" 0 cached --library l2 --run r2 --journal keyless
+is "at no call" "$(jq -c '[.calls.total.calls_made]' r2/run_summary.json)" '[0]'
+kill -INT $pid; wait $pid
+has "the server says how much was new" cache.log " of them cached, "
+for wrong in machines=0 lifetime=5 machines=2,block=x; do
+    exits "--cache $wrong" 2 "$GRASP" model serve --port 0 --cache $wrong
+done
+
 "$GRASP" model serve --port 0 --latency-ms 60000 >last.log 2>last.err & pid=$!
 wait_line last.log "listening on"
 kill -TERM $pid; wait $pid

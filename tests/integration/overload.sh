@@ -64,6 +64,14 @@ lost|lost|--fail 0.03 --faults hang|--set model.hedge=off --set model.timeout=60
 slow|hedges|--latency lognormal:80,1|--set model.timeout=60
 END
 
+# What says that requests cost keeps hedges away, and what is said overrules it.
+learn dear --set model.timeout=60 --set model.api_key=secret-key-1
+is "an API key: no hedges" "$STATUS $(sum dear .endpoint.hedges)" "0 0"
+same "an API key" dear
+learn priced --set model.timeout=60 --set model.price.prompt=1 --set model.hedge=on
+check "a price and hedge: on: hedges" test "$(sum priced .endpoint.hedges)" -gt 0
+same "a price and hedge: on" priced
+
 # Budgets stop with exit 3, and a larger one goes on to the same end.
 URL=$(sed -n 's/^listening on //p' good.log)
 part=$((calls / 3))

@@ -613,6 +613,17 @@ static void barriers_wait_for_the_disk(void **state)
         }
         assert_int_equal(b.n, 0);
     }
+    /* More files than a process may have open; on the disk one after the other, or at once. */
+    for (int round = 0; round < 2; round++) {
+        b.one_by_one = round;
+        for (int i = 0; i < 5000; i++) {
+            int fd = open(path, O_RDWR | O_CLOEXEC);
+            works(barrier_add(&b, fd));
+            close(fd);
+        }
+        assert_true(b.n <= 64);
+        works(barrier_wait(&b));
+    }
     int p[2];
     assert_int_equal(pipe(p), 0);
     works(barrier_add(&b, p[0])); /* has no disk */

@@ -151,6 +151,13 @@ static void report(void **state)
     refuses(1, "neither run.json nor run_summary.json", "report clinic");
     refuses(1, "lacks the commit that the run began at", "report run --library clinic");
     refuses(2, "--library", "report run run --library lib");
+    ends(0, "report a=run b=run --out two.html");
+    buf_reset(&page);
+    works(fs_read("two.html", &page));
+    assert_non_null(
+        strstr(page.ptr, "<h1>2 runs beside each other: with what they learned they pass "));
+    assert_non_null(strstr(page.ptr, "Who learned what</h2>"));
+    assert_non_null(strstr(page.ptr, "not told apart"));
     buf_release(&page);
 }
 

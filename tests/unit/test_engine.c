@@ -687,6 +687,11 @@ static void what_tasks_share_comes_first(void **state)
     skill_set_release(&set);
 }
 
+static void keep_reply(const struct model_reply *reply, void *arg)
+{
+    *(struct model_reply *)arg = (struct model_reply){.result = reply->result};
+}
+
 /* In a crowd, what first messages share is kept once while they wait; whoever reads them finds them whole. */
 static void crowds_share_what_they_begin_with(void **state)
 {
@@ -720,6 +725,21 @@ static void crowds_share_what_they_begin_with(void **state)
         assert_int_equal(r->correct, i % 3 != 1);
     }
     group_free(g);
+    /* a request that was held back meanwhile is asked whole */
+    const char text[] = "{\"phase\":\"x\",\"task\":{\"description\":\"done right\"}}";
+    struct chat_head *head = chat_head_new(text, 30);
+    struct chat chat = {0};
+    struct model_reply got = {.result = MODEL_OUTAGE};
+    works(chat_add(&chat, CHAT_USER, text, strlen(text)));
+    chat_share(&chat, head);
+    chat_sleep(&chat);
+    assert_true(chat.asleep);
+    works(model_ask(&f.model.base, &(struct model_request){.chat = &chat}, keep_reply, &got));
+    assert_string_equal(chat.v[0].text, text);
+    answer_all(&f.model);
+    assert_int_equal(got.result, MODEL_OK);
+    chat_release(&chat);
+    chat_head_unref(head);
     /* one that is thrown away while its messages sleep */
     f.model.hold = true;
     g = engine_group(f.engine, PHASE_OTHER);

@@ -8,6 +8,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/loop/loop.h"
 #include "runtime/model/late.h"
+#include "runtime/model/pool.h"
 #include "runtime/session/open_model.h"
 #include "script_server.h"
 
@@ -327,6 +328,40 @@ static void hangs_cost_little_and_slowness_is_borne(void **state)
     assert_true(hedged.end_s < 0.97 * calm.end_s);
 }
 
+static void limits_leave_no_room_for_more(void **state)
+{
+    (void)state;
+    struct pool p;
+    int64_t when, now = 1000 * NS_PER_SEC;
+    works(pool_init(&p, 1, 64));
+    assert_false(pool_relaxed(&p, 0, now)); /* it has not answered yet */
+    pool_begin(&p, pool_pick(&p, now, -1, &when));
+    pool_end(&p, 0, POOL_OK, now, now + MS, -1);
+    assert_true(pool_relaxed(&p, 0, now));
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_LIMITED, now, now + MS, -1);
+    assert_false(pool_relaxed(&p, 0, now + 59 * NS_PER_SEC));
+    assert_true(pool_relaxed(&p, 0, now + 61 * NS_PER_SEC));
+    now += 100 * NS_PER_SEC;
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_FAILED, now, now + MS, -1);
+    assert_false(pool_relaxed(&p, 0, now));
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_OK, now, now + MS, -1);
+    assert_true(pool_relaxed(&p, 0, now));
+    pool_told(&p, 0, now, 90, 100, 10 * NS_PER_SEC);
+    assert_true(pool_relaxed(&p, 0, now));
+    pool_told(&p, 0, now, 40, 100, 10 * NS_PER_SEC);
+    assert_false(pool_relaxed(&p, 0, now));
+    pool_release(&p);
+    works(pool_init(&p, 1, 64));
+    pool_begin(&p, 0);
+    pool_end(&p, 0, POOL_OK, now, now + MS, -1);
+    pool_pace(&p, 500, 0);
+    assert_false(pool_relaxed(&p, 0, now));
+    pool_release(&p);
+}
+
 /* ---- at a server ---- */
 
 #define OK_BODY                                                                                    \
@@ -454,6 +489,53 @@ static void late_requests_are_sent_again(void **state)
     loop_close(loop);
 }
 
+/* An endpoint that answers no more is soon left alone, when there is another one. */
+static void an_endpoint_that_hangs_is_left_alone(void **state)
+{
+    (void)state;
+    enum { BEFORE = 16, AFTER = 60 };
+    struct step good = {GOOD, STEP_KEEP, 0}, fading[BEFORE + 1];
+    struct loop *loop;
+    struct script s[2];
+    struct model *m;
+    char urls[2][64];
+    struct model_endpoint ends[2];
+    for (int i = 0; i < BEFORE; i++)
+        fading[i] = good;
+    fading[BEFORE] = (struct step){NULL, STEP_HANG, 0};
+    works(loop_open(&loop));
+    script_start(&s[0], fading, BEFORE + 1);
+    script_start(&s[1], &good, 1);
+    for (int i = 0; i < 2; i++) {
+        snprintf(urls[i], sizeof(urls[i]), "http://127.0.0.1:%d/v1", s[i].port);
+        ends[i] = (struct model_endpoint){urls[i], NULL};
+    }
+    struct model_settings settings = {
+        .kind = "openai", .model = "test-model", .endpoints = ends, .n_endpoints = 2};
+    works(model_open(&m, loop, &settings));
+    for (int i = 0; i < 2 * BEFORE + AFTER; i++) {
+        struct chat c = {0};
+        struct got g = {0};
+        char text[16];
+        snprintf(text, sizeof(text), "hello %d", i); /* each at home elsewhere */
+        works(chat_add(&c, CHAT_USER, text, strlen(text)));
+        struct model_request rq = {.chat = &c};
+        works(model_ask(m, &rq, on_reply, &g));
+        while (!g.n)
+            assert_true(loop_turn(loop, -1) >= 0);
+        assert_int_equal(g.result, MODEL_OK);
+        chat_release(&c);
+    }
+    int hung = (int)s[0].n_requests - BEFORE;
+    assert_true(hung >= 1 && hung <= 10);
+    assert_int_equal(m->health.lost, hung);
+    assert_int_equal(m->health.later_first, hung);
+    model_close(m);
+    script_stop(&s[0]);
+    script_stop(&s[1]);
+    loop_close(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,7 +543,9 @@ int main(void)
         cmocka_unit_test(hedges_are_for_tails_and_idle_slots),
         cmocka_unit_test(what_does_not_come_is_lost),
         cmocka_unit_test(hangs_cost_little_and_slowness_is_borne),
+        cmocka_unit_test(limits_leave_no_room_for_more),
         cmocka_unit_test(late_requests_are_sent_again),
+        cmocka_unit_test(an_endpoint_that_hangs_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
