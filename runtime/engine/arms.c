@@ -7,21 +7,6 @@
 #include "runtime/base/err.h"
 #include "runtime/engine/arms_ahead.h"
 
-static int64_t draw_of(const struct arms *a, size_t arm, int r)
-{
-    uint32_t off = arm == GATE_BASE ? 0 : (uint32_t)(arm + 1) * a->apart;
-    return draw_number(a->draws, a->purpose, a->counter + off + (uint32_t)r);
-}
-
-int arms_add(const struct arms *a, struct group *g, const struct gate_pick *p,
-             struct skills_view *view)
-{
-    int rc = 0;
-    for (int r = 0; rc >= 0 && r < a->repeats; r++)
-        rc = group_add(g, a->probes->v[p->probe].task, view, draw_of(a, p->arm, p->draw + r));
-    return rc;
-}
-
 struct group *arms_start(const struct arms *a, struct skills_view *view)
 {
     struct group *g = engine_group(a->engine, PHASE_ROLLOUT_PROBE);
@@ -60,15 +45,6 @@ static void keep_seen(const struct arms *a, const struct group *g, size_t first,
             json_array_set_new(list, p->probe, rollout_seen(group_result(g, r)));
             return;
         }
-}
-
-enum outcome arms_outcome(const struct arms *a, const struct group *g, size_t first)
-{
-    enum { MOST = 99 };
-    enum outcome draws[MOST];
-    for (int r = 0; r < a->repeats; r++)
-        draws[r] = rollout_outcome(group_result(g, first + (size_t)r));
-    return a->repeats == 1 ? draws[0] : gate_majority(draws, a->repeats);
 }
 
 /* What counts as the outcome of a pick, whose rollouts have ended. */

@@ -46,7 +46,7 @@ struct arms {
      * probably win, -1 for none; `arg` as above. May be NULL. */
     int (*leads)(void *arg, int candidate);
 };
-/* For arms_ahead: adds the rollouts of one pick, `repeats` of them; what those from `first` on came to
+/* Adds the rollouts of one pick, `repeats` of them; what those from `first` on came to
  * by themselves. */
 int arms_add(const struct arms *a, struct group *g, const struct gate_pick *p,
              struct skills_view *view);
