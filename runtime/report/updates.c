@@ -285,7 +285,7 @@ static void add_summary(struct buf *b, int epoch, int64_t update, const json_t *
 {
     size_t i, n = 0, in = 0;
     json_t *v;
-    buf_addf(b, "<b>Update %d.%lld</b> ", epoch, (long long)update);
+    buf_addf(b, "<b>Update %d.%lld</b> ", epoch + 1, (long long)update + 1);
     json_array_foreach ((json_t *)updates, i, v) {
         struct ruling ruling;
         if (json_int_at(v, "update", 0) != update)
