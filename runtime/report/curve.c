@@ -282,11 +282,11 @@ void curve_of_run(struct buf *b, const struct run *r)
         for (size_t i = 0; i < c[0].n; i++)
             epochs = c[0].v[i].x + 1 > epochs ? (int)c[0].v[i].x + 1 : epochs;
         curve_figure(b, c, 2, levels, 2, epochs, "val and dev accuracy by epoch");
-        buf_adds(
-            b,
-            c[0].n > 1 && r->life == RUN_DONE
-                ? "The ring marks the checkpoint that became the library.</figcaption></figure>\n"
-                : "</figcaption></figure>\n");
+        if (c[0].n > 1)
+            buf_adds(b, r->life == RUN_DONE
+                            ? "The ring marks the checkpoint that became the library."
+                            : "The ring marks the best checkpoint so far.");
+        buf_adds(b, "</figcaption></figure>\n");
         if (c[0].n)
             numbers_table(b, r);
     }

@@ -91,7 +91,11 @@ static int watched_read(struct watched *w, const char *dir, int64_t wall)
     w->val = read_in(dir, "val_scores.json");
     w->tests = read_in(dir, "test_scores.json");
     if (!w->status && !w->summary && !w->state)
-        return err_set(GRASP_ENOTFOUND, "'%s' is no run's directory, and no matrix", dir);
+        return err_set(GRASP_ENOTFOUND,
+                       fs_exists(dir) ? "'%s' is no run's directory, and no matrix: there is "
+                                        "neither run.json nor plan.json in it"
+                                      : "there is no directory '%s'",
+                       dir);
     if (clock_parse(json_str_at(w->status, "when", ""), &w->said) < 0)
         err_clear();
     w->is = state_of(w);
