@@ -5,6 +5,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -401,8 +402,8 @@ static int run(const struct args *a)
         rc = shown < 0 ? shown : check_frozen(&t, &f);
     if (done)
         log_info(
-            "calls made %lld, tokens %lld", (long long)spent.counts.calls,
-            (long long)(spent.counts.usage.prompt_tokens + spent.counts.usage.completion_tokens));
+            "calls made %s, tokens %s", figure(spent.counts.calls).text,
+            figure(spent.counts.usage.prompt_tokens + spent.counts.usage.completion_tokens).text);
     free(why);
     free(journal);
     skill_set_release(&f.set);
