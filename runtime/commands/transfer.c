@@ -272,6 +272,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         rc = manifest_warn(t->library, t->at, s.config, !e->target.preset);
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
+    if (rc == 0 && dry)
+        rc = session_reach(&s);
     if (rc == 0 && arg_flag(a, "regate")) {
         const struct prune_options branch = {t->library, &t->commit, e->branch};
         rc = name_branch(e, arg_str(a, "branch"));
@@ -427,7 +429,8 @@ const struct command cmd_transfer = {
              "journal, too",
              NULL},
             {"json", 0, NULL, "the tables as JSON", NULL},
-            {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            {"dry-run", 'n', NULL, "print the plan, see that the endpoints are there, and stop",
+             NULL},
             SESSION_OPTIONS,
             {0}},
     .details =
