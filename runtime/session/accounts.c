@@ -196,7 +196,8 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     int64_t made = a->earlier.calls + a->all.calls;
     if (!c->budget.calls || made + a->in_flight < c->budget.calls)
         return used_up(a, why, size);
-    snprintf(why, size, "budget.calls: %s calls are made", figure(made).text);
+    snprintf(why, size, "budget.calls: %s %s made", figure(made).text,
+             plural(made, "call is", "calls are"));
     return true;
 }
 
@@ -279,10 +280,9 @@ bool accounts_stopped(const struct accounts *a)
     return a->stopped;
 }
 
-void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
+void accounts_carry(struct accounts *a, const struct spending *earlier)
 {
-    a->all = *earlier;
-    a->started = started;
+    a->earlier = *earlier;
     arm(a);
 }
 

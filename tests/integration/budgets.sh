@@ -76,4 +76,27 @@ has "is named" err "run/spent.json is damaged"
 rm run/spent.json
 exits "without a budget" 0 "$GRASP" learn $C --run run --library lib -q --insist --set cycle.epochs=1
 is "it ends" "$(why)" done
+# the other commands that ask a model: a budget holds over their starts, and for all executors together
+for out in "" there; do
+    over() { # BUDGET
+        "$GRASP" transfer $C --library lib2 --to simulated:weak --to simulated:strong --split val \
+            ${out:+--out $out} --journal "tj$out" --set "budget.calls=$1"
+    }
+    exits "transfer ${out:+with a folder}" 3 over 400
+    has "says where it stopped" err "stopped by budget.calls"
+    exits "again" 3 over 400
+    has "it is spent" err "budget.calls: 400 calls are made"
+    has "by the start before" err "calls made 0,"
+    exits "raised" 0 over 100000
+done
+is "all of it is kept beside what was measured" "$(jq '.calls > 400' there/spent.json)" true
+is "else until it is done" "$(find tj -name 'spent-*')" ""
+id=$(jq -r '.[0].id' clinic/tasks/all_tasks.json)
+for command in "run $C $id" "skills bisect $C lib2 $id"; do
+    for start in first second; do
+        exits "the $start start of $command" 3 "$GRASP" $command --journal rj --set budget.calls=1
+        is "one call in all" "$("$GRASP" journal stat rj --json | jq .total.calls)" 1
+    done
+    rm -r rj
+done
 done_testing

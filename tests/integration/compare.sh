@@ -75,6 +75,18 @@ bad "in money" "USD (0.00 of them spent), the budget is 0.01" compare $c --seeds
     --set model.price.prompt=1 --set budget.usd=0.01
 exits "with cells done" 0 "$GRASP" compare m --dry-run
 has "nothing is to come" out "6 cells, 0 of them open"
+away="--set model.kind=openai --set model.name=m --set model.base_url=http://127.0.0.1:9/v1"
+exits "an endpoint that is not there" 3 "$GRASP" compare $c --methods none,grasp --seeds 1-2 --out p $two $away \
+    --dry-run
+has "the plan is printed all the same" out "4 cells, 4 of them open"
+has "its time is not known" out "time: not known"
+has "the endpoint is named" err "http://127.0.0.1:9/v1 does not answer"
+exits "nor may it be insisted" 3 "$GRASP" compare $c --seeds 1-2 --out p $two $away --dry-run --insist
+exits "latencies that a journal knows" 0 "$GRASP" compare $c --seeds 8-9 --out p $two --dry-run --journal m/journal
+has "the time by them" out "time: about"
+exits "a transfer to where nothing answers" 3 "$GRASP" transfer $c --library m/cells/grasp+seed-1/library \
+    --to other $away --dry-run
+has "says so, too" err "http://127.0.0.1:9/v1 does not answer"
 
 # --- one budget over all, and going on
 exits "a budget ends it" 3 "$GRASP" compare $c --seeds 1-2 --out b -j 2 -q $two --set budget.calls=900 --insist
