@@ -195,7 +195,9 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     int64_t made = a->earlier.calls + a->all.calls;
     if (!c->budget.calls || made + a->in_flight < c->budget.calls)
         return used_up(a, why, size);
-    snprintf(why, size, "budget.calls: %lld calls are made", (long long)made);
+    int n = snprintf(why, size, "budget.calls: %lld calls are made", (long long)made);
+    if (a->in_flight)
+        snprintf(why + n, size - (size_t)n, ", %lld more are in flight", (long long)a->in_flight);
     return true;
 }
 
