@@ -196,8 +196,11 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     int64_t made = a->earlier.calls + a->all.calls;
     if (!c->budget.calls || made + a->in_flight < c->budget.calls)
         return used_up(a, why, size);
-    snprintf(why, size, "budget.calls: %s %s made", figure(made).text,
-             plural(made, "call is", "calls are"));
+    int n = snprintf(why, size, "budget.calls: %s %s made", figure(made).text,
+                     plural(made, "call is", "calls are"));
+    if (a->in_flight)
+        snprintf(why + n, size - (size_t)n, ", %s more %s in flight", figure(a->in_flight).text,
+                 plural(a->in_flight, "is", "are"));
     return true;
 }
 
