@@ -31,3 +31,11 @@ void text_add_duration(struct buf *out, int64_t ns)
     else
         buf_addf(out, "%lld d %lld h", s / 86400, s / 3600 % 24);
 }
+
+void print_count(const char *before, int64_t n, const char *after, FILE *out)
+{
+    struct buf b = BUF_INIT;
+    text_add_count(&b, n);
+    fprintf(out, "%s%s%s", before, b.ptr ? b.ptr : "", after);
+    buf_release(&b);
+}

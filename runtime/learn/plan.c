@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/log.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
@@ -43,15 +44,15 @@ void plan_paced(const struct session *s, const struct plan *p, const struct pace
 
 void plan_print_tokens(const struct model_usage *u, FILE *out)
 {
-    fprintf(out, "%lld tokens of prompts", (long long)u->prompt_tokens);
+    print_count("", u->prompt_tokens, " tokens of prompts", out);
     if (u->cached_tokens || u->cache_write_tokens) {
-        fprintf(out, " (%lld cached", (long long)u->cached_tokens);
+        print_count(" (", u->cached_tokens, " cached", out);
         if (u->cache_write_tokens)
-            fprintf(out, ", %lld written to the cache", (long long)u->cache_write_tokens);
-        fprintf(out, ", %lld new)",
-                (long long)(u->prompt_tokens - u->cached_tokens - u->cache_write_tokens));
+            print_count(", ", u->cache_write_tokens, " written to the cache", out);
+        print_count(", ", u->prompt_tokens - u->cached_tokens - u->cache_write_tokens, " new)",
+                    out);
     }
-    fprintf(out, ", %lld of answers", (long long)u->completion_tokens);
+    print_count(", ", u->completion_tokens, " of answers", out);
 }
 
 int plan_check(const struct config *c, const struct spending *spent,
@@ -157,8 +158,8 @@ void plan_print(const struct session *s, const struct plan *p, const struct pace
                     (long long)p->tokens[i]);
     fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
             (long long)expected.calls);
-    fprintf(out, "  tokens*: %lld at most, %lld expected: ", (long long)most.tokens,
-            (long long)expected.tokens);
+    print_count("  tokens*: ", most.tokens, " at most, ", out);
+    print_count("", expected.tokens, " expected: ", out);
     plan_print_tokens(&usage, out);
     fputc('\n', out);
     if (most.usd > 0)

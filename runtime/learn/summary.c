@@ -277,14 +277,6 @@ static void print_tests(const struct learn *l, FILE *out)
     }
 }
 
-static void print_count(const char *before, int64_t n, const char *after, FILE *out)
-{
-    struct buf b = BUF_INIT;
-    text_add_count(&b, n);
-    fprintf(out, "%s%s%s", before, b.ptr ? b.ptr : "", after);
-    buf_release(&b);
-}
-
 static void print_spent(const struct learn *l, FILE *out)
 {
     struct account_counts a;
