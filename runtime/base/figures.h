@@ -3,6 +3,7 @@
 #define GRASP_RUNTIME_BASE_FIGURES_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "runtime/base/buf.h"
 
