@@ -82,7 +82,8 @@ static void numbers_are_written_as_people_do(void **state)
     static const struct {
         int64_t n;
         const char *text;
-    } counts[] = {{0, "0"}, {999, "999"}, {1204, "1,204"}, {-1234567, "-1,234,567"}};
+    } counts[] = {{0, "0"},       {999, "999"},      {1000, "1,000"},
+                  {-999, "-999"}, {-1000, "-1,000"}, {23280594, "23,280,594"}};
     (void)state;
     for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
         struct buf b = BUF_INIT;
