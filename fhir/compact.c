@@ -38,6 +38,8 @@ static int count_free(MDB_env *env, uint64_t *pages, uint64_t *all)
     if (rc == 0)
         rc = mdb_cursor_open(txn, 0, &cur); /* the list of free pages is table 0 */
     while (rc == 0 && (rc = mdb_cursor_get(cur, &k, &d, MDB_NEXT)) == 0) {
+        if (d.mv_size < sizeof(n))
+            continue;
         memcpy(&n, d.mv_data, sizeof(n)); /* each begins with how many it has */
         *pages += n;
     }

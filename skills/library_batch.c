@@ -77,12 +77,19 @@ static int packed_header(struct packed *p, const char *text, size_t len)
     return rc;
 }
 
+static int packed_damaged(const struct library *lib, const char *path)
+{
+    return err_set(GRASP_EREFUSED, "'%s' is damaged: git -C '%s' fsck says more", path, lib->dir);
+}
+
 static int packed_read(struct library *lib, struct packed *p)
 {
     char *path = library_git_path(lib, PACKED, "");
     int rc = path ? fs_read(path, &p->text) : err_oom();
     if (rc == GRASP_ENOTFOUND)
         rc = 0;
+    if (rc == 0 && strlen(p->text.ptr) < p->text.len) /* what is behind would be lost */
+        rc = packed_damaged(lib, path);
     if (rc == 0)
         rc = packed_header(p, p->text.len ? p->text.ptr : NULL, strcspn(p->text.ptr, "\n"));
     for (const char *at = p->text.ptr; rc == 0 && *at;) {
@@ -92,8 +99,7 @@ static int packed_read(struct library *lib, struct packed *p)
             p->v[p->n - 1].len = (size_t)(at + len - p->v[p->n - 1].text);
         else if (*at != '#' && (len < OID_HEX + 2 || at[OID_HEX] != ' ' ||
                                 git_oid_fromstrn(&id, at, OID_HEX) < 0))
-            rc = err_set(GRASP_EREFUSED, "'%s' is damaged: git -C '%s' fsck says more", path,
-                         lib->dir);
+            rc = packed_damaged(lib, path);
         else if (*at != '#')
             rc = packed_line(p, at, len);
         at += len + (at[len] == '\n');

@@ -229,12 +229,10 @@ void buf_add_utf8(struct buf *b, const char *s, size_t len)
     }
 }
 
-/* ECMA-48's control characters, and the embeddings, overrides and isolates of Unicode's bidirectional
- * algorithm (UAX 9), which show a line in another order than it has. */
+/* ECMA-48's control characters, and what turns text around. */
 static bool commands(uint32_t cp)
 {
-    return (cp < 0x20 && cp != '\n' && cp != '\t') || (cp >= 0x7f && cp < 0xa0) ||
-           (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
+    return (cp < 0x20 && cp != '\n' && cp != '\t') || (cp >= 0x7f && cp < 0xa0) || utf8_turns(cp);
 }
 
 void buf_add_visible(struct buf *b, const char *s, size_t len)
@@ -251,6 +249,27 @@ void buf_add_visible(struct buf *b, const char *s, size_t len)
         from = i + n;
     }
     buf_add(b, s + from, len - from);
+}
+
+void buf_add_csv(struct buf *b, const char *s)
+{
+    struct buf shown = BUF_INIT;
+    if (*s && strchr("=+-@\t\r", *s))
+        buf_addch(&shown, '\'');
+    buf_add_visible(&shown, s, strlen(s));
+    if (!shown.ptr[strcspn(shown.ptr, ",\"\n")]) {
+        buf_add(b, shown.ptr, shown.len);
+    } else {
+        buf_addch(b, '"');
+        for (const char *p = shown.ptr; *p; p++) {
+            if (*p == '"')
+                buf_addch(b, '"');
+            buf_addch(b, *p);
+        }
+        buf_addch(b, '"');
+    }
+    b->failed |= shown.failed;
+    buf_release(&shown);
 }
 
 void buf_add_url(struct buf *b, const char *s, size_t len)

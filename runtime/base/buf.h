@@ -53,6 +53,9 @@ void buf_add_utf8(struct buf *b, const char *s, size_t len);
  * tab, and marks that change the direction of text, become "\u001b" (in JSON the same string),
  * bytes that are no UTF-8 "\x9b". */
 void buf_add_visible(struct buf *b, const char *s, size_t len);
+/* Appends a text as a field of a CSV file, visible as above. What a spreadsheet would take for a formula
+ * gets a "'" before it. */
+void buf_add_csv(struct buf *b, const char *s);
 /* Percent-encodes everything but unreserved characters (RFC 3986 section 2.3). */
 void buf_add_url(struct buf *b, const char *s, size_t len);
 /* Text for troff: hyphens, backslashes and a leading dot or quote stand for themselves. */

@@ -284,6 +284,15 @@ bool fs_is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool fs_is_held(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+    if (fd >= 0)
+        close(fd);
+    return held;
+}
+
 /* LMDB begins a file with two pages in one write, which may be cut short or not have reached the
  * disk; the first says how long a page is. */
 bool fs_lmdb_unmade(const char *path)

@@ -53,6 +53,8 @@ int64_t fs_count_files(const char *dir);
 bool fs_out_of_files(void);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
+/* Whether a process holds a directory by flock, as whoever makes a run does. */
+bool fs_is_held(const char *dir);
 /* Whether an LMDB data file is one whose making was interrupted, by a signal that kills or a full
  * disk: it holds nothing. LMDB itself refuses to open it. */
 bool fs_lmdb_unmade(const char *path);

@@ -39,6 +39,12 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
     return n;
 }
 
+bool utf8_turns(uint32_t cp)
+{
+    return (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e ||
+           cp == 0x200f || cp == 0x061c;
+}
+
 bool utf8_valid(const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {

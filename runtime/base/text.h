@@ -14,6 +14,9 @@
 /* Decodes one code point of valid or invalid UTF-8; returns the bytes taken (at least 1 when len >
  * 0; an invalid byte gives U+FFFD and 1). */
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp);
+/* Whether a code point makes text read in another order than it stands in: the marks, embeddings, overrides
+ * and isolates of Unicode's bidirectional algorithm (UAX 9). */
+bool utf8_turns(uint32_t cp);
 /* RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
 bool utf8_valid(const char *s, size_t len);
 /* The largest prefix length <= max that does not cut a code point. */

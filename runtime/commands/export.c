@@ -107,7 +107,9 @@ const struct command cmd_export = {
     .details =
         "A row a score, a candidate, a probe of a candidate, a model call; the rows of several\n"
         "runs follow each other, and each names its run. Columns are only ever added at the "
-        "end. An\nempty field: there is no such number. In R: read.csv(\"updates.csv\"); in "
+        "end. An\nempty field: there is no such number. In CSV, a text that a spreadsheet would "
+        "take for a "
+        "formula\nbegins with a '. In R: read.csv(\"updates.csv\"); in "
         "pandas:\nread_json(\"probes.jsonl\", lines=True).",
     .run = run,
 };

@@ -63,7 +63,8 @@ static int matrix_screen(const char *dir, const struct watch_size *size, bool *r
             free(run);
         }
     if (rc == 0) {
-        buf_addf(out, "%s: %zu cells", dir, m.n);
+        buf_add_visible(out, dir, strlen(dir));
+        buf_addf(out, ": %zu cells", m.n);
         for (size_t k = 0; k < CELL_STATES; k++)
             if (count[order[k]])
                 buf_addf(out, ", %zu %s", count[order[k]], cell_state_name(order[k]));

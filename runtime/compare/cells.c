@@ -60,12 +60,9 @@ static int lock_cell(const struct matrix *m, const struct cell *c)
 static bool is_held(const struct matrix *m, const struct cell *c)
 {
     char *dir = cell_path(m, c, NULL);
-    bool there = dir && fs_is_dir(dir);
-    int fd = there ? lock_cell(m, c) : -1;
+    bool held = dir && fs_is_held(dir);
     free(dir);
-    if (fd >= 0)
-        close(fd);
-    return there && fd < 0;
+    return held;
 }
 
 void cell_status(const struct matrix *m, const struct cell *c, struct cell_status *out)

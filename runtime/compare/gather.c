@@ -180,39 +180,28 @@ int gather_compare(const struct gathered *g, const char *against, const struct c
     return rc;
 }
 
-static void csv_text(FILE *out, const char *s)
-{
-    if (!s[strcspn(s, ",\"\r\n")]) {
-        fputs(s, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *s; s++) {
-        if (*s == '"')
-            fputc('"', out);
-        fputc(*s, out);
-    }
-    fputc('"', out);
-}
-
 void gather_csv(const struct gathered *g, FILE *out)
 {
+    struct buf row = BUF_INIT;
     fputs("benchmark,model,method,seed,split,task,family,correct,unscored\n", out);
     for (size_t i = 0; i < g->n; i++)
         for (int k = 0; k < SCORED_SPLITS; k++)
             for (size_t t = 0; t < g->v[i].result.split[k].n; t++) {
                 const struct gathered_run *r = &g->v[i];
                 const struct task_score *s = &r->result.split[k].v[t];
-                csv_text(out, *r->benchmark ? r->benchmark : r->result.benchmark);
-                fputc(',', out);
-                csv_text(out, *r->model ? r->model : r->result.executor);
-                fputc(',', out);
-                csv_text(out, r->arm);
-                fprintf(out, ",%lld,%s,", (long long)r->result.seed,
-                        scored_split_name((enum scored_split)k));
-                csv_text(out, s->id);
-                fputc(',', out);
-                csv_text(out, s->family);
-                fprintf(out, ",%d,%d\n", s->scored && s->correct, !s->scored);
+                buf_reset(&row);
+                buf_add_csv(&row, *r->benchmark ? r->benchmark : r->result.benchmark);
+                buf_addch(&row, ',');
+                buf_add_csv(&row, *r->model ? r->model : r->result.executor);
+                buf_addch(&row, ',');
+                buf_add_csv(&row, r->arm);
+                buf_addf(&row, ",%lld,%s,", (long long)r->result.seed,
+                         scored_split_name((enum scored_split)k));
+                buf_add_csv(&row, s->id);
+                buf_addch(&row, ',');
+                buf_add_csv(&row, s->family);
+                buf_addf(&row, ",%d,%d\n", s->scored && s->correct, !s->scored);
+                fwrite(row.ptr, 1, row.len, out);
             }
+    buf_release(&row);
 }

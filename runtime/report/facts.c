@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/report/html.h"
@@ -60,9 +61,9 @@ static void add_growth(struct buf *b, const struct run *r)
     if (from < 0)
         return;
     buf_adds(b, "<p>The skills in the executor's prompt grew from ");
-    html_int(b, from);
+    text_add_count(b, from);
     buf_adds(b, " to ");
-    html_int(b, to);
+    text_add_count(b, to);
     buf_adds(b, " characters.</p>\n");
 }
 

@@ -6,16 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/figures.h"
 #include "runtime/base/json.h"
 #include "runtime/base/stats.h"
 #include "runtime/base/text.h"
-
-/* Marks that make text read in another order than it stands in. */
-static bool turns_text(uint32_t cp)
-{
-    return (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e ||
-           cp == 0x200f || cp == 0x061c;
-}
 
 static void add_char(struct buf *b, uint32_t cp, const char *bytes, size_t n)
 {
@@ -32,7 +26,7 @@ static void add_char(struct buf *b, uint32_t cp, const char *bytes, size_t n)
         buf_addch(b, (char)cp);
     else if (cp < 0x20) /* their pictures: U+2400 and on */
         buf_addf(b, "&#%u;", 0x2400 + (unsigned)cp);
-    else if ((cp >= 0x7f && cp < 0xa0) || turns_text(cp))
+    else if ((cp >= 0x7f && cp < 0xa0) || utf8_turns(cp))
         buf_addf(b, "[U+%04X]", (unsigned)cp);
     else if (cp == 0xfffd)
         buf_adds(b, "\xef\xbf\xbd");
@@ -63,18 +57,6 @@ void html_in(struct buf *b, const char *tag, const char *text)
     buf_addf(b, "</%.*s>", (int)strcspn(tag, " "), tag);
 }
 
-void html_int(struct buf *b, int64_t n)
-{
-    char digits[32];
-    int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
-    int first = digits[0] == '-';
-    for (int i = 0; i < len; i++) {
-        if (i > first && (len - i) % 3 == 0)
-            buf_addch(b, ',');
-        buf_addch(b, digits[i]);
-    }
-}
-
 void html_big(struct buf *b, int64_t n)
 {
     if (n >= 1000000000)
@@ -82,13 +64,13 @@ void html_big(struct buf *b, int64_t n)
     else if (n >= 1000000)
         buf_addf(b, "%.1f million", (double)n / 1e6);
     else
-        html_int(b, n);
+        text_add_count(b, n);
 }
 
 void html_int_cell(struct buf *b, int64_t n)
 {
     buf_adds(b, "<td class=\"n\">");
-    html_int(b, n);
+    text_add_count(b, n);
     buf_adds(b, "</td>");
 }
 

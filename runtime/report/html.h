@@ -20,9 +20,7 @@ void html_text(struct buf *b, const char *s);
 void html_textn(struct buf *b, const char *s, size_t len);
 /* <TAG>text</TAG>; `tag` may have attributes ("td class=\"n\""). */
 void html_in(struct buf *b, const char *tag, const char *text);
-/* 23,280,594 */
-void html_int(struct buf *b, int64_t n);
-/* 23.3 million; below a million as html_int. */
+/* 23.3 million; below a million as text_add_count. */
 void html_big(struct buf *b, int64_t n);
 /* <td class="n">4,497</td> */
 void html_int_cell(struct buf *b, int64_t n);

@@ -106,25 +106,10 @@ static const struct column *const tables[ROWS_KINDS] = {scores, updates, probes,
 
 /* ---- writing ---- */
 
-static void csv_text(struct buf *b, const char *s)
-{
-    if (!s[strcspn(s, ",\"\r\n")]) {
-        buf_adds(b, s);
-        return;
-    }
-    buf_addch(b, '"');
-    for (; *s; s++) {
-        if (*s == '"')
-            buf_addch(b, '"');
-        buf_addch(b, *s);
-    }
-    buf_addch(b, '"');
-}
-
 static void csv_value(struct buf *b, const json_t *v)
 {
     if (json_is_string(v))
-        csv_text(b, json_string_value(v));
+        buf_add_csv(b, json_string_value(v));
     else if (json_is_boolean(v))
         buf_addch(b, json_is_true(v) ? '1' : '0');
     else if (json_is_integer(v))

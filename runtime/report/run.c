@@ -1,11 +1,8 @@
 /* run.c - reads a run's directory and its library. */
 #include "runtime/report/run.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -29,20 +26,10 @@ json_t *run_json(const struct run *r, const char *name)
     return v;
 }
 
-/* Whether a process of the run is there: it holds its directory. */
-static bool is_held(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
-    if (fd >= 0)
-        close(fd);
-    return held;
-}
-
 static enum run_life life_of(const struct run *r)
 {
     const char *status = json_str_at(r->summary, "status", "");
-    if (is_held(r->dir))
+    if (fs_is_held(r->dir))
         return RUN_RUNNING;
     if (strcmp(status, "done") == 0)
         return RUN_DONE;

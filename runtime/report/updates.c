@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/history/words.h"
@@ -203,7 +204,7 @@ static int add_candidate(struct buf *b, const struct run *r, int epoch, const js
         int64_t longer = json_int_at(chars, "after", 0) - json_int_at(chars, "before", 0);
         if (chars && longer) {
             buf_adds(b, " The executor's prompt becomes ");
-            html_int(b, longer < 0 ? -longer : longer);
+            text_add_count(b, longer < 0 ? -longer : longer);
             buf_addf(b, " characters %s.", longer < 0 ? "shorter" : "longer");
         }
         buf_adds(b, "</p>\n");

@@ -54,9 +54,11 @@ static enum watch_state state_of(const struct watched *w)
     pid_t pid = (pid_t)json_int_at(w->status, "pid", 0);
     if (!w->status)
         return WATCH_ENDED;
-    if (pid > 0 && same_host(json_str_at(w->status, "host", "")))
-        return kill(pid, 0) == 0 || errno == EPERM ? WATCH_RUNNING : WATCH_DIED;
-    return w->wall - w->said > QUIET * NS_PER_SEC ? WATCH_SILENT : WATCH_RUNNING;
+    if (pid > 0 && same_host(json_str_at(w->status, "host", ""))) {
+        bool there = kill(pid, 0) == 0 || errno == EPERM;
+        return there && fs_is_held(w->dir) ? WATCH_RUNNING : WATCH_DIED; /* numbers come again */
+    }
+    return w->said < w->wall - QUIET * NS_PER_SEC ? WATCH_SILENT : WATCH_RUNNING;
 }
 
 static void read_updates(struct watched *w)
@@ -118,7 +120,7 @@ static void watched_release(struct watched *w)
 
 static void add_bar(struct buf *b, double share, int width)
 {
-    int filled = (int)(share * width + 0.5);
+    int filled = share > 0 ? (int)((share < 1 ? share : 1) * width + 0.5) : 0;
     buf_addch(b, '[');
     for (int i = 0; i < width; i++)
         buf_addch(b, i < filled ? '#' : '.');
@@ -167,9 +169,16 @@ static void add_wrapped(struct strlist *to, const char *text, size_t width, size
     }
 }
 
-static void add_ago(struct buf *b, int64_t ns)
+/* A file may say anything, and a year is long enough. */
+static void add_seconds(struct buf *b, double s)
 {
-    text_add_duration(b, ns > 0 ? ns : 0);
+    const double most = 366.0 * 86400;
+    text_add_duration(b, (int64_t)((s > 0 ? s < most ? s : most : 0) * 1e9));
+}
+
+static void add_ago(struct buf *b, int64_t since, int64_t until)
+{
+    add_seconds(b, ((double)until - (double)since) / 1e9);
 }
 
 /* ---- the parts of a screen ---- */
@@ -187,12 +196,12 @@ static void add_state(const struct watched *w, struct strlist *to, size_t width)
         break;
     case WATCH_SILENT:
         buf_addf(&b, "no word for ");
-        add_ago(&b, w->wall - w->said);
+        add_ago(&b, w->said, w->wall);
         buf_addf(&b, " (it ran on %s), %s", json_str_at(w->status, "host", "?"), where);
         break;
     case WATCH_DIED:
         buf_adds(&b, "its process is gone without a word, the last sign of life ");
-        add_ago(&b, w->wall - w->said);
+        add_ago(&b, w->said, w->wall);
         buf_addf(&b, " ago, %s; the same command goes on from there", where);
         break;
     case WATCH_ENDED:
@@ -204,15 +213,15 @@ static void add_state(const struct watched *w, struct strlist *to, size_t width)
     }
     if (w->is == WATCH_RUNNING && clock_parse(json_str_at(w->status, "began", ""), &began) == 0) {
         buf_adds(&b, "; for ");
-        add_ago(&b, w->wall - began);
+        add_ago(&b, began, w->wall);
         if (left >= 0) {
             buf_adds(&b, ", ");
-            text_add_duration(&b, (int64_t)(left * 1e9));
+            add_seconds(&b, left);
             buf_adds(&b, " left");
         }
     } else if (w->is == WATCH_ENDED && json_num_at(w->summary, "spent.seconds", 0) > 0) {
         buf_adds(&b, ", in ");
-        text_add_duration(&b, (int64_t)(json_num_at(w->summary, "spent.seconds", 0) * 1e9));
+        add_seconds(&b, json_num_at(w->summary, "spent.seconds", 0));
     }
     err_clear();
     if (b.ptr)
@@ -310,7 +319,7 @@ static void add_curve(const struct watched *w, struct strlist *to, size_t width)
         if (number < 0)
             buf_adds(&b, "  no skills ");
         else
-            buf_addf(&b, "  epoch %-4lld", number + 1);
+            buf_addf(&b, "  epoch %-4llu", (unsigned long long)number + 1);
         if (done)
             buf_addf(&b, " val %5.1f %% ", 100 * share);
         else
@@ -423,8 +432,9 @@ static void add_decisions(const struct watched *w, struct strlist *to, size_t wi
             struct ruling r;
             struct buf b = BUF_INIT;
             ruling_read(&r, v);
-            buf_addf(&b, "  %lld.%lld %s ", (long long)json_int_at(v, "epoch", 0) + 1,
-                     (long long)json_int_at(v, "update", 0) + 1, ruling_accepted(&r) ? "+" : " ");
+            buf_addf(&b, "  %llu.%llu %s ", (unsigned long long)json_int_at(v, "epoch", 0) + 1,
+                     (unsigned long long)json_int_at(v, "update", 0) + 1,
+                     ruling_accepted(&r) ? "+" : " ");
             add_edit(json_object_get(v, "edit"), &b);
             buf_adds(&b, ": ");
             if (r.measured) {
@@ -566,7 +576,7 @@ void watch_brief(const char *dir, int64_t wall, struct buf *out)
         buf_adds(out, " calls");
         if (left >= 0 && w.is == WATCH_RUNNING) {
             buf_adds(out, ", ");
-            text_add_duration(out, (int64_t)(left * 1e9));
+            add_seconds(out, left);
             buf_adds(out, " left");
         }
         waits = json_str_at(w.status, "waits", "");

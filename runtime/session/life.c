@@ -1,7 +1,6 @@
 /* life.c - what a session is at, as a line and as a file. */
 #include "runtime/session/life.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +33,7 @@ struct life {
     int64_t first_paid;    /* when the first call was made; 0: none yet */
     size_t ended_then;     /* rollouts that had ended by then */
     int64_t answers, paid; /* as of the last look; calls paid by the last step */
-    char *path, *tmp;
+    char *path;
     int64_t written;
     bool failed;
     void (*more)(json_t *, void *);
@@ -275,18 +274,14 @@ json_t *life_json(struct life *l)
 
 int life_keep(struct life *l, const char *path, void (*more)(json_t *, void *), void *arg)
 {
-    struct buf tmp = BUF_INIT;
     if (!l)
         return 0;
     free(l->path);
-    free(l->tmp);
-    buf_addf(&tmp, "%s.tmp", path);
     l->path = str_dup(path);
-    l->tmp = buf_detach(&tmp);
     l->more = more;
     l->more_arg = arg;
     l->written = clock_mono();
-    return l->path && l->tmp ? 0 : err_oom();
+    return l->path ? 0 : err_oom();
 }
 
 void life_forget(struct life *l)
@@ -294,7 +289,6 @@ void life_forget(struct life *l)
     if (!l || !l->path)
         return;
     unlink(l->path);
-    unlink(l->tmp);
     free(l->path);
     l->path = NULL;
     l->more = NULL;
@@ -302,21 +296,28 @@ void life_forget(struct life *l)
 
 static void write_file(struct life *l)
 {
+    int code = err_code(); /* of what is under way: it is not lost for this */
+    char *message = code ? str_dup(err_msg()) : NULL;
     json_t *v = life_json(l);
     if (v && l->more)
         l->more(v, l->more_arg);
     char *text = v ? json_dumps(v, JSON_COMPACT) : NULL;
-    FILE *f = text ? fopen(l->tmp, "we") : NULL;
-    if (text)
+    struct fs_out o;
+    int rc = text ? fs_out_open(&o, l->path) : err_oom();
+    if (rc == 0) {
         log_redact_data(text, strlen(text));
-    bool written = f && fputs(text, f) >= 0;
-    if (f && fclose(f) != 0)
-        written = false;
-    if ((!written || rename(l->tmp, l->path) < 0) && !l->failed) {
-        l->failed = true;
-        log_warn("cannot write '%s' (%s): grasp watch will not see what the run is at", l->path,
-                 strerror(errno));
+        o.flushed = true; /* who looks on after a power failure is told what the run's files say */
+        rc = fs_out_close(&o, fs_out_add(&o, text, strlen(text)));
     }
+    if (rc < 0 && !l->failed) {
+        l->failed = true;
+        log_warn("%s: grasp watch will not see what the run is at", err_msg());
+    }
+    if (rc < 0 && message)
+        err_set(code, "%s", message);
+    else if (rc < 0)
+        err_clear();
+    free(message);
     free(text);
     json_decref(v);
 }
@@ -361,7 +362,6 @@ void life_close(struct life *l)
     loop_tick(l->s->loop, 0, NULL, NULL);
     progress_clear();
     free(l->path);
-    free(l->tmp);
     free(l);
 }
 

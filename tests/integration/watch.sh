@@ -36,6 +36,7 @@ bg "$GRASP" learn small/grasp.yaml --library live-lib --run live -q --set model.
     --set model.base_url="$URL" --set model.name=simulated --set cycle.batch_concurrency=16 \
     --set model.price.prompt=1 --set model.price.completion=2
 RUN=$!
+mkdir -p live && mkfifo live/status.json.tmp && ln -s ../not-mine live/status.json.tmp.000000
 begun() { [ "$(jq -r '.parts | length' live/status.json 2>/dev/null)" -ge 1 ]; }
 if wait_until 60 begun; then ok "it says what it is at"; else not_ok "it says what it is at"; fi
 exits "the screen of a run that runs" 0 "$GRASP" watch live
@@ -49,9 +50,15 @@ jq -c . live/status.json >caught
 is "an outcome a probe" "$(jq -c '[.probes as $p | .arms[].outcomes | length == ($p | length)] | unique' caught)" "[true]"
 kill -9 "$RUN"
 wait "$RUN" 2>/dev/null
+check "a link where it writes is not followed" test ! -e not-mine
 cp caught live/status.json
 exits "one that was killed" 0 "$GRASP" watch live
 has "is said to be gone" out "its process is gone without a word"
+jq -c --argjson pid $$ '.pid = $pid' caught >live/status.json
+exits "one whose number is another process's now" 0 "$GRASP" watch live
+has "is gone all the same" out "its process is gone without a word"
+cp caught live/status.json
+exits "one that was killed" 0 "$GRASP" watch live
 has "and how to go on" out "the same command goes on"
 has "its update, probe by probe" out "the library"
 has "and arm by arm" out "+ fixed, - broke"
@@ -65,6 +72,21 @@ exits "that was heard of a moment ago" 0 "$GRASP" watch live --once
 has "runs" out "running, epoch"
 has "what it waits for" out "waits for a limit until 14:05"
 check "no control character gets through" sh -c '! grep -q "$(printf "\033")" out'
+rm live/status.json && mkfifo live/status.json
+exits "a pipe in its place holds nobody up" 0 "$GRASP" watch live
+has "and is no sign of life" out "it has not begun to measure"
+exits "nor the page" 0 "$GRASP" report live -o live.html
+rm live/status.json && ln -s /dev/zero live/status.json
+exits "nor does a device" 0 "$GRASP" watch live
+rm live/status.json
+jq -c '.left = 1e300 | .calls = 9223372036854775807 | .when = "9999-12-31T23:59:59Z" | .began = .when |
+    .host = "elsewhere" | .parts = [{what: "dev", done: 9223372036854775807, total: 1, scored: 1, passed: -5}] |
+    .curve = [{epoch: 9223372036854775807, done: 1, total: 2, passed: 1e18 | floor},
+              {epoch: -9, done: -1, passed: 1, total: 0, dev_score: 1e308}] | .probes[0].base = "pf\u001b" |
+    .arms[0] = 7' caught >live/status.json
+exits "numbers of any size" 0 "$GRASP" watch live
+check "stay within the width" within out 80
+exits "on a page as well" 0 "$GRASP" report live -o live.html
 printf '{"pid": 1' >live/status.json
 exits "a file that is being written" 0 "$GRASP" watch live
 kill "$SERVER"

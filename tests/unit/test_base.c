@@ -421,6 +421,32 @@ static void secrets_in_data_are_long(void **state)
     log_close();
 }
 
+/* Texts of models go into tables that people open in a spreadsheet. */
+static void fields_of_csv_are_only_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"", ""},
+        {"plain text", "plain text"},
+        {"a,b \"c\"\nd", "\"a,b \"\"c\"\"\nd\""},
+        {"=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""},
+        {"@SUM(A1)", "'@SUM(A1)"},
+        {"+1", "'+1"},
+        {"-1", "'-1"},
+        {"\t=1", "'\t=1"},
+        {"a=1", "a=1"},
+        {"\x1b[2J\r", "\\u001b[2J\\u000d"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct buf b = BUF_INIT;
+        buf_add_csv(&b, cases[i].in);
+        assert_string_equal(b.ptr, cases[i].out);
+        buf_release(&b);
+    }
+}
+
 static void control_sequences_are_made_visible(void **state)
 {
     (void)state;
@@ -440,6 +466,9 @@ static void control_sequences_are_made_visible(void **state)
          "x",
          "if \\u202ex"},
         {"\xe2\x81\xa6y\xe2\x81\xa9", "\\u2066y\\u2069"},
+        {"a\xe2\x80\x8f"
+         "1\xd8\x9c",
+         "a\\u200f1\\u061c"},
         {"\xef\xbf\xbd", "\xef\xbf\xbd"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -658,6 +687,7 @@ int main(void)
         cmocka_unit_test(secrets_are_blanked),
         cmocka_unit_test(secrets_in_data_are_long),
         cmocka_unit_test(control_sequences_are_made_visible),
+        cmocka_unit_test(fields_of_csv_are_only_text),
         cmocka_unit_test(standard_output_gives_no_orders),
         cmocka_unit_test(files_follow_the_umask),
         cmocka_unit_test(files_that_are_none_are_refused),

@@ -160,6 +160,15 @@ static void packed_refs_stay_gits(void **state)
     library_batch_begin(lib);
     write_update(lib, &three, 3, &two);
     works(library_batch_commit(lib));
+    /* one that ends for C where it goes on for git: what is behind it is not dropped */
+    sh_ok(p, "cd lib/.git && cp packed-refs ../../kept && sed -i '/refs.heads.aa/s/$/\\x00/' "
+             "packed-refs && "
+             "cp packed-refs ../../damaged");
+    library_batch_begin(lib);
+    write_update(lib, &two, 4, &one);
+    assert_int_equal(library_batch_commit(lib), GRASP_EREFUSED);
+    assert_non_null(strstr(err_msg(), "is damaged"));
+    sh_ok(p, "cmp damaged lib/.git/packed-refs && mv kept lib/.git/packed-refs");
     library_close(lib);
     sh_is(p, tags, "git -C lib show-ref -d --tags");
     sh_is(p, "", WHOLE);

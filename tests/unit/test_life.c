@@ -84,7 +84,10 @@ static void numbers_are_written_as_people_do(void **state)
         const char *text;
     } counts[] = {{0, "0"},
                   {999, "999"},
+                  {1000, "1,000"},
                   {1204, "1,204"},
+                  {-999, "-999"},
+                  {-1000, "-1,000"},
                   {-1234567, "-1,234,567"},
                   {INT64_MIN, "-9,223,372,036,854,775,808"}};
     (void)state;
