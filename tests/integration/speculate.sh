@@ -5,6 +5,7 @@
 . "$ROOT/tests/equality.sh"
 EQUALITY_TASKS=30 equality_prepare
 ${CC:-cc} -O1 -o kill_at "$ROOT/tests/kill_at.c" 2>cc.err || echo "# no C compiler: no kills"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # the leak check does not work in a traced process
 sum() { jq -c "$2" "$1/run/run_summary.json"; }
 refs() { git -C "$1/library" for-each-ref --format='%(objectname) %(refname)'; }
 serve() { # NAME OPTIONS...: a model that takes a while; its address in $URL
