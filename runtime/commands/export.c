@@ -8,6 +8,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/table.h"
+#include "runtime/compare/matrix.h"
 #include "runtime/report/rows.h"
 
 static int choice(const struct args *a, const char *option, const char *const *names, int *out)
@@ -28,10 +29,14 @@ static int choice(const struct args *a, const char *option, const char *const *n
 
 static int rows(const struct args *a, enum rows kind, enum rows_format format, struct buf *out)
 {
+    struct strlist runs = {0};
     int rc = 0;
     rows_head(kind, format, out);
     for (size_t i = 0; rc == 0 && i < operand_count(a); i++)
-        rc = rows_of(operand(a, i), kind, format, arg_str(a, "journal"), out);
+        rc = matrix_runs(operand(a, i), false, &runs);
+    for (size_t i = 0; rc == 0 && i < runs.n; i++)
+        rc = rows_of(runs.v[i], kind, format, arg_str(a, "journal"), out);
+    strlist_release(&runs);
     return rc;
 }
 
@@ -93,7 +98,7 @@ static int run(const struct args *a)
 const struct command cmd_export = {
     .name = "export",
     .summary = "scores, updates, probes and calls of runs as flat rows",
-    .operands = "[RUN...]",
+    .operands = "[RUN|MATRIX...]",
     .min = 0,
     .max = -1,
     .options =

@@ -6,35 +6,36 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/text.h"
 #include "runtime/commands/table.h"
+#include "runtime/compare/matrix.h"
 #include "runtime/report/report.h"
 
 static int run(const struct args *a)
 {
     size_t n = operand_count(a);
-    const char **runs = calloc(n + 1, sizeof(*runs));
+    struct strlist runs = {0};
     int64_t traces = 0;
     const char *file = arg_str(a, "out");
     struct buf page = BUF_INIT;
     char *out = NULL;
-    int rc = runs ? arg_int(a, "traces", 0, 100000, &traces) : err_oom();
-    for (size_t i = 0; runs && i < n; i++)
-        runs[i] = operand(a, i);
+    int rc = arg_int(a, "traces", 0, 100000, &traces);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = matrix_runs(operand(a, i), true, &runs);
     if (rc == 0) {
-        out = file ? str_dup(file) : fs_join(n == 1 ? runs[0] : NULL, "report.html");
+        out = file ? str_dup(file) : fs_join(n == 1 ? operand(a, 0) : NULL, "report.html");
         rc = out ? 0 : err_oom();
     }
     struct report_options o = {
         .library = arg_str(a, "library"), .traces = (size_t)traces, .open = arg_flag(a, "open")};
-    if (rc == 0 && o.library && n > 1)
+    if (rc == 0 && o.library && runs.n > 1)
         rc = err_set(GRASP_EUSAGE, "--library is of one run; several are looked for beside theirs");
     if (rc == 0)
-        rc = report_page(runs, n, &o, &page);
+        rc = report_page((const char *const *)runs.v, runs.n, &o, &page);
     if (rc == 0)
         rc = fs_write(out, page.ptr, page.len);
     if (rc == 0)
         printf("%s\n", out);
     buf_release(&page);
-    free((void *)runs);
+    strlist_release(&runs);
     free(out);
     return rc;
 }
@@ -42,7 +43,7 @@ static int run(const struct args *a)
 const struct command cmd_report = {
     .name = "report",
     .summary = "runs as one self-contained HTML page",
-    .operands = "[NAME=]RUN...",
+    .operands = "[NAME=]RUN|MATRIX...",
     .min = 1,
     .max = -1,
     .options =
@@ -56,8 +57,8 @@ const struct command cmd_report = {
     .details =
         "Of one run: what happened, its curve, every update with its edits as diffs, probes "
         "and\nreasons, the skills, failures, rollouts to read, costs, settings. Several runs "
-        "stand beside\neach other: curves, scores with intervals, who learned what; runs of "
-        "one NAME are its seeds.\nA run may be in progress, or have died. The page loads "
-        "nothing and runs nothing.",
+        "stand beside\neach other: curves, scores with intervals, who learned what; runs of one "
+        "NAME are its seeds,\nas are those of an arm of a MATRIX (the folder of grasp compare). A "
+        "run may be in progress, or\nhave died. The page loads nothing and runs nothing.",
     .run = run,
 };

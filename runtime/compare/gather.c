@@ -50,20 +50,27 @@ int gather_matrix(struct gathered *g, const struct matrix *m)
     return rc;
 }
 
+const char *gather_named(const char *run, size_t *len)
+{
+    const char *slash = strchr(run, '/'), *is = NULL;
+    for (const char *p = run; *p && p != slash; p++)
+        is = *p == '=' ? p : is;
+    *len = is ? (size_t)(is - run) : 0;
+    return is ? is + 1 : run;
+}
+
 int gather_runs(struct gathered *g, const char *const *runs, size_t n)
 {
     int rc = 0;
     *g = (struct gathered){0};
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        const char *is = strchr(runs[i], '='), *dir = is ? is + 1 : runs[i];
-        if (is)
-            rc = strlist_addn(&g->names, runs[i], (size_t)(is - runs[i]));
-        else
-            rc = strlist_add(&g->names, dir);
+        size_t len;
+        gather_named(runs[i], &len);
+        rc = strlist_addn(&g->names, runs[i], len ? len : strlen(runs[i]));
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        const char *is = strchr(runs[i], '=');
-        rc = add_run(g, is ? is + 1 : runs[i], g->names.v[i], "", "", false);
+        size_t len;
+        rc = add_run(g, gather_named(runs[i], &len), g->names.v[i], "", "", false);
     }
     return rc;
 }

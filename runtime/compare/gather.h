@@ -31,4 +31,8 @@ int gather_compare(const struct gathered *g, const char *against, const struct c
 /* A row per benchmark, model, arm, seed, split and task. */
 void gather_csv(const struct gathered *g, FILE *out);
 
+/* The directory of "[NAME=]RUN" and the length of its name, 0 without one. A name may hold "=" as arms do
+ * ("cycle.grpo_k=8"), and so may what follows a "/". */
+const char *gather_named(const char *run, size_t *len);
+
 #endif

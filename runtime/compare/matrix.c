@@ -551,3 +551,28 @@ char *cell_path(const struct matrix *m, const struct cell *c, const char *name)
         buf_addf(&b, "/%s", name);
     return buf_detach(&b);
 }
+
+int matrix_runs(const char *arg, bool named, struct strlist *out)
+{
+    struct matrix m = {0};
+    size_t before = out->n;
+    if (!matrix_is(arg))
+        return strlist_add(out, arg);
+    int rc = matrix_read(&m, arg);
+    for (size_t i = 0; rc == 0 && i < m.n; i++) {
+        char *run = cell_path(&m, &m.v[i], "run"), *state = run ? fs_join(run, "run.json") : NULL;
+        if (!state)
+            rc = err_oom();
+        else if (fs_exists(state))
+            rc = named ? strlist_addf(out, "%s=%s%s", m.v[i].arm, *run == '/' ? "" : "./", run)
+                       : strlist_add(out, run);
+        free(state);
+        free(run);
+    }
+    if (rc == 0 && out->n == before)
+        rc = err_set(GRASP_ENOTFOUND,
+                     "%s: no cell of this matrix has a run; see grasp compare %s --status", arg,
+                     arg);
+    matrix_release(&m);
+    return rc;
+}

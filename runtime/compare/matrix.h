@@ -70,5 +70,8 @@ bool matrix_is(const char *dir); /* a folder with a plan */
 int cell_config(const struct cell *c, struct config **out);
 /* DIR/cells/CELL/NAME; the caller frees it. */
 char *cell_path(const struct matrix *m, const struct cell *c, const char *name);
+/* Adds what an argument that names runs stands for: of a matrix's folder the runs of its cells that have
+ * begun ("ARM=DIR" where `named`), else itself. GRASP_ENOTFOUND where no cell has a run. */
+int matrix_runs(const char *arg, bool named, struct strlist *out);
 
 #endif

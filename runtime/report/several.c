@@ -34,14 +34,15 @@ static int several_read(struct several *s, const char *const *runs, size_t n)
     s->name = calloc(n + 1, sizeof(*s->name));
     int rc = s->run && s->name ? 0 : err_oom();
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        const char *is = strchr(runs[i], '='), *dir = is ? is + 1 : runs[i];
+        size_t len;
+        const char *dir = gather_named(runs[i], &len);
         s->n++;
         rc = run_read(&s->run[i], dir, NULL);
         if (rc < 0)
             break;
         struct buf name = BUF_INIT;
-        buf_add(&name, runs[i], is ? (size_t)(is - runs[i]) : strlen(runs[i]));
-        if (is)
+        buf_add(&name, runs[i], len ? len : strlen(runs[i]));
+        if (len)
             buf_addf(&name, ", seed %lld",
                      (long long)json_int_at(s->run[i].config, "cycle.seed", 1));
         s->name[i] = buf_detach(&name);
@@ -243,6 +244,21 @@ static void add_table(struct buf *b, const json_t *table)
     buf_adds(b, "</ul>\n");
 }
 
+/* Two of them have one name. */
+static bool has_seeds(const char *const *runs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len, other;
+        gather_named(runs[i], &len);
+        for (size_t k = i + 1; len && k < n; k++) {
+            gather_named(runs[k], &other);
+            if (other == len && strncmp(runs[i], runs[k], len) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void add_contrasts(struct buf *b, const char *const *runs, size_t n)
 {
     struct gathered g = {0};
@@ -261,7 +277,7 @@ static void add_contrasts(struct buf *b, const char *const *runs, size_t n)
     json_array_foreach (json_object_get(all, "tables"), i, v) {
         add_table(b, v);
     }
-    if (rc == 0)
+    if (rc == 0 && !has_seeds(runs, n))
         buf_adds(b,
                  "<p class=\"soft\">With one run each, two libraries are compared over tasks: that "
                  "says nothing of the methods, which need several seeds (NAME=RUN, the same NAME "
