@@ -19,6 +19,16 @@ void text_add_count(struct buf *out, int64_t n)
     }
 }
 
+struct figure figure(int64_t n)
+{
+    struct figure f = {""};
+    struct buf b = BUF_INIT;
+    text_add_count(&b, n);
+    snprintf(f.text, sizeof(f.text), "%s", b.ptr ? b.ptr : "");
+    buf_release(&b);
+    return f;
+}
+
 void text_add_duration(struct buf *out, int64_t ns)
 {
     long long s = (long long)((ns + NS_PER_SEC / 2) / NS_PER_SEC);
@@ -30,12 +40,4 @@ void text_add_duration(struct buf *out, int64_t ns)
         buf_addf(out, "%lld h %02lld min", (s + 30) / 3600, (s + 30) / 60 % 60);
     else
         buf_addf(out, "%lld d %lld h", s / 86400, s / 3600 % 24);
-}
-
-void print_count(const char *before, int64_t n, const char *after, FILE *out)
-{
-    struct buf b = BUF_INIT;
-    text_add_count(&b, n);
-    fprintf(out, "%s%s%s", before, b.ptr ? b.ptr : "", after);
-    buf_release(&b);
 }

@@ -62,7 +62,7 @@ static void log_line(const struct log_table *t, const struct step *s, char mark)
     share_text(s->fixes, s->failing, fixes);
     share_text(s->regressions, s->passing, regressions);
     if (s->epoch >= 0)
-        snprintf(epoch, sizeof(epoch), "%d.%d", s->epoch, s->update);
+        snprintf(epoch, sizeof(epoch), "%d.%d", s->epoch + 1, s->update + 1);
     step_edit(s, &edit);
     printf("%c %.10s  %5s  %7s  %7s  %6s  %-20.20s  ", mark, s->info.commit.hex, score, fixes,
            regressions, epoch, model ? model : "-");
@@ -158,10 +158,11 @@ const struct command skills_log = {
             JSON_OPTION,
             {0}},
     .details =
-        "score is fixes less regressions, each beyond what the baseline did by itself; epoch 1.0 "
-        "is\n"
-        "epoch 1, update 0. The numbers are those of the commits' trailers; grasp skills verify\n"
-        "holds them against the evidence.",
+        "score is fixes less regressions, each beyond what the baseline did by itself. Epoch 2.1 "
+        "is\nthe second epoch's first update: whatever a person reads counts from 1, the commits' "
+        "trailers\nEpoch and Update, JSON and the folders epoch_N count from 0. grasp skills "
+        "verify "
+        "holds the\nnumbers against the evidence.",
     .run = run_log,
 };
 
@@ -180,7 +181,7 @@ static void rejected_line(const struct step *s, const json_t *evidence)
     score_text(s, score);
     share_text(s->fixes, s->failing, fixes);
     share_text(s->regressions, s->passing, regressions);
-    printf("%.10s  epoch %d.%d  ", s->info.commit.hex, s->epoch, s->update);
+    printf("%.10s  epoch %d.%d  ", s->info.commit.hex, s->epoch + 1, s->update + 1);
     print_text(edit.ptr, 0);
     printf("%s\n    ", json_bool_at(evidence, "revision", false) ? " (revised)" : "");
     if (!library_trailer(&s->info, "Gate-Stopped"))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -399,7 +400,7 @@ static int run(const struct args *a)
     else if (done)
         rc = shown < 0 ? shown : check_frozen(&t, &f);
     if (done)
-        log_info("calls made %lld, tokens %lld", (long long)spent.calls, (long long)spent.tokens);
+        log_info("calls made %s, tokens %s", figure(spent.calls).text, figure(spent.tokens).text);
     free(why);
     free(journal);
     skill_set_release(&f.set);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/grow.h"
 #include "runtime/learn/summary.h"
@@ -230,8 +231,9 @@ void expect_release(struct expectation *e)
 static void print_arm(const struct expected_arm *a, const char *name, int width, bool usd,
                       FILE *out)
 {
-    fprintf(out, "  %-*s  %5zu  %5zu  %13lld  %10lld  %15lld", width, name, a->cells, a->open,
-            (long long)a->most.calls, (long long)a->expected.calls, (long long)a->expected.tokens);
+    fprintf(out, "  %-*s  %5zu  %5zu  %13s  %10s  %15s", width, name, a->cells, a->open,
+            figure(a->most.calls).text, figure(a->expected.calls).text,
+            figure(a->expected.tokens).text);
     if (usd)
         fprintf(out, "  %12.2f", a->expected.usd);
     fputc('\n', out);
@@ -264,8 +266,8 @@ void expect_print(const struct expectation *e, const struct cells_options *o, FI
     if (e->seconds < 0)
         fputs("  time: not known: the journal has no latencies of these models yet\n", out);
     if (o->budget.calls || o->budget.tokens || o->budget.usd > 0)
-        fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD (0: no limit)\n",
-                (long long)o->budget.calls, (long long)o->budget.tokens, o->budget.usd);
+        fprintf(out, "  budget: %s calls, %s tokens, %.2f USD (0: no limit)\n",
+                figure(o->budget.calls).text, figure(o->budget.tokens).text, o->budget.usd);
 }
 
 int expect_check(const struct expectation *e, const struct cells_options *o, bool insist)
@@ -278,11 +280,12 @@ int expect_check(const struct expectation *e, const struct cells_options *o, boo
         return 0;
     spending_add(&all, &e->all.expected);
     if (o->budget.calls && all.calls > o->budget.calls)
-        snprintf(why, sizeof(why), "%lld calls (%lld of them made), the budget is %lld",
-                 (long long)all.calls, (long long)e->spent.calls, (long long)o->budget.calls);
+        snprintf(why, sizeof(why), "%s calls (%s of them made), the budget is %s",
+                 figure(all.calls).text, figure(e->spent.calls).text, figure(o->budget.calls).text);
     else if (o->budget.tokens && all.tokens > o->budget.tokens)
-        snprintf(why, sizeof(why), "%lld tokens (%lld of them used), the budget is %lld",
-                 (long long)all.tokens, (long long)e->spent.tokens, (long long)o->budget.tokens);
+        snprintf(why, sizeof(why), "%s tokens (%s of them used), the budget is %s",
+                 figure(all.tokens).text, figure(e->spent.tokens).text,
+                 figure(o->budget.tokens).text);
     else if (o->budget.usd > 0 && all.usd > o->budget.usd)
         snprintf(why, sizeof(why), "%.2f USD (%.2f of them spent), the budget is %.2f", all.usd,
                  e->spent.usd, o->budget.usd);

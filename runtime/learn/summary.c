@@ -228,7 +228,7 @@ static void print_curve(const struct learn *l, FILE *out)
         begun = true;
         double share = score_share(c->score.correct, c->score.total);
         char name[24];
-        snprintf(name, sizeof(name), c->epoch < 0 ? "no skills" : "epoch %d", c->epoch);
+        snprintf(name, sizeof(name), c->epoch < 0 ? "no skills" : "epoch %d", c->epoch + 1);
         fprintf(out, "  val %-10s %5.1f %%  ", name, 100 * share);
         for (int k = 0; k < (int)(share * WIDTH + 0.5); k++)
             fputc('#', out);
@@ -275,6 +275,11 @@ static void print_tests(const struct learn *l, FILE *out)
         }
         fputc('\n', out);
     }
+}
+
+static void print_count(const char *before, int64_t n, const char *after, FILE *out)
+{
+    fprintf(out, "%s%s%s", before, figure(n).text, after);
 }
 
 static void print_spent(const struct learn *l, FILE *out)

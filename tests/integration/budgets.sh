@@ -19,7 +19,7 @@ is "are three requests" "$(requests)" 3
 is "and why it stopped" "$(why)" budget
 exits "a second process" 3 remote --set budget.tokens=6000 --set model.attempts=2
 is "asks for nothing" "$(requests)" 3
-has "and says why" err "budget.tokens: 6000 tokens are used"
+has "and says why" err "budget.tokens: 6,000 tokens are used"
 is "the run knows what it has spent" "$(jq -c '.spent | [.tokens]' run/run_summary.json)" '[6000]'
 exits "a larger budget" 3 remote --set budget.tokens=9000 --set model.attempts=1
 is "goes on from there" "$(requests)" 5
@@ -38,7 +38,7 @@ exits "more is expected than may be spent" 1 "$GRASP" learn $C --run run --libra
 has "the numbers are said" err "(0 of them made), and budget.calls is 200"
 has "and the way out" err "--insist"
 exits "tokens, too" 1 "$GRASP" learn $C --run run --library lib -q --set budget.tokens=1000
-has "which ones" err "budget.tokens is 1000"
+has "which ones" err "budget.tokens is 1,000"
 exits "and money" 1 "$GRASP" learn $C --run run --library lib -q --set budget.usd=0.01 \
     --set model.price.prompt=1 --set model.price.completion=1
 has "how much" err "budget.usd is 0.01"

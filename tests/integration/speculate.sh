@@ -78,7 +78,7 @@ on limited noisy --set model.speculate=0.3
 same "rate limits" limited
 is "rate limits: none from the first one on" "$(sum limited '.endpoint.limited > 0 and .ahead.calls < 16')" true
 n=$(sum off-noisy .calls.total.calls_made)
-on spent noisy --set model.speculate=0.3 --set budget.calls=$((n / 2))
+on spent noisy --set model.speculate=0.3 --set budget.calls=$((n / 2)) --insist
 is "a budget: it is kept to" "$STATUS $(sum spent ".calls.total.calls_made <= $((n / 2))")" "3 true"
 on spent noisy --set model.speculate=0.3
 same "a budget, and then none" spent

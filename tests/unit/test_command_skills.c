@@ -161,7 +161,7 @@ static void blame(void **state)
     assert_true(json_array_size(v) >= 1);
     json_decref(v);
     ends(0, "skills blame lib %s --all", kept);
-    prints("epoch 0.");
+    prints("epoch 1.");
     refuses(1, "skills bisect", "skills blame lib nosuchtask_1");
     refuses(1, "it was never a probe;", "skills blame lib nosuchtask_1 --all");
     free(fixed);
