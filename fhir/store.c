@@ -183,7 +183,9 @@ static int open_env(struct fhir_store *s, bool no_sync)
         flags |= MDB_RDONLY | (lock ? 0 : MDB_NOLOCK);
     }
     static const uint64_t sizes[] = {MAP_START, MAP_FALLBACK};
-    int rc = 0;
+    int rc = flags & MDB_NOLOCK ? 0 : fs_lmdb_lock_room(s->dir, READERS_MAX);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         mdb_env_close(s->env);
         s->env = NULL;

@@ -3,7 +3,6 @@
 #define GRASP_RUNTIME_BASE_FIGURES_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include "runtime/base/buf.h"
 

@@ -313,6 +313,22 @@ bool fs_lmdb_unmade(const char *path)
                      (n == sizeof(head) && magic == 0xbeefc0de && st.st_size < 2 * (int64_t)page));
 }
 
+int fs_lmdb_lock_room(const char *dir, size_t readers)
+{
+    enum { HEAD = 4096, READER = 64 }; /* a cache line each, and what stands before them */
+    char *path = fs_join(dir, "lock.mdb");
+    if (!path)
+        return err_oom();
+    int rc = 0, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd >= 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)(HEAD + readers * READER)) < 0 &&
+        (errno == ENOSPC || errno == EDQUOT))
+        rc = err_set_errno(GRASP_EIO, "cannot write '%s'", path);
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return rc;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st, (void)type, (void)ftw;

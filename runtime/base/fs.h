@@ -58,6 +58,10 @@ bool fs_is_held(const char *dir);
 /* Whether an LMDB data file is one whose making was interrupted, by a signal that kills or a full
  * disk: it holds nothing. LMDB itself refuses to open it. */
 bool fs_lmdb_unmade(const char *path);
+/* Takes the room of an LMDB environment's lock file before LMDB writes to it as memory, where a full
+ * disk would end the process (SIGBUS). 0, also where it cannot be written or the file system gives no
+ * promises, or GRASP_EIO: no room. */
+int fs_lmdb_lock_room(const char *dir, size_t readers);
 /* Removes a tree; missing is fine. Does not follow symbolic links. */
 int fs_remove_tree(const char *path);
 /* dir/name (name as it is when absolute or dir is NULL or empty); caller frees; NULL on no memory.

@@ -212,7 +212,10 @@ static int tail_open(struct journal *j)
 static int open_env(struct journal *j, size_t map_size)
 {
     unsigned flags = MDB_NOTLS | MDB_NOMETASYNC | MDB_NORDAHEAD;
-    int dead, rc = mdb_env_create(&j->env);
+    int dead, rc = fs_lmdb_lock_room(j->dir, READERS_MAX);
+    if (rc < 0)
+        return rc;
+    rc = mdb_env_create(&j->env);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(j->env, 2);
     if (rc == 0)
