@@ -19,6 +19,16 @@ void text_add_count(struct buf *out, int64_t n)
     }
 }
 
+struct figure figure(int64_t n)
+{
+    struct figure f = {""};
+    struct buf b = BUF_INIT;
+    text_add_count(&b, n);
+    snprintf(f.text, sizeof(f.text), "%s", b.ptr ? b.ptr : "");
+    buf_release(&b);
+    return f;
+}
+
 void text_add_duration(struct buf *out, int64_t ns)
 {
     long long s = (long long)((ns + NS_PER_SEC / 2) / NS_PER_SEC);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -133,4 +134,22 @@ size_t term_height(int fd)
 {
     struct winsize w;
     return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_row ? w.ws_row : from_environment("LINES", 24);
+}
+
+void term_wrap(FILE *out, const char *text, size_t width, size_t indent, size_t first)
+{
+    enum { LEAST = 20 };
+    size_t room = width > indent + LEAST ? width - indent : LEAST,
+           at = first > indent ? first - indent : 0;
+    for (const char *word = text; *word;) {
+        size_t len = strcspn(word, " \n"), chars = utf8_length(word, len);
+        if (at && at + 1 + chars > room) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = 0;
+        }
+        fprintf(out, "%s%.*s", at && word != text ? " " : "", (int)len, word);
+        at += chars + (at && word != text);
+        word += len + strspn(word + len, " \n");
+    }
+    fputc('\n', out);
 }

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 void term_open(void);
 /* Prints what is left and gives the standard stream back. -1 with errno. */
@@ -24,5 +25,8 @@ void term_raw(bool raw);
  * and 24. */
 size_t term_width(int fd);
 size_t term_height(int fd);
+/* A text and the end of its line, broken at blanks so that it fits `width` columns; `first` columns of the
+ * first line are taken, the others begin with `indent` blanks. */
+void term_wrap(FILE *out, const char *text, size_t width, size_t indent, size_t first);
 
 #endif

@@ -133,11 +133,11 @@ static int show_plan(const struct args *a, const struct matrix *m, const struct 
 {
     struct expectation e;
     bool dry = arg_flag(a, "dry-run");
-    int rc = expect_matrix(&e, m);
+    int rc = expect_matrix(&e, m, o->journal, dry);
     if (rc == 0 && (dry || (e.all.open && !o->quiet)))
         expect_print(&e, o, dry ? stdout : stderr);
-    if (rc == 0 && !arg_flag(a, "insist"))
-        rc = expect_check(&e, o);
+    if (rc == 0)
+        rc = expect_check(&e, o, arg_flag(a, "insist"));
     expect_release(&e);
     return rc;
 }
@@ -282,7 +282,10 @@ const struct command cmd_compare = {
             {"margin", 0, "POINTS", "tell whether an arm is not worse by as much", NULL},
             {"published", 0, "MODEL", "the paper's scores beside ours, such as gpt-oss-120b", NULL},
             {"only", 0, "N", "this cell alone", NULL},
-            {"dry-run", 'n', NULL, "print the plan and stop: calls, tokens, money", NULL},
+            {"dry-run", 'n', NULL,
+             "print the plan (calls, tokens, money, time), see that the endpoints are there, and "
+             "stop",
+             NULL},
             {"insist", 0, NULL, "begin though the budget is not enough for what is expected", NULL},
             {"status", 0, NULL, "what is done, running, resumable and why, failed, missing", NULL},
             {"sbatch", 0, NULL, "print a Slurm job array of what is not done", NULL},

@@ -102,6 +102,7 @@ static int choose_version(struct init *t, const char *dir)
     while (there == 0 && !answer &&
            (rc = ask("It holds v1 and v2. Which one?", "v1", &answer)) == 0)
         if (strcmp(answer, "v1") != 0 && strcmp(answer, "v2") != 0) {
+            fputs("One of v1, v2.\n", stderr);
             free(answer);
             answer = NULL;
         }
@@ -165,6 +166,24 @@ static int find_provider(struct init *t)
     return rc;
 }
 
+/* Where the API begins; a mistyped one is found out here, not when the file is written. */
+static int find_base_url(struct init *t, const char *question, const char *fallback)
+{
+    int rc;
+    while ((rc = value_of(t, "base-url", question, fallback, &t->base_url)) == 0 && t->base_url) {
+        if (str_starts(t->base_url, "http://") || str_starts(t->base_url, "https://") ||
+            str_starts(t->base_url, "${"))
+            return 0;
+        if (!t->asks || arg_str(t->a, "base-url"))
+            return err_set(GRASP_EUSAGE, "--base-url: '%s' does not begin with http:// or https://",
+                           t->base_url);
+        fputs("It begins with http:// or https://.\n", stderr);
+        free(t->base_url);
+        t->base_url = NULL;
+    }
+    return rc;
+}
+
 static int find_model(struct init *t)
 {
     const struct starter_provider *p = t->s.provider;
@@ -176,11 +195,10 @@ static int find_model(struct init *t)
         return 0;
     }
     if (!p->base_url)
-        rc = value_of(t, "base-url",
-                      "Base URL (https://RESOURCE.openai.azure.com/openai/deployments/DEPLOYMENT)",
-                      NULL, &t->base_url);
+        rc = find_base_url(
+            t, "Base URL (https://RESOURCE.openai.azure.com/openai/deployments/DEPLOYMENT)", NULL);
     else if (arg_str(t->a, "base-url") || t->asks)
-        rc = value_of(t, "base-url", "Base URL", p->base_url, &t->base_url);
+        rc = find_base_url(t, "Base URL", p->base_url);
     snprintf(question, sizeof(question), "The model's name there (%s, say)", p->example);
     if (rc == 0)
         rc = value_of(t, "model", question, NULL, &t->model);

@@ -50,6 +50,8 @@ static int run(const struct args *a)
     if (rc == 0)
         rc = session_open(&s, &o);
     if (rc == 0)
+        rc = session_keep_spent(a, &s);
+    if (rc == 0)
         rc = session_again(a, &s, &again);
     if (rc == 0)
         rc = session_task(&s, operand(a, 1), &task);
@@ -67,6 +69,8 @@ static int run(const struct args *a)
     if (rc == 0 && r->status == ROLLOUT_UNSCORED)
         rc = err_set(GRASP_EOUTAGE, "%s could not be scored: %s", r->task->id,
                      r->error ? r->error : rollout_verdict(r)->reason);
+    if (rc == 0)
+        accounts_done(s.accounts);
     if (rc == 0 && arg_flag(a, "json")) {
         json_t *v = rollout_to_json(r);
         json_dumpf(v, stdout, JSON_INDENT(2));
@@ -77,6 +81,7 @@ static int run(const struct args *a)
     }
 out:
     group_free(g);
+    session_drain(&s, rc);
     session_close(&s);
     skills_view_unref(skills);
     free((void *)o.sets);

@@ -60,12 +60,13 @@ void session_say_journal(const struct session *s, const char *anew)
         return;
     journal_counts(s->journal, MODEL_PHASES, &n);
     long long made = n.made - n.failed; /* those that a spent budget refused were none */
+    const char *calls = plural(made, "call", "calls");
     if (n.replayed)
-        log_info("%lld of %lld answers replayed from %s, %lld calls made%s%s",
-                 (long long)n.replayed, (long long)n.asked, journal_where(s->journal), made,
-                 *anew ? "; " : "", anew);
+        log_info("%lld of %lld answers replayed from %s, %lld %s made%s%s", (long long)n.replayed,
+                 (long long)n.asked, journal_where(s->journal), made, calls, *anew ? "; " : "",
+                 anew);
     else if (made)
-        log_info("%lld calls made, kept in %s: the same again costs nothing", made,
+        log_info("%lld %s made, kept in %s: the same again costs nothing", made, calls,
                  journal_where(s->journal));
 }
 

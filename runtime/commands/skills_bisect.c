@@ -182,7 +182,12 @@ static int run_bisect(const struct args *a)
     if (rc == 0)
         rc = session_open(&b.s, &o);
     if (rc == 0)
+        rc = session_keep_spent(a, &b.s);
+    if (rc == 0)
         rc = search(&b, a);
+    session_drain(&b.s, rc);
+    if (rc == 0)
+        accounts_done(b.s.accounts);
     session_close(&b.s);
     history_release(&b.h);
     library_close(b.lib);

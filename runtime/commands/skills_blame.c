@@ -62,8 +62,8 @@ static void blame_text(const struct blame *b)
         bool accepted = json_bool_at(v, "accepted", false);
         printf("%.10s  %-9s  %-8s -> %-8s  epoch %lld.%lld  ", json_str_at(v, "commit", "?"),
                accepted ? json_str_at(v, "effect", "?") : "(refused)", json_str_at(v, "base", "?"),
-               json_str_at(v, "cand", "?"), (long long)json_int_at(v, "epoch", -1),
-               (long long)json_int_at(v, "update", -1));
+               json_str_at(v, "cand", "?"), (long long)json_int_at(v, "epoch", -1) + 1,
+               (long long)json_int_at(v, "update", -1) + 1);
         print_text(json_str_at(v, "edit", ""), 0);
         puts(strcmp(json_str_at(v, "set", ""), "confirm") == 0 ? "  (second probe set)" : "");
     }

@@ -77,8 +77,8 @@ static void evidence_score(const char *what, const json_t *v)
 static void evidence_text(const struct oid *commit, const json_t *v, bool all)
 {
     const json_t *confirm = json_object_get(v, "confirm");
-    printf("%.10s  epoch %lld.%lld  ", commit->hex, (long long)json_int_at(v, "epoch", -1),
-           (long long)json_int_at(v, "update", -1));
+    printf("%.10s  epoch %lld.%lld  ", commit->hex, (long long)json_int_at(v, "epoch", -1) + 1,
+           (long long)json_int_at(v, "update", -1) + 1);
     struct buf words = BUF_INIT;
     struct ruling ruling;
     ruling_read(&ruling, v);

@@ -2,10 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/term.h"
+#include "runtime/base/text.h"
 #include "runtime/commands/skills.h"
 #include "runtime/history/words.h"
 
@@ -27,8 +30,16 @@ static void log_head(const struct log_table *t)
     puts("edit");
 }
 
+/* Why it was let in or refused, from its note. */
+static void add_why(const json_t *note, struct buf *out)
+{
+    struct ruling ruling;
+    ruling_read(&ruling, note);
+    ruling_words(&ruling, out);
+}
+
 /* How much longer the executor's prompt became, and of a refused one why: from the note. */
-static void log_note(const struct log_table *t, const struct step *s, json_t *v)
+static void log_note(const struct log_table *t, const struct step *s, json_t *v, struct buf *out)
 {
     json_t *note = NULL;
     if (s->kind != STEP_EDIT)
@@ -36,48 +47,69 @@ static void log_note(const struct log_table *t, const struct step *s, json_t *v)
     if (library_note_read(t->lib, &s->info.commit, &note) < 0)
         err_clear(); /* verify names these */
     const json_t *chars = json_object_get(note, "chars");
-    const char *fate = json_str_at(note, "fate", NULL);
+    bool refused = s->ref && json_str_at(note, "fate", NULL);
+    const char *stopped = library_trailer(&s->info, "Gate-Stopped");
     if (v && chars)
         json_object_set(v, "chars", (json_t *)chars);
-    if (v && s->ref && fate)
-        json_object_set_new(v, "why", json_string(fate_words(fate)));
-    if (!v && s->ref && fate) {
-        fputs(": ", stdout);
-        print_text(fate_words(fate), 0);
-    } else if (!v && chars) {
-        printf(" (%+lld characters)",
-               (long long)(json_int_at(chars, "after", 0) - json_int_at(chars, "before", 0)));
+    if (v && refused) {
+        struct buf why = BUF_INIT;
+        add_why(note, &why);
+        json_object_set_new(v, "why", json_string(why.ptr ? why.ptr : ""));
+        buf_release(&why);
+    } else if (refused) {
+        buf_adds(out, ": ");
+        add_why(note, out);
+    } else if (!v) {
+        if (stopped)
+            buf_addf(out, " (stopped early: %s)", stopped);
+        if (chars)
+            buf_addf(out, " (%+lld characters)",
+                     (long long)(json_int_at(chars, "after", 0) - json_int_at(chars, "before", 0)));
     }
     json_decref(note);
+}
+
+/* The last column; on a terminal where it does not fit, over further lines. */
+static void log_edit(const char *text, size_t taken)
+{
+    enum { ENOUGH = 40, BELOW = 6 };
+    size_t width = isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : SIZE_MAX;
+    if (width - taken >= utf8_length(text, strlen(text)) && width > taken) {
+        print_text(text, 0);
+        putchar('\n');
+    } else if (width >= taken + ENOUGH) {
+        term_wrap(stdout, text, width, taken, taken);
+    } else {
+        printf("\n%*s", BELOW, "");
+        term_wrap(stdout, text, width, BELOW, BELOW);
+    }
 }
 
 static void log_line(const struct log_table *t, const struct step *s, char mark)
 {
     char score[16], fixes[32], regressions[32], epoch[32] = "-";
-    struct buf edit = BUF_INIT;
+    struct buf edit = BUF_INIT, text = BUF_INIT;
     const char *model = library_trailer(&s->info, "Writer-Model");
     const char *executor = library_trailer(&s->info, "Executor-Model");
-    const char *stopped = library_trailer(&s->info, "Gate-Stopped");
     score_text(s, score);
     share_text(s->fixes, s->failing, fixes);
     share_text(s->regressions, s->passing, regressions);
     if (s->epoch >= 0)
-        snprintf(epoch, sizeof(epoch), "%d.%d", s->epoch, s->update);
+        snprintf(epoch, sizeof(epoch), "%d.%d", s->epoch + 1, s->update + 1);
     step_edit(s, &edit);
-    printf("%c %.10s  %5s  %7s  %7s  %6s  %-20.20s  ", mark, s->info.commit.hex, score, fixes,
-           regressions, epoch, model ? model : "-");
+    int taken = printf("%c %.10s  %5s  %7s  %7s  %6s  %-20.20s  ", mark, s->info.commit.hex, score,
+                       fixes, regressions, epoch, model ? model : "-");
     if (t->executors)
-        printf("%-20.20s  ", executor ? executor : "-");
+        taken += printf("%-20.20s  ", executor ? executor : "-");
     bool counted = library_trailer(&s->info, "Method"); /* its subject says how much is kept */
-    print_text(counted ? s->info.subject : edit.ptr, 0);
+    buf_adds(&text, counted ? s->info.subject : edit.ptr);
     if (!counted && (s->kind == STEP_UNMEASURED || s->kind == STEP_IMPORT))
-        fputs(" (unmeasured)", stdout);
+        buf_adds(&text, " (unmeasured)");
     else if (s->kind == STEP_OTHER)
-        fputs(" (made by hand)", stdout);
-    if (stopped)
-        printf(" (stopped early: %s)", stopped);
-    log_note(t, s, NULL);
-    putchar('\n');
+        buf_adds(&text, " (made by hand)");
+    log_note(t, s, NULL, &text);
+    log_edit(text.ptr ? text.ptr : "", taken > 0 ? (size_t)taken : 0);
+    buf_release(&text);
     buf_release(&edit);
 }
 
@@ -88,7 +120,7 @@ static void log_step(const struct log_table *t, const struct step *s, char mark)
         log_line(t, s, mark);
         return;
     }
-    log_note(t, s, v);
+    log_note(t, s, v, NULL);
     json_array_append_new(t->out, v);
 }
 
@@ -158,10 +190,11 @@ const struct command skills_log = {
             JSON_OPTION,
             {0}},
     .details =
-        "score is fixes less regressions, each beyond what the baseline did by itself; epoch 1.0 "
-        "is\n"
-        "epoch 1, update 0. The numbers are those of the commits' trailers; grasp skills verify\n"
-        "holds them against the evidence.",
+        "score is fixes less regressions, each beyond what the baseline did by itself. Epoch 2.1 "
+        "is\nthe second epoch's first update: whatever a person reads counts from 1, the commits' "
+        "trailers\nEpoch and Update, JSON and the folders epoch_N count from 0. grasp skills "
+        "verify "
+        "holds the\nnumbers against the evidence.",
     .run = run_log,
 };
 
@@ -174,22 +207,24 @@ static const char *fate_of(const json_t *evidence)
 
 static void rejected_line(const struct step *s, const json_t *evidence)
 {
-    struct buf edit = BUF_INIT;
-    char fixes[32], regressions[32], score[16];
+    enum { BELOW = 4 };
+    struct buf edit = BUF_INIT, why = BUF_INIT;
+    struct ruling ruling;
     step_edit(s, &edit);
-    score_text(s, score);
-    share_text(s->fixes, s->failing, fixes);
-    share_text(s->regressions, s->passing, regressions);
-    printf("%.10s  epoch %d.%d  ", s->info.commit.hex, s->epoch, s->update);
+    printf("%.10s  epoch %d.%d  ", s->info.commit.hex, s->epoch + 1, s->update + 1);
     print_text(edit.ptr, 0);
-    printf("%s\n    ", json_bool_at(evidence, "revision", false) ? " (revised)" : "");
-    if (!library_trailer(&s->info, "Gate-Stopped"))
-        printf("score %s, ", score);
-    printf("fixes %s, regressions %s: ", fixes, regressions);
-    print_text(fate_words(fate_of(evidence)), 0);
-    if (library_trailer(&s->info, "Gate-Stopped"))
-        fputs(" (stopped early)", stdout);
-    putchar('\n');
+    printf("%s\n%*s", json_bool_at(evidence, "revision", false) ? " (revised)" : "", BELOW, "");
+    if (evidence) {
+        ruling_read(&ruling, evidence);
+        ruling_counts(&ruling, &why);
+        buf_adds(&why, "; ");
+        ruling_words(&ruling, &why);
+    } else {
+        buf_adds(&why, "no evidence");
+    }
+    term_wrap(stdout, why.ptr ? why.ptr : "",
+              isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : SIZE_MAX, BELOW, BELOW);
+    buf_release(&why);
     buf_release(&edit);
 }
 
@@ -201,8 +236,12 @@ static int rejected_one(struct library *lib, const struct step *s, json_t *out)
         rc = 0;
         if (out) {
             json_t *v = step_to_json(s);
+            struct buf why = BUF_INIT;
+            if (evidence)
+                add_why(evidence, &why);
             json_object_set_new(v, "fate", json_string(fate_of(evidence)));
-            json_object_set_new(v, "why", json_string(fate_words(fate_of(evidence))));
+            json_object_set_new(v, "why", json_string(why.ptr ? why.ptr : "no evidence"));
+            buf_release(&why);
             if (evidence)
                 json_object_set(v, "proposed", json_object_get(evidence, "edit"));
             json_array_append_new(out, v);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -24,8 +24,8 @@ struct frozen {
 
 /* A budget holds for all executors together. */
 struct spent {
-    struct account_counts counts;
-    int64_t began;
+    struct spending all;   /* by earlier processes, too, where that is kept */
+    int64_t calls, tokens; /* by this one */
 };
 
 static int first_executor(const struct library_commit_info *c, void *arg)
@@ -213,8 +213,32 @@ static int plan(struct session *s, const struct executor *e, const struct transf
     return rc;
 }
 
+/* With --out the record is a part of what is there, whatever was asked for (compare reads it); else it
+ * lasts until the command is done. */
+static int keep_spent(const struct args *a, struct session *s, const struct spent *spent)
+{
+    char *path = NULL;
+    accounts_carry(s->accounts, &spent->all);
+    if (!arg_str(a, "out"))
+        return session_keep_spent(a, s);
+    int rc = (path = fs_join(arg_str(a, "out"), "spent.json")) ? accounts_keep(s->accounts, path)
+                                                               : err_oom();
+    free(path);
+    return rc;
+}
+
+static void add_spent(struct spent *spent, const struct accounts *a)
+{
+    struct account_counts c;
+    accounts_counts(a, MODEL_PHASES, &c);
+    accounts_spent(a, &spent->all);
+    spent->calls += c.calls;
+    spent->tokens += c.usage.prompt_tokens + c.usage.completion_tokens;
+}
+
 static int measure(struct executor *e, struct transfer *t, const struct frozen *f,
-                   const struct session_options *base, const struct args *a, struct spent *spent)
+                   const struct session_options *base, const struct args *a, struct spent *spent,
+                   bool last)
 {
     struct session s = {0};
     struct session_options o = *base;
@@ -233,8 +257,9 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         o.preset = e->target.preset;
     if (rc == 0)
         rc = session_open(&s, &o);
+    if (rc == 0 && !dry)
+        rc = keep_spent(a, &s, spent);
     if (rc == 0) {
-        accounts_carry(s.accounts, &spent->counts, spent->began);
         e->model = str_dup(s.backend[0]->name);
         e->label = str_dup(s.backend[0]->label);
         e->simulated = strcmp(s.config->model.kind, "simulated") == 0;
@@ -248,6 +273,8 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
         rc = manifest_warn(t->library, t->at, s.config, !e->target.preset);
     if (rc == 0)
         rc = plan(&s, e, t, arg_flag(a, "regate"), dry);
+    if (rc == 0 && dry)
+        rc = session_reach(&s);
     if (rc == 0 && arg_flag(a, "regate")) {
         const struct prune_options branch = {t->library, &t->commit, e->branch};
         rc = name_branch(e, arg_str(a, "branch"));
@@ -261,9 +288,11 @@ static int measure(struct executor *e, struct transfer *t, const struct frozen *
     e->done = rc == 0 && !dry; /* what was measured is shown, whatever becomes of the rest */
     if (rc == 0 && !dry && arg_flag(a, "regate"))
         rc = regate(&s, e, t, arg_str(a, "out"));
-    if (s.accounts)
-        accounts_counts(s.accounts, MODEL_PHASES, &spent->counts);
     session_drain(&s, rc);
+    if (s.accounts)
+        add_spent(spent, s.accounts);
+    if (rc == 0 && last && !dry && !arg_str(a, "out"))
+        accounts_done(s.accounts);
     if (!dry)
         session_say_journal(&s, "");
     session_close(&s);
@@ -309,28 +338,6 @@ static int look_up(struct transfer *t, const char *config)
     return rc < 0 ? rc : 0;
 }
 
-/* OUT/spent.json: what was paid, by earlier processes with the same --out, too. */
-static int keep_spent(const char *out, const struct account_counts *c)
-{
-    char *path = fs_join(out, "spent.json");
-    json_t *earlier = NULL, *v = NULL;
-    int rc = path ? fs_mkdirs(out) : err_oom();
-    if (rc == 0 && fs_exists(path))
-        rc = json_read_file(&earlier, path);
-    if (rc == 0) {
-        int64_t tokens = c->usage.prompt_tokens + c->usage.completion_tokens;
-        v = json_pack("{s:I, s:I, s:f}", "calls",
-                      json_int_at(earlier, "calls", 0) + (json_int_t)c->calls, "tokens",
-                      json_int_at(earlier, "tokens", 0) + (json_int_t)tokens, "usd",
-                      json_num_at(earlier, "usd", 0) + c->usd);
-        rc = v ? json_write_file(v, path) : err_oom();
-    }
-    json_decref(earlier);
-    json_decref(v);
-    free(path);
-    return rc;
-}
-
 static int show(const struct transfer *t, const struct args *a)
 {
     json_t *v = transfer_to_json(t);
@@ -355,7 +362,7 @@ static int run(const struct args *a)
     struct transfer t = {.library = arg_str(a, "library"), .at = arg_str(a, "at")};
     struct session_options o = {0};
     struct frozen f = {0};
-    struct spent spent = {.began = clock_mono()};
+    struct spent spent = {0};
     size_t done = 0;
     char *why = NULL, *journal = NULL;
     int rc = t.library ? 0 : err_set(GRASP_EUSAGE, "which library? --library DIR");
@@ -382,27 +389,18 @@ static int run(const struct args *a)
         o.journal_flags = 0;
     }
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
-        rc = measure(&t.v[i], &t, &f, &o, a, &spent);
+        rc = measure(&t.v[i], &t, &f, &o, a, &spent, i + 1 == t.n);
         done += t.v[i].done;
     }
     if (rc < 0) /* what it was outlives what is written now */
         why = str_dup(err_msg());
-    if (arg_str(a, "out") && spent.counts.calls) {
-        int kept = keep_spent(arg_str(a, "out"), &spent.counts);
-        if (rc == 0 && kept < 0) {
-            rc = kept;
-            why = str_dup(err_msg());
-        }
-    }
     int shown = done ? show(&t, a) : 0;
     if (rc < 0)
         rc = err_set(rc, "%s", why ? why : "out of memory");
     else if (done)
         rc = shown < 0 ? shown : check_frozen(&t, &f);
     if (done)
-        log_info(
-            "calls made %lld, tokens %lld", (long long)spent.counts.calls,
-            (long long)(spent.counts.usage.prompt_tokens + spent.counts.usage.completion_tokens));
+        log_info("calls made %s, tokens %s", figure(spent.calls).text, figure(spent.tokens).text);
     free(why);
     free(journal);
     skill_set_release(&f.set);
@@ -432,7 +430,8 @@ const struct command cmd_transfer = {
              "journal, too",
              NULL},
             {"json", 0, NULL, "the tables as JSON", NULL},
-            {"dry-run", 'n', NULL, "print the plan and stop", NULL},
+            {"dry-run", 'n', NULL, "print the plan, see that the endpoints are there, and stop",
+             NULL},
             SESSION_OPTIONS,
             {0}},
     .details =

@@ -209,18 +209,12 @@ static int budget_sets(const struct runner *r, size_t at, size_t open, struct jo
         (o->budget.usd > 0 && job->allowed.usd <= own.usd))
         return budget_spent(&all);
     int rc = 0;
-    /* a learning run counts what its earlier processes spent, a transfer begins at nothing */
-    struct spending counted = {0};
-    if (r->m->v[at].library)
-        counted = own;
     if (o->budget.calls)
-        rc = strlist_addf(argv, "--set=budget.calls=%lld",
-                          (long long)(job->allowed.calls - counted.calls));
+        rc = strlist_addf(argv, "--set=budget.calls=%lld", (long long)job->allowed.calls);
     if (rc == 0 && o->budget.tokens)
-        rc = strlist_addf(argv, "--set=budget.tokens=%lld",
-                          (long long)(job->allowed.tokens - counted.tokens));
+        rc = strlist_addf(argv, "--set=budget.tokens=%lld", (long long)job->allowed.tokens);
     if (rc == 0 && o->budget.usd > 0)
-        rc = strlist_addf(argv, "--set=budget.usd=%.9g", job->allowed.usd - counted.usd);
+        rc = strlist_addf(argv, "--set=budget.usd=%.9g", job->allowed.usd);
     return rc;
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/grow.h"
 #include "runtime/learn/summary.h"
 #include "runtime/session/session.h"
@@ -82,8 +84,11 @@ static int options_of(const struct cell *c, struct target *t, struct strlist *se
     return rc;
 }
 
-static int plan_cell(const struct cell *c, struct spending *most, struct spending *expected)
+/* `expected->seconds` as pace_seconds. */
+static int plan_cell(struct expectation *e, const struct cell *c, const char *journal, bool reach,
+                     struct spending *most, struct spending *expected)
 {
+    struct pace pace;
     struct session s = {0};
     struct session_options o = {0};
     struct target t = {0};
@@ -97,9 +102,16 @@ static int plan_cell(const struct cell *c, struct spending *most, struct spendin
     else if (rc == 0)
         plan_make(&s, &p);
     if (rc == 0) {
+        pace_of_journal(&s, journal, &pace);
         plan_spending(&s, &p, false, most);
-        plan_spending(&s, &p, true, expected);
+        plan_paced(&s, &p, &pace, expected, NULL);
+        expected->seconds = pace_seconds(&s, &p, &pace);
+        if (expected->seconds < 0 && session_answers_here(&s))
+            expected->seconds = 0;
     }
+    if (rc == 0 && reach && !e->away && session_reach(&s) < 0 &&
+        !(e->away = str_dup(err_msg()))) /* said when the plan is printed */
+        rc = err_oom();
     if (rc == 0 && loop_interrupted(s.loop))
         rc = err_set(GRASP_ESTOPPED, "stopped by a signal; nothing was begun");
     session_close(&s);
@@ -145,13 +157,23 @@ static struct expected_arm *arm_of(struct expectation *e, const char *arm)
     return &e->v[e->n++];
 }
 
-int expect_matrix(struct expectation *e, const struct matrix *m)
+/* What is left of a cell's time, by its calls. */
+static void add_seconds(struct expectation *e, const struct spending *planned, int64_t calls)
 {
+    if (planned->seconds < 0 || e->seconds < 0)
+        e->seconds = -1;
+    else if (planned->calls)
+        e->seconds += planned->seconds * (double)calls / (double)planned->calls;
+}
+
+int expect_matrix(struct expectation *e, const struct matrix *m, const char *journal, bool reach)
+{
+    char *own = fs_join(m->dir, "journal");
     struct cell_status *all = calloc(m->n + 1, sizeof(*all));
     struct expected_arm *plans = calloc(m->n + 1, sizeof(*plans)); /* of the cell of that number */
     struct sigaction before[2]; /* a session takes the signals, which are ours again afterwards */
     *e = (struct expectation){0};
-    int rc = all && plans ? 0 : err_oom();
+    int rc = all && plans && own ? 0 : err_oom();
     sigaction(SIGINT, NULL, &before[0]);
     sigaction(SIGTERM, NULL, &before[1]);
     for (size_t i = 0; rc == 0 && i < m->n; i++)
@@ -173,12 +195,14 @@ int expect_matrix(struct expectation *e, const struct matrix *m)
         if (k < i)
             plans[i] = plans[k];
         else
-            rc = plan_cell(c, &plans[i].most, &plans[i].expected);
+            rc =
+                plan_cell(e, c, journal ? journal : own, reach, &plans[i].most, &plans[i].expected);
         plans[i].open = 1;
         expected = plans[i].expected;
         e->measured += mean_of_done(m, all, c, &expected);
         arm->open++;
         expected = rest(&expected, &spent);
+        add_seconds(e, &plans[i].expected, expected.calls);
         struct spending most = rest(&plans[i].most, &spent);
         spending_add(&arm->most, &most);
         spending_add(&arm->expected, &expected);
@@ -193,20 +217,23 @@ int expect_matrix(struct expectation *e, const struct matrix *m)
     sigaction(SIGTERM, &before[1], NULL);
     free(all);
     free(plans);
+    free(own);
     return rc;
 }
 
 void expect_release(struct expectation *e)
 {
     free(e->v);
+    free(e->away);
     *e = (struct expectation){0};
 }
 
 static void print_arm(const struct expected_arm *a, const char *name, int width, bool usd,
                       FILE *out)
 {
-    fprintf(out, "  %-*s  %5zu  %5zu  %13lld  %10lld  %15lld", width, name, a->cells, a->open,
-            (long long)a->most.calls, (long long)a->expected.calls, (long long)a->expected.tokens);
+    fprintf(out, "  %-*s  %5zu  %5zu  %13s  %10s  %15s", width, name, a->cells, a->open,
+            figure(a->most.calls).text, figure(a->expected.calls).text,
+            figure(a->expected.tokens).text);
     if (usd)
         fprintf(out, "  %12.2f", a->expected.usd);
     fputc('\n', out);
@@ -230,24 +257,35 @@ void expect_print(const struct expectation *e, const struct cells_options *o, FI
                 "  expected: %zu open cells as those that are done, %zu as runs were measured; "
                 "what cells share is paid once\n",
                 e->measured, e->all.open - e->measured);
+    if (e->all.open && e->seconds > 0) {
+        fputs("  time: about ", out);
+        pace_print_time(e->seconds / o->jobs, out);
+        fprintf(out, ", by the latencies in the journal, %d %s at once\n", o->jobs,
+                plural(o->jobs, "cell", "cells"));
+    }
+    if (e->seconds < 0)
+        fputs("  time: not known: the journal has no latencies of these models yet\n", out);
     if (o->budget.calls || o->budget.tokens || o->budget.usd > 0)
-        fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD (0: no limit)\n",
-                (long long)o->budget.calls, (long long)o->budget.tokens, o->budget.usd);
+        fprintf(out, "  budget: %s calls, %s tokens, %.2f USD (0: no limit)\n",
+                figure(o->budget.calls).text, figure(o->budget.tokens).text, o->budget.usd);
 }
 
-int expect_check(const struct expectation *e, const struct cells_options *o)
+int expect_check(const struct expectation *e, const struct cells_options *o, bool insist)
 {
     struct spending all = e->spent;
     char why[160] = "";
-    if (!e->all.open)
+    if (e->away)
+        return err_set(GRASP_EOUTAGE, "%s", e->away);
+    if (!e->all.open || insist)
         return 0;
     spending_add(&all, &e->all.expected);
     if (o->budget.calls && all.calls > o->budget.calls)
-        snprintf(why, sizeof(why), "%lld calls (%lld of them made), the budget is %lld",
-                 (long long)all.calls, (long long)e->spent.calls, (long long)o->budget.calls);
+        snprintf(why, sizeof(why), "%s calls (%s of them made), the budget is %s",
+                 figure(all.calls).text, figure(e->spent.calls).text, figure(o->budget.calls).text);
     else if (o->budget.tokens && all.tokens > o->budget.tokens)
-        snprintf(why, sizeof(why), "%lld tokens (%lld of them used), the budget is %lld",
-                 (long long)all.tokens, (long long)e->spent.tokens, (long long)o->budget.tokens);
+        snprintf(why, sizeof(why), "%s tokens (%s of them used), the budget is %s",
+                 figure(all.tokens).text, figure(e->spent.tokens).text,
+                 figure(o->budget.tokens).text);
     else if (o->budget.usd > 0 && all.usd > o->budget.usd)
         snprintf(why, sizeof(why), "%.2f USD (%.2f of them spent), the budget is %.2f", all.usd,
                  e->spent.usd, o->budget.usd);

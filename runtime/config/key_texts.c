@@ -103,8 +103,8 @@ const struct key_text key_texts[] = {
      "0.19", NULL},
     {"model.speculate",
      "Idle slots are filled with calls that will probably be wanted next; at most this share of "
-     "all "
-     "calls, and one a slot, may not be wanted then. Decisions do not depend on it. 0: none.",
+     "all calls, and one a slot, may not be wanted then. Decisions do not depend on it. 0: none; "
+     "nor are there any where env.kind is exec.",
      "0.02", NULL},
     {"writer.trace_chars",
      "How many characters of a task's steps stand in the writer's prompts: actions in full, then "

@@ -29,8 +29,8 @@ int ask_again(struct learn *l, struct writer_call **calls, size_t n, enum model_
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (!unreadable(calls[i], shape, needed, &fault))
             continue;
-        log_warn("epoch %d update %d: the writer's reply %zu to %s is %s%s", l->epoch, l->update,
-                 i + 1, model_phase_name(phase), fault.text,
+        log_warn("epoch %d, update %d: the writer's reply %zu to %s is %s%s", l->epoch + 1,
+                 l->update + 1, i + 1, model_phase_name(phase), fault.text,
                  calls[i]->too_long ? "" : "; it is asked once more");
         if (calls[i]->too_long)
             continue;
@@ -48,7 +48,7 @@ int ask_again(struct learn *l, struct writer_call **calls, size_t n, enum model_
             calls[i] = again[i];
             again[i] = first;
             if (unreadable(calls[i], shape, needed, &fault))
-                log_warn("epoch %d update %d: the second one is %s", l->epoch, l->update,
+                log_warn("epoch %d, update %d: the second one is %s", l->epoch + 1, l->update + 1,
                          fault.text);
         }
         writer_release(again[i]);

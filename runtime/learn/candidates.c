@@ -52,8 +52,8 @@ void update_refused(void *arg, enum edit_refusal why, const char *detail)
 {
     struct update *u = arg;
     u->l->count.refused[why]++;
-    log_debug("epoch %d update %d proposal %d refused: %s%s%s", u->l->epoch, u->l->update, u->k,
-              edit_refusal_name(why), detail && *detail ? ": " : "", detail ? detail : "");
+    log_debug("epoch %d, update %d, proposal %d refused: %s%s%s", u->l->epoch + 1, u->l->update + 1,
+              u->k, edit_refusal_name(why), detail && *detail ? ": " : "", detail ? detail : "");
 }
 
 /* Takes a valid proposal as a candidate unless an earlier one is the same. */

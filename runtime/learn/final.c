@@ -91,7 +91,7 @@ static int finish_checkpoint(struct learn *l, struct checkpoint *c)
         log_info("val without skills: %.1f %%",
                  100.0 * score_share(c->score.correct, c->score.total));
     else
-        log_info("val after epoch %d: %.1f %% (dev %.1f %%)", c->epoch,
+        log_info("val after epoch %d: %.1f %% (dev %.1f %%)", c->epoch + 1,
                  100.0 * score_share(c->score.correct, c->score.total), 100.0 * c->dev_score);
     return rc < 0 ? rc : record_val_scores(l);
 }

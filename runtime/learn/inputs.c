@@ -278,7 +278,8 @@ static int begin_anew(struct learn *l, const json_t *inputs, const json_t *chang
         rc = fs_write(config_path, text.ptr, text.len);
     if (rc == 0) {
         log_warn("run %s goes on as %s: epoch %zu begins anew",
-                 json_str_at(l->run.state, "run", ""), json_str_at(state, "run", ""), ends(state));
+                 json_str_at(l->run.state, "run", ""), json_str_at(state, "run", ""),
+                 ends(state) + 1);
         json_decref(l->run.state);
         l->run.state = json_incref(state);
         rc = record_state(l);
@@ -318,7 +319,7 @@ int inputs_check(struct learn *l, const char *config_path)
                               "the run in %s was begun with other inputs:%s\nuse another run "
                               "directory or what it began with, or let epoch %zu begin anew with "
                               "these: --accept-changes",
-                              l->run.dir, lines.ptr, ends(l->run.state));
+                              l->run.dir, lines.ptr, ends(l->run.state) + 1);
     }
 out:
     buf_release(&lines);
@@ -362,7 +363,7 @@ int inputs_restore(struct learn *l)
         struct trailers t = {.n = 0};
         struct buf subject = BUF_INIT;
         buf_addf(&subject, "RESTORE the library before epoch %d, which begins anew",
-                 (int)json_int_at(state, "anew.epoch", 0));
+                 (int)json_int_at(state, "anew.epoch", 0) + 1);
         trailers_add(&t, "Run", "%s", json_str_at(state, "run", "run"));
         trailers_add(&t, "Restores", "%s", from.hex);
         struct commit_text text = {.subject = subject.ptr,

@@ -91,7 +91,7 @@ static int one_batch(struct learn *l, struct batch *b)
     if (rc == 0 && failures && (probes.any || !measured))
         rc = learn_update(l, b, &probes);
     else if (rc == 0)
-        log_info("epoch %d update %d: %s, nothing to learn from", l->epoch, l->update,
+        log_info("epoch %d, update %d: %s, nothing to learn from", l->epoch + 1, l->update + 1,
                  failures ? "no probes" : "no failures");
     if (rc == 0)
         learn_say_writer(l);

@@ -29,24 +29,12 @@ struct score_pair {
     int without, with, total;
 };
 
-/* A text over as many lines as the terminal needs, broken at blanks. */
+/* A text over as many lines as the terminal needs. */
 static void print_wrapped(const char *text, size_t indent, size_t first, FILE *out)
 {
-    enum { NO_TERMINAL = 100, LEAST = 20 };
-    size_t width = isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : NO_TERMINAL;
-    size_t room = width > indent + LEAST ? width - indent : LEAST,
-           at = first > indent ? first - indent : 0;
-    for (const char *word = text; *word;) {
-        size_t len = strcspn(word, " \n"), chars = utf8_length(word, len);
-        if (at && at + 1 + chars > room) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            at = 0;
-        }
-        fprintf(out, "%s%.*s", at && word != text ? " " : "", (int)len, word);
-        at += chars + (at && word != text);
-        word += len + strspn(word + len, " \n");
-    }
-    fputc('\n', out);
+    enum { NO_TERMINAL = 100 };
+    term_wrap(out, text, isatty(STDOUT_FILENO) ? term_width(STDOUT_FILENO) : NO_TERMINAL, indent,
+              first);
 }
 
 /* "On val the agent solves 76.2 % with the best library, 41.2 % without skills: 28 tasks of 80 more." */

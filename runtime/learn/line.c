@@ -169,8 +169,8 @@ static int go_on_from(struct learn *l, const json_t *turn, const struct oid *hea
     l->told.people = json_object_get(turn, "rejections");
     l->line.passed++;
     l->scores.since = l->scores.n_checks;
-    log_info("epoch %d update %d: learning goes on from %.10s, which somebody else made", l->epoch,
-             l->update, head->hex);
+    log_info("epoch %d, update %d: learning goes on from %.10s, which somebody else made",
+             l->epoch + 1, l->update + 1, head->hex);
     return learn_move(l, head);
 }
 

@@ -103,7 +103,7 @@ static int measure(struct learn *l, const struct probe_set *p, struct gate *g,
             rc = err_set(GRASP_EOUTAGE,
                          "update %d of epoch %d is indecisive: too many probes could not be "
                          "measured (%s); nothing was changed, the same command goes on later",
-                         l->update, l->epoch, engine_outage(l->s->engine));
+                         l->update + 1, l->epoch + 1, engine_outage(l->s->engine));
     free(seen);
     free(views);
     return rc;

@@ -18,9 +18,9 @@ static int take_outcomes(struct learn *l, const struct batch *b, size_t *failure
     if (!gate_enough(unscored, b->n, l->c->gate.coverage_floor))
         return err_set(
             GRASP_EOUTAGE,
-            "epoch %d update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
+            "epoch %d, update %d: %zu of %zu dev rollouts could not be scored (%s); nothing was "
             "changed, the same command goes on later",
-            l->epoch, l->update, unscored, b->n, engine_outage(l->s->engine));
+            l->epoch + 1, l->update + 1, unscored, b->n, engine_outage(l->s->engine));
     return 0;
 }
 
@@ -60,11 +60,11 @@ static int judge_endings(struct learn *l, const struct batch *b)
     bool kept = most == ENDING_EMPTY || most == ENDING_CUT || most == ENDING_REFUSED ||
                 most == ENDING_CONTEXT;
     return err_set(GRASP_ESTOPPED,
-                   "epoch %d update %d: stopped, because at least 90 %% of the dev rollouts ended "
+                   "epoch %d, update %d: stopped, because at least 90 %% of the dev rollouts ended "
                    "alike without an answer (%s); nothing was changed. Mend the cause and run the "
                    "same command (with --accept-changes where the configuration is another%s), or "
                    "insist with --keep-going",
-                   l->epoch, l->update, ending_name(most),
+                   l->epoch + 1, l->update + 1, ending_name(most),
                    kept ? "; after `grasp journal gc --kind context,empty,refused` where the "
                           "server is"
                         : "");

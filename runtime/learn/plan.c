@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/log.h"
 #include "runtime/learn/learn_private.h"
 #include "runtime/learn/summary.h"
@@ -43,15 +44,15 @@ void plan_paced(const struct session *s, const struct plan *p, const struct pace
 
 void plan_print_tokens(const struct model_usage *u, FILE *out)
 {
-    fprintf(out, "%lld tokens of prompts", (long long)u->prompt_tokens);
+    fprintf(out, "%s tokens of prompts", figure(u->prompt_tokens).text);
     if (u->cached_tokens || u->cache_write_tokens) {
-        fprintf(out, " (%lld cached", (long long)u->cached_tokens);
+        fprintf(out, " (%s cached", figure(u->cached_tokens).text);
         if (u->cache_write_tokens)
-            fprintf(out, ", %lld written to the cache", (long long)u->cache_write_tokens);
-        fprintf(out, ", %lld new)",
-                (long long)(u->prompt_tokens - u->cached_tokens - u->cache_write_tokens));
+            fprintf(out, ", %s written to the cache", figure(u->cache_write_tokens).text);
+        fprintf(out, ", %s new)",
+                figure(u->prompt_tokens - u->cached_tokens - u->cache_write_tokens).text);
     }
-    fprintf(out, ", %lld of answers", (long long)u->completion_tokens);
+    fprintf(out, ", %s of answers", figure(u->completion_tokens).text);
 }
 
 int plan_check(const struct config *c, const struct spending *spent,
@@ -63,11 +64,11 @@ int plan_check(const struct config *c, const struct spending *spent,
             tokens = spent->tokens > expected->tokens ? spent->tokens : expected->tokens;
     double usd = spent->usd > expected->usd ? spent->usd : expected->usd;
     if (c->budget.calls && calls > c->budget.calls)
-        snprintf(why, sizeof(why), "%lld calls (%lld of them made), and budget.calls is %lld",
-                 (long long)calls, (long long)spent->calls, (long long)c->budget.calls);
+        snprintf(why, sizeof(why), "%s calls (%s of them made), and budget.calls is %s",
+                 figure(calls).text, figure(spent->calls).text, figure(c->budget.calls).text);
     else if (c->budget.tokens && tokens > c->budget.tokens)
-        snprintf(why, sizeof(why), "%lld tokens (%lld of them used), and budget.tokens is %lld",
-                 (long long)tokens, (long long)spent->tokens, (long long)c->budget.tokens);
+        snprintf(why, sizeof(why), "%s tokens (%s of them used), and budget.tokens is %s",
+                 figure(tokens).text, figure(spent->tokens).text, figure(c->budget.tokens).text);
     else if (c->budget.usd > 0 && usd > c->budget.usd)
         snprintf(why, sizeof(why), "%.2f USD (%.2f of them spent), and budget.usd is %.2f", usd,
                  spent->usd, c->budget.usd);
@@ -151,14 +152,13 @@ void plan_print(const struct session *s, const struct plan *p, const struct pace
             "tokens a prompt*");
     for (size_t i = 0; i < MODEL_PHASES; i++)
         if (plan_calls(p, i))
-            fprintf(out, "  %-14s %9lld %14lld %9lld %16lld\n",
-                    model_phase_name((enum model_phase)i), (long long)p->rollouts[i],
-                    (long long)plan_calls(p, i), (long long)plan_calls_expected(p, pace, i),
-                    (long long)p->tokens[i]);
-    fprintf(out, "  %-14s %9s %14lld %9lld\n", "all", "", (long long)most.calls,
-            (long long)expected.calls);
-    fprintf(out, "  tokens*: %lld at most, %lld expected: ", (long long)most.tokens,
-            (long long)expected.tokens);
+            fprintf(out, "  %-14s %9s %14s %9s %16s\n", model_phase_name((enum model_phase)i),
+                    figure(p->rollouts[i]).text, figure(plan_calls(p, i)).text,
+                    figure(plan_calls_expected(p, pace, i)).text, figure(p->tokens[i]).text);
+    fprintf(out, "  %-14s %9s %14s %9s\n", "all", "", figure(most.calls).text,
+            figure(expected.calls).text);
+    fprintf(out, "  tokens*: %s at most, %s expected: ", figure(most.tokens).text,
+            figure(expected.tokens).text);
     plan_print_tokens(&usage, out);
     fputc('\n', out);
     if (most.usd > 0)
@@ -166,8 +166,8 @@ void plan_print(const struct session *s, const struct plan *p, const struct pace
     if (seconds >= 0) {
         fputs("  time: about ", out);
         pace_print_time(seconds, out);
-        fprintf(out, ", by the latencies in the journal, %lld at once\n",
-                (long long)s->config->cycle.batch_concurrency);
+        fprintf(out, ", by the latencies in the journal, %s at once\n",
+                figure(s->config->cycle.batch_concurrency).text);
     } else if (!session_answers_here(s)) {
         fputs("  time: not known before the first batch; then it is said\n", out);
     }
@@ -178,8 +178,8 @@ void plan_print(const struct session *s, const struct plan *p, const struct pace
     if (p->rollouts[PHASE_ROLLOUT_PROBE] && c->gate.rule != RULE_PAPER && c->draws != DRAWS_SHARED)
         fputs("  and, where outcomes flip, redraws of the probes on which arms differ\n", out);
     if (c->budget.calls || c->budget.tokens || c->budget.usd > 0 || c->budget.seconds > 0)
-        fprintf(out, "  budget: %lld calls, %lld tokens, %.2f USD, %.0f s (0: no limit)\n",
-                (long long)c->budget.calls, (long long)c->budget.tokens, c->budget.usd,
+        fprintf(out, "  budget: %s calls, %s tokens, %.2f USD, %.0f s (0: no limit)\n",
+                figure(c->budget.calls).text, figure(c->budget.tokens).text, c->budget.usd,
                 c->budget.seconds);
 }
 
@@ -209,7 +209,7 @@ void pace_say(struct learn *l, const struct batch *first)
     if (!turns || pace_seconds(l->s, &p, &pace) < 0 || !(out = open_memstream(&text, &len)))
         return;
     plan_paced(l->s, &p, &pace, &all, &u);
-    fprintf(out, "by the first batch the run will take about %lld calls, ", (long long)all.calls);
+    fprintf(out, "by the first batch the run will take about %s calls, ", figure(all.calls).text);
     plan_print_tokens(&u, out);
     if (all.usd > 0)
         fprintf(out, ", %.2f USD", all.usd);

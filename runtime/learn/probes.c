@@ -160,7 +160,7 @@ static int take_asked(struct probing *p)
             err_set(GRASP_EOUTAGE,
                     "update %d of epoch %d: %zu tasks could not be rolled out to choose its probes "
                     "(%s); nothing was changed, the same command goes on later",
-                    l->update, l->epoch, p->unscored, engine_outage(l->s->engine));
+                    l->update + 1, l->epoch + 1, p->unscored, engine_outage(l->s->engine));
     return rc;
 }
 

@@ -277,7 +277,7 @@ static int record_one(struct learn *l, const struct decision *d, size_t arm, str
     ruling_counts(&v, &line);
     buf_adds(&line, ", ");
     ruling_words(&v, &line);
-    log_info("epoch %d update %d: %s", l->epoch, l->update, line.ptr);
+    log_info("epoch %d, update %d: %s", l->epoch + 1, l->update + 1, line.ptr);
     buf_release(&line);
     return 0;
 }
@@ -351,7 +351,8 @@ int record_unmeasured(struct learn *l, struct candidate *c)
                                         "proposals", l->told.asked, "label", c->label));
         struct buf line = BUF_INIT;
         proposal_describe(&c->proposal, &line);
-        log_info("epoch %d update %d: %s applied unmeasured", l->epoch, l->update, line.ptr);
+        log_info("epoch %d, update %d: %s applied unmeasured", l->epoch + 1, l->update + 1,
+                 line.ptr);
         buf_release(&line);
     }
     return rc;
@@ -411,7 +412,7 @@ int record_document(struct learn *l, struct skill *document, bool first)
                               json_pack("{s:s, s:i, s:i, s:s, s:s, s:s}", "run", l->run.id, "epoch",
                                         l->epoch, "update", l->update, "fate", "unmeasured", "edit",
                                         subject.ptr, "commit", made.hex));
-        log_info("epoch %d update %d: %s", l->epoch, l->update, subject.ptr);
+        log_info("epoch %d, update %d: %s", l->epoch + 1, l->update + 1, subject.ptr);
     }
     skill_set_release(&set);
     buf_release(&subject);
@@ -428,7 +429,7 @@ static int set_best(struct learn *l, const struct checkpoint *best, struct oid *
     int64_t when;
     int rc = decided_at(l, "best", &when);
     buf_addf(&message, "Best checkpoint of run %s: epoch %d, val %.1f %% (%d/%d), learned by %s",
-             l->run.id, best->epoch, 100 * share, best->score.correct, best->score.total,
+             l->run.id, best->epoch + 1, 100 * share, best->score.correct, best->score.total,
              session_model(l->s, false)->name);
     if (rc == 0)
         rc = buf_check(&message);
@@ -447,7 +448,7 @@ static int set_best(struct learn *l, const struct checkpoint *best, struct oid *
         rc = learn_move(l, &commit);
     } else if (rc == 0 && strcmp(tree.hex, now_tree.hex) != 0) {
         struct trailers t = {.n = 0};
-        buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch,
+        buf_addf(&subject, "RESTORE the library after epoch %d: val %.1f %%", best->epoch + 1,
                  100 * share);
         trailers_add(&t, "Run", "%s", l->run.id); /* this is no edit of an update */
         trailers_add(&t, "Restores", "%s", commit.hex);

@@ -228,7 +228,7 @@ static void print_curve(const struct learn *l, FILE *out)
         begun = true;
         double share = score_share(c->score.correct, c->score.total);
         char name[24];
-        snprintf(name, sizeof(name), c->epoch < 0 ? "no skills" : "epoch %d", c->epoch);
+        snprintf(name, sizeof(name), c->epoch < 0 ? "no skills" : "epoch %d", c->epoch + 1);
         fprintf(out, "  val %-10s %5.1f %%  ", name, 100 * share);
         for (int k = 0; k < (int)(share * WIDTH + 0.5); k++)
             fputc('#', out);
@@ -277,14 +277,6 @@ static void print_tests(const struct learn *l, FILE *out)
     }
 }
 
-static void print_count(const char *before, int64_t n, const char *after, FILE *out)
-{
-    struct buf b = BUF_INIT;
-    text_add_count(&b, n);
-    fprintf(out, "%s%s%s", before, b.ptr ? b.ptr : "", after);
-    buf_release(&b);
-}
-
 static void print_spent(const struct learn *l, FILE *out)
 {
     struct account_counts a;
@@ -292,10 +284,11 @@ static void print_spent(const struct learn *l, FILE *out)
     accounts_counts(l->s->accounts, MODEL_PHASES, &a);
     if (l->s->journal)
         journal_counts(l->s->journal, MODEL_PHASES, &j);
-    print_count("\ncalls made ", a.calls, "", out);
-    print_count("; saved: ", j.replayed + j.joined, " by the journal", out);
-    print_count(", ", l->count.probes_saved, " rollouts by early stopping", out);
-    print_count("; unscored rollouts ", l->count.unscored, "\n", out);
+    fprintf(out,
+            "\ncalls made %s; saved: %s by the journal, %s rollouts by early stopping; unscored "
+            "rollouts %s\n",
+            figure(a.calls).text, figure(j.replayed + j.joined).text,
+            figure(l->count.probes_saved).text, figure(l->count.unscored).text);
     print_ahead(l->s, out);
     print_health(l->s, out);
     print_late(l->s, out);

@@ -93,8 +93,8 @@ static int classify(struct update *u)
         return rc;
     labels = json_object_get(reply, "labels");
     if (!json_is_object(labels))
-        log_warn("epoch %d update %d: the writer gave no labels; one group of all failures",
-                 l->epoch, l->update);
+        log_warn("epoch %d, update %d: the writer gave no labels; one group of all failures",
+                 l->epoch + 1, l->update + 1);
     size_t without = 0;
     for (size_t i = 0; i < u->batch->n; i++) {
         const char *id = result(u, i)->task->id, *second;
@@ -113,9 +113,9 @@ static int classify(struct update *u)
             json_object_set_new(u->also, id, json_string(also));
     }
     if (without && json_is_object(labels))
-        log_warn("epoch %d update %d: the writer gave no usable label for %zu failure%s, which "
+        log_warn("epoch %d, update %d: the writer gave no usable label for %zu failure%s, which "
                  "form the group unknown",
-                 l->epoch, l->update, without, plural((int64_t)without, "", "s"));
+                 l->epoch + 1, l->update + 1, without, plural((int64_t)without, "", "s"));
     json_object_foreach (json_object_get(reply, "new_labels"), key, v) {
         char label[LABEL_MAX + 1];
         if (make_label(key, label) && json_is_string(v) && !json_object_get(l->told.labels, label))
@@ -241,8 +241,9 @@ static int count_proposals(struct update *u, struct writer_call *const *calls, s
         json_object_set_new(refused, name, json_integer(count));
         buf_addf(&why, "%s%s %lld", why.len ? ", " : "; ", name, (long long)count);
     }
-    log_info("epoch %d update %d: %zu %s asked for, %zu distinct, %zu valid%s", l->epoch, l->update,
-             n, plural((int64_t)n, "proposal", "proposals"), distinct, u->list.n, why.ptr);
+    log_info("epoch %d, update %d: %zu %s asked for, %zu distinct, %zu valid%s", l->epoch + 1,
+             l->update + 1, n, plural((int64_t)n, "proposal", "proposals"), distinct, u->list.n,
+             why.ptr);
     buf_release(&why);
     json_t *v = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "epoch", l->epoch, "update",
                           l->update, "asked", (int)n, "distinct", (int)distinct, "valid",
@@ -405,7 +406,7 @@ int learn_recover(struct learn *l)
     if (rc < 0 || !probes.n)
         goto out;
     log_warn("epoch %d: dev accuracy is below 5 %%; trying the library without each of its skills",
-             l->epoch);
+             l->epoch + 1);
     u.base = g = measure_start(l, &probes, l->at.view);
     for (size_t i = 0; rc == 0 && i < l->at.set.n; i++) {
         struct proposal p = {.n = 1};

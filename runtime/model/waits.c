@@ -1,6 +1,7 @@
 /* waits.c - what the calls of a model wait for, in words. */
 #include "runtime/model/waits.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "runtime/base/clock.h"
@@ -61,6 +62,21 @@ static bool add_down(const json_t *state, struct buf *out)
     return true;
 }
 
+/* The last failure, without the address where there is but one: it is in front of it, or known. */
+static void add_why(const json_t *state, const char *why, struct buf *out)
+{
+    enum { MOST = 120 };
+    const json_t *all = json_object_get(state, "endpoints");
+    const char *url = json_str_at(json_array_get(all, 0), "url", "");
+    size_t len = strlen(url), all_of;
+    if (json_array_size(all) == 1 && len && strncmp(why, url, len) == 0 &&
+        strncmp(why + len, ": ", 2) == 0)
+        why += len + 2;
+    all_of = strlen(why);
+    len = utf8_prefix(why, all_of, MOST);
+    buf_addf(out, " (%.*s%s)", (int)len, why, len < all_of ? "..." : "");
+}
+
 void waits_words(const json_t *state, int64_t wall, struct buf *out)
 {
     int64_t in_flight = json_int_at(state, "in_flight", 0),
@@ -73,9 +89,10 @@ void waits_words(const json_t *state, int64_t wall, struct buf *out)
         add_time(wall, limited, out);
     }
     if (retrying > 0)
-        buf_addf(out, "%s%lld %s to be tried again%s%.120s%s", out->len > start ? ", " : "",
-                 (long long)retrying, plural(retrying, "call", "calls"), *why ? " (" : "", why,
-                 *why ? ")" : "");
+        buf_addf(out, "%s%s %s to be tried again", out->len > start ? ", " : "",
+                 figure(retrying).text, plural(retrying, "call", "calls"));
+    if (retrying > 0 && *why)
+        add_why(state, why, out);
     if (in_flight > 0) {
         buf_addf(out, "%s%lld %s in flight, the oldest for ", out->len > start ? ", " : "",
                  (long long)in_flight, plural(in_flight, "call", "calls"));

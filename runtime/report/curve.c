@@ -76,7 +76,7 @@ static void add_axes(struct buf *b, const struct frame *f)
     int step = f->epochs > (f->w > 500 ? 20 : 8) ? f->epochs / (f->w > 500 ? 10 : 5) : 1;
     for (int e = 0; e < f->epochs; e += step)
         buf_addf(b, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s%d</text>\n", x_of(f, e),
-                 f->h - 8, f->w > 500 ? "epoch " : "", e);
+                 f->h - 8, f->w > 500 ? "epoch " : "", e + 1);
     buf_addf(b, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(f, -1),
              f->h - 8, f->w > 500 ? "before" : "epoch:");
 }
@@ -243,7 +243,7 @@ static void numbers_table(struct buf *b, const struct run *r)
     json_array_foreach (r->vals, i, v) {
         buf_adds(b, "<tr><th scope=\"row\">");
         if (json_is_integer(json_object_get(v, "epoch")))
-            buf_addf(b, "epoch %lld%s", (long long)json_int_at(v, "epoch", 0),
+            buf_addf(b, "epoch %lld%s", (long long)json_int_at(v, "epoch", 0) + 1,
                      v == best ? ", the best" : "");
         else
             buf_adds(b, "without skills");
@@ -282,11 +282,11 @@ void curve_of_run(struct buf *b, const struct run *r)
         for (size_t i = 0; i < c[0].n; i++)
             epochs = c[0].v[i].x + 1 > epochs ? (int)c[0].v[i].x + 1 : epochs;
         curve_figure(b, c, 2, levels, 2, epochs, "val and dev accuracy by epoch");
-        buf_adds(
-            b,
-            c[0].n > 1 && r->life == RUN_DONE
-                ? "The ring marks the checkpoint that became the library.</figcaption></figure>\n"
-                : "</figcaption></figure>\n");
+        if (c[0].n > 1)
+            buf_adds(b, r->life == RUN_DONE
+                            ? "The ring marks the checkpoint that became the library."
+                            : "The ring marks the best checkpoint so far.");
+        buf_adds(b, "</figcaption></figure>\n");
         if (c[0].n)
             numbers_table(b, r);
     }

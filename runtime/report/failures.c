@@ -118,7 +118,7 @@ void part_failures(struct buf *b, const struct run *r)
         buf_adds(b, "<thead><tr><th scope=\"col\">mechanism</th>");
         for (size_t e = 0; e < r->epochs; e++)
             buf_addf(b, "<th scope=\"col\" class=\"n\"><span class=\"long\">epoch </span>%zu</th>",
-                     e);
+                     e + 1);
         buf_adds(b, "</tr></thead><tbody>\n");
         add_rows(b, r, m, n);
         buf_adds(b, "</tbody>");

@@ -163,7 +163,7 @@ static int add_failures(struct buf *b, const struct run *r, size_t most, size_t 
         snprintf(name, sizeof(name), "epoch_%zu/dev_runs.jsonl", epoch);
         traces_release(&dev);
         rc = read_file(r, name, &dev);
-        snprintf(where, sizeof(where), "dev, epoch %zu", epoch);
+        snprintf(where, sizeof(where), "dev, epoch %zu", epoch + 1);
         if (dev.n)
             break;
     }

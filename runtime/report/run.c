@@ -206,6 +206,32 @@ static int read_skills(struct run *r)
 
 /* ---- the whole ---- */
 
+/* Val is scored beside learning and kept when it is through; a run in progress says more in
+ * status.json. */
+static void read_curve_so_far(struct run *r)
+{
+    json_t *status = run_json(r, "status.json"), *vals = json_array(), *v;
+    size_t i;
+    json_array_foreach (json_object_get(status, "curve"), i, v) {
+        int64_t epoch = json_int_at(v, "epoch", 0), total = json_int_at(v, "total", 0),
+                done = json_int_at(v, "done", 0), passed = json_int_at(v, "passed", 0);
+        if (total <= 0 || done < total)
+            continue;
+        json_array_append_new(vals,
+                              json_pack("{s:o, s:f, s:I, s:I, s:O*}", "epoch",
+                                        epoch < 0 ? json_string("baseline") : json_integer(epoch),
+                                        "score", (double)passed / (double)total, "n_correct",
+                                        (json_int_t)passed, "n_total", (json_int_t)total,
+                                        "dev_score", json_object_get(v, "dev_score")));
+    }
+    if (json_array_size(vals) > json_array_size(r->vals)) {
+        json_decref(r->vals);
+        r->vals = json_incref(vals);
+    }
+    json_decref(vals);
+    json_decref(status);
+}
+
 int run_read(struct run *r, const char *dir, const char *library)
 {
     *r = (struct run){.dir = str_dup(dir)};
@@ -216,9 +242,11 @@ int run_read(struct run *r, const char *dir, const char *library)
     r->summary = run_json(r, "run_summary.json");
     r->state = run_json(r, "run.json");
     if (!r->summary && !r->state) {
-        rc = err_set(
-            GRASP_ENOTFOUND,
-            "%s holds neither run.json nor run_summary.json: is it the directory of a run?", dir);
+        rc = err_set(GRASP_ENOTFOUND,
+                     fs_exists(dir) ? "%s is no run's directory: there is neither run.json nor "
+                                      "run_summary.json in it"
+                                    : "there is no directory '%s'",
+                     dir);
         goto out;
     }
     if (fs_exists(config) && yaml_read_file(config, &r->config, NULL) < 0)
@@ -227,6 +255,8 @@ int run_read(struct run *r, const char *dir, const char *library)
     r->tests = run_json(r, "test_scores.json");
     r->name = json_str_at(r->summary, "run", json_str_at(r->state, "run", "?"));
     r->life = life_of(r);
+    if (r->life == RUN_RUNNING || r->life == RUN_DIED)
+        read_curve_so_far(r);
     rc = read_epochs(r);
     if (rc == 0)
         rc = find_library(r, library);

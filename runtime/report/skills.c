@@ -60,8 +60,8 @@ static void tell_edit(struct buf *b, int epoch, const json_t *v, const json_t *e
     if (has && !ruling_accepted(&ruling))
         ruling.winner = &won;
     update_id(v, epoch, id);
-    buf_addf(b, "<li><a href=\"#%s\">update %d.%lld</a>: ", id, epoch,
-             (long long)json_int_at(v, "update", 0));
+    buf_addf(b, "<li><a href=\"#%s\">update %d.%lld</a>: ", id, epoch + 1,
+             (long long)json_int_at(v, "update", 0) + 1);
     html_text(b, json_str_at(edit, "action", "?"));
     buf_adds(b, ruling_accepted(&ruling) ? " <b class=\"good\">&#10003;</b> " : " &#10007; ");
     ruling_words(&ruling, &words);
@@ -176,7 +176,7 @@ int part_skills(struct buf *b, const struct run *r)
     if (val && r->life == RUN_DONE)
         buf_addf(b,
                  "<p class=\"soft\">As of epoch %lld, the checkpoint that did best on val.</p>\n",
-                 (long long)json_int_at(val, "epoch", 0));
+                 (long long)json_int_at(val, "epoch", 0) + 1);
     if (!r->now.n)
         buf_adds(b, "<p>It holds no skill.</p>\n");
     for (size_t i = 0; i < r->now.n; i++)

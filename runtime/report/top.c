@@ -145,10 +145,15 @@ static void sentence_so_far(struct buf *b, const struct run *r)
 
 static void add_epoch(struct buf *b, const struct run *r)
 {
-    if (!r->epochs)
+    /* one that has decided nothing yet has no folder, but the one before has ended */
+    size_t ended = json_array_size(json_object_get(r->state, "ends")), at = r->epochs;
+    int planned = run_epochs_planned(r);
+    if (at <= ended && ended < (size_t)planned)
+        at = ended + 1;
+    if (!r->epochs && !ended)
         buf_adds(b, "in its first update");
     else
-        buf_addf(b, "in epoch %zu of %d", r->epochs, run_epochs_planned(r));
+        buf_addf(b, "in epoch %zu of %d", at, planned);
 }
 
 void part_sentence(struct buf *b, const struct run *r)

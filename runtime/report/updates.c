@@ -286,7 +286,7 @@ static void add_summary(struct buf *b, int epoch, int64_t update, const json_t *
 {
     size_t i, n = 0, in = 0;
     json_t *v;
-    buf_addf(b, "<b>Update %d.%lld</b> ", epoch, (long long)update);
+    buf_addf(b, "<b>Update %d.%lld</b> ", epoch + 1, (long long)update + 1);
     json_array_foreach ((json_t *)updates, i, v) {
         struct ruling ruling;
         if (json_int_at(v, "update", 0) != update)
@@ -375,7 +375,7 @@ int part_updates(struct buf *b, const struct run *r)
     for (size_t i = 0; rc == 0 && i < r->epochs; i++) {
         const struct run_epoch *e = &r->epoch[i];
         int64_t last = last_update(e);
-        buf_addf(b, "<h3>Epoch %zu</h3>\n", i);
+        buf_addf(b, "<h3>Epoch %zu</h3>\n", i + 1);
         if (last < 0)
             buf_adds(b, "<p class=\"soft\">No update.</p>\n");
         for (int64_t u = 0; rc == 0 && u <= last; u++)

@@ -93,7 +93,11 @@ static int watched_read(struct watched *w, const char *dir, int64_t wall)
     w->val = read_in(dir, "val_scores.json");
     w->tests = read_in(dir, "test_scores.json");
     if (!w->status && !w->summary && !w->state)
-        return err_set(GRASP_ENOTFOUND, "'%s' is no run's directory, and no matrix", dir);
+        return err_set(GRASP_ENOTFOUND,
+                       fs_exists(dir) ? "'%s' is no run's directory, and no matrix: there is "
+                                        "neither run.json nor plan.json in it"
+                                      : "there is no directory '%s'",
+                       dir);
     if (clock_parse(json_str_at(w->status, "when", ""), &w->said) < 0)
         err_clear();
     w->is = state_of(w);
@@ -364,7 +368,8 @@ static void add_update(const struct watched *w, struct strlist *to, size_t width
     buf_release(&title);
     shown = n + 30 <= width ? n : width > 50 ? width - 30 : 20;
     shown = shown < n ? shown : n;
-    int label = (int)(width - shown - 12 < 60 ? width - shown - 12 : 60);
+    /* beside the marks: two blanks before, " +12 -12 stop" after */
+    int label = (int)(width - shown - 17 < 60 ? width - shown - 17 : 60);
     label = label < 8 ? 8 : label;
     json_array_foreach ((json_t *)probes, i, v)
         buf_adds(&base, json_str_at(v, "base", "."));
@@ -442,6 +447,30 @@ static void add_decisions(const struct watched *w, struct strlist *to, size_t wi
         }
 }
 
+/* ", 87 again (2 limits, 85 cut), 1 given up": what happened, and nothing of what did not. */
+static void add_health(const json_t *health, struct buf *b)
+{
+    static const struct {
+        const char *key, *words;
+    } why[] = {{"limited", "by limits"},
+               {"server_errors", "by server errors"},
+               {"cut", "by connections"},
+               {"timeouts", "late"}};
+    int64_t again = json_int_at(health, "retries", 0), gone = json_int_at(health, "outages", 0);
+    const char *sep = " (";
+    if (again)
+        buf_addf(b, ", %s again", figure(again).text);
+    for (size_t i = 0; again && i < sizeof(why) / sizeof(*why); i++) {
+        int64_t n = json_int_at(health, why[i].key, 0);
+        if (n)
+            buf_addf(b, "%s%s %s", sep, figure(n).text, why[i].words);
+        sep = n ? ", " : sep;
+    }
+    buf_adds(b, *sep == ',' ? ")" : "");
+    if (gone)
+        buf_addf(b, ", %s given up", figure(gone).text);
+}
+
 static void add_endpoints(const struct watched *w, struct strlist *to, size_t width)
 {
     const json_t *all = json_object_get(w->status, "endpoints");
@@ -455,15 +484,8 @@ static void add_endpoints(const struct watched *w, struct strlist *to, size_t wi
         struct buf b = BUF_INIT;
         buf_addf(&b, "  %s %s: ", role, json_str_at(m, "model", ""));
         text_add_count(&b, json_int_at(m, "health.requests", 0));
-        buf_addf(&b,
-                 " requests, %lld again (%lld limits, %lld server errors, %lld cut, %lld late), "
-                 "%lld given up",
-                 (long long)json_int_at(m, "health.retries", 0),
-                 (long long)json_int_at(m, "health.limited", 0),
-                 (long long)json_int_at(m, "health.server_errors", 0),
-                 (long long)json_int_at(m, "health.cut", 0),
-                 (long long)json_int_at(m, "health.timeouts", 0),
-                 (long long)json_int_at(m, "health.outages", 0));
+        buf_adds(&b, " requests");
+        add_health(json_object_get(m, "health"), &b);
         add_wrapped(to, b.ptr ? b.ptr : "", width, 4);
         buf_release(&b);
         json_array_foreach (json_object_get(m, "endpoints"), i, e) {

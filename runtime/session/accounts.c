@@ -9,6 +9,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/figures.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/session/prefix.h"
@@ -178,7 +179,7 @@ static bool used_up(const struct accounts *a, char *why, size_t size)
     struct spending s;
     accounts_spent(a, &s);
     if (c->budget.tokens && s.tokens >= c->budget.tokens)
-        snprintf(why, size, "budget.tokens: %lld tokens are used", (long long)s.tokens);
+        snprintf(why, size, "budget.tokens: %s tokens are used", figure(s.tokens).text);
     else if (c->budget.usd > 0 && s.usd >= c->budget.usd)
         snprintf(why, size, "budget.usd: %.2f USD are spent", s.usd);
     else if (c->budget.seconds > 0 && s.seconds >= c->budget.seconds)
@@ -195,7 +196,11 @@ static bool spent(const struct accounts *a, char *why, size_t size)
     int64_t made = a->earlier.calls + a->all.calls;
     if (!c->budget.calls || made + a->in_flight < c->budget.calls)
         return used_up(a, why, size);
-    snprintf(why, size, "budget.calls: %lld calls are made", (long long)made);
+    int n = snprintf(why, size, "budget.calls: %s %s made", figure(made).text,
+                     plural(made, "call is", "calls are"));
+    if (a->in_flight)
+        snprintf(why + n, size - (size_t)n, ", %s more %s in flight", figure(a->in_flight).text,
+                 plural(a->in_flight, "is", "are"));
     return true;
 }
 
@@ -278,10 +283,9 @@ bool accounts_stopped(const struct accounts *a)
     return a->stopped;
 }
 
-void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started)
+void accounts_carry(struct accounts *a, const struct spending *earlier)
 {
-    a->all = *earlier;
-    a->started = started;
+    a->earlier = *earlier;
     arm(a);
 }
 

@@ -44,8 +44,7 @@ int64_t accounts_open(const struct accounts *a, enum model_phase phase);
 double accounts_left(const struct accounts *a);
 /* Whether a budget was reached. */
 bool accounts_stopped(const struct accounts *a);
-/* Goes on counting where earlier accounts of the same command ended (MODEL_PHASES' counts, the
- * monotonic time of the first one's start), so that a budget holds for all of them. */
-void accounts_carry(struct accounts *a, const struct account_counts *earlier, int64_t started);
+/* What earlier accounts of the same command spent counts for the budgets. */
+void accounts_carry(struct accounts *a, const struct spending *earlier);
 
 #endif

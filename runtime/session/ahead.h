@@ -1,7 +1,8 @@
 /*
  * ahead.h - whether calls may be made ahead: for answers that nobody wants yet but probably will
  * (model.speculate). They fill the time in which a few slow answers are waited for, and their answers
- * are found in the journal by who wants them then.
+ * are found in the journal by who wants them then. The episodes are played again: worlds of env.kind
+ * exec, whose places are few and which may do more than answer, are not asked ahead (session.c).
  */
 #ifndef GRASP_RUNTIME_SESSION_AHEAD_H
 #define GRASP_RUNTIME_SESSION_AHEAD_H

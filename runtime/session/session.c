@@ -198,7 +198,8 @@ int session_open(struct session *s, const struct session_options *o)
             .journal = s->journal,
             .accounts = s->accounts,
             .health = {&s->backend[0]->health, s->backend[1] ? &s->backend[1]->health : NULL}};
-        if (s->journal && s->config->speculate > 0) {
+        /* what an episode of somebody's own world takes or leaves behind is not known */
+        if (s->journal && s->config->speculate > 0 && s->config->env.kind == ENV_FHIR) {
             es.room = ahead_room;
             es.room_arg = &s->ahead;
         }

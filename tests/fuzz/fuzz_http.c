@@ -1,5 +1,6 @@
 /* fuzz_http.c - raw bytes to the two servers over a connection: the first says to which one. What comes
  * back is nothing, or HTTP, and the server answers the next one. */
+#include <errno.h>
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -78,7 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (n >= 5 && memcmp(answer, "HTTP/", 5) != 0)
         abort();
     n = exchange(port, plain, sizeof(plain) - 1, false, answer, sizeof(answer));
-    if (n < 12 || memcmp(answer, "HTTP/1.1 ", 9) != 0)
+    if (n < 12 || memcmp(answer, "HTTP/1.1 ", 9) != 0) {
+        fprintf(stderr, "port %d: a plain request is answered by %zu bytes (%s)\n", data[0] & 1, n,
+                strerror(errno));
         abort();
+    }
     return 0;
 }

@@ -66,8 +66,9 @@ exits "a FHIR base that is no URL of ours" 3 far --set fhir.timeout=1
 is "before a call is paid for, too" "$(requests)" 0
 exits "apply, without the data" 1 far --set fhir.writes=apply
 has "is refused" err "fhir.writes"
-exits "a dry run does not need the server" 0 "$GRASP" learn clinic/remote.yaml --dry-run \
+exits "a dry run says that the server is not there" 3 "$GRASP" learn clinic/remote.yaml --dry-run \
     --set task.fhir_api_base=http://127.0.0.1:9/fhir/
+has "which one" err "http://127.0.0.1:9/fhir/"
 
 # --- the agent's wall
 port=${URL##*:}; port=${port%/v1}

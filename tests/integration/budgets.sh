@@ -19,7 +19,7 @@ is "are three requests" "$(requests)" 3
 is "and why it stopped" "$(why)" budget
 exits "a second process" 3 remote --set budget.tokens=6000 --set model.attempts=2
 is "asks for nothing" "$(requests)" 3
-has "and says why" err "budget.tokens: 6000 tokens are used"
+has "and says why" err "budget.tokens: 6,000 tokens are used"
 is "the run knows what it has spent" "$(jq -c '.spent | [.tokens]' run/run_summary.json)" '[6000]'
 exits "a larger budget" 3 remote --set budget.tokens=9000 --set model.attempts=1
 is "goes on from there" "$(requests)" 5
@@ -38,7 +38,7 @@ exits "more is expected than may be spent" 1 "$GRASP" learn $C --run run --libra
 has "the numbers are said" err "(0 of them made), and budget.calls is 200"
 has "and the way out" err "--insist"
 exits "tokens, too" 1 "$GRASP" learn $C --run run --library lib -q --set budget.tokens=1000
-has "which ones" err "budget.tokens is 1000"
+has "which ones" err "budget.tokens is 1,000"
 exits "and money" 1 "$GRASP" learn $C --run run --library lib -q --set budget.usd=0.01 \
     --set model.price.prompt=1 --set model.price.completion=1
 has "how much" err "budget.usd is 0.01"
@@ -76,4 +76,27 @@ has "is named" err "run/spent.json is damaged"
 rm run/spent.json
 exits "without a budget" 0 "$GRASP" learn $C --run run --library lib -q --insist --set cycle.epochs=1
 is "it ends" "$(why)" done
+# the other commands that ask a model: a budget holds over their starts, and for all executors together
+for out in "" there; do
+    over() { # BUDGET
+        "$GRASP" transfer $C --library lib2 --to simulated:weak --to simulated:strong --split val \
+            ${out:+--out $out} --journal "tj$out" --set "budget.calls=$1"
+    }
+    exits "transfer ${out:+with a folder}" 3 over 400
+    has "says where it stopped" err "stopped by budget.calls"
+    exits "again" 3 over 400
+    has "it is spent" err "budget.calls: 400 calls are made"
+    has "by the start before" err "calls made 0,"
+    exits "raised" 0 over 100000
+done
+is "all of it is kept beside what was measured" "$(jq '.calls > 400' there/spent.json)" true
+is "else until it is done" "$(find tj -name 'spent-*')" ""
+id=$(jq -r '.[0].id' clinic/tasks/all_tasks.json)
+for command in "run $C $id" "skills bisect $C lib2 $id"; do
+    for start in first second; do
+        exits "the $start start of $command" 3 "$GRASP" $command --journal rj --set budget.calls=1
+        is "one call in all" "$("$GRASP" journal stat rj --json | jq .total.calls)" 1
+    done
+    rm -r rj
+done
 done_testing

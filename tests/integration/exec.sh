@@ -58,6 +58,14 @@ if [ -x "$C_WORLD" ]; then
     learns c "$ROOT/examples/exec-c/grasp.yaml" "$@"
     resumes c "$ROOT/examples/exec-c/grasp.yaml" "$@"
     writer_reads c "$ROOT/examples/exec-c/grasp.yaml" 'exactly one action, a JSON object' "$@"
+
+    # an episode may cost or change what nobody here knows of: only those that are wanted are played
+    bg "$GRASP" model serve --port 0 --latency lognormal:30,0.8 >ahead.log 2>&1
+    wait_line ahead.log 'listening on'
+    exits 'in idle slots: a run' 0 "$GRASP" learn "$ROOT/examples/exec-c/grasp.yaml" --library "$T/idle-lib" \
+        --run "$T/idle-run" -q --insist --set cycle.epochs=1 --set model.speculate=0.5 --set model.kind=openai \
+        --set model.name=simulated --set "model.base_url=$(sed -n 's/^listening on //p' ahead.log)" "$@"
+    is 'in idle slots: no episodes ahead' "$(jq -c '.ahead.calls' "$T/idle-run/run_summary.json")" 0
     # Each process ends in the middle of things, and what was lost with it is begun again.
     exits 'c: a run whose processes end all the time' 0 "$GRASP" learn "$ROOT/examples/exec-c/grasp.yaml" \
         --library "$T/c-lib3" --run "$T/c-run3" \

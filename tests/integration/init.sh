@@ -98,6 +98,7 @@ usage "nobody to ask" "--data, --model missing" init x.yaml
 usage "--yes asks nobody" "--yes asks nothing: --model missing" init x.yaml --data GRASP --yes
 usage "Azure has no address to go by" "--base-url, --model missing" init x.yaml --data GRASP -p azure
 usage "another endpoint" "'azur' is none of openai" init x.yaml --data GRASP -p azur
+usage "no address" "does not begin with http:// or https://" init x.yaml --data GRASP -p vllm -m m --base-url localhost:8000/v1
 usage "another version" "--benchmark is v1 or v2" init x.yaml --data GRASP -b v3
 mkdir empty part
 bad "no task files" "has no split_dev.json, split_val.json. The task files are in the repository jomoll/GRASP" \
@@ -125,11 +126,13 @@ has "doctor names a file once" out "data.dev      cannot open"
 if command -v script >/dev/null; then
     # answers FILE ARGUMENT...: a terminal on which FILE is typed
     answers() { file=$1; shift; script -qec "'$GRASP' init $*" /dev/null <"$file" >out 2>&1; }
-    printf '%s\n' empty GRASP both v2 nonsense vllm "$dead" m-1 nowhere clinic/fhir >typed
+    printf '%s\n' empty GRASP both v2 nonsense vllm localhost:8000 "$dead" m-1 nowhere clinic/fhir >typed
     check "questions are answered" answers typed t.yaml
     has "where the files come from" out "jomoll/GRASP"
     has "asked again after what is no folder of tasks" out "has no split_dev.json"
     has "asked again after what is no endpoint" out "One of openai, vllm"
+    has "after what is no address" out "It begins with http:// or https://"
+    has "after what is no version" out "One of v1, v2"
     has "asked again after what is no data" out "there is no 'nowhere'"
     has "asked which one, until it is one" out "It holds v1 and v2. Which one?"
     has "the one that was named" t.yaml 'version: v2'

@@ -211,7 +211,7 @@ wait_line served "listening on"
 cat >slow.sh <<END
 exec env --default-signal=INT "$GRASP" learn $C --library drained --run drainrun \
     --set cycle.epochs=1 --set cycle.update_every=96 --set cycle.grpo_k=2 --set data.test= \
-    --set cycle.batch_concurrency=64 --set model.kind=openai \
+    --set cycle.batch_concurrency=64 --set model.kind=openai --set model.hedge=off --set model.speculate=0 \
     --set model.base_url=$(sed -n 's/^listening on //p' served)
 END
 sh slow.sh >out 2>err & pid=$!

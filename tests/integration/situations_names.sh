@@ -84,7 +84,7 @@ END
 
 situation 40 "stopped late, it shows what was measured" <<'END'
 grasp transfer "$CONFIG" --library lib --split val --to simulated:weak 2>calls >/dev/null
-n=$(sed -n 's/.*calls made \([0-9]*\),.*/\1/p' calls)
+n=$(sed -n 's/.*calls made \([0-9,]*\), .*/\1/p' calls | tr -d ,)
 echo $((n + 20)) >budget
 3$ $T_ --to simulated:weak --set budget.calls=$(cat budget)
 > with library

@@ -373,7 +373,7 @@ grasp skills freeze lib --name v1
 > |/
 > run 
 0$ grasp skills log lib --rejected
-> beyond what the baseline did
+> refused: it gained nothing
 > characters)
 ? git -C lib notes --ref=gate show "$edit" | sed -n 2p | grep -q '^  "summary": ".* was let in: of '
 END

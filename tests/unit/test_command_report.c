@@ -113,7 +113,7 @@ static void report(void **state)
         "<h1>With the ",
         "class=\"chart wide\"",
         "new tasks of the kinds that it learned from (id_test)</h3>",
-        "<h3>Epoch 0</h3>",
+        "<h3>Epoch 1</h3>",
         "<tr class=\"f\">",
         "&#10003; accepted<",
         "&#10007; refused<",
@@ -302,13 +302,18 @@ static void pieces_of_runs(void **state)
         ends(0, "report bad --out bad.html");
         ends(0, "export bad --rows probes");
     }
-    shell("rm -rf bad && cp -R run bad && rm bad/run_summary.json bad/test_scores.json && "
+    shell("rm -rf bad && cp -R run bad && rm bad/run_summary.json bad/*_scores.json && "
           "rm -rf bad/*_eval_* && mv lib away");
     shell("echo '{\"when\": \"2026-01-01T00:00:00Z\", \"where\": \"epoch 1 of 2, update 2 of 3\", "
           "\"parts\": "
           "[{\"what\": \"<i>dev\", \"done\": 47, \"total\": 48, \"scored\": 47, \"passed\": 34}], "
           "\"arms\": "
-          "[{\"edit\": \"ADD x\", \"outcomes\": \"pf.u\", \"stop\": \"running\"}], \"left\": 60}' "
+          "[{\"edit\": \"ADD x\", \"outcomes\": \"pf.u\", \"stop\": \"running\"}], \"left\": 60, "
+          "\"curve\": [{\"epoch\": -1, \"done\": 999, \"total\": 999, \"passed\": 333}, "
+          "{\"epoch\": 0, "
+          "\"done\": 999, \"total\": 999, \"passed\": 666, \"dev_score\": 0.5}, {\"epoch\": 1, "
+          "\"done\": "
+          "5, \"total\": 999, \"passed\": 1}]}' "
           ">bad/status.json");
     ends(0, "report bad --out bad.html");
     struct buf page = BUF_INIT;
@@ -317,6 +322,10 @@ static void pieces_of_runs(void **state)
     assert_non_null(strstr(page.ptr,
                            "Last heard of at 2026-01-01T00:00:00Z: epoch 1 of 2, update 2 "
                            "of 3; &lt;i&gt;dev 47 of 48, 34 right."));
+    assert_non_null(strstr(page.ptr, "333 of 999"));
+    assert_non_null(strstr(page.ptr, "epoch 1, the best"));
+    assert_non_null(strstr(page.ptr, "666 of 999"));
+    assert_null(strstr(page.ptr, "1 of 999"));
     assert_non_null(strstr(page.ptr, "3 of 4</td><td class=\"n\">1</td><td>in work"));
     assert_non_null(strstr(page.ptr, "Put together from the run&#39;s accepted edits") ||
                             strstr(page.ptr, "Put together from the run's accepted edits")

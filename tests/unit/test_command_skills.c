@@ -86,7 +86,7 @@ static void log_and_rejected(void **state)
     ends(0, "skills log lib --rejected");
     assert_int_equal(printed_lines(), steps + refused + 1);
     prints("\nx ");
-    prints("(stopped early: ");
+    prints("; stopped after ");
     ends(0, "skills log lib --rejected --json");
     v = printed_json();
     assert_int_equal(json_array_size(v), steps + refused);
@@ -95,7 +95,7 @@ static void log_and_rejected(void **state)
     assert_int_equal(printed_lines(), 2);
     ends(0, "skills rejected lib");
     prints(" refused\n");
-    prints("fixes ");
+    prints("; refused: ");
     ends(0, "skills rejected lib --run nobody");
     assert_string_equal(ran.out.ptr, "0 candidates refused\n");
     refuses(1, "nothere", "skills rejected nothere");
@@ -161,7 +161,7 @@ static void blame(void **state)
     assert_true(json_array_size(v) >= 1);
     json_decref(v);
     ends(0, "skills blame lib %s --all", kept);
-    prints("epoch 0.");
+    prints("epoch 1.");
     refuses(1, "skills bisect", "skills blame lib nosuchtask_1");
     refuses(1, "it was never a probe;", "skills blame lib nosuchtask_1 --all");
     free(fixed);

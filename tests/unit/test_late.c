@@ -516,7 +516,7 @@ static void an_endpoint_that_hangs_is_left_alone(void **state)
     for (int i = 0; i < 2 * BEFORE + AFTER; i++) {
         struct chat c = {0};
         struct got g = {0};
-        char text[16];
+        char text[32];
         snprintf(text, sizeof(text), "hello %d", i); /* each at home elsewhere */
         works(chat_add(&c, CHAT_USER, text, strlen(text)));
         struct model_request rq = {.chat = &c};

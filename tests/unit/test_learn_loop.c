@@ -589,7 +589,7 @@ static void best_is_strictly_better(void **state)
             assert_string_equal(tree.hex, best_tree.hex);
             struct buf message = BUF_INIT;
             char epoch[32];
-            snprintf(epoch, sizeof(epoch), ": epoch %d,", cases[i].epoch);
+            snprintf(epoch, sizeof(epoch), ": epoch %d,", cases[i].epoch + 1);
             works(library_best_why(lab.l.lib, &message));
             assert_non_null(strstr(message.ptr, epoch));
             buf_release(&message);

@@ -198,7 +198,7 @@ static void check_history(struct replay *r)
 
     struct buf message = BUF_INIT;
     char best[32];
-    snprintf(best, sizeof(best), ": epoch %d,", (int)json_int_at(r->file, "best_epoch", -1));
+    snprintf(best, sizeof(best), ": epoch %d,", (int)json_int_at(r->file, "best_epoch", -1) + 1);
     works(library_best_why(lib, &message));
     assert_non_null(strstr(message.ptr, best));
     buf_release(&message);

@@ -82,8 +82,14 @@ static void numbers_are_written_as_people_do(void **state)
     static const struct {
         int64_t n;
         const char *text;
-    } counts[] = {{0, "0"},       {999, "999"},      {1000, "1,000"},
-                  {-999, "-999"}, {-1000, "-1,000"}, {23280594, "23,280,594"}};
+    } counts[] = {{0, "0"},
+                  {999, "999"},
+                  {1000, "1,000"},
+                  {1204, "1,204"},
+                  {-999, "-999"},
+                  {-1000, "-1,000"},
+                  {-1234567, "-1,234,567"},
+                  {INT64_MIN, "-9,223,372,036,854,775,808"}};
     (void)state;
     for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
         struct buf b = BUF_INIT;
@@ -95,6 +101,7 @@ static void numbers_are_written_as_people_do(void **state)
         struct buf b = BUF_INIT;
         text_add_count(&b, counts[i].n);
         assert_string_equal(b.ptr, counts[i].text);
+        assert_string_equal(figure(counts[i].n).text, counts[i].text);
         buf_release(&b);
     }
 }
@@ -134,6 +141,9 @@ static void waits_are_named(void **state)
         {"{'retrying': 2, 'why': 'refused', 'endpoints': [{'url': 'http://a', 'failures': 4}, "
          "{'url': 'http://b', 'failures': 1}, {'url': 'http://c', 'dead': true}]}",
          "any of 2 endpoints, which are down, 2 calls to be tried again (refused)"},
+        {"{'retrying': 2000, 'why': 'http://a: refused', 'endpoints': [{'url': 'http://a', "
+         "'failures': 4}]}",
+         "http://a, which is down, 2,000 calls to be tried again (refused)"},
         {"{'queued': 7}", "room for 7 calls"},
         {"{'in_flight': 0}", ""},
     };
