@@ -735,7 +735,28 @@ void config_free(struct config *c)
 
 void config_render(const struct config *c, struct buf *out)
 {
+    size_t from = out->len;
     yaml_render(c->resolved, out);
+    log_redact_data(out->ptr + from, out->len - from); /* a key may be part of another value */
+}
+
+/* A value as a run began with it, where known keys were masked, and as it is. */
+static bool same_value(const json_t *was, const json_t *is)
+{
+    struct buf a = BUF_INIT, b = BUF_INIT;
+    if (was == is || json_equal(was, is) ||
+        (json_is_number(was) && json_is_number(is) &&
+         json_number_value(was) == json_number_value(is)))
+        return true;
+    if (!was || !is)
+        return false;
+    buf_add_json_canonical(&a, was);
+    buf_add_json_canonical(&b, is);
+    log_redact_data(b.ptr, b.len);
+    bool same = buf_check(&a) == 0 && buf_check(&b) == 0 && strcmp(a.ptr, b.ptr) == 0;
+    buf_release(&a);
+    buf_release(&b);
+    return same;
 }
 
 void config_fingerprint(const struct config *c, uint8_t out[HASH_SIZE])
@@ -764,10 +785,7 @@ int config_same_run(const struct config *c, const char *earlier_path)
         if (k->flags & (KEY_HARMLESS | KEY_SECRET | KEY_ALIAS))
             continue;
         json_t *was = json_at(old.tree, k->name), *is = json_at(c->resolved, k->name);
-        bool same = was == is || json_equal(was, is) ||
-                    (json_is_number(was) && json_is_number(is) &&
-                     json_number_value(was) == json_number_value(is));
-        if (same)
+        if (same_value(was, is))
             continue;
         buf_addf(&diff, "\n  %s: ", k->name);
         was ? buf_add_json_value(&diff, was) : buf_adds(&diff, "(not set)");

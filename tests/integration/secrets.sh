@@ -52,6 +52,15 @@ try show skills log lib
 try evidence skills show lib
 try export journal export run
 try stat journal stat run
+try rows export run --out rows
+try rows_json export run --rows updates --format jsonl
+try watched watch run
+for j in $(find clinic -name '.grasp' -type d); do
+    try kept journal export "$(dirname "$(find "$j" -name data.mdb | head -n 1)")"
+done
+is 'calls are kept beside the configuration' "$(grep -c . kept.out | awk '{print ($1 > 20)}')" 1
+find . -name '*.zst' -exec zstdcat {} + >traces.out
+is 'and texts beside the traces' "$(grep -c '\*\*\*\*\*\*' traces.out | awk '{print ($1 > 20)}')" 1
 is 'the journal has the answers, with stars' "$(grep -c '\*\*\*\*\*\*' export.out | awk '{print ($1 > 20)}')" 1
 git -C lib fsck --full >fsck.out 2>&1
 for o in $(git -C lib cat-file --batch-all-objects --batch-check='%(objectname)' 2>/dev/null); do
@@ -82,6 +91,31 @@ wait_line ../server/log 'POST'
 is 'it is not among its arguments' "$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -cF "$KEY")" 0
 is 'it would leave no core file' "$(awk '/^Max core/ { print $5 }' "/proc/$pid/limits")" 0
 kill "$pid"; wait "$pid" 2>/dev/null
+(exec "$GRASP" learn clinic/grasp.yaml --library hung-lib --run hung --set model.kind=openai --set model.name=parrot \
+    --set 'model.base_url=${MODEL_URL}' --set 'model.extra={user: "${MODEL_KEY}"}' --set 'model.api_key=${MODEL_KEY}' \
+    >learn.out 2>learn.err) &
+pid=$!
+BG="$BG $pid"
+alive() { [ "$(jq -r '.endpoints.executor.endpoints | length' hung/status.json 2>/dev/null)" = 1 ]; }
+if wait_until 30 alive; then ok 'a run says what it is at'; else not_ok 'a run says what it is at' "$(cat learn.err)"; fi
+try watching watch hung
+try running report hung -o hung.html
+kill "$pid"; wait "$pid" 2>/dev/null
+is 'and not the key' "$(found)" ''
+serve '=status:500:error'
+try resumed learn clinic/grasp.yaml --library hung-lib --run hung --set model.kind=openai --set model.name=parrot \
+    --set 'model.base_url=${MODEL_URL}' --set 'model.extra={user: "${MODEL_KEY}"}' \
+    --set 'model.api_key=${MODEL_KEY}' --set model.attempts=1
+has 'the run went on' resumed.err 'could not be scored'
+hasnt 'a value that holds it is the same at a resume' resumed.err 'another configuration'
+is 'nor is it there then' "$(found)" ''
+
+# --- who may read it
+
+(umask 077 && "$GRASP" learn clinic/grasp.yaml --library shy-lib --run shy --set cycle.epochs=1 --set cycle.grpo_k=1 -q &&
+    "$GRASP" export shy --out shy-rows && "$GRASP" report shy -o shy.html) >shy.out 2>shy.err
+is 'a run of one user' "$(jq -r .status shy/run_summary.json)" done
+is 'is read by no other' "$(find shy shy-lib shy-rows shy.html -perm /077 ! -type l)" ''
 
 # --- terminals
 

@@ -37,14 +37,14 @@ bg "$GRASP" learn small/grasp.yaml --library live-lib --run live -q --set model.
     --set model.price.prompt=1 --set model.price.completion=2
 RUN=$!
 mkdir -p live && mkfifo live/status.json.tmp && ln -s ../not-mine live/status.json.tmp.000000
-begun() { [ "$(jq -r '.parts | length' live/status.json 2>/dev/null)" -ge 1 ]; }
+begun() { jq -e '.parts | length > 0' live/status.json >/dev/null 2>&1; }
 if wait_until 60 begun; then ok "it says what it is at"; else not_ok "it says what it is at"; fi
 exits "the screen of a run that runs" 0 "$GRASP" watch live
 has "where it is" out "running, epoch 1 of"
 has "what it costs" out "USD"
 has "its endpoint" out "in flight"
 is "the file is whole" "$(jq -r '.run' live/status.json)" "$(jq -r .run live/run.json)"
-work() { [ "$(jq -r '.arms | length' live/status.json 2>/dev/null)" -ge 1 ]; }
+work() { jq -e '.arms | length > 0' live/status.json >/dev/null 2>&1; }
 if wait_until 120 work; then ok "an update is in work"; else not_ok "an update is in work"; fi
 jq -c . live/status.json >caught
 is "an outcome a probe" "$(jq -c '[.probes as $p | .arms[].outcomes | length == ($p | length)] | unique' caught)" "[true]"
