@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "runtime/history/history.h"
 #include "runtime/history/words.h"
 #include "runtime/transfer/merge.h"
@@ -46,8 +47,8 @@ void merge_print(const struct merge_report *r, FILE *out)
             fprintf(out, "  %-6s  %5s  %7s  %7s", "-", "-", "-", "-");
         fprintf(out, "  %s\n", why(s));
     }
-    fprintf(out, "%zu let in; the library has %zu skills at %.12s\n", r->accepted, r->skills,
-            r->after.hex);
+    fprintf(out, "%zu let in; the library has %zu %s at %.12s\n", r->accepted, r->skills,
+            plural((int64_t)r->skills, "skill", "skills"), r->after.hex);
 }
 
 json_t *merge_to_json(const struct merge_report *r)
