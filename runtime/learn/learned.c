@@ -87,9 +87,14 @@ void learned_print(const struct learn *l, FILE *out)
 {
     const struct method_settings *m = &l->c->method;
     struct buf text = BUF_INIT;
-    fprintf(out, "\nwhat was learned, in the library %s\n  ", library_dir(l->lib));
     if (m->name != METHOD_NONE)
         say_gains(l, &text);
+    if (m->name != METHOD_NONE && !text.len && !l->at.set.n && !l->count.judged &&
+        !l->count.accepted) {
+        buf_release(&text); /* it ended before anything was measured, and why is said */
+        return;
+    }
+    fprintf(out, "\nwhat was learned, in the library %s\n  ", library_dir(l->lib));
     if (m->name == METHOD_GRASP)
         buf_addf(&text,
                  "It has %zu %s; of %lld edits that were measured, %lld got through the gate.",

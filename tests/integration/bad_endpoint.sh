@@ -31,6 +31,8 @@ printf 'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{"choices":[{"mess' >cut
 printf 'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"choices":[{"mes' >half
 broken "HTML" 1 "the reply is HTML" =status:200:html
 broken "401" 1 "check the API key" =status:401:key
+exits "401: a learning run" 1 remote learn --run refused --library refused-lib
+hasnt "nothing was learned, and nothing is said to be" out "what was learned"
 broken "404: the model" 1 "The model foo does not exist" =status:404:nomodel
 broken "a redirect" 1 "redirects, which is not followed" =status:302:html
 broken "a cut reply" 3 "run the same command again" =head:cut
