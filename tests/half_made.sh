@@ -18,7 +18,7 @@ half_made_tools() {
 }
 
 half_fresh() { # PREPARE
-    rm -rf "$T/half" && mkdir "$T/half" && cd "$T/half" && "$1"
+    rm -rf "$T/half" "$T"/clinic*/.grasp && mkdir "$T/half" && cd "$T/half" && "$1"
 }
 
 half_made_once() { # FLAG POINT: one try in a fresh directory; says what is wrong
