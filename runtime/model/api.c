@@ -233,7 +233,6 @@ static void try_again(struct api_call *c, bool limited, int64_t retry_after)
         c->limited += !served;
     else
         c->failures++;
-    a->m.health.retries++;
     log_debug("%s: attempt %d: %s", a->m.name, c->failures + c->limited, c->why);
     if (c->failures >= tries || c->limited >= tries * LIMITED_PER_ATTEMPT) {
         end_later(c, MODEL_OUTAGE);
@@ -538,6 +537,8 @@ static void start(struct api_call *c, int i)
     api_move(c, false, false);
     if (!c->started)
         late_sent(&c->api->late);
+    else
+        c->api->m.health.retries++;
     if (!api_send(c, i, c->lost > 0))
         end_later(c, MODEL_OUTAGE);
 }
