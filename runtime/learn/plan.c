@@ -44,7 +44,7 @@ void plan_paced(const struct session *s, const struct plan *p, const struct pace
 
 void plan_print_tokens(const struct model_usage *u, FILE *out)
 {
-    fprintf(out, "%s tokens of prompts", figure(u->prompt_tokens).text);
+    fprintf(out, "%s of prompts", figure(u->prompt_tokens).text);
     if (u->cached_tokens || u->cache_write_tokens) {
         fprintf(out, " (%s cached", figure(u->cached_tokens).text);
         if (u->cache_write_tokens)

@@ -44,7 +44,7 @@ int64_t plan_calls_expected(const struct plan *p, const struct pace *pace, size_
 /* Tokens of so many calls of a phase. */
 void pace_usage(const struct pace *pace, const struct plan *p, size_t phase, int64_t calls,
                 struct model_usage *u);
-/* "120,000 tokens of prompts (90,000 cached, 10,000 written to the cache, 20,000 new), 3,000 of
+/* "120,000 of prompts (90,000 cached, 10,000 written to the cache, 20,000 new), 3,000 of
  * answers" */
 void plan_print_tokens(const struct model_usage *u, FILE *out);
 void pace_print_time(double seconds, FILE *out);
