@@ -101,7 +101,7 @@ static void attempts_that_are_thrown_away_use_the_budget(void **state)
     assert_int_equal(d.result, MODEL_OUTAGE);
     assert_int_equal(d.script.n_requests, 3);
     assert_int_equal(d.stops, 1);
-    assert_non_null(strstr(d.stopped, "budget.tokens: 6000 tokens"));
+    assert_non_null(strstr(d.stopped, "budget.tokens: 6,000 tokens"));
     struct account_counts counts;
     accounts_counts(d.accounts, MODEL_PHASES, &counts);
     assert_int_equal(counts.usage.prompt_tokens, 3 * 1900);
@@ -137,7 +137,7 @@ static void calls_at_once_stay_within_the_budget(void **state)
     assert_int_equal(d.script.n_requests, 10);
     assert_int_equal(d.result, MODEL_OUTAGE);
     assert_int_equal(d.stops, 1);
-    assert_non_null(strstr(d.stopped, "budget.tokens: 1500 tokens"));
+    assert_non_null(strstr(d.stopped, "budget.tokens: 1,500 tokens"));
     desk_close(&d);
 }
 
