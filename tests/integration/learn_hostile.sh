@@ -182,7 +182,7 @@ exec "$@"
 END
 interrupt hang env --default-signal=INT "$GRASP" eval $C --split dev --out part --journal pj \
     --set model.kind=openai --set model.identity=e --set "model.base_url=$URL" --set "model.api_key=$KEY" \
-    --set cycle.batch_concurrency=1 -q
+    --set cycle.batch_concurrency=1 --set model.timeout=3 -q
 is "ctrl-C in eval: exit" "$got" 3
 is "partial results are on disk" "$(wc -l <part/dev/test_runs.jsonl | tr -d ' ')" 5
 is "what is missing does not count as wrong" "$(jq '.n_total, .unscored' part/dev/test_score.json | tr '\n' ' ')" "5 91 "
@@ -237,7 +237,7 @@ SOME_KEY=$KEY "$GRASP" eval key.yaml --split dev -q >out 2>err & pid=$!
 wait_line ep.log "hang:"
 tr '\0' ' ' </proc/$pid/cmdline >cmdline
 hasnt "the key is not on the command line" cmdline "$KEY"
-kill -TERM $pid; wait $pid
+end_now $pid
 is "SIGTERM: exit" $? 3
 
 # --- libraries that are not to be touched: before any call

@@ -77,6 +77,12 @@ wait_until() {
     tries=$(($1 * 50)); shift
     until "$@"; do tries=$((tries - 1)); [ $tries -ge 0 ] || return 1; sleep 0.02; done
 }
+end_now() { # PID: signals until it is gone, as somebody who does not wait for calls in flight; its exit status
+    ending=$1
+    gone() { kill -TERM "$ending" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$ending/status" 2>/dev/null && return 1; return 0; }
+    wait_until 20 gone
+    wait "$ending" 2>/dev/null
+}
 # wait_line FILE TEXT: until a line holds TEXT (a started server says so), 20 s at most
 wait_line() { wait_until 20 grep -qsF -e "$2" "$1" || { echo "# '$2' never came in $1"; return 1; }; }
 # scripted: the endpoint that answers by rules (tests/tools/endpoint.c) as $endpoint, a clinic as $C.

@@ -90,7 +90,7 @@ BG="$BG $pid"
 wait_line ../server/log 'POST'
 is 'it is not among its arguments' "$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -cF "$KEY")" 0
 is 'it would leave no core file' "$(awk '/^Max core/ { print $5 }' "/proc/$pid/limits")" 0
-kill "$pid"; wait "$pid" 2>/dev/null
+end_now "$pid"
 (exec "$GRASP" learn clinic/grasp.yaml --library hung-lib --run hung --set model.kind=openai --set model.name=parrot \
     --set 'model.base_url=${MODEL_URL}' --set 'model.extra={user: "${MODEL_KEY}"}' --set 'model.api_key=${MODEL_KEY}' \
     >learn.out 2>learn.err) &
@@ -100,7 +100,7 @@ alive() { [ "$(jq -r '.endpoints.executor.endpoints | length' hung/status.json 2
 if wait_until 30 alive; then ok 'a run says what it is at'; else not_ok 'a run says what it is at' "$(cat learn.err)"; fi
 try watching watch hung
 try running report hung -o hung.html
-kill "$pid"; wait "$pid" 2>/dev/null
+end_now "$pid"
 is 'and not the key' "$(found)" ''
 serve '=status:500:error'
 try resumed learn clinic/grasp.yaml --library hung-lib --run hung --set model.kind=openai --set model.name=parrot \

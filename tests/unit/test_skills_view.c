@@ -124,7 +124,7 @@ static void what_changed_last_stands_last(void **state)
     works(skills_view_ready(view, NULL, PROMPT_PAPER));
     at = view->block.ptr;
     for (int i = 0; i < 4; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "skill-%d", i);
         assert_non_null(at = strstr(at, "## Skill: "));
         at += 10;
