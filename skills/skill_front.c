@@ -81,8 +81,10 @@ static int take_key(struct front *f, struct front_walk *w, const yaml_event_t *e
 {
     if (w->any && e->start_mark.line == w->line)
         return err_set(GRASP_EPARSE, "two keys on one line");
-    /* "? key" begins before the key, maybe on a line before */
-    if ((inner ? w->any_inner : w->any) && e->start_mark.column != w->column[inner])
+    /* "? key" begins before the key, maybe on a line before: the key of a block scalar always does */
+    if (((inner ? w->any_inner : w->any) && e->start_mark.column != w->column[inner]) ||
+        e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE ||
+        e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE)
         return err_set(GRASP_EPARSE, "a key that does not begin its line");
     w->column[inner] = e->start_mark.column;
     w->any = true;
