@@ -137,7 +137,7 @@ static uint64_t ask_all(struct loop *loop, struct model *m, struct fake *f, uint
             int len = snprintf(id[k], sizeof(id[k]), "call %llu",
                                (unsigned long long)((i + k) * step % n));
             message[k] = (struct message){CHAT_USER, id[k], (size_t)len};
-            chat[k] = (struct chat){&message[k], 1, 1};
+            chat[k] = (struct chat){.v = &message[k], .n = 1, .cap = 1};
             struct model_request rq = {.chat = &chat[k], .phase = PHASE_ROLLOUT_DEV};
             if (model_ask(m, &rq, count, &done) < 0)
                 exit(1);
