@@ -1,30 +1,12 @@
 /* test_fhir_pack.c - packed records: the same texts out, dictionaries that come and stay, stores of before,
  * damage, and what is given back after a load. */
-#include "test.h"
+#include "temp_dir.h"
 
 #include <lmdb.h>
 #include <sys/stat.h>
 
 #include "fhir/pack.h"
 #include "fhir/quickjson.h"
-#include "runtime/base/fs.h"
-
-static char *dir;
-
-static int make_dir(void **state)
-{
-    (void)state;
-    dir = fs_tempdir("pack");
-    return dir && chdir(dir) == 0 ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    int rc = chdir("/") | fs_remove_tree(dir);
-    free(dir);
-    return rc;
-}
 
 static struct fhir_store *open_store(const char *name, bool versions)
 {
@@ -366,5 +348,5 @@ int main(void)
         cmocka_unit_test(free_pages_are_given_back),
         cmocka_unit_test(quick_trees_are_jansson_s),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, enter_temp_dir, leave_temp_dir);
 }

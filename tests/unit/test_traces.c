@@ -1,24 +1,7 @@
 /* test_traces.c - episodes in two files: what is left out of the lines, and what is found again. */
-#include "test.h"
+#include "temp_dir.h"
 
 #include "runtime/base/traces.h"
-
-static char *dir;
-
-static int make_dir(void **state)
-{
-    (void)state;
-    dir = fs_tempdir("traces");
-    return dir && chdir(dir) == 0 ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    int rc = chdir("/") | fs_remove_tree(dir);
-    free(dir);
-    return rc;
-}
 
 /* `n` episodes with prompts of `bytes`, which are as hard to compress as their seed says. */
 static void write_traces(const char *path, int n, size_t bytes, unsigned seed)
@@ -210,5 +193,5 @@ int main(void)
         cmocka_unit_test(pairs_are_checked),         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(files_may_be_joined),       cmocka_unit_test(what_failed_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, enter_temp_dir, leave_temp_dir);
 }
