@@ -124,9 +124,7 @@ static void add(struct sums *s, size_t at, const struct journal_entry *e)
     s->calls[at]++;
     s->latency_ns[at] += e->latency_ns;
     s->characters[at] += (int64_t)e->len;
-    s->usage[at].prompt_tokens += e->usage.prompt_tokens;
-    s->usage[at].completion_tokens += e->usage.completion_tokens;
-    s->usage[at].cached_tokens += e->usage.cached_tokens;
+    model_usage_add(&s->usage[at], &e->usage);
 }
 
 static int sum_entry(const struct journal_entry *e, void *arg)

@@ -363,9 +363,7 @@ static void replied(const struct model_reply *reply, void *arg)
     s->r.calls++;
     s->paid |= !reply->from_journal;
     s->r.said = reply->kind;
-    s->r.usage.prompt_tokens += reply->usage.prompt_tokens;
-    s->r.usage.completion_tokens += reply->usage.completion_tokens;
-    s->r.usage.cached_tokens += reply->usage.cached_tokens;
+    model_usage_add(&s->r.usage, &reply->usage);
     if (rc < 0)
         chat_release(&s->r.chat);
     if (rc < 0 || s->cancelled) {

@@ -33,13 +33,6 @@ struct journal_model {
 #define COUNT(j, phase, field, n)                                                                  \
     ((j)->counts[phase].field += (n), (j)->counts[MODEL_PHASES].field += (n))
 
-static void add_usage(struct model_usage *to, const struct model_usage *u)
-{
-    to->prompt_tokens += u->prompt_tokens;
-    to->completion_tokens += u->completion_tokens;
-    to->cached_tokens += u->cached_tokens;
-}
-
 void journal_counts(const struct journal *j, enum model_phase phase, struct journal_counts *out)
 {
     *out = j->counts[phase];
@@ -176,8 +169,8 @@ static void deliver_one(struct journal_call *c)
             reply.from_journal = !w->paid;
         }
         if (known && !w->paid) {
-            add_usage(&c->journal->counts[w->phase].saved, &e->usage);
-            add_usage(&c->journal->counts[MODEL_PHASES].saved, &e->usage);
+            model_usage_add(&c->journal->counts[w->phase].saved, &e->usage);
+            model_usage_add(&c->journal->counts[MODEL_PHASES].saved, &e->usage);
         }
         w->fn(&reply, w->arg);
     }
@@ -257,8 +250,8 @@ static void answered(const struct model_reply *reply, void *arg)
         const char *text = ok ? reply->text : reply->error ? reply->error : "";
         int rc =
             answer_set(a, c->model ? c->model->m.name : "", text, ok ? reply->len : strlen(text));
-        add_usage(&j->counts[a->e.phase].paid, &reply->usage);
-        add_usage(&j->counts[MODEL_PHASES].paid, &reply->usage);
+        model_usage_add(&j->counts[a->e.phase].paid, &reply->usage);
+        model_usage_add(&j->counts[MODEL_PHASES].paid, &reply->usage);
         a->e.result = reply->result;
         a->e.usage = reply->usage;
         a->e.latency_ns = reply->latency_ns;

@@ -25,9 +25,7 @@ static int take(const struct journal_entry *e, void *arg)
         struct pace_calls *c = &l->pace->of[e->phase];
         c->calls++;
         c->latency_ns += e->latency_ns;
-        c->usage.prompt_tokens += e->usage.prompt_tokens;
-        c->usage.completion_tokens += e->usage.completion_tokens;
-        c->usage.cached_tokens += e->usage.cached_tokens;
+        model_usage_add(&c->usage, &e->usage);
     }
     return --l->left <= 0;
 }
@@ -57,10 +55,7 @@ static struct pace_calls like(const struct pace *p, size_t phase)
         const struct pace_calls *c = &p->of[i];
         sum.calls += c->calls;
         sum.latency_ns += c->latency_ns;
-        sum.usage.prompt_tokens += c->usage.prompt_tokens;
-        sum.usage.completion_tokens += c->usage.completion_tokens;
-        sum.usage.cached_tokens += c->usage.cached_tokens;
-        sum.usage.cache_write_tokens += c->usage.cache_write_tokens;
+        model_usage_add(&sum.usage, &c->usage);
     }
     return sum;
 }

@@ -21,10 +21,7 @@ static void spend(const struct session *s, const struct plan *p, const struct pa
         out->calls += calls;
         out->tokens += u.prompt_tokens + u.completion_tokens;
         out->usd += accounts_cost(s->config, writer, s->backend[writer]->name, &u);
-        all.prompt_tokens += u.prompt_tokens;
-        all.completion_tokens += u.completion_tokens;
-        all.cached_tokens += u.cached_tokens;
-        all.cache_write_tokens += u.cache_write_tokens;
+        model_usage_add(&all, &u);
     }
     if (usage)
         *usage = all;

@@ -20,6 +20,11 @@ const char *model_phase_name(enum model_phase p)
     return (unsigned)p <= MODEL_PHASES ? names[p] : "?";
 }
 
+bool model_kind_here(const char *kind)
+{
+    return strcmp(kind, "simulated") == 0 || strcmp(kind, "replay") == 0;
+}
+
 void model_usage_add(struct model_usage *to, const struct model_usage *u)
 {
     to->prompt_tokens += u->prompt_tokens;

@@ -77,6 +77,8 @@ struct model_usage {
     bool estimated; /* the server did not say, or not all */
 };
 
+/* Whether models of this kind answer in this process: at no price, and nobody waits. */
+bool model_kind_here(const char *kind);
 /* Sums them up; estimated where one is. */
 void model_usage_add(struct model_usage *to, const struct model_usage *u);
 

@@ -414,8 +414,7 @@ static const struct model_ops metered_ops = {.ask = metered_ask, .close = metere
 int accounts_model(struct model **out, struct accounts *a, bool writer, struct loop *loop,
                    struct model *inner)
 {
-    const char *kind = (writer ? &a->config->writer : &a->config->model)->kind;
-    bool free_of_charge = strcmp(kind, "simulated") == 0 || strcmp(kind, "replay") == 0;
+    bool free_of_charge = model_kind_here((writer ? &a->config->writer : &a->config->model)->kind);
     struct price price = price_of(a->config, writer, inner->name);
     *out = NULL;
     if (a->config->budget.usd > 0 && !free_of_charge && price.prompt + price.completion <= 0)

@@ -233,8 +233,6 @@ json_t *life_json(struct life *l)
     json_t *parts = json_array(), *endpoints = json_object();
     look(l);
     gather(l, &p, also, &why);
-    if (!p.waits && p.n + (p.also != NULL) == 0)
-        p.left_ns = life_left(l);
     accounts_spent(l->s->accounts, &spent);
     for (size_t i = 0; i < p.n; i++)
         json_array_append_new(parts, json_pack("{s:s, s:I, s:I, s:I, s:I}", "what", p.part[i].what,

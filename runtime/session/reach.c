@@ -61,7 +61,7 @@ static int knock_model(struct session *s, const char *section, const struct mode
 {
     size_t n = json_array_size(m->endpoints);
     int rc = 0;
-    if (strcmp(m->kind, "simulated") == 0 || strcmp(m->kind, "replay") == 0)
+    if (model_kind_here(m->kind))
         return 0;
     if (!n && m->base_url)
         return knock(s, section, m->base_url, "/models", m);

@@ -42,15 +42,10 @@ static void over_budget(void *arg, int code, const char *message)
         engine_stop(s->engine, code, message);
 }
 
-/* In this process: nothing is cached, and nobody waits. */
-static bool answers_here(const struct model_config *mc)
-{
-    return strcmp(mc->kind, "simulated") == 0 || strcmp(mc->kind, "replay") == 0;
-}
-
 bool session_answers_here(const struct session *s)
 {
-    return answers_here(&s->config->model) && (!s->backend[1] || answers_here(&s->config->writer));
+    return model_kind_here(s->config->model.kind) &&
+           (!s->backend[1] || model_kind_here(s->config->writer.kind));
 }
 
 static int open_model(struct session *s, bool writer, const char *name)
@@ -63,7 +58,7 @@ static int open_model(struct session *s, bool writer, const char *name)
         rc = config_model(s->config, writer, writer ? NULL : name, s->loop, &s->backend[i]);
     if (rc == 0)
         rc = accounts_model(&s->metered[i], s->accounts, writer, s->loop, s->backend[i]);
-    if (rc == 0 && !answers_here(mc))
+    if (rc == 0 && !model_kind_here(mc->kind))
         rc = lead_model(&s->led[i], s->loop, s->metered[i], LEAD_NS);
     if (rc == 0)
         paid = s->led[i] ? s->led[i] : s->metered[i];
