@@ -1,16 +1,15 @@
 /*
- * engine.c - the rollout state machine and the groups.
+ * engine.c - the rollout state machine.
  *
  * A slot is one rollout on its way: waiting in the engine's FIFO, then asking the model and
  * stepping the environment in turn until it ends, then graded. Every continuation arrives from the
  * loop; the model never answers from inside model_ask, so the machine does not recurse.
  */
-#include "runtime/engine/engine.h"
+#include "runtime/engine/engine_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -25,69 +24,8 @@
  * copying costs more than the memory. */
 #define CROWD 256
 
-enum { TALLIES = 12 };
-
-struct slot {
-    struct group *group;
-    size_t index;
-    struct rollout r;
-    struct skills_view *skills;
-    struct env_episode *episode;
-    struct hash *hash; /* of r.chat, grows with it */
-    struct chat shown; /* borrowed messages with the block among them, where not in r.chat */
-    struct buf block;  /* the block, or the message that holds it, until the call is answered */
-    struct slot *next; /* in the engine's queue */
-    int64_t began;
-    bool paid;               /* an answer did not come from the journal */
-    bool waiting, cancelled; /* waiting: for a callback of model or environment */
-};
-
-/* Which of the waiting rollouts start first. */
-enum rank { FOREGROUND, BACKGROUND, AHEAD, RANKS };
-
-struct group {
-    struct engine *engine;
-    enum model_phase phase;
-    size_t tally; /* its kind's */
-    enum rank rank;
-    struct slot **v;
-    size_t n, cap, ended;
-    bool freed; /* the last callback frees it */
-    size_t in_flight;
-    struct group *prev, *next; /* all groups of the engine */
-};
-
-struct engine {
-    struct loop *loop;
-    struct model *model;
-    struct env *env;
-    struct engine_settings settings;
-    struct queue {
-        struct slot *first, **last; /* FIFO */
-    } queue[RANKS];
-    size_t running, ahead; /* ahead: rollouts of that rank, waiting or running */
-    int (*on_room)(void *);
-    void *on_room_arg;
-    uint64_t pump;               /* timer of the next start of rollouts, 0: none */
-    int64_t alike[MODEL_PHASES]; /* engine_draws_alike */
-    int stop_code;
-    char *stop_message;
-    char *outage; /* why the first unscored rollout is so */
-    struct group *groups;
-    struct hash **spare; /* hashes for reuse: making one costs more than using it */
-    size_t n_spare;
-    struct skills_view *none; /* for rollouts without skills */
-    struct engine_tally tally[TALLIES];
-    size_t n_tallies;
-    int64_t paid_ns; /* of rollouts that a model was asked for: their times, their number */
-    size_t n_paid;
-    int64_t (*clock)(void *); /* NULL: clock_mono */
-    void *clock_arg;
-};
-
 static void ask(struct slot *s);
 static void pump(void *arg);
-static void group_destroy(struct group *g);
 
 int engine_open(struct engine **out, struct loop *loop, struct model *model, struct env *env,
                 const struct engine_settings *settings)
@@ -133,6 +71,13 @@ void engine_stop(struct engine *e, int code, const char *message)
     e->stop_message = str_dup(message);
 }
 
+int engine_stopped(const struct engine *e)
+{
+    if (!e->stop_code)
+        return 0;
+    return err_set(e->stop_code, "%s", e->stop_message ? e->stop_message : "stopped");
+}
+
 void engine_draws_alike(struct engine *e, enum model_phase phase, int64_t draw)
 {
     e->alike[phase] = draw;
@@ -171,7 +116,7 @@ void engine_on_room(struct engine *e, int (*fn)(void *arg), void *arg)
     e->on_room_arg = arg;
 }
 
-static void schedule(struct engine *e)
+void engine_schedule(struct engine *e)
 {
     bool waiting = wanted(e) || e->queue[AHEAD].first;
     if (!e->pump && waiting && e->running < e->settings.concurrency)
@@ -190,7 +135,7 @@ static void slot_free(struct slot *s)
     free(s);
 }
 
-static void group_destroy(struct group *g)
+void group_destroy(struct group *g)
 {
     *(g->prev ? &g->prev->next : &g->engine->groups) = g->next;
     if (g->next)
@@ -199,35 +144,6 @@ static void group_destroy(struct group *g)
         slot_free(g->v[i]);
     free(g->v);
     free(g);
-}
-
-static int64_t now_of(const struct engine *e)
-{
-    return e->clock ? e->clock(e->clock_arg) : clock_mono();
-}
-
-void engine_clock(struct engine *e, int64_t (*now)(void *), void *arg)
-{
-    e->clock = now;
-    e->clock_arg = arg;
-}
-
-static void tally_end(struct slot *s)
-{
-    struct engine *e = s->group->engine;
-    struct engine_tally *t = &e->tally[s->group->tally];
-    if (s->cancelled) {
-        t->added--;
-        return;
-    }
-    t->ended++;
-    t->ever++;
-    t->scored += s->r.status != ROLLOUT_UNSCORED;
-    t->passed += s->r.correct;
-    if (s->paid) {
-        e->paid_ns += now_of(e) - s->began;
-        e->n_paid++;
-    }
 }
 
 /* The rollout is over: status and verdict are in place. */
@@ -251,12 +167,12 @@ static void finish(struct slot *s)
     e->ahead -= g->rank == AHEAD;
     g->in_flight--;
     g->ended++;
-    schedule(e);
+    engine_schedule(e);
     if (g->freed && !g->in_flight)
         group_destroy(g);
 }
 
-static void end_with(struct slot *s, enum rollout_status status, const char *error)
+void slot_end(struct slot *s, enum rollout_status status, const char *error)
 {
     struct engine *e = s->group->engine;
     s->r.status = status;
@@ -275,7 +191,7 @@ static void graded(const struct verdict *verdict, const struct strlist *tags, bo
     if (verdict)
         rollout_set_verdict(&s->r, verdict);
     if (!scored)
-        end_with(s, ROLLOUT_UNSCORED, verdict ? verdict->reason : "could not be graded");
+        slot_end(s, ROLLOUT_UNSCORED, verdict ? verdict->reason : "could not be graded");
     s->r.correct = scored && s->r.status == ROLLOUT_COMPLETED && verdict && verdict->correct;
     for (size_t i = 0; tags && i < tags->n; i++)
         strlist_add(&s->r.tags, tags->v[i]);
@@ -325,7 +241,7 @@ static void stepped(const struct env_step *step, void *arg)
     s->waiting = false;
     if (step->action && *step->action)
         strlist_add(&s->r.actions, step->action);
-    end_with(s, step->status, step->error);
+    slot_end(s, step->status, step->error);
     if (step->status == ROLLOUT_RUNNING)
         rc = say(s, CHAT_USER, step->text, step->len);
     if (rc == 0 && step->status == ROLLOUT_RUNNING && step->digest)
@@ -333,9 +249,9 @@ static void stepped(const struct env_step *step, void *arg)
     if (step->status != ROLLOUT_RUNNING && step->text)
         s->r.result = str_ndup(step->text, step->len);
     if (rc < 0)
-        end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+        slot_end(s, ROLLOUT_TASK_ERROR, err_msg());
     else if (s->r.status == ROLLOUT_RUNNING && s->r.calls >= e->settings.max_rounds)
-        end_with(s, ROLLOUT_TASK_LIMIT, NULL);
+        slot_end(s, ROLLOUT_TASK_LIMIT, NULL);
     if (s->r.status == ROLLOUT_RUNNING && !s->cancelled)
         ask(s);
     else
@@ -346,9 +262,9 @@ static void fail_call(struct slot *s, const struct model_reply *reply)
 {
     struct engine *e = s->group->engine;
     if (reply->result == MODEL_CONTEXT_LIMIT) {
-        end_with(s, ROLLOUT_CONTEXT_LIMIT, reply->error);
+        slot_end(s, ROLLOUT_CONTEXT_LIMIT, reply->error);
     } else {
-        end_with(s, ROLLOUT_UNSCORED, reply->error);
+        slot_end(s, ROLLOUT_UNSCORED, reply->error);
         if (reply->result == MODEL_FATAL && s->group->rank != AHEAD)
             engine_stop(e, GRASP_EINVAL, reply->error);
     }
@@ -367,7 +283,7 @@ static void replied(const struct model_reply *reply, void *arg)
     if (rc < 0)
         chat_release(&s->r.chat);
     if (rc < 0 || s->cancelled) {
-        end_with(s, ROLLOUT_UNSCORED, rc < 0 ? err_msg() : "cancelled");
+        slot_end(s, ROLLOUT_UNSCORED, rc < 0 ? err_msg() : "cancelled");
         conclude(s);
         return;
     }
@@ -376,7 +292,7 @@ static void replied(const struct model_reply *reply, void *arg)
         return;
     }
     if (say(s, CHAT_AGENT, reply->text, reply->len) < 0) {
-        end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+        slot_end(s, ROLLOUT_TASK_ERROR, err_msg());
         conclude(s);
         return;
     }
@@ -503,7 +419,7 @@ static void ask(struct slot *s)
     int rc = e->stop_code;
     bool dropped = rq.ahead && wanted(e) && e->running >= o->concurrency;
     if (rc < 0 || dropped) {
-        end_with(s, ROLLOUT_UNSCORED, dropped ? "its slot is wanted" : e->stop_message);
+        slot_end(s, ROLLOUT_UNSCORED, dropped ? "its slot is wanted" : e->stop_message);
         conclude(s);
         return;
     }
@@ -522,7 +438,7 @@ static void ask(struct slot *s)
         rc = model_ask(e->model, &rq, replied, s);
     if (rc < 0) {
         s->waiting = false;
-        end_with(s, ROLLOUT_UNSCORED, err_msg());
+        slot_end(s, ROLLOUT_UNSCORED, err_msg());
         conclude(s);
     } else if (rq.chat == &s->r.chat) {
         chat_sleep(rq.chat);
@@ -542,9 +458,9 @@ static void prompted(enum rollout_status status, const json_t *parts, const char
     int rc = 0;
     s->waiting = false;
     if (s->cancelled)
-        end_with(s, ROLLOUT_UNSCORED, "cancelled");
+        slot_end(s, ROLLOUT_UNSCORED, "cancelled");
     else
-        end_with(s, status, error);
+        slot_end(s, status, error);
     if (s->r.status == ROLLOUT_RUNNING) {
         s->r.told = json_incref((json_t *)parts);
         rc = s->skills->memory
@@ -555,7 +471,7 @@ static void prompted(enum rollout_status status, const json_t *parts, const char
         if (rc == 0 && s->group->engine->running > CROWD)
             chat_share(&s->r.chat, s->skills->prefix);
         if (rc < 0)
-            end_with(s, ROLLOUT_TASK_ERROR, err_msg());
+            slot_end(s, ROLLOUT_TASK_ERROR, err_msg());
     }
     buf_release(&text);
     if (s->r.status == ROLLOUT_RUNNING)
@@ -569,11 +485,11 @@ static void start(struct slot *s)
     struct engine *e = s->group->engine;
     e->running++;
     s->group->in_flight++;
-    s->began = now_of(e);
+    s->began = engine_now(e);
     s->hash = take_hash(e);
     int rc = e->env->ops->start(e->env, s->r.task, &s->episode);
     if (rc < 0) {
-        end_with(s, rc == GRASP_EOUTAGE ? ROLLOUT_UNSCORED : ROLLOUT_TASK_ERROR, err_msg());
+        slot_end(s, rc == GRASP_EOUTAGE ? ROLLOUT_UNSCORED : ROLLOUT_TASK_ERROR, err_msg());
         conclude(s);
     } else {
         s->waiting = true;
@@ -598,215 +514,5 @@ static void pump(void *arg)
         s->next = NULL;
         start(s);
     }
-    schedule(e);
-}
-
-void group_called(struct group *g, const char *what)
-{
-    struct engine *e = g->engine;
-    size_t i = 0;
-    while (i < e->n_tallies && strcmp(e->tally[i].what, what) != 0)
-        i++;
-    if (i == e->n_tallies && i < TALLIES)
-        e->tally[e->n_tallies++] = (struct engine_tally){.what = what};
-    g->tally = i < TALLIES ? i : TALLIES - 1;
-}
-
-const struct engine_tally *engine_tallies(const struct engine *e, size_t *n)
-{
-    *n = e->n_tallies;
-    return e->tally;
-}
-
-void engine_stage(struct engine *e)
-{
-    for (size_t i = 0; i < e->n_tallies; i++) {
-        struct engine_tally *t = &e->tally[i];
-        if (t->added == t->ended)
-            *t = (struct engine_tally){.what = t->what, .ever = t->ever};
-    }
-}
-
-int64_t engine_mean(const struct engine *e)
-{
-    return e->n_paid ? e->paid_ns / (int64_t)e->n_paid : 0;
-}
-
-struct group *engine_group(struct engine *e, enum model_phase phase)
-{
-    struct group *g = calloc(1, sizeof(*g));
-    if (!g) {
-        err_oom();
-        return NULL;
-    }
-    g->engine = e;
-    g->phase = phase;
-    group_called(g, phase == PHASE_ROLLOUT_DEV     ? "dev"
-                    : phase == PHASE_ROLLOUT_VAL   ? "val"
-                    : phase == PHASE_ROLLOUT_PROBE ? "candidates"
-                    : phase == PHASE_ROLLOUT_TEST  ? "tests"
-                                                   : "rollouts");
-    g->next = e->groups;
-    if (g->next)
-        g->next->prev = g;
-    e->groups = g;
-    return g;
-}
-
-void group_background(struct group *g)
-{
-    g->rank = BACKGROUND;
-}
-
-void group_ahead(struct group *g)
-{
-    g->rank = AHEAD;
-    group_called(g, TALLY_AHEAD);
-}
-
-int group_add(struct group *g, const struct task *task, struct skills_view *skills, int64_t draw)
-{
-    struct engine *e = g->engine;
-    int rc = skills_view_ready(skills ? skills : e->none, e->settings.prompts, e->settings.order);
-    if (rc < 0)
-        return rc;
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 16;
-        struct slot **v = reallocarray(g->v, cap, sizeof(*v));
-        if (!v)
-            return err_oom();
-        g->v = v;
-        g->cap = cap;
-    }
-    struct slot *s = calloc(1, sizeof(*s));
-    if (!s)
-        return err_oom();
-    buf_init(&s->block);
-    s->group = g;
-    s->index = g->n;
-    s->r.task = task;
-    s->r.draw = draw;
-    s->skills = skills_view_ref(skills ? skills : e->none);
-    g->v[g->n++] = s;
-    e->tally[g->tally].added++;
-    struct queue *q = &e->queue[g->rank];
-    *q->last = s;
-    q->last = &s->next;
-    e->ahead += g->rank == AHEAD;
-    schedule(e);
-    return (int)s->index;
-}
-
-const char *group_texts(const struct group *g)
-{
-    return g->engine->env->texts;
-}
-
-struct group *engine_group_of(struct engine *e, enum model_phase phase, bool background,
-                              const struct task_set *tasks, struct skills_view *skills,
-                              int64_t draw)
-{
-    struct group *g = engine_group(e, phase);
-    if (g && background)
-        group_background(g);
-    for (size_t i = 0; g && i < tasks->n; i++)
-        if (group_add(g, &tasks->v[i], skills, draw) < 0) {
-            group_free(g);
-            return NULL;
-        }
-    return g;
-}
-
-static int stopped(const struct engine *e)
-{
-    if (!e->stop_code)
-        return 0;
-    return err_set(e->stop_code, "%s", e->stop_message ? e->stop_message : "stopped");
-}
-
-int engine_turn(struct engine *e)
-{
-    int rc = stopped(e);
-    if (rc == 0)
-        rc = loop_turn(e->loop, -1);
-    if (rc >= 0 && e->on_room && engine_room(e) > 0)
-        rc = e->on_room(e->on_room_arg);
-    return rc < 0 ? rc : 0;
-}
-
-int group_wait(struct group *g)
-{
-    while (!group_done(g)) {
-        int rc = engine_turn(g->engine);
-        if (rc < 0)
-            return rc;
-    }
-    return stopped(g->engine);
-}
-
-bool group_done(const struct group *g)
-{
-    return g->ended == g->n;
-}
-
-size_t group_ended(const struct group *g)
-{
-    return g->ended;
-}
-
-size_t group_size(const struct group *g)
-{
-    return g->n;
-}
-
-const struct rollout *group_result(const struct group *g, size_t index)
-{
-    return index < g->n ? &g->v[index]->r : NULL;
-}
-
-void group_unscore(struct group *g, size_t index, const char *why)
-{
-    g->v[index]->r.correct = false;
-    end_with(g->v[index], ROLLOUT_UNSCORED, why);
-}
-
-/* Takes the group's rollouts that have not started out of the queue. */
-static void unqueue(struct group *g)
-{
-    struct queue *q = &g->engine->queue[g->rank];
-    struct slot **p = &q->first;
-    q->last = p;
-    while (*p) {
-        struct slot *s = *p;
-        if (s->group == g) {
-            *p = s->next;
-            s->next = NULL;
-            s->cancelled = true;
-            end_with(s, ROLLOUT_UNSCORED, "cancelled");
-            g->ended++;
-            g->engine->tally[g->tally].added--;
-            g->engine->ahead -= g->rank == AHEAD;
-        } else {
-            p = &s->next;
-            q->last = p;
-        }
-    }
-}
-
-void group_cancel(struct group *g)
-{
-    unqueue(g);
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i]->r.status == ROLLOUT_RUNNING)
-            g->v[i]->cancelled = true;
-}
-
-void group_free(struct group *g)
-{
-    if (!g)
-        return;
-    group_cancel(g);
-    g->freed = true;
-    if (!g->in_flight)
-        group_destroy(g);
+    engine_schedule(e);
 }
